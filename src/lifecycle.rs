@@ -1,0 +1,198 @@
+//! The legal status transitions: one function for each thing that can be in several states.
+
+use thiserror::Error;
+
+use crate::model::{ChangeStatus, JobStatus, JobType, RecommendationStatus};
+
+/// A transition that is not allowed, with the sentence that says why.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct IllegalTransition(pub String);
+
+/// What can happen to a recommendation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecommendationEvent {
+    Benchmarked,
+    Applied,
+    /// Rolled back, with or without a completed benchmark.
+    RolledBack {
+        benchmarked: bool,
+    },
+    Dismissed,
+    /// Taken back into the list, with or without a completed benchmark.
+    Restored {
+        benchmarked: bool,
+    },
+}
+
+const fn open_status(benchmarked: bool) -> RecommendationStatus {
+    if benchmarked { RecommendationStatus::Active } else { RecommendationStatus::Pending }
+}
+
+/// The status of a recommendation after an event.
+///
+/// # Errors
+/// The event cannot happen in this status.
+pub fn recommendation_after(
+    status: RecommendationStatus,
+    event: RecommendationEvent,
+) -> Result<RecommendationStatus, IllegalTransition> {
+    use RecommendationEvent as Event;
+    use RecommendationStatus as Status;
+    match (status, event) {
+        (Status::Pending | Status::Active, Event::Benchmarked) => Ok(Status::Active),
+        // Measured again while it stands applied or dismissed: the figures are new, the status is not.
+        (Status::Applied | Status::Dismissed, Event::Benchmarked) => Ok(status),
+        (Status::Pending | Status::Active, Event::Applied) => Ok(Status::Applied),
+        (Status::Applied, Event::RolledBack { benchmarked }) => Ok(open_status(benchmarked)),
+        (Status::Pending | Status::Active, Event::Dismissed) => Ok(Status::Dismissed),
+        (Status::Dismissed, Event::Restored { benchmarked }) => Ok(open_status(benchmarked)),
+        (Status::Applied, Event::Dismissed) => {
+            Err(IllegalTransition("it is applied: roll it back before dismissing it".into()))
+        }
+        (Status::Applied, Event::Applied) => Err(IllegalTransition("it is applied already".into())),
+        (Status::Dismissed, Event::Applied) => {
+            Err(IllegalTransition("it is dismissed: restore it before applying it".into()))
+        }
+        (Status::Dismissed, Event::Dismissed) => {
+            Err(IllegalTransition("it is dismissed already".into()))
+        }
+        (_, Event::RolledBack { .. }) => {
+            Err(IllegalTransition("it is not applied, so there is nothing to roll back".into()))
+        }
+        (_, Event::Restored { .. }) => Err(IllegalTransition("it is not dismissed".into())),
+    }
+}
+
+/// Whether a job of this type may be queued for a recommendation in this status.
+///
+/// # Errors
+/// The sentence that says why not.
+pub fn may_start(
+    job_type: JobType,
+    status: RecommendationStatus,
+    has_override: bool,
+) -> Result<(), IllegalTransition> {
+    use RecommendationEvent as Event;
+    match job_type {
+        JobType::Benchmark if status == RecommendationStatus::Dismissed => {
+            Err(IllegalTransition("it is dismissed: restore it before benchmarking it".into()))
+        }
+        JobType::Benchmark if status == RecommendationStatus::Applied => Err(IllegalTransition(
+            "it is applied: roll it back before benchmarking it again".into(),
+        )),
+        JobType::Benchmark => Ok(()),
+        JobType::Apply if status == RecommendationStatus::Pending && !has_override => {
+            Err(IllegalTransition(
+                "it has no completed benchmark: run one first, or give a reason to override".into(),
+            ))
+        }
+        JobType::Apply => recommendation_after(status, Event::Applied).map(drop),
+        JobType::Rollback => {
+            recommendation_after(status, Event::RolledBack { benchmarked: false }).map(drop)
+        }
+    }
+}
+
+/// What can happen to a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobEvent {
+    Claimed,
+    Completed,
+    Failed,
+    Errored,
+    Cancelled,
+    /// Given back to the queue: the process that ran it is gone.
+    Requeued,
+}
+
+/// The status of a job after an event.
+///
+/// # Errors
+/// The event cannot happen in this status.
+pub fn job_after(status: JobStatus, event: JobEvent) -> Result<JobStatus, IllegalTransition> {
+    use JobEvent as Event;
+    use JobStatus as Status;
+    match (status, event) {
+        (Status::Pending, Event::Claimed) => Ok(Status::Running),
+        (Status::Running, Event::Completed) => Ok(Status::Completed),
+        (Status::Running, Event::Failed) => Ok(Status::Failed),
+        (Status::Pending | Status::Running, Event::Errored) => Ok(Status::Error),
+        (Status::Pending | Status::Running, Event::Cancelled) => Ok(Status::Cancelled),
+        (Status::Running, Event::Requeued) => Ok(Status::Pending),
+        (status, _) if status.is_final() => {
+            Err(IllegalTransition(format!("the job is over: {}", status.label().to_lowercase())))
+        }
+        (status, event) => Err(IllegalTransition(format!("a job that is {status} cannot be {event:?}"))),
+    }
+}
+
+/// The status of a change that is rolled back, or found to have drifted.
+///
+/// # Errors
+/// The change no longer stands.
+pub fn change_after(status: ChangeStatus, drifted: bool) -> Result<ChangeStatus, IllegalTransition> {
+    match (status, drifted) {
+        (ChangeStatus::RolledBack, _) => Err(IllegalTransition("it is rolled back already".into())),
+        (_, true) => Ok(ChangeStatus::Drifted),
+        (_, false) => Ok(ChangeStatus::RolledBack),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finished_job_never_moves() {
+        for status in JobStatus::ALL.iter().filter(|status| status.is_final()) {
+            for event in [
+                JobEvent::Claimed,
+                JobEvent::Completed,
+                JobEvent::Failed,
+                JobEvent::Errored,
+                JobEvent::Cancelled,
+                JobEvent::Requeued,
+            ] {
+                assert!(job_after(*status, event).is_err(), "{status} {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_applied_without_a_benchmark_or_a_reason() {
+        let pending = RecommendationStatus::Pending;
+        assert!(may_start(JobType::Apply, pending, false).is_err());
+        assert!(may_start(JobType::Apply, pending, true).is_ok());
+        assert!(may_start(JobType::Apply, RecommendationStatus::Active, false).is_ok());
+        assert!(may_start(JobType::Apply, RecommendationStatus::Dismissed, true).is_err());
+        assert!(may_start(JobType::Apply, RecommendationStatus::Applied, true).is_err());
+    }
+
+    #[test]
+    fn only_what_is_applied_is_rolled_back() {
+        for status in RecommendationStatus::ALL {
+            let allowed = may_start(JobType::Rollback, *status, false).is_ok();
+            assert_eq!(allowed, *status == RecommendationStatus::Applied, "{status}");
+        }
+    }
+
+    #[test]
+    fn rolling_back_returns_to_where_the_evidence_stands() {
+        let after = |benchmarked| {
+            recommendation_after(
+                RecommendationStatus::Applied,
+                RecommendationEvent::RolledBack { benchmarked },
+            )
+        };
+        assert_eq!(after(true), Ok(RecommendationStatus::Active));
+        assert_eq!(after(false), Ok(RecommendationStatus::Pending));
+    }
+
+    #[test]
+    fn an_applied_recommendation_cannot_be_dismissed() {
+        let result =
+            recommendation_after(RecommendationStatus::Applied, RecommendationEvent::Dismissed);
+        assert!(result.unwrap_err().to_string().contains("roll it back"));
+    }
+}

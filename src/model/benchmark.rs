@@ -1,0 +1,216 @@
+//! The measured comparison of baseline and patched.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::TableName;
+use super::text_enum::text_enum;
+
+text_enum! {
+    /// What a comparison found.
+    pub enum Verdict ("verdict") {
+        Faster => "faster",
+        Slower => "slower",
+        Equivalent => "equivalent",
+        /// The interval is too wide to say.
+        Inconclusive => "inconclusive",
+        /// The two arms return different rows.
+        NotEquivalent => "not_equivalent",
+        /// A plan flipped inside one arm.
+        Unstable => "unstable",
+    }
+}
+
+impl Verdict {
+    /// The words that a person reads.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Faster => "Faster",
+            Self::Slower => "Slower",
+            Self::Equivalent => "No difference",
+            Self::Inconclusive => "Inconclusive",
+            Self::NotEquivalent => "Different rows",
+            Self::Unstable => "Unstable",
+        }
+    }
+
+    /// What the verdict means, in one sentence.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Faster => "The whole interval lies at least 5 % below the baseline.",
+            Self::Slower => "The whole interval lies at least 5 % above the baseline.",
+            Self::Equivalent => "The whole interval lies within 5 % of the baseline.",
+            Self::Inconclusive => "The interval does not decide between faster, slower and no difference.",
+            Self::NotEquivalent => "The patched statement returned other rows than the baseline.",
+            Self::Unstable => "The planner changed its mind within one arm, so no figure stands for it.",
+        }
+    }
+}
+
+text_enum! {
+    /// Where a benchmark ran.
+    pub enum BenchmarkSource ("benchmark source") {
+        /// On a full-size copy.
+        Replica => "replica",
+        /// On rows copied into the sandbox.
+        Sampled => "sampled",
+        /// Nowhere: the planner's estimate on main.
+        Estimated => "estimated",
+    }
+}
+
+text_enum! {
+    /// How much of the data the measured rows are.
+    pub enum FidelityKind ("fidelity") {
+        /// Every row of the tables that the statement reads.
+        Full => "full",
+        /// A block sample of one table.
+        Sampled => "sampled",
+        /// No rows: planner estimates only.
+        Planned => "planned",
+    }
+}
+
+/// What the measured rows stand for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Fidelity {
+    pub kind: FidelityKind,
+    /// Percentage of blocks sampled, where it was a sample.
+    pub percent: Option<f64>,
+    pub tables: Vec<CopiedTable>,
+}
+
+impl Fidelity {
+    /// The short tag that stands beside a figure: `measured · full copy`.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        match (self.kind, self.percent) {
+            (FidelityKind::Full, _) => "measured · full copy".to_owned(),
+            (FidelityKind::Sampled, Some(percent)) => format!("measured · sampled {percent} %"),
+            (FidelityKind::Sampled, None) => "measured · sampled".to_owned(),
+            (FidelityKind::Planned, _) => "planned".to_owned(),
+        }
+    }
+}
+
+/// One table that was copied into the scratch schema.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CopiedTable {
+    pub table: TableName,
+    /// Rows copied.
+    pub rows: i64,
+    /// Bytes of binary `COPY` that carried them.
+    pub bytes: i64,
+}
+
+/// A confidence interval of the change, in percent; negative is faster.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ConfidenceInterval {
+    pub low_percent: f64,
+    pub high_percent: f64,
+    /// The level asked for, 0 to 1.
+    pub level: f64,
+}
+
+/// One arm of a comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Arm {
+    pub median_ms: f64,
+    /// Median absolute deviation, scaled by 1.4826 to estimate a standard deviation.
+    pub mad_ms: f64,
+    /// Absent below 40 samples: the tail cannot be seen yet.
+    pub p95_ms: Option<f64>,
+    /// Execution times as PostgreSQL measured them, in the order of the runs.
+    pub samples_ms: Vec<f64>,
+    /// Shared blocks touched by one run (hit and read), from `EXPLAIN (BUFFERS)`.
+    pub shared_blocks: i64,
+}
+
+/// What one set of parameter values showed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BindingResult {
+    /// Where the values came from: `most common`, `median`.
+    pub label: String,
+    /// `$1`, `$2`, … as texts.
+    pub values: Vec<String>,
+    /// The statement as it ran.
+    pub sql: String,
+    pub verdict: Verdict,
+    pub change_percent: Option<f64>,
+    pub confidence_interval: Option<ConfidenceInterval>,
+    /// Bootstrap interval of the ratio of medians: a cross-check.
+    pub bootstrap_interval: Option<ConfidenceInterval>,
+    pub pairs: u32,
+    /// -1 to 1: how far one arm's samples lie apart from the other's.
+    pub cliffs_delta: Option<f64>,
+    /// Spearman's correlation of the paired differences with time; above 0.5 either way is drift.
+    pub drift: Option<f64>,
+    /// The smallest change that this many pairs could have called, in percent.
+    pub smallest_detectable_percent: Option<f64>,
+    pub baseline: Arm,
+    pub patched: Arm,
+    /// Runs of the statement within one timed run, where one alone was too short to time.
+    pub batch: u32,
+    /// Rows that both arms returned alike.
+    pub rows_compared: i64,
+}
+
+/// Plans that are shown: one extra run of each arm with timing on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PlanPair {
+    #[schema(value_type = Object)]
+    pub baseline: serde_json::Value,
+    #[schema(value_type = Object)]
+    pub patched: serde_json::Value,
+}
+
+/// What building the index took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct IndexMeasure {
+    pub definition: String,
+    pub build_ms: f64,
+    pub bytes: i64,
+}
+
+/// Another statement of the workload on the same tables, planned without and with the change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WorkloadEffect {
+    pub query_hash: super::QueryHash,
+    pub sql: String,
+    pub cost_before: f64,
+    pub cost_after: f64,
+}
+
+/// What a benchmark found, and everything needed to repeat it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BenchmarkResult {
+    pub source: BenchmarkSource,
+    /// Why a better source was not used.
+    pub source_reason: String,
+    pub fidelity: Fidelity,
+    pub verdict: Verdict,
+    /// The Hodges-Lehmann ratio of run times as a change in percent; negative is faster.
+    pub change_percent: Option<f64>,
+    pub confidence_interval: Option<ConfidenceInterval>,
+    /// Pairs of runs behind the verdict.
+    pub pairs: u32,
+    pub baseline: Option<Arm>,
+    pub patched: Option<Arm>,
+    /// Every set of parameter values that was measured; the first stands for the whole.
+    pub bindings: Vec<BindingResult>,
+    pub plans: Option<PlanPair>,
+    /// What each write costs more; absent while it is not measured.
+    #[schema(value_type = Option<Object>)]
+    pub write_cost: Option<serde_json::Value>,
+    pub index: Option<IndexMeasure>,
+    /// Other tracked statements on the same tables whose planned cost changes.
+    pub workload: Vec<WorkloadEffect>,
+    pub warnings: Vec<String>,
+    /// The seed of the order of runs and of the bootstrap.
+    pub seed: u64,
+    pub server_version: String,
+    /// The scratch schema that it ran in.
+    pub schema: Option<String>,
+}

@@ -1,0 +1,29 @@
+//! What passes between parts: one set of wire types for the store, REST, server functions and pages.
+
+mod benchmark;
+mod catalog;
+mod change;
+mod filter;
+mod health;
+mod ids;
+mod job;
+mod names;
+mod recommendation;
+mod statement;
+mod text_enum;
+mod time;
+mod workload;
+
+pub use benchmark::*;
+pub use catalog::*;
+pub use change::*;
+pub use filter::*;
+pub use health::*;
+pub use ids::*;
+pub use job::*;
+pub use names::*;
+pub use recommendation::*;
+pub use statement::*;
+pub use text_enum::UnknownText;
+pub use time::*;
+pub use workload::*;

@@ -1,0 +1,203 @@
+//! A proposed change, and why it is proposed.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::text_enum::text_enum;
+use super::{BenchmarkSource, JobId, QueryHash, RecommendationId, TableName, Timestamp, Verdict};
+
+text_enum! {
+    /// Where a recommendation stands. `active` has a completed benchmark: people read "Benchmarked".
+    pub enum RecommendationStatus ("recommendation status") {
+        Pending => "pending",
+        Active => "active",
+        Applied => "applied",
+        Dismissed => "dismissed",
+    }
+}
+
+impl RecommendationStatus {
+    /// The word that a person reads.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Active => "Benchmarked",
+            Self::Applied => "Applied",
+            Self::Dismissed => "Dismissed",
+        }
+    }
+}
+
+text_enum! {
+    /// What kind of change is proposed.
+    pub enum RecommendationType ("recommendation type") {
+        Index => "index",
+        IndexDrop => "index_drop",
+        Rewrite => "rewrite",
+        Statistics => "statistics",
+        Maintenance => "maintenance",
+        Config => "config",
+    }
+}
+
+impl RecommendationType {
+    /// The words that a person reads.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Index => "Add index",
+            Self::IndexDrop => "Drop index",
+            Self::Rewrite => "Rewrite",
+            Self::Statistics => "Statistics",
+            Self::Maintenance => "Maintenance",
+            Self::Config => "Setting",
+        }
+    }
+}
+
+text_enum! {
+    /// How much harm the change could do if the evidence is wrong.
+    pub enum RiskLevel ("risk level") {
+        Low => "low",
+        Medium => "medium",
+        High => "high",
+    }
+}
+
+text_enum! {
+    /// Where a number came from.
+    pub enum Provenance ("provenance") {
+        /// Run on real rows.
+        Measured => "measured",
+        /// The planner's estimate on real statistics.
+        Planned => "planned",
+        /// Arithmetic on catalog facts.
+        Rule => "rule",
+    }
+}
+
+/// One proposed change with its evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Recommendation {
+    pub id: RecommendationId,
+    /// The statement that gains most.
+    pub query_hash: QueryHash,
+    pub recommendation_type: RecommendationType,
+    pub title: String,
+    pub description: String,
+    /// What a person runs on main.
+    pub sql_fix: String,
+    /// The normalised text of the statement that gains most.
+    pub original_sql: String,
+    /// What makes the change in the sandbox.
+    pub patch_sql: String,
+    /// `{"before": plan, "after": plan}` of that statement, as `EXPLAIN (FORMAT JSON)` gives them.
+    #[schema(value_type = Option<Object>)]
+    pub execution_plan_json: Option<serde_json::Value>,
+    /// The planner's cost of the whole tracked workload saved by this change alone, in percent.
+    pub estimated_improvement_percent: Option<f64>,
+    /// 0 to 1; the reason stands in the evidence.
+    pub confidence_score: f64,
+    pub risk_level: RiskLevel,
+    pub status: RecommendationStatus,
+    /// Whether the change stands in the sandbox now.
+    pub applied: bool,
+    pub applied_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// What undoes the patch; derived from the catalog, so it is absent until the change is applied.
+    pub rollback_sql: Option<String>,
+    pub tables: Vec<TableName>,
+    pub evidence: Evidence,
+    pub dismissed_reason: Option<String>,
+    pub latest_benchmark: Option<LatestBenchmark>,
+    /// The name of the database it concerns.
+    pub database: String,
+}
+
+/// Why a change is proposed, in figures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Evidence {
+    /// Where the cost figures came from.
+    pub provenance: Provenance,
+    /// How they were obtained, in words.
+    pub method: String,
+    pub confidence_reason: String,
+    pub risk_reason: String,
+    /// The statements whose planned cost changes, the largest gain first.
+    pub statements: Vec<StatementEvidence>,
+    pub index: Option<IndexEvidence>,
+}
+
+/// One statement's planned cost without and with the change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StatementEvidence {
+    pub query_hash: QueryHash,
+    pub sql: String,
+    /// Calls counted by `pg_stat_statements` since its last reset.
+    pub calls: i64,
+    /// Milliseconds on main over those calls.
+    pub total_time_ms: f64,
+    /// Planner cost units of one call.
+    pub cost_before: f64,
+    pub cost_after: f64,
+}
+
+impl StatementEvidence {
+    /// Planned cost saved, in percent of the cost before. Negative where the statement gets dearer.
+    #[must_use]
+    pub fn saved_percent(&self) -> f64 {
+        if self.cost_before > 0.0 {
+            100.0 * (1.0 - self.cost_after / self.cost_before)
+        } else {
+            0.0
+        }
+    }
+}
+
+/// What is known of a proposed index and its table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct IndexEvidence {
+    pub table: TableName,
+    pub index_name: String,
+    /// Key columns in order, with `DESC` where it matters.
+    pub columns: Vec<String>,
+    /// Size that HypoPG estimates, in bytes. It ignores deduplication, so the real one is often smaller.
+    pub estimated_bytes: Option<i64>,
+    /// Live rows of the table, from `pg_class.reltuples`.
+    pub table_rows: f64,
+    pub table_bytes: i64,
+    /// Definitions of the indexes that the table has now.
+    pub existing_indexes: Vec<String>,
+}
+
+/// The last completed benchmark of a recommendation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LatestBenchmark {
+    pub job_id: JobId,
+    pub verdict: Verdict,
+    /// Change of run time in percent: negative is faster.
+    pub change_percent: Option<f64>,
+    pub source: BenchmarkSource,
+}
+
+/// A recommendation as the advisor proposes it, before the store gives it an id and a history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proposal {
+    /// The same advice always has the same fingerprint.
+    pub fingerprint: String,
+    pub query_hash: QueryHash,
+    pub recommendation_type: RecommendationType,
+    pub title: String,
+    pub description: String,
+    pub sql_fix: String,
+    pub original_sql: String,
+    pub patch_sql: String,
+    pub execution_plan_json: Option<serde_json::Value>,
+    pub estimated_improvement_percent: Option<f64>,
+    pub confidence_score: f64,
+    pub risk_level: RiskLevel,
+    pub tables: Vec<TableName>,
+    pub evidence: Evidence,
+}

@@ -1,0 +1,105 @@
+//! Everything the product can do. Every outside surface calls it, and holds no logic of its own.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use utoipa::ToSchema;
+
+use crate::lifecycle::IllegalTransition;
+use crate::model::{
+    AnalyzeReport, ApplyStatus, AuditEntry, Change, CleanupReport, Health, InvalidField, Job,
+    JobAccepted, JobFilter, JobId, JobPage, Recommendation, RecommendationFilter, RecommendationId,
+    RecommendationPage,
+};
+
+/// Why an operation did not happen: each case is one that a caller tells apart.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum OperationError {
+    #[error("there is no {what} with the id {id}")]
+    NotFound { what: &'static str, id: String },
+    #[error("{0}")]
+    Conflict(String),
+    #[error("{field}: {message}")]
+    Invalid { field: String, message: String },
+    /// A target is down or not configured; the sentence says what to do.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Everything else. The cause is in the log, under this reference, and is never sent.
+    #[error("something went wrong inside OptiSchema; the log has it under {reference}")]
+    Internal { reference: String },
+}
+
+impl From<InvalidField> for OperationError {
+    fn from(error: InvalidField) -> Self {
+        Self::Invalid { field: error.field.to_owned(), message: error.message }
+    }
+}
+
+impl From<IllegalTransition> for OperationError {
+    fn from(error: IllegalTransition) -> Self {
+        Self::Conflict(error.0)
+    }
+}
+
+/// A change as a file to be run on main.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatchFile {
+    pub file_name: String,
+    pub sql: String,
+}
+
+/// What the first page shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Dashboard {
+    pub health: Health,
+    pub counts: crate::model::RecommendationCounts,
+    /// The open recommendations with the largest planned saving.
+    pub top: Vec<Recommendation>,
+    pub live_jobs: Vec<Job>,
+    pub recent_jobs: Vec<Job>,
+    pub recent_changes: Vec<Change>,
+    /// When the workload was last read; absent before the first time.
+    pub analyzed_at: Option<crate::model::Timestamp>,
+    /// Statements read then.
+    pub statements: i64,
+    /// Those of them that could be planned.
+    pub statements_planned: i64,
+}
+
+/// Results of the operations below.
+pub type Outcome<T> = Result<T, OperationError>;
+
+/// The product. Statuses, rights and rules are decided behind it.
+#[async_trait]
+pub trait Operations: Send + Sync {
+    async fn dashboard(&self) -> Outcome<Dashboard>;
+    async fn health(&self) -> Outcome<Health>;
+
+    /// Collects the workload of main and advises on it now.
+    async fn analyze(&self) -> Outcome<AnalyzeReport>;
+
+    async fn recommendations(&self, filter: RecommendationFilter) -> Outcome<RecommendationPage>;
+    async fn recommendation(&self, id: RecommendationId) -> Outcome<Recommendation>;
+    async fn dismiss(&self, id: RecommendationId, reason: Option<String>)
+    -> Outcome<Recommendation>;
+    async fn restore(&self, id: RecommendationId) -> Outcome<Recommendation>;
+
+    async fn start_benchmark(&self, id: RecommendationId) -> Outcome<JobAccepted>;
+    async fn jobs(&self, filter: JobFilter) -> Outcome<JobPage>;
+    async fn job(&self, id: JobId) -> Outcome<Job>;
+    async fn cancel_job(&self, id: JobId) -> Outcome<JobAccepted>;
+    async fn patch_sql(&self, id: JobId) -> Outcome<PatchFile>;
+
+    /// Queues the apply of a recommendation. Without a completed benchmark it needs a reason.
+    async fn start_apply(
+        &self,
+        id: RecommendationId,
+        override_reason: Option<String>,
+    ) -> Outcome<JobAccepted>;
+    async fn start_rollback(&self, id: RecommendationId) -> Outcome<JobAccepted>;
+    async fn changes(&self) -> Outcome<Vec<Change>>;
+    async fn audit_trail(&self) -> Outcome<Vec<AuditEntry>>;
+    async fn apply_status(&self) -> Outcome<ApplyStatus>;
+    /// Drops expired scratch schemas and invalid leftovers now.
+    async fn cleanup(&self) -> Outcome<CleanupReport>;
+}

@@ -1,0 +1,160 @@
+//! From paired run times to a verdict.
+
+use crate::model::Verdict;
+
+use super::rank::{cliffs_delta, spearman_with_time};
+use super::wilcoxon::{Interval, hodges_lehmann, signed_rank_interval};
+
+/// A change below this share does not matter to anybody: 5 %.
+pub const THRESHOLD: f64 = 0.05;
+/// The only numbers of pairs after which the data may be looked at.
+pub const LOOKS: [usize; 3] = [10, 20, 40];
+/// The level of each look, so that three of them together err at most once in twenty (Bonferroni).
+pub const LOOK_LEVEL: f64 = 1.0 - 0.05 / 3.0;
+
+/// What paired run times show.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    pub verdict: Verdict,
+    /// The Hodges-Lehmann ratio patched / baseline.
+    pub ratio: f64,
+    /// The exact interval of that ratio at [`LOOK_LEVEL`]; absent where there are too few pairs.
+    pub interval: Option<Interval>,
+    pub cliffs_delta: Option<f64>,
+    /// Spearman's correlation of the log ratios with time.
+    pub drift: Option<f64>,
+    /// The smallest change, in percent, that an interval of this width could have called.
+    pub smallest_detectable_percent: Option<f64>,
+}
+
+/// Compares runs taken in pairs: `baseline[i]` and `patched[i]` ran side by side. Times are in any unit,
+/// above zero. `None` where the samples are empty, unequal in number, or not positive.
+#[must_use]
+pub fn compare(baseline: &[f64], patched: &[f64]) -> Option<Comparison> {
+    let positive = |sample: &[f64]| sample.iter().all(|x| x.is_finite() && *x > 0.0);
+    if baseline.len() != patched.len() || !positive(baseline) || !positive(patched) {
+        return None;
+    }
+    let log_ratios: Vec<f64> = baseline.iter().zip(patched).map(|(b, p)| (p / b).ln()).collect();
+    let ratio = hodges_lehmann(&log_ratios)?.exp();
+    let log_interval = signed_rank_interval(&log_ratios, LOOK_LEVEL);
+    let interval = log_interval.map(|i| Interval { low: i.low.exp(), high: i.high.exp() });
+    Some(Comparison {
+        verdict: interval.map_or(Verdict::Inconclusive, verdict_of),
+        ratio,
+        interval,
+        cliffs_delta: cliffs_delta(baseline, patched),
+        drift: spearman_with_time(&log_ratios),
+        smallest_detectable_percent: log_interval.map(|i| {
+            let half_width = (i.high - i.low) / 2.0;
+            100.0 * (1.0 - (1.0 - THRESHOLD) * (-half_width).exp())
+        }),
+    })
+}
+
+/// The verdict that an interval of the ratio allows.
+fn verdict_of(interval: Interval) -> Verdict {
+    let (faster, slower) = (1.0 - THRESHOLD, 1.0 / (1.0 - THRESHOLD));
+    if interval.high < faster {
+        Verdict::Faster
+    } else if interval.low > slower {
+        Verdict::Slower
+    } else if interval.low > faster && interval.high < slower {
+        Verdict::Equivalent
+    } else {
+        Verdict::Inconclusive
+    }
+}
+
+/// One verdict over several bindings: a difference in rows or plans decides; else the bindings must not
+/// contradict each other, and a slower one is never hidden behind a faster one.
+#[must_use]
+pub fn overall_verdict(verdicts: &[Verdict]) -> Verdict {
+    let has = |verdict| verdicts.contains(&verdict);
+    for decisive in [Verdict::NotEquivalent, Verdict::Unstable, Verdict::Slower] {
+        if has(decisive) {
+            return decisive;
+        }
+    }
+    if has(Verdict::Faster) {
+        Verdict::Faster
+    } else if has(Verdict::Inconclusive) || verdicts.is_empty() {
+        Verdict::Inconclusive
+    } else {
+        Verdict::Equivalent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Standard normal by Box and Muller.
+    fn normal(rng: &mut fastrand::Rng) -> f64 {
+        (-2.0 * (1.0 - rng.f64()).ln()).sqrt() * (2.0 * std::f64::consts::PI * rng.f64()).cos()
+    }
+
+    /// Runs the protocol's looks over simulated arms with 5 % noise, spikes and a slow drift.
+    fn simulate(rng: &mut fastrand::Rng, true_ratio: f64) -> Verdict {
+        let (mut baseline, mut patched) = (Vec::new(), Vec::new());
+        let mut last = Verdict::Inconclusive;
+        for look in LOOKS {
+            while baseline.len() < look {
+                let drift = 1.0 + 0.01 * baseline.len() as f64;
+                let mut run = |ratio: f64| {
+                    let spike = if rng.f64() < 0.03 { 1.5 } else { 1.0 };
+                    100.0 * ratio * drift * spike * (0.05 * normal(rng)).exp()
+                };
+                baseline.push(run(1.0));
+                patched.push(run(true_ratio));
+            }
+            last = compare(&baseline, &patched).map_or(Verdict::Inconclusive, |c| c.verdict);
+            if last != Verdict::Inconclusive {
+                break;
+            }
+        }
+        last
+    }
+
+    #[test]
+    fn an_a_a_comparison_has_no_winner() {
+        let mut rng = fastrand::Rng::with_seed(20_261_122);
+        let winners = (0..500)
+            .filter(|_| matches!(simulate(&mut rng, 1.0), Verdict::Faster | Verdict::Slower))
+            .count();
+        assert!(winners <= 25, "{winners} of 500 A/A comparisons had a winner");
+    }
+
+    #[test]
+    fn a_true_gain_of_a_fifth_is_called() {
+        let mut rng = fastrand::Rng::with_seed(20_261_123);
+        let called = (0..200).filter(|_| simulate(&mut rng, 0.8) == Verdict::Faster).count();
+        assert!(called >= 190, "{called} of 200 called");
+    }
+
+    #[test]
+    fn the_verdict_follows_from_the_interval() {
+        let of = |low, high| verdict_of(Interval { low, high });
+        assert_eq!(of(0.5, 0.94), Verdict::Faster);
+        assert_eq!(of(0.5, 0.96), Verdict::Inconclusive);
+        assert_eq!(of(0.96, 1.04), Verdict::Equivalent);
+        assert_eq!(of(1.06, 1.5), Verdict::Slower);
+        assert_eq!(of(0.9, 1.2), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn what_cannot_be_compared_gives_nothing() {
+        assert_eq!(compare(&[], &[]), None);
+        assert_eq!(compare(&[1.0], &[1.0, 2.0]), None);
+        assert_eq!(compare(&[1.0, 0.0], &[1.0, 2.0]), None);
+        let few = compare(&[10.0; 5], &[1.0; 5]).unwrap();
+        assert_eq!(few.verdict, Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn a_slower_binding_is_not_hidden() {
+        assert_eq!(overall_verdict(&[Verdict::Faster, Verdict::Slower]), Verdict::Slower);
+        assert_eq!(overall_verdict(&[Verdict::Faster, Verdict::Inconclusive]), Verdict::Faster);
+        assert_eq!(overall_verdict(&[]), Verdict::Inconclusive);
+    }
+}

@@ -1,0 +1,17 @@
+//! Paired comparison of two arms, and the verdict that follows from it.
+//!
+//! Run times are compared as logarithms of ratios: a change is multiplicative, and the logarithm makes
+//! "twice as fast" and "twice as slow" equally far from no change. Everything is a pure function of the
+//! samples and a seed.
+
+mod bootstrap;
+mod comparison;
+mod rank;
+mod summary;
+mod wilcoxon;
+
+pub use bootstrap::ratio_of_medians_interval;
+pub use comparison::{Comparison, LOOKS, LOOK_LEVEL, THRESHOLD, compare, overall_verdict};
+pub use rank::{cliffs_delta, spearman_with_time};
+pub use summary::{median, quantile, scaled_mad};
+pub use wilcoxon::{Interval, hodges_lehmann, signed_rank_interval};

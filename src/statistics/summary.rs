@@ -1,0 +1,49 @@
+//! Summaries of one sample.
+
+/// The median; `None` of an empty sample.
+#[must_use]
+pub fn median(sample: &[f64]) -> Option<f64> {
+    quantile(sample, 0.5)
+}
+
+/// A quantile by linear interpolation (Hyndman and Fan, type 7, as R and NumPy do by default).
+/// `p` is 0 to 1; `None` of an empty sample.
+#[must_use]
+pub fn quantile(sample: &[f64], p: f64) -> Option<f64> {
+    let mut sorted = sample.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let last = sorted.len().checked_sub(1)?;
+    let at = p.clamp(0.0, 1.0) * last as f64;
+    let (low, high) = (at.floor() as usize, at.ceil() as usize);
+    Some(sorted[low] + (sorted[high] - sorted[low]) * (at - low as f64))
+}
+
+/// The median absolute deviation, scaled by 1.4826 so that it estimates a normal standard deviation.
+#[must_use]
+pub fn scaled_mad(sample: &[f64]) -> Option<f64> {
+    let centre = median(sample)?;
+    let deviations: Vec<f64> = sample.iter().map(|x| (x - centre).abs()).collect();
+    median(&deviations).map(|mad| 1.4826 * mad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_those_of_r_type_7() {
+        // R 4.3: quantile(c(15, 20, 35, 40, 50), c(.4, .95))
+        let sample = [35.0, 15.0, 50.0, 20.0, 40.0];
+        assert!((quantile(&sample, 0.4).unwrap() - 29.0).abs() < 1e-12);
+        assert!((quantile(&sample, 0.95).unwrap() - 48.0).abs() < 1e-12);
+        assert_eq!(median(&sample), Some(35.0));
+        assert_eq!(median(&[]), None);
+    }
+
+    #[test]
+    fn the_mad_is_scaled_and_ignores_an_outlier() {
+        // R 4.3: mad(c(1, 1, 2, 2, 4, 6, 900)) is 1.4826
+        let mad = scaled_mad(&[1.0, 1.0, 2.0, 2.0, 4.0, 6.0, 900.0]).unwrap();
+        assert!((mad - 1.4826).abs() < 1e-12);
+    }
+}
