@@ -123,7 +123,9 @@ pub fn job_after(status: JobStatus, event: JobEvent) -> Result<JobStatus, Illega
         (status, _) if status.is_final() => {
             Err(IllegalTransition(format!("the job is over: {}", status.label().to_lowercase())))
         }
-        (status, event) => Err(IllegalTransition(format!("a job that is {status} cannot be {event:?}"))),
+        (status, event) => {
+            Err(IllegalTransition(format!("a job that is {status} cannot be {event:?}")))
+        }
     }
 }
 
@@ -131,7 +133,10 @@ pub fn job_after(status: JobStatus, event: JobEvent) -> Result<JobStatus, Illega
 ///
 /// # Errors
 /// The change no longer stands.
-pub fn change_after(status: ChangeStatus, drifted: bool) -> Result<ChangeStatus, IllegalTransition> {
+pub fn change_after(
+    status: ChangeStatus,
+    drifted: bool,
+) -> Result<ChangeStatus, IllegalTransition> {
     match (status, drifted) {
         (ChangeStatus::RolledBack, _) => Err(IllegalTransition("it is rolled back already".into())),
         (_, true) => Ok(ChangeStatus::Drifted),

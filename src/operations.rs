@@ -80,8 +80,11 @@ pub trait Operations: Send + Sync {
 
     async fn recommendations(&self, filter: RecommendationFilter) -> Outcome<RecommendationPage>;
     async fn recommendation(&self, id: RecommendationId) -> Outcome<Recommendation>;
-    async fn dismiss(&self, id: RecommendationId, reason: Option<String>)
-    -> Outcome<Recommendation>;
+    async fn dismiss(
+        &self,
+        id: RecommendationId,
+        reason: Option<String>,
+    ) -> Outcome<Recommendation>;
     async fn restore(&self, id: RecommendationId) -> Outcome<Recommendation>;
 
     async fn start_benchmark(&self, id: RecommendationId) -> Outcome<JobAccepted>;

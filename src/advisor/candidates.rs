@@ -130,7 +130,10 @@ fn objection(table: &CatalogTable, candidate: &IndexCandidate) -> Option<String>
     for key in &candidate.keys {
         let data_type = &table.column(&key.column)?.data_type;
         if !has_btree_order(data_type) {
-            return Some(format!("{} has type {data_type}, which a B-tree cannot order", key.column));
+            return Some(format!(
+                "{} has type {data_type}, which a B-tree cannot order",
+                key.column
+            ));
         }
     }
     let existing = table.indexes.iter().find(|index| {
@@ -145,7 +148,8 @@ fn objection(table: &CatalogTable, candidate: &IndexCandidate) -> Option<String>
                 .all(|(column, key)| column.as_deref() == Some(key.column.as_str()))
     })?;
     // A B-tree is read in both directions, so one direction for all keys is the same index.
-    let one_direction = candidate.keys.windows(2).all(|pair| pair[0].descending == pair[1].descending);
+    let one_direction =
+        candidate.keys.windows(2).all(|pair| pair[0].descending == pair[1].descending);
     one_direction.then(|| format!("the index {} begins with these columns already", existing.name))
 }
 

@@ -8,6 +8,4 @@ pub mod rules;
 mod selection;
 
 pub use candidates::{CandidateSet, IndexCandidate, KeyColumn, generate};
-pub use selection::{
-    CostError, CostOracle, Costed, Selection, WeightedStatement, select_indexes,
-};
+pub use selection::{CostError, CostOracle, Costed, Selection, WeightedStatement, select_indexes};

@@ -222,7 +222,8 @@ impl<'a> Search<'a> {
                 with.insert(candidate);
                 let saved = current - self.total(&with).await;
                 let rate = saved / self.open[candidate].1 as f64;
-                if saved / workload < MIN_WORKLOAD_GAIN || best.is_some_and(|(top, _)| rate <= top) {
+                if saved / workload < MIN_WORKLOAD_GAIN || best.is_some_and(|(top, _)| rate <= top)
+                {
                     continue;
                 }
                 if self.worth(&chosen, &with).await == Worth::Gains {
@@ -293,10 +294,9 @@ impl<'a> Search<'a> {
             let mut with = chosen.clone();
             with.insert(candidate);
             let reason = match self.worth(&empty, &alone).await {
-                Worth::Nothing => format!(
-                    "no statement gets cheaper by {:.0} % with it",
-                    MIN_GAIN * 100.0
-                ),
+                Worth::Nothing => {
+                    format!("no statement gets cheaper by {:.0} % with it", MIN_GAIN * 100.0)
+                }
                 Worth::Harms(statement) => {
                     format!("statement {} would get dearer", statement + 1)
                 }
@@ -425,10 +425,8 @@ mod tests {
     #[test]
     fn a_statement_that_cannot_be_costed_is_named_and_the_rest_goes_on() {
         let statements = vec![WeightedStatement { weight: 1.0 }; 2];
-        let set = CandidateSet {
-            candidates: [(candidate("a"), vec![0, 1])].into(),
-            rejected: vec![],
-        };
+        let set =
+            CandidateSet { candidates: [(candidate("a"), vec![0, 1])].into(), rejected: vec![] };
         let mut oracle = Synthetic { base: vec![1000.0], rules: vec![(0, "a", 10.0)] };
         let selection = block_on(select_indexes(&mut oracle, &statements, &set));
         assert_eq!(names(&selection), ["a"]);

@@ -42,9 +42,13 @@ impl Verdict {
             Self::Faster => "The whole interval lies at least 5 % below the baseline.",
             Self::Slower => "The whole interval lies at least 5 % above the baseline.",
             Self::Equivalent => "The whole interval lies within 5 % of the baseline.",
-            Self::Inconclusive => "The interval does not decide between faster, slower and no difference.",
+            Self::Inconclusive => {
+                "The interval does not decide between faster, slower and no difference."
+            }
             Self::NotEquivalent => "The patched statement returned other rows than the baseline.",
-            Self::Unstable => "The planner changed its mind within one arm, so no figure stands for it.",
+            Self::Unstable => {
+                "The planner changed its mind within one arm, so no figure stands for it."
+            }
         }
     }
 }

@@ -105,10 +105,9 @@ where
 
 fn parse_limit(text: &Option<String>) -> Result<Option<u32>, InvalidField> {
     match parse_field::<u32>("limit", text)? {
-        Some(limit) if !(1..=MAX_PAGE).contains(&limit) => Err(InvalidField {
-            field: "limit",
-            message: format!("must be from 1 to {MAX_PAGE}"),
-        }),
+        Some(limit) if !(1..=MAX_PAGE).contains(&limit) => {
+            Err(InvalidField { field: "limit", message: format!("must be from 1 to {MAX_PAGE}") })
+        }
         limit => Ok(limit),
     }
 }
@@ -239,7 +238,8 @@ mod tests {
 
     #[test]
     fn benchmarked_is_accepted_for_active() {
-        let query = RecommendationQuery { status: Some("benchmarked".into()), ..Default::default() };
+        let query =
+            RecommendationQuery { status: Some("benchmarked".into()), ..Default::default() };
         assert_eq!(query.parse().unwrap().status, Some(RecommendationStatus::Active));
     }
 

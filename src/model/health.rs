@@ -75,7 +75,12 @@ pub struct Finding {
 impl Finding {
     /// Something that is as it should be.
     pub fn ok(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), level: FindingLevel::Ok, message: message.into(), remedy: None }
+        Self {
+            code: code.to_owned(),
+            level: FindingLevel::Ok,
+            message: message.into(),
+            remedy: None,
+        }
     }
 
     /// Something missing that leaves the target usable.

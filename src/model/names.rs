@@ -5,12 +5,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// A table by schema and name, as the catalog spells them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, example = "public.orders")]
 pub struct TableName {
     /// The schema's name, unquoted.
     pub schema: String,
@@ -68,6 +69,18 @@ impl fmt::Display for TableName {
         write_identifier(f, &self.name)
     }
 }
+
+impl PartialSchema for TableName {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("schema.table, each part quoted where SQL would need it"))
+            .examples(["public.orders"])
+            .into()
+    }
+}
+
+impl ToSchema for TableName {}
 
 /// A text that is not `schema.table`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -6,7 +6,7 @@ use thiserror::Error;
 use super::node::{Plan, PlanNode, PlanTable};
 
 /// Nesting beyond this is refused: real plans stay far below it, and the tree is walked recursively.
-const MAX_DEPTH: usize = 500;
+const MAX_DEPTH: usize = 150;
 
 /// Why a value is not a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_plan_nested_without_end_is_refused() {
         let mut inner = json!({"Node Type": "Limit"});
-        for _ in 0..600 {
+        for _ in 0..200 {
             inner = json!({"Node Type": "Limit", "Plans": [inner]});
         }
         assert_eq!(parse_plan(&json!({"Plan": inner})), Err(PlanError::TooDeep));

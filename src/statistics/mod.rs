@@ -11,7 +11,7 @@ mod summary;
 mod wilcoxon;
 
 pub use bootstrap::ratio_of_medians_interval;
-pub use comparison::{Comparison, LOOKS, LOOK_LEVEL, THRESHOLD, compare, overall_verdict};
+pub use comparison::{Comparison, LOOK_LEVEL, LOOKS, THRESHOLD, compare, overall_verdict};
 pub use rank::{cliffs_delta, spearman_with_time};
 pub use summary::{median, quantile, scaled_mad};
 pub use wilcoxon::{Interval, hodges_lehmann, signed_rank_interval};

@@ -7,10 +7,8 @@ pub fn cliffs_delta(baseline: &[f64], patched: &[f64]) -> Option<f64> {
     if baseline.is_empty() || patched.is_empty() {
         return None;
     }
-    let balance: i64 = patched
-        .iter()
-        .flat_map(|p| baseline.iter().map(move |b| p.total_cmp(b) as i64))
-        .sum();
+    let balance: i64 =
+        patched.iter().flat_map(|p| baseline.iter().map(move |b| p.total_cmp(b) as i64)).sum();
     Some(balance as f64 / (baseline.len() * patched.len()) as f64)
 }
 

@@ -34,9 +34,9 @@ pub fn hodges_lehmann(differences: &[f64]) -> Option<f64> {
 pub fn signed_rank_interval(differences: &[f64], level: f64) -> Option<Interval> {
     let averages = walsh_averages(differences);
     let outside = largest_rank_sum_in_tail(differences.len(), (1.0 - level) / 2.0)?;
-    // P(W <= k) is at most the tail: the (k + 1)th average from either end bounds the interval.
-    let low = *averages.get(outside)?;
-    let high = *averages.get(averages.len().checked_sub(outside + 1)?)?;
+    // P(W <= k) is at most the tail, so the (k + 1)th average from either end bounds the interval.
+    let low = *averages.get(outside.checked_sub(1)?)?;
+    let high = *averages.get(averages.len().checked_sub(outside)?)?;
     Some(Interval { low, high })
 }
 

@@ -98,7 +98,11 @@ fn confidence(table: &CatalogTable, main: &StatementEvidence) -> (f64, String) {
     if main.saved_percent() >= 50.0 {
         (0.7, "Planned on real statistics, with a gain far beyond the planner's usual error; not measured.".into())
     } else {
-        (0.5, "Planned on real statistics, with a gain near the planner's usual error; not measured.".into())
+        (
+            0.5,
+            "Planned on real statistics, with a gain near the planner's usual error; not measured."
+                .into(),
+        )
     }
 }
 
@@ -111,7 +115,8 @@ fn risk(table: &CatalogTable) -> (RiskLevel, String) {
     } else {
         (
             RiskLevel::Low,
-            "Built concurrently it blocks no writes and drops cleanly; every write maintains it.".into(),
+            "Built concurrently it blocks no writes and drops cleanly; every write maintains it."
+                .into(),
         )
     }
 }
