@@ -1,1 +1,9 @@
+//! Everything native: settings, command line, store, PostgreSQL, workload, sandbox, benchmark, apply, jobs,
+//! HTTP and the demo. [`service::Service`] implements the domain's `Operations`; all surfaces call that.
 
+pub mod clock;
+pub mod config;
+pub mod hex;
+pub mod postgres;
+pub mod sql;
+pub mod store;

@@ -1,0 +1,284 @@
+//! Settings: flags over environment over `optischema.toml` over defaults, read once and validated once.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use figment::Figment;
+use figment::providers::{Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::postgres::Dsn;
+
+/// The file in the data folder that commands read when they are pointed at that folder.
+pub const CONFIG_FILE: &str = "optischema.toml";
+
+/// Settings as they are given: every one may be absent.
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SettingsArgs {
+    /// The database being tuned (postgres://…). It is only ever read.
+    #[arg(long, env = "OPTISCHEMA_MAIN_URL", hide_env_values = true, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub main_url: Option<Dsn>,
+    /// The database that OptiSchema may write in.
+    #[arg(long, env = "OPTISCHEMA_SANDBOX_URL", hide_env_values = true, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox_url: Option<Dsn>,
+    /// A full-size copy of main.
+    #[arg(long, env = "OPTISCHEMA_REPLICA_URL", hide_env_values = true, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replica_url: Option<Dsn>,
+    /// Where the state is kept.
+    #[arg(long, env = "OPTISCHEMA_DATA_DIR", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+    /// Address and port of the web app [default: 127.0.0.1:3000]
+    #[arg(long, env = "OPTISCHEMA_LISTEN", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// The secret that opens the web app and the API; made and kept where none is given.
+    #[arg(long, env = "OPTISCHEMA_TOKEN", hide_env_values = true, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<Secret>,
+    /// Host names that requests may name, besides the listen address and localhost.
+    #[arg(long, env = "OPTISCHEMA_ALLOWED_HOSTS", value_delimiter = ',', global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_hosts: Option<Vec<String>>,
+    /// Use a main role that could write. Nothing is written all the same.
+    #[arg(long, env = "OPTISCHEMA_ALLOW_PRIVILEGED_MAIN", num_args = 0..=1,
+        default_missing_value = "true", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_privileged_main: Option<bool>,
+    /// Accept a sandbox that is another database on main's own server.
+    #[arg(long, env = "OPTISCHEMA_ALLOW_SAME_SERVER", num_args = 0..=1,
+        default_missing_value = "true", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_same_server: Option<bool>,
+    /// Tables up to this size are copied whole, in MiB [default: 512]
+    #[arg(long, env = "OPTISCHEMA_COPY_LIMIT_MB", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy_limit_mb: Option<u32>,
+    /// Percentage of a larger table's blocks that is copied [default: 1]
+    #[arg(long, env = "OPTISCHEMA_SAMPLE_PERCENT", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample_percent: Option<f64>,
+    /// Seconds that the timed runs of one benchmark may take [default: 30]
+    #[arg(long, env = "OPTISCHEMA_BENCHMARK_SECONDS", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub benchmark_seconds: Option<u32>,
+    /// Seconds that one statement may take in the sandbox [default: 60]
+    #[arg(long, env = "OPTISCHEMA_STATEMENT_TIMEOUT_S", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statement_timeout_s: Option<u32>,
+    /// Hours that finished jobs are kept [default: 24]
+    #[arg(long, env = "OPTISCHEMA_JOB_RETENTION_HOURS", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_retention_hours: Option<u32>,
+    /// The folder of the browser's files, where it is not found beside the program.
+    #[arg(long, env = "OPTISCHEMA_SITE_ROOT", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site_root: Option<PathBuf>,
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The secret itself; for comparing and for showing to its owner.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl std::str::FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// Settings, complete and checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub main_url: Option<Dsn>,
+    pub sandbox_url: Option<Dsn>,
+    pub replica_url: Option<Dsn>,
+    pub data_dir: PathBuf,
+    pub listen: SocketAddr,
+    pub token: Option<Secret>,
+    pub allowed_hosts: Vec<String>,
+    pub allow_privileged_main: bool,
+    pub allow_same_server: bool,
+    pub copy_limit_bytes: i64,
+    /// Above 0, at most 100.
+    pub sample_percent: f64,
+    pub benchmark_seconds: u32,
+    pub statement_timeout_s: u32,
+    pub job_retention_hours: u32,
+    pub site_root: Option<PathBuf>,
+}
+
+/// A setting that cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    #[error("failed to read the settings: {0}")]
+    Read(Box<figment::Error>),
+    #[error("{name} is {value}: {rule}")]
+    Invalid { name: &'static str, value: String, rule: &'static str },
+}
+
+impl Settings {
+    /// Puts flags and environment (`given`) over the file in the data folder, over the defaults.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a value is out of its range.
+    pub fn resolve(given: &SettingsArgs) -> Result<Self, ConfigError> {
+        let data_dir = given.data_dir.clone().unwrap_or_else(default_data_dir);
+        let local = PathBuf::from(CONFIG_FILE);
+        let args: SettingsArgs = Figment::new()
+            .merge(Toml::file_exact(local))
+            .merge(Toml::file_exact(data_dir.join(CONFIG_FILE)))
+            .merge(Serialized::defaults(given))
+            .extract()
+            .map_err(|error| ConfigError::Read(Box::new(error)))?;
+        Self::from_args(args, data_dir)
+    }
+
+    fn from_args(args: SettingsArgs, data_dir: PathBuf) -> Result<Self, ConfigError> {
+        let sample_percent = args.sample_percent.unwrap_or(1.0);
+        if !(sample_percent > 0.0 && sample_percent <= 100.0) {
+            return Err(ConfigError::Invalid {
+                name: "sample_percent",
+                value: sample_percent.to_string(),
+                rule: "it must be above 0 and at most 100",
+            });
+        }
+        for (name, value) in [
+            ("benchmark_seconds", args.benchmark_seconds),
+            ("statement_timeout_s", args.statement_timeout_s),
+            ("copy_limit_mb", args.copy_limit_mb),
+        ] {
+            if value == Some(0) {
+                return Err(ConfigError::Invalid {
+                    name,
+                    value: "0".into(),
+                    rule: "it must be above 0",
+                });
+            }
+        }
+        if args.token.as_ref().is_some_and(|token| token.expose().len() < 16) {
+            return Err(ConfigError::Invalid {
+                name: "token",
+                value: "too short".into(),
+                rule: "it must have at least 16 characters",
+            });
+        }
+        Ok(Self {
+            main_url: args.main_url,
+            sandbox_url: args.sandbox_url,
+            replica_url: args.replica_url,
+            data_dir,
+            listen: args.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000))),
+            token: args.token,
+            allowed_hosts: args.allowed_hosts.unwrap_or_default(),
+            allow_privileged_main: args.allow_privileged_main.unwrap_or(false),
+            allow_same_server: args.allow_same_server.unwrap_or(false),
+            copy_limit_bytes: i64::from(args.copy_limit_mb.unwrap_or(512)) * 1024 * 1024,
+            sample_percent,
+            benchmark_seconds: args.benchmark_seconds.unwrap_or(30),
+            statement_timeout_s: args.statement_timeout_s.unwrap_or(60),
+            job_retention_hours: args.job_retention_hours.unwrap_or(24),
+            site_root: args.site_root,
+        })
+    }
+}
+
+/// `/var/lib/optischema` for root, else the user's data folder.
+#[must_use]
+pub fn default_data_dir() -> PathBuf {
+    if runs_as_root() {
+        return PathBuf::from("/var/lib/optischema");
+    }
+    let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
+    match (variable("XDG_DATA_HOME"), variable("HOME")) {
+        (Some(data), _) => Path::new(&data).join("optischema"),
+        (None, Some(home)) => Path::new(&home).join(".local/share/optischema"),
+        (None, None) => PathBuf::from("optischema-data"),
+    }
+}
+
+/// Whether this process belongs to root: the owner of its own entry in `/proc`, or of its home.
+#[must_use]
+pub fn runs_as_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self")
+        .map(|entry| entry.uid() == 0)
+        .unwrap_or_else(|_| environment("USER").is_some_and(|user| user == "root"))
+}
+
+/// One variable of the environment. Nothing outside this module reads it.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+#[must_use]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_do_not_show_in_debug() {
+        let args = SettingsArgs {
+            main_url: Some("postgres://ann:hunter22@db.example/shop".parse().unwrap()),
+            token: Some(Secret::from("a-very-secret-token".to_owned())),
+            ..SettingsArgs::default()
+        };
+        let shown = format!("{:?}", Settings::from_args(args, "x".into()).unwrap());
+        assert!(!shown.contains("hunter22") && !shown.contains("very-secret"), "{shown}");
+        assert!(shown.contains("db.example"), "{shown}");
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join(CONFIG_FILE),
+            "main_url = \"postgres://a@file/db\"\ncopy_limit_mb = 7\n",
+        )
+        .unwrap();
+        let given = SettingsArgs {
+            data_dir: Some(folder.path().into()),
+            main_url: Some("postgres://a@flag/db".parse().unwrap()),
+            ..SettingsArgs::default()
+        };
+        let settings = Settings::resolve(&given).unwrap();
+        assert!(settings.main_url.unwrap().address().contains("flag"));
+        assert_eq!(settings.copy_limit_bytes, 7 * 1024 * 1024);
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_named() {
+        let args = SettingsArgs { sample_percent: Some(0.0), ..SettingsArgs::default() };
+        let error = Settings::from_args(args, "x".into()).unwrap_err();
+        assert!(error.to_string().starts_with("sample_percent is 0"), "{error}");
+    }
+}

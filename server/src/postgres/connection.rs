@@ -1,0 +1,162 @@
+//! Connections to the targets. Each has timeouts from its first moment, and names itself `optischema`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Connection, Row};
+
+use super::PgFailure;
+
+/// A target that does not answer within this is down.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection URL. Its password is never shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Dsn {
+    url: String,
+    address: String,
+    role: String,
+}
+
+impl Dsn {
+    /// `host:port/database`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The role's name.
+    #[must_use]
+    pub fn role(&self) -> &str {
+        &self.role
+    }
+
+    fn options(&self) -> Result<PgConnectOptions, PgFailure> {
+        Ok(PgConnectOptions::from_str(&self.url)?
+            .application_name("optischema")
+            .statement_cache_capacity(0)
+            .disable_statement_logging())
+    }
+}
+
+impl fmt::Debug for Dsn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Dsn({}@{})", self.role, self.address)
+    }
+}
+
+/// A text that is no connection URL. It does not repeat the text, which may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a connection URL: it has the form postgres://role:password@host:port/database")]
+pub struct InvalidDsn;
+
+impl FromStr for Dsn {
+    type Err = InvalidDsn;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
+            return Err(InvalidDsn);
+        }
+        let options = PgConnectOptions::from_str(text).map_err(|_| InvalidDsn)?;
+        let database = options.get_database().unwrap_or_else(|| options.get_username());
+        Ok(Self {
+            address: format!("{}:{}/{database}", options.get_host(), options.get_port()),
+            role: options.get_username().to_owned(),
+            url: text.to_owned(),
+        })
+    }
+}
+
+impl TryFrom<String> for Dsn {
+    type Error = InvalidDsn;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Dsn> for String {
+    fn from(dsn: Dsn) -> Self {
+        dsn.url
+    }
+}
+
+/// An open connection, and the server process behind it.
+#[derive(Debug)]
+pub struct Session {
+    pub connection: PgConnection,
+    /// `pg_backend_pid()`: what a cancel request names.
+    pub backend_pid: i32,
+    /// `server_version_num`: 150004, 180001, …
+    pub version_number: i32,
+    /// `server_version`.
+    pub version: String,
+}
+
+async fn connect(dsn: &Dsn, options: &[(&str, &str)]) -> Result<Session, PgFailure> {
+    let connecting = dsn.options()?.options(options.iter().copied());
+    let connection = tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&connecting));
+    let mut connection = connection.await.map_err(|_| {
+        PgFailure::Unreachable(format!(
+            "no answer within {} seconds: check host, port and firewall",
+            CONNECT_TIMEOUT.as_secs()
+        ))
+    })??;
+    let row = sqlx::query(
+        "SELECT pg_backend_pid() AS pid, current_setting('server_version_num')::int AS number,
+                current_setting('server_version') AS version",
+    )
+    .fetch_one(&mut connection)
+    .await?;
+    Ok(Session {
+        backend_pid: row.try_get("pid")?,
+        version_number: row.try_get("number")?,
+        version: row.try_get("version")?,
+        connection,
+    })
+}
+
+/// A connection to main (or a standby): every transaction is read-only, every statement short.
+pub async fn connect_main(dsn: &Dsn) -> Result<Session, PgFailure> {
+    connect(
+        dsn,
+        &[
+            ("default_transaction_read_only", "on"),
+            ("statement_timeout", "30s"),
+            ("lock_timeout", "1s"),
+            ("idle_in_transaction_session_timeout", "10min"),
+        ],
+    )
+    .await
+}
+
+/// A connection to the sandbox (or a writable clone).
+pub async fn connect_writable(dsn: &Dsn, statement_timeout_s: u32) -> Result<Session, PgFailure> {
+    let timeout = format!("{statement_timeout_s}s");
+    connect(dsn, &[("statement_timeout", &timeout), ("lock_timeout", "10s")]).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_and_a_password_is_not() {
+        let dsn: Dsn = "postgres://ann:hunter2@db.example:6432/shop".parse().unwrap();
+        assert_eq!(dsn.address(), "db.example:6432/shop");
+        assert_eq!(dsn.role(), "ann");
+        assert!(!format!("{dsn:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused_without_being_repeated() {
+        for text in ["", "shop", "mysql://a:secret@b/c", "postgres://a:secret@b:port/c"] {
+            let error = text.parse::<Dsn>().unwrap_err();
+            assert!(!error.to_string().contains("secret"), "{text}");
+        }
+    }
+}

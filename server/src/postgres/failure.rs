@@ -1,0 +1,82 @@
+//! What goes wrong with a target, as cases that callers tell apart and sentences that people understand.
+//! Never a DSN, never a driver's raw text.
+
+use sqlx::error::DatabaseError;
+use thiserror::Error;
+
+/// A failure of a target.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PgFailure {
+    /// Nothing answers, or the connection was lost.
+    #[error("{0}")]
+    Unreachable(String),
+    /// It answers, and refuses the role, the password or the database.
+    #[error("{0}")]
+    Refused(String),
+    /// A statement was cancelled by its timeout, or by a person.
+    #[error("the statement was stopped: it reached its time limit, or was cancelled")]
+    Stopped,
+    /// PostgreSQL did not accept a statement; its own words, which hold no secret of the connection.
+    #[error("PostgreSQL says: {message} ({sqlstate})")]
+    Sql { sqlstate: String, message: String },
+    /// The target's answer was not of the form that was asked for.
+    #[error("{0}")]
+    Unexpected(String),
+}
+
+impl PgFailure {
+    /// The SQLSTATE, where PostgreSQL gave one.
+    #[must_use]
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Sql { sqlstate, .. } => Some(sqlstate),
+            _ => None,
+        }
+    }
+
+    /// Whether the target itself is gone, rather than a statement being wrong.
+    #[must_use]
+    pub const fn is_connection(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Refused(_))
+    }
+
+    fn from_database(error: &dyn DatabaseError) -> Self {
+        let sqlstate = error.code().map(|code| code.into_owned()).unwrap_or_default();
+        let message = error.message().to_owned();
+        match sqlstate.as_str() {
+            "57014" | "25P03" => Self::Stopped,
+            "28P01" => Self::Refused("the password is wrong: check the one in the connection URL".into()),
+            "28000" => Self::Refused(format!(
+                "the server does not let this role in: {message}; check the role and pg_hba.conf"
+            )),
+            "3D000" => Self::Refused(format!("{message}: check the database's name in the connection URL")),
+            "53300" => Self::Unreachable("the server has no connection free: raise max_connections or try later".into()),
+            "57P01" | "57P02" => Self::Unreachable("the server closed the connection: it is being shut down or restarted".into()),
+            "57P03" => Self::Unreachable("the server is starting up or shutting down: try again in a moment".into()),
+            _ => Self::Sql { sqlstate, message },
+        }
+    }
+}
+
+impl From<sqlx::Error> for PgFailure {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(database) => Self::from_database(database.as_ref()),
+            sqlx::Error::Io(io) => Self::Unreachable(format!(
+                "nothing answers there ({}): check host and port, and that the server runs",
+                io.kind()
+            )),
+            sqlx::Error::Tls(_) => Self::Unreachable(
+                "the encrypted connection could not be made: check sslmode and certificates".into(),
+            ),
+            sqlx::Error::PoolTimedOut => {
+                Self::Unreachable("the server did not answer in time".into())
+            }
+            sqlx::Error::Configuration(_) => Self::Refused(
+                "the connection URL cannot be used: it has the form postgres://role:password@host:port/database"
+                    .into(),
+            ),
+            other => Self::Unexpected(format!("the server answered something unexpected: {other}")),
+        }
+    }
+}

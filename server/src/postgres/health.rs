@@ -1,0 +1,334 @@
+//! What a target lacks, in one sentence each, with what mends it.
+
+use optischema::model::{Finding, FindingLevel, TargetHealth, TargetKind, TargetState};
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+use super::{Dsn, PgFailure, SameDatabase, Session, connect_main, connect_writable, prove_not_main};
+
+/// The oldest server version that is understood.
+const OLDEST: i32 = 130_000;
+
+/// What a proper role for main is granted.
+pub const GRANTS_FOR_MAIN: &str = "\
+CREATE ROLE optischema_reader LOGIN PASSWORD 'choose-one';
+GRANT pg_read_all_data, pg_read_all_stats TO optischema_reader;";
+
+/// Checks main.
+pub async fn check_main(dsn: Option<&Dsn>, allow_privileged: bool) -> TargetHealth {
+    let kind = TargetKind::Main;
+    let Some(dsn) = dsn else {
+        return not_configured(kind, "No main database is configured.", "set OPTISCHEMA_MAIN_URL");
+    };
+    with_session(kind, dsn, connect_main(dsn).await, async |session| {
+        main_findings(session, allow_privileged).await
+    })
+    .await
+}
+
+/// Checks the sandbox, and that it is not main.
+pub async fn check_sandbox(
+    dsn: Option<&Dsn>,
+    main: Option<&Dsn>,
+    allow_same_server: bool,
+) -> TargetHealth {
+    let kind = TargetKind::Sandbox;
+    let Some(dsn) = dsn else {
+        return not_configured(
+            kind,
+            "No sandbox is configured: benchmarks are planner estimates only, and nothing can be applied.",
+            "set OPTISCHEMA_SANDBOX_URL to a database that OptiSchema may write in",
+        );
+    };
+    with_session(kind, dsn, connect_writable(dsn, 30).await, async |session| {
+        let mut findings = writable_findings(session).await?;
+        if let Some(main) = main {
+            findings.push(identity_finding(main, session, allow_same_server).await);
+        }
+        Ok(findings)
+    })
+    .await
+}
+
+/// Checks the replica.
+pub async fn check_replica(dsn: Option<&Dsn>) -> TargetHealth {
+    let kind = TargetKind::Replica;
+    let Some(dsn) = dsn else {
+        return not_configured(
+            kind,
+            "No replica is configured: benchmarks run on rows copied into the sandbox.",
+            "set OPTISCHEMA_REPLICA_URL to a full-size copy of main",
+        );
+    };
+    with_session(kind, dsn, connect_main(dsn).await, async |session| {
+        let row = sqlx::query("SELECT pg_is_in_recovery() AS standby")
+            .fetch_one(&mut session.connection)
+            .await?;
+        let what = if row.try_get("standby")? { "a physical standby" } else { "a writable clone" };
+        Ok(vec![Finding::warning(
+            "replica_unused",
+            format!("It answers and is {what}; benchmarks do not use a replica yet."),
+            "none needed: benchmarks run in the sandbox",
+        )])
+    })
+    .await
+}
+
+/// The first finding that keeps main from being used.
+#[must_use]
+pub fn main_is_refused(health: &TargetHealth) -> Option<String> {
+    let finding = health.findings.iter().find(|finding| finding.level == FindingLevel::Error)?;
+    Some(match &finding.remedy {
+        Some(remedy) => format!("{} Remedy: {remedy}", finding.message),
+        None => finding.message.clone(),
+    })
+}
+
+fn not_configured(kind: TargetKind, message: &str, remedy: &str) -> TargetHealth {
+    TargetHealth {
+        target: kind,
+        state: TargetState::NotConfigured,
+        address: None,
+        role: None,
+        server_version: None,
+        findings: vec![Finding::warning("not_configured", message, remedy)],
+    }
+}
+
+async fn with_session(
+    kind: TargetKind,
+    dsn: &Dsn,
+    session: Result<Session, PgFailure>,
+    check: impl AsyncFnOnce(&mut Session) -> Result<Vec<Finding>, PgFailure>,
+) -> TargetHealth {
+    let mut version = None;
+    let findings = match session {
+        Err(failure) => Err(failure),
+        Ok(mut session) => {
+            version = Some(session.version.clone());
+            let findings = check(&mut session).await;
+            // A connection that does not close properly has nothing left to say.
+            drop(sqlx::Connection::close(session.connection).await);
+            findings
+        }
+    };
+    let findings = findings.unwrap_or_else(|failure| {
+        vec![Finding::error(
+            "unreachable",
+            format!("{} cannot be used: {failure}.", kind.label()),
+            format!("check the URL of the {kind}, {}", dsn.address()),
+        )]
+    });
+    TargetHealth {
+        address: Some(dsn.address().to_owned()),
+        role: Some(dsn.role().to_owned()),
+        server_version: version,
+        ..TargetHealth::from_findings(kind, findings)
+    }
+}
+
+fn version_finding(session: &Session) -> Finding {
+    if session.version_number < OLDEST {
+        Finding::error(
+            "version",
+            format!("PostgreSQL {} is older than 13, the oldest that is understood.", session.version),
+            "use PostgreSQL 13 or later",
+        )
+    } else {
+        Finding::ok("version", format!("PostgreSQL {} answers.", session.version))
+    }
+}
+
+async fn main_findings(
+    session: &mut Session,
+    allow_privileged: bool,
+) -> Result<Vec<Finding>, PgFailure> {
+    let mut findings = vec![version_finding(session)];
+    let connection = &mut session.connection;
+    findings.push(role_finding(connection, allow_privileged).await?);
+    findings.push(statements_finding(connection).await?);
+    findings.push(reading_finding(connection).await?);
+    findings.push(hypopg_finding(connection).await?);
+    Ok(findings)
+}
+
+/// A role on main that could do harm is refused.
+async fn role_finding(
+    connection: &mut PgConnection,
+    allow_privileged: bool,
+) -> Result<Finding, PgFailure> {
+    let row = sqlx::query(
+        "SELECT array_remove(ARRAY[
+             CASE WHEN r.rolsuper THEN 'is a superuser' END,
+             CASE WHEN r.rolcreaterole THEN 'may create roles' END,
+             CASE WHEN r.rolreplication THEN 'may replicate' END,
+             CASE WHEN r.rolbypassrls THEN 'bypasses row security' END], NULL)
+         || ARRAY(SELECT 'is a member of ' || g.rolname FROM pg_roles g
+                  WHERE g.rolname IN ('pg_write_all_data', 'pg_execute_server_program',
+                                      'pg_write_server_files', 'pg_signal_backend')
+                    AND NOT r.rolsuper AND pg_has_role(r.oid, g.oid, 'MEMBER'))
+         || ARRAY(SELECT 'may write ' || c.oid::regclass::text FROM pg_class c
+                  JOIN pg_namespace n ON n.oid = c.relnamespace
+                  WHERE c.relkind IN ('r', 'p') AND NOT r.rolsuper AND n.nspname !~ '^pg_'
+                    AND n.nspname <> 'information_schema'
+                    AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+                  ORDER BY 1 LIMIT 3) AS powers
+         FROM pg_roles r WHERE r.rolname = current_user",
+    )
+    .fetch_one(connection)
+    .await?;
+    let powers: Vec<String> = row.try_get("powers")?;
+    Ok(if powers.is_empty() {
+        Finding::ok("role", "The role can read and cannot write.")
+    } else if allow_privileged {
+        Finding::warning(
+            "role_privileged",
+            format!("The role {}: it is used because that was allowed.", powers.join(", ")),
+            GRANTS_FOR_MAIN,
+        )
+    } else {
+        Finding::error(
+            "role_privileged",
+            format!("The role {}: OptiSchema wants one that cannot change main.", powers.join(", ")),
+            GRANTS_FOR_MAIN,
+        )
+    })
+}
+
+async fn statements_finding(connection: &mut PgConnection) -> Result<Finding, PgFailure> {
+    let installed = sqlx::query(
+        "SELECT quote_ident(n.nspname) AS schema FROM pg_extension e
+         JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'",
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    if installed.is_none() {
+        return Ok(Finding::error(
+            "pg_stat_statements_missing",
+            "The extension pg_stat_statements is not installed in this database: the workload cannot be read.",
+            "CREATE EXTENSION pg_stat_statements; (with shared_preload_libraries = 'pg_stat_statements')",
+        ));
+    }
+    let probe = sqlx::query("SELECT count(*) FROM pg_stat_statements(false)")
+        .fetch_one(&mut *connection)
+        .await;
+    Ok(match probe.map_err(PgFailure::from) {
+        Ok(_) => Finding::ok("pg_stat_statements", "pg_stat_statements can be read."),
+        Err(failure) if failure.sqlstate() == Some("55000") => Finding::error(
+            "pg_stat_statements_not_loaded",
+            "pg_stat_statements is installed, and the server has not loaded it.",
+            "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'; then restart the server",
+        ),
+        Err(failure) if failure.is_connection() => return Err(failure),
+        Err(failure) => Finding::error(
+            "pg_stat_statements_unreadable",
+            format!("pg_stat_statements cannot be read: {failure}."),
+            "GRANT pg_read_all_stats TO the role",
+        ),
+    })
+}
+
+async fn reading_finding(connection: &mut PgConnection) -> Result<Finding, PgFailure> {
+    let row = sqlx::query(
+        "SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS stats,
+                (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'
+                   AND n.nspname <> 'information_schema'
+                   AND NOT (has_schema_privilege(n.oid, 'USAGE')
+                            AND has_table_privilege(c.oid, 'SELECT'))) AS unreadable",
+    )
+    .fetch_one(connection)
+    .await?;
+    let (stats, unreadable): (bool, i64) = (row.try_get("stats")?, row.try_get("unreadable")?);
+    Ok(if !stats {
+        Finding::error(
+            "stats_unreadable",
+            "The role cannot see other roles' statements.",
+            "GRANT pg_read_all_stats TO the role",
+        )
+    } else if unreadable > 0 {
+        Finding::warning(
+            "tables_unreadable",
+            format!("The role cannot read {unreadable} tables: statements on them are not planned."),
+            "GRANT pg_read_all_data TO the role",
+        )
+    } else {
+        Finding::ok("reading", "Statements, statistics and tables can be read.")
+    })
+}
+
+async fn hypopg_finding(connection: &mut PgConnection) -> Result<Finding, PgFailure> {
+    let row = sqlx::query(
+        "SELECT (SELECT extversion FROM pg_extension WHERE extname = 'hypopg') AS installed,
+                EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'hypopg') AS available",
+    )
+    .fetch_one(connection)
+    .await?;
+    let installed: Option<String> = row.try_get("installed")?;
+    let available: bool = row.try_get("available")?;
+    let message = "HypoPG is not installed in this database: indexes cannot be costed on main, and none are recommended.";
+    Ok(match installed {
+        Some(version) => Finding::ok("hypopg", format!("HypoPG {version} is installed.")),
+        None if available => Finding::warning("hypopg_missing", message, "CREATE EXTENSION hypopg;"),
+        None => Finding::warning(
+            "hypopg_missing",
+            message,
+            "install the package (postgresql-NN-hypopg), then CREATE EXTENSION hypopg;",
+        ),
+    })
+}
+
+async fn writable_findings(session: &mut Session) -> Result<Vec<Finding>, PgFailure> {
+    let mut findings = vec![version_finding(session)];
+    let row = sqlx::query(
+        "SELECT pg_is_in_recovery() AS standby, current_database()::text AS database,
+                has_database_privilege(current_database(), 'CREATE') AS may_create",
+    )
+    .fetch_one(&mut session.connection)
+    .await?;
+    if row.try_get("standby")? {
+        findings.push(Finding::error(
+            "read_only",
+            "It is a physical standby, which cannot be written.",
+            "point sandbox_url at a writable database",
+        ));
+    } else if !row.try_get::<bool, _>("may_create")? {
+        let database: String = row.try_get("database")?;
+        findings.push(Finding::error(
+            "no_create",
+            "The role may not make schemas in the sandbox.",
+            format!("GRANT CREATE ON DATABASE {} TO the role", optischema::model::quote_identifier(&database)),
+        ));
+    } else {
+        findings.push(Finding::ok("writable", "Scratch schemas can be made."));
+    }
+    Ok(findings)
+}
+
+async fn identity_finding(main: &Dsn, session: &mut Session, allow_same_server: bool) -> Finding {
+    let unknown = |failure: &PgFailure| {
+        Finding::error(
+            "identity_unknown",
+            format!("It cannot be shown that the sandbox is not main: {failure}."),
+            "make main reachable: nothing is written before that is shown",
+        )
+    };
+    let mut main = match connect_main(main).await {
+        Ok(main) => main,
+        Err(failure) => return unknown(&failure),
+    };
+    match prove_not_main(&mut main.connection, &mut session.connection, allow_same_server).await {
+        Ok(()) => Finding::ok("identity", "It is proven not to be main."),
+        Err(SameDatabase::Unknown(failure)) => unknown(&failure),
+        Err(same @ SameDatabase::Same) => Finding::error(
+            "sandbox_is_main",
+            format!("Refused: {same}."),
+            "set OPTISCHEMA_SANDBOX_URL to a database of its own",
+        ),
+        Err(same @ SameDatabase::SameServer) => Finding::error(
+            "sandbox_on_main_server",
+            format!("Refused: {same}."),
+            "allow_same_server = true, or a sandbox on another server",
+        ),
+    }
+}

@@ -1,0 +1,96 @@
+//! Main, which is only ever read and planned on: one transaction, `READ ONLY`, pinned by its first
+//! SELECT, and rolled back at the end.
+
+use optischema::plan::Plan;
+use serde_json::Value;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Executor, SqlSafeStr, Statement as _, TypeInfo};
+
+use super::{Dsn, ExplainMode, PgFailure, Session, connect_main, explain};
+use crate::sql::{self, SqlError, Statement};
+
+/// A read-only transaction on main.
+#[derive(Debug)]
+pub struct MainSession {
+    session: Session,
+}
+
+impl MainSession {
+    /// Connects and begins.
+    pub async fn begin(dsn: &Dsn) -> Result<Self, PgFailure> {
+        let mut session = connect_main(dsn).await?;
+        for statement in ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SELECT 1"] {
+            sqlx::query(statement).persistent(false).execute(&mut session.connection).await?;
+        }
+        Ok(Self { session })
+    }
+
+    /// The connection, for OptiSchema's own queries on the catalogs.
+    pub fn connection(&mut self) -> &mut PgConnection {
+        &mut self.session.connection
+    }
+
+    /// `server_version_num`.
+    #[must_use]
+    pub const fn version_number(&self) -> i32 {
+        self.session.version_number
+    }
+
+    /// Plans a statement that the guard passes; nothing of it runs. A failure leaves the session usable.
+    pub async fn plan(&mut self, statement: &Statement) -> Result<(Plan, Value), PlanFailure> {
+        sql::check_select(statement)?;
+        self.guarded(async |connection| {
+            explain(connection, ExplainMode::Plan, &statement.sql).await
+        })
+        .await
+    }
+
+    /// The types that PostgreSQL infers for `$1`, `$2`, …, as their names.
+    pub async fn parameter_types(
+        &mut self,
+        statement: &Statement,
+    ) -> Result<Vec<String>, PlanFailure> {
+        sql::check_select(statement)?;
+        let text = AssertSqlSafe(statement.sql.clone()).into_sql_str();
+        self.guarded(async |connection| {
+            let prepared = (&mut *connection).prepare(text).await?;
+            let types = prepared.parameters().and_then(sqlx::Either::left).unwrap_or_default();
+            Ok(types.iter().map(|info| info.name().to_owned()).collect())
+        })
+        .await
+    }
+
+    /// Runs a step behind a savepoint, so that its failure does not end the transaction.
+    async fn guarded<T>(
+        &mut self,
+        step: impl AsyncFnOnce(&mut PgConnection) -> Result<T, PgFailure>,
+    ) -> Result<T, PlanFailure> {
+        let connection = &mut self.session.connection;
+        execute(connection, "SAVEPOINT step").await?;
+        let result = step(connection).await;
+        execute(connection, "ROLLBACK TO SAVEPOINT step").await?;
+        execute(connection, "RELEASE SAVEPOINT step").await?;
+        Ok(result?)
+    }
+
+    /// Ends the transaction.
+    pub async fn end(mut self) -> Result<(), PgFailure> {
+        execute(&mut self.session.connection, "ROLLBACK").await?;
+        sqlx::Connection::close(self.session.connection).await?;
+        Ok(())
+    }
+}
+
+async fn execute(connection: &mut PgConnection, statement: &'static str) -> Result<(), PgFailure> {
+    sqlx::query(statement).persistent(false).execute(connection).await?;
+    Ok(())
+}
+
+/// Why a statement could not be planned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanFailure {
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+    #[error(transparent)]
+    Target(#[from] PgFailure),
+}

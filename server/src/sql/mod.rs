@@ -1,0 +1,96 @@
+//! SQL as PostgreSQL's own parser sees it. What is known of a statement comes from its syntax tree, never
+//! from a regular expression.
+
+mod guard;
+mod patch;
+mod rewrite;
+mod shape;
+mod tree;
+
+use optischema::model::QueryHash;
+use thiserror::Error;
+
+pub use guard::check_select;
+pub use patch::{CreateIndex, DropIndex, Patch, PatchKind, drop_index_sql, index_definition_in};
+pub use rewrite::{bind_parameters, retarget};
+pub use shape::analyze;
+
+/// Why a text is not a statement that OptiSchema can work with. Each message is for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SqlError {
+    #[error("the statement cannot be parsed: {0}")]
+    Parse(String),
+    #[error("there must be exactly one statement, and there are {0}")]
+    NotOne(usize),
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl From<pg_query::Error> for SqlError {
+    fn from(error: pg_query::Error) -> Self {
+        Self::Parse(error.to_string())
+    }
+}
+
+/// One parsed statement.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    /// The text as PostgreSQL's deparser writes it: `date $1` has become `$1::date`, which can be
+    /// prepared.
+    pub sql: String,
+    pub tree: pg_query::protobuf::ParseResult,
+}
+
+/// Parses a text that must be one statement.
+///
+/// # Errors
+/// It cannot be parsed, or it is not one statement.
+pub fn parse_one(text: &str) -> Result<Statement, SqlError> {
+    let parsed = pg_query::parse(text, 0)?;
+    match parsed.protobuf.stmts.len() {
+        1 => {}
+        other => return Err(SqlError::NotOne(other)),
+    }
+    let sql = pg_query::deparse(&parsed.protobuf, Default::default())?;
+    // Parsed again, so that the locations in the tree are those of this text.
+    let tree = pg_query::parse(&sql, 0)?.protobuf;
+    Ok(Statement { sql, tree })
+}
+
+/// The fingerprint of a statement: the same for two that differ only in their constants.
+///
+/// # Errors
+/// It cannot be parsed.
+pub fn fingerprint(text: &str) -> Result<QueryHash, SqlError> {
+    Ok(QueryHash(pg_query::fingerprint(text, 0, 0)?.hex))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normalised_text_becomes_preparable() {
+        let statement =
+            parse_one("SELECT * FROM t WHERE d > date $1 AND e < $2 + interval $3 year").unwrap();
+        assert_eq!(
+            statement.sql,
+            "SELECT * FROM t WHERE d > $1::date AND e < ($2 + $3::interval year)"
+        );
+    }
+
+    #[test]
+    fn two_statements_are_refused_and_so_is_none() {
+        assert_eq!(parse_one("SELECT 1; DROP TABLE t").unwrap_err(), SqlError::NotOne(2));
+        assert_eq!(parse_one(" -- nothing").unwrap_err(), SqlError::NotOne(0));
+        assert!(matches!(parse_one("SELEC 1"), Err(SqlError::Parse(_))));
+        assert!(matches!(parse_one("SELECT 'a\0b'"), Err(SqlError::Parse(_))));
+    }
+
+    #[test]
+    fn constants_do_not_change_the_fingerprint() {
+        let of = |sql| fingerprint(sql).unwrap();
+        assert_eq!(of("SELECT * FROM t WHERE a = 1"), of("select * from t where a = $1"));
+        assert_ne!(of("SELECT * FROM t WHERE a = 1"), of("SELECT * FROM t WHERE b = 1"));
+    }
+}

@@ -1,0 +1,180 @@
+//! Changing a statement at its tokens, at places that its tree names: parameters become literals, and
+//! relations move to another schema.
+
+use optischema::model::{TableName, quote_identifier};
+use pg_query::protobuf::Token;
+
+use super::{SqlError, Statement, tree};
+
+/// A replacement of a byte range.
+struct Edit {
+    start: usize,
+    end: usize,
+    text: String,
+}
+
+fn apply(sql: &str, mut edits: Vec<Edit>) -> Result<String, SqlError> {
+    edits.sort_by_key(|edit| edit.start);
+    let mut out = String::with_capacity(sql.len() + 64);
+    let mut at = 0;
+    for edit in edits {
+        let before = sql.get(at..edit.start).ok_or_else(out_of_step)?;
+        out.push_str(before);
+        out.push_str(&edit.text);
+        at = edit.end;
+    }
+    out.push_str(sql.get(at..).ok_or_else(out_of_step)?);
+    Ok(out)
+}
+
+fn out_of_step() -> SqlError {
+    SqlError::Parse("the parser's positions do not fit the text".into())
+}
+
+struct Lexeme {
+    start: usize,
+    end: usize,
+    token: i32,
+}
+
+fn lexemes(sql: &str) -> Result<Vec<Lexeme>, SqlError> {
+    let scanned = pg_query::scan(sql)?;
+    scanned
+        .tokens
+        .iter()
+        .map(|token| {
+            let place = |at: i32| usize::try_from(at).map_err(|_| out_of_step());
+            Ok(Lexeme { start: place(token.start)?, end: place(token.end)?, token: token.token })
+        })
+        .collect()
+}
+
+/// The statement with each `$n` replaced by `literals[n - 1]`, which must be a complete SQL expression.
+///
+/// # Errors
+/// A parameter has no literal.
+pub fn bind_parameters(statement: &Statement, literals: &[String]) -> Result<String, SqlError> {
+    let mut edits = Vec::new();
+    for lexeme in lexemes(&statement.sql)? {
+        if lexeme.token != Token::Param as i32 {
+            continue;
+        }
+        let number = statement.sql.get(lexeme.start + 1..lexeme.end).ok_or_else(out_of_step)?;
+        let literal = number
+            .parse::<usize>()
+            .ok()
+            .and_then(|n| literals.get(n.checked_sub(1)?))
+            .ok_or_else(|| SqlError::Refused(format!("the parameter ${number} has no value")))?;
+        edits.push(Edit { start: lexeme.start, end: lexeme.end, text: literal.clone() });
+    }
+    apply(&statement.sql, edits)
+}
+
+/// The statement with every relation moved to `schema`. `known` lists the tables that have a copy there,
+/// by the schema and name that the statement could use for them.
+///
+/// # Errors
+/// It names a relation that has no copy.
+pub fn retarget(
+    statement: &Statement,
+    schema: &str,
+    resolve: &dyn Fn(&str, &str) -> Option<TableName>,
+) -> Result<String, SqlError> {
+    let json = tree::as_json(&statement.tree)?;
+    let ctes = tree::cte_names(&json);
+    let lexemes = lexemes(&statement.sql)?;
+    let at = |location: usize| lexemes.iter().position(|lexeme| lexeme.start == location);
+    let dot = Token::Ascii46 as i32;
+    let mut edits = Vec::new();
+    for relation in tree::relations(&json) {
+        if relation.schema.is_empty() && ctes.contains(&relation.name) {
+            continue;
+        }
+        let Some(table) = resolve(&relation.schema, &relation.name) else {
+            return Err(SqlError::Refused(format!(
+                "it reads {}, which is not among the copied tables",
+                TableName::new(relation.schema, relation.name)
+            )));
+        };
+        let first = relation.location.and_then(at).ok_or_else(out_of_step)?;
+        let qualified = lexemes.get(first + 1).is_some_and(|next| next.token == dot);
+        let last = if qualified { first + 2 } else { first };
+        edits.push(Edit {
+            start: lexemes[first].start,
+            end: lexemes.get(last).ok_or_else(out_of_step)?.end,
+            text: TableName::new(schema, table.name).quoted(),
+        });
+    }
+    // schema.table.column: the first part moves too.
+    tree::walk(&json, &mut |name, object| {
+        let fields = object.get("fields").and_then(serde_json::Value::as_array);
+        let location = object.get("location").and_then(serde_json::Value::as_u64);
+        if let ("ColumnRef", Some(3..), Some(location)) = (name, fields.map(Vec::len), location) {
+            let first = usize::try_from(location).ok().and_then(at).and_then(|i| lexemes.get(i));
+            edits.extend(first.map(|first| Edit {
+                start: first.start,
+                end: first.end,
+                text: quote_identifier(schema),
+            }));
+        }
+    });
+    apply(&statement.sql, edits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::parse_one;
+
+    fn moved(sql: &str) -> Result<String, SqlError> {
+        let statement = parse_one(sql)?;
+        retarget(&statement, "job 1", &|schema, name| {
+            let known = ["orders", "items", "Odd \"one\""];
+            (matches!(schema, "" | "public") && known.contains(&name))
+                .then(|| TableName::new("public", name))
+        })
+    }
+
+    #[test]
+    fn literals_take_the_place_of_parameters_and_of_nothing_else() {
+        let statement = parse_one("SELECT '$1', $2 FROM t WHERE a = $1 AND b = date $2").unwrap();
+        let literals = ["'x$2'".to_owned(), "'2026-01-01'".to_owned()];
+        assert_eq!(
+            bind_parameters(&statement, &literals).unwrap(),
+            "SELECT '$1', '2026-01-01' FROM t WHERE a = 'x$2' AND b = '2026-01-01'::date"
+        );
+        assert!(bind_parameters(&statement, &literals[..1]).is_err());
+    }
+
+    #[test]
+    fn relations_move_wherever_they_stand() {
+        assert_eq!(
+            moved("SELECT o.id, 'orders' FROM public.orders o WHERE EXISTS (SELECT 1 FROM items)")
+                .unwrap(),
+            "SELECT o.id, 'orders' FROM \"job 1\".\"orders\" o WHERE EXISTS (SELECT 1 FROM \"job 1\".\"items\")"
+        );
+        assert_eq!(
+            moved("SELECT public.orders.id FROM public.orders").unwrap(),
+            "SELECT \"job 1\".orders.id FROM \"job 1\".\"orders\""
+        );
+        assert_eq!(
+            moved("SELECT é.* FROM \"Odd \"\"one\"\"\" AS é").unwrap(),
+            "SELECT \"é\".* FROM \"job 1\".\"Odd \"\"one\"\"\" \"é\"".replace("\"é\"", "é")
+        );
+    }
+
+    #[test]
+    fn a_common_table_expression_stays() {
+        assert_eq!(
+            moved("WITH x AS (SELECT * FROM orders) SELECT * FROM x").unwrap(),
+            "WITH x AS (SELECT * FROM \"job 1\".\"orders\") SELECT * FROM x"
+        );
+    }
+
+    #[test]
+    fn a_table_without_a_copy_is_refused() {
+        let error = moved("SELECT * FROM orders, secrets").unwrap_err();
+        assert!(error.to_string().contains("secrets"), "{error}");
+        assert!(moved("SELECT * FROM pg_catalog.pg_class").is_err());
+    }
+}

@@ -1,0 +1,623 @@
+//! What a statement reads, compares, joins and sorts: names are resolved against the catalog, through
+//! aliases, subqueries and common table expressions.
+
+use std::collections::BTreeMap;
+
+use optischema::model::{
+    Catalog, CatalogTable, ColumnName, Join, ParameterRole, ParameterUse, Predicate, PredicateKind,
+    SortKey, StatementShape,
+};
+use pg_query::protobuf::{
+    AExpr, AExprKind, BoolExpr, BoolExprType, ColumnRef, NullTestType, SelectStmt, SortByDir,
+    SortByNulls, SubLink, SubLinkType,
+};
+use pg_query::{Node, NodeEnum};
+
+use super::{SqlError, Statement, tree};
+
+/// Nesting beyond this is refused: the tree is walked recursively.
+const MAX_DEPTH: usize = 200;
+
+/// Reads the shape of a SELECT.
+///
+/// # Errors
+/// It names a relation that the catalog does not have, or is nested too deeply.
+pub fn analyze(statement: &Statement, catalog: &Catalog) -> Result<StatementShape, SqlError> {
+    let json = tree::as_json(&statement.tree)?;
+    let ctes = tree::cte_names(&json);
+    for relation in tree::relations(&json) {
+        let is_cte = relation.schema.is_empty() && ctes.contains(&relation.name);
+        let is_system = matches!(relation.schema.as_str(), "pg_catalog" | "information_schema");
+        let known = catalog.resolve(&relation.schema, &relation.name).is_some();
+        if !is_cte && (is_system || !known) {
+            let name = if relation.schema.is_empty() {
+                relation.name
+            } else {
+                format!("{}.{}", relation.schema, relation.name)
+            };
+            return Err(SqlError::Refused(format!(
+                "it reads {name}, which is not a user's table of this database"
+            )));
+        }
+    }
+    let mut walker = Walker { catalog, ctes, shape: StatementShape::default(), parameters: BTreeMap::new() };
+    let root = statement.tree.stmts.first().and_then(|raw| raw.stmt.as_ref()?.node.as_ref());
+    if let Some(NodeEnum::SelectStmt(select)) = root {
+        let scope = walker.select(select, None, 0)?;
+        walker.sort_keys(select, &scope);
+    }
+    for number in tree::parameter_numbers(&json) {
+        walker.parameters.entry(number).or_insert(ParameterUse {
+            number,
+            role: ParameterRole::Other,
+            column: None,
+        });
+    }
+    walker.shape.parameters = walker.parameters.into_values().collect();
+    Ok(walker.shape)
+}
+
+/// What a name can mean inside one query level.
+struct Scope<'a> {
+    /// Alias, and the table behind it; `None` for a subquery or common table expression.
+    relations: Vec<(String, Option<&'a CatalogTable>)>,
+    outer: Option<&'a Scope<'a>>,
+}
+
+impl Scope<'_> {
+    fn resolve(&self, column: &ColumnRef) -> Option<ColumnName> {
+        let parts: Vec<&str> = column
+            .fields
+            .iter()
+            .map(|field| match &field.node {
+                Some(NodeEnum::String(part)) => Some(part.sval.as_str()),
+                _ => None,
+            })
+            .collect::<Option<_>>()?;
+        let (qualifier, name) = match parts.as_slice() {
+            [name] => (None, *name),
+            [table, name] | [_, table, name] => (Some(*table), *name),
+            _ => return None,
+        };
+        self.find(qualifier, name)
+    }
+
+    fn find(&self, qualifier: Option<&str>, name: &str) -> Option<ColumnName> {
+        let mut hidden = false;
+        for (alias, table) in &self.relations {
+            if qualifier.is_some_and(|qualifier| qualifier != alias) {
+                continue;
+            }
+            match table {
+                Some(table) if table.column(name).is_some() => {
+                    return Some(ColumnName { table: table.name.clone(), column: name.to_owned() });
+                }
+                Some(_) => {}
+                None => hidden = true,
+            }
+        }
+        // A name that a subquery of this level may define is not looked for further out.
+        if hidden { None } else { self.outer.and_then(|outer| outer.find(qualifier, name)) }
+    }
+}
+
+struct Walker<'a> {
+    catalog: &'a Catalog,
+    ctes: Vec<String>,
+    shape: StatementShape,
+    parameters: BTreeMap<i32, ParameterUse>,
+}
+
+fn inner(node: &Option<Box<Node>>) -> Option<&NodeEnum> {
+    node.as_ref().and_then(|node| node.node.as_ref())
+}
+
+impl<'a> Walker<'a> {
+    fn select<'s>(
+        &mut self,
+        select: &SelectStmt,
+        outer: Option<&'s Scope<'s>>,
+        depth: usize,
+    ) -> Result<Scope<'s>, SqlError>
+    where
+        'a: 's,
+    {
+        if depth > MAX_DEPTH {
+            return Err(SqlError::Refused(format!("it is nested more than {MAX_DEPTH} levels deep")));
+        }
+        let mut scope = Scope { relations: Vec::new(), outer };
+        for cte in select.with_clause.iter().flat_map(|with| &with.ctes) {
+            if let Some(NodeEnum::CommonTableExpr(cte)) = &cte.node {
+                if let Some(NodeEnum::SelectStmt(query)) = inner(&cte.ctequery) {
+                    self.select(query, outer, depth + 1)?;
+                }
+            }
+        }
+        for side in [&select.larg, &select.rarg].into_iter().flatten() {
+            self.select(side, outer, depth + 1)?;
+        }
+        let mut conditions = Vec::new();
+        for from in select.from_clause.iter().filter_map(|node| node.node.as_ref()) {
+            self.from(from, &mut scope, &mut conditions, depth + 1)?;
+        }
+        conditions.extend(inner(&select.where_clause));
+        for condition in conditions {
+            self.condition(condition, &scope, true, depth + 1)?;
+        }
+        if let Some(having) = inner(&select.having_clause) {
+            self.condition(having, &scope, false, depth + 1)?;
+        }
+        for target in &select.target_list {
+            if let Some(NodeEnum::ResTarget(target)) = &target.node {
+                self.expressions(inner(&target.val).into_iter(), &scope, depth + 1)?;
+            }
+        }
+        for key in &select.group_clause {
+            if let Some(NodeEnum::ColumnRef(column)) = &key.node {
+                self.shape.group.extend(scope.resolve(column));
+            }
+        }
+        self.limits(select);
+        Ok(scope)
+    }
+
+    fn limits(&mut self, select: &SelectStmt) {
+        for (node, role) in [
+            (&select.limit_count, ParameterRole::Limit),
+            (&select.limit_offset, ParameterRole::Offset),
+        ] {
+            if let Some(node) = inner(node) {
+                self.shape.has_limit |= role == ParameterRole::Limit;
+                self.parameter(node, role, None);
+            }
+        }
+    }
+
+    fn from<'n, 's>(
+        &mut self,
+        node: &'n NodeEnum,
+        scope: &mut Scope<'s>,
+        conditions: &mut Vec<&'n NodeEnum>,
+        depth: usize,
+    ) -> Result<(), SqlError>
+    where
+        'a: 's,
+    {
+        match node {
+            NodeEnum::RangeVar(relation) => {
+                let alias = relation.alias.as_ref().map_or(&relation.relname, |a| &a.aliasname);
+                let is_cte = relation.schemaname.is_empty() && self.ctes.contains(&relation.relname);
+                let catalog = self.catalog;
+                let table = if is_cte {
+                    None
+                } else {
+                    catalog.resolve(&relation.schemaname, &relation.relname)
+                };
+                if let Some(table) = table {
+                    if !self.shape.tables.contains(&table.name) {
+                        self.shape.tables.push(table.name.clone());
+                    }
+                }
+                scope.relations.push((alias.clone(), table));
+            }
+            NodeEnum::JoinExpr(join) => {
+                for side in [&join.larg, &join.rarg] {
+                    if let Some(side) = inner(side) {
+                        self.from(side, scope, conditions, depth + 1)?;
+                    }
+                }
+                conditions.extend(inner(&join.quals));
+                for column in &join.using_clause {
+                    if let Some(NodeEnum::String(column)) = &column.node {
+                        self.join_using(&column.sval, scope);
+                    }
+                }
+            }
+            NodeEnum::RangeSubselect(subselect) => {
+                if let Some(NodeEnum::SelectStmt(query)) = inner(&subselect.subquery) {
+                    // A LATERAL one sees its neighbours; any other sees what lies outside.
+                    let outer = if subselect.lateral { Some(&*scope) } else { scope.outer };
+                    self.select(query, outer, depth + 1)?;
+                }
+                let alias = subselect.alias.as_ref().map(|a| a.aliasname.clone());
+                scope.relations.push((alias.unwrap_or_default(), None));
+            }
+            NodeEnum::RangeFunction(function) => {
+                let alias = function.alias.as_ref().map(|a| a.aliasname.clone());
+                scope.relations.push((alias.unwrap_or_default(), None));
+            }
+            _ => scope.relations.push((String::new(), None)),
+        }
+        Ok(())
+    }
+
+    fn join_using(&mut self, column: &str, scope: &Scope<'_>) {
+        let mut sides = scope.relations.iter().rev().filter_map(|(_, table)| {
+            let table = (*table)?;
+            table.column(column)?;
+            Some(ColumnName { table: table.name.clone(), column: column.to_owned() })
+        });
+        if let (Some(right), Some(left)) = (sides.next(), sides.next()) {
+            self.shape.joins.push(Join { left, right });
+        }
+    }
+
+    /// A condition. `conjunct` says whether every row must pass it: only then can an index serve it.
+    fn condition(
+        &mut self,
+        node: &NodeEnum,
+        scope: &Scope<'_>,
+        conjunct: bool,
+        depth: usize,
+    ) -> Result<(), SqlError> {
+        if depth > MAX_DEPTH {
+            return Err(SqlError::Refused(format!("it is nested more than {MAX_DEPTH} levels deep")));
+        }
+        match node {
+            NodeEnum::BoolExpr(expr) => self.boolean(expr, scope, conjunct, depth),
+            NodeEnum::AExpr(expr) => self.comparison(expr, scope, conjunct, depth),
+            NodeEnum::NullTest(test) => {
+                let is_null = test.nulltesttype == NullTestType::IsNull as i32;
+                if let (true, Some(NodeEnum::ColumnRef(column))) = (is_null && conjunct, inner(&test.arg))
+                {
+                    self.predicate(scope.resolve(column), PredicateKind::Null, "IS NULL");
+                }
+                self.expressions(inner(&test.arg).into_iter(), scope, depth + 1)
+            }
+            NodeEnum::SubLink(link) => self.sublink(link, scope, conjunct, depth),
+            other => self.expressions(std::iter::once(other), scope, depth + 1),
+        }
+    }
+
+    fn boolean(
+        &mut self,
+        expr: &BoolExpr,
+        scope: &Scope<'_>,
+        conjunct: bool,
+        depth: usize,
+    ) -> Result<(), SqlError> {
+        let stays = conjunct && expr.boolop == BoolExprType::AndExpr as i32;
+        for argument in expr.args.iter().filter_map(|node| node.node.as_ref()) {
+            self.condition(argument, scope, stays, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    fn comparison(
+        &mut self,
+        expr: &AExpr,
+        scope: &Scope<'_>,
+        conjunct: bool,
+        depth: usize,
+    ) -> Result<(), SqlError> {
+        let (left, right) = (inner(&expr.lexpr), inner(&expr.rexpr));
+        let column_of = |node: Option<&NodeEnum>| match node {
+            Some(NodeEnum::ColumnRef(column)) => scope.resolve(column),
+            _ => None,
+        };
+        let (left_column, right_column) = (column_of(left), column_of(right));
+        let operator = operator_name(expr);
+        let kind = predicate_kind(expr.kind, &operator);
+        if let (Some(left), Some(right)) = (&left_column, &right_column) {
+            if conjunct && kind == Some(PredicateKind::Equality) && left.table != right.table {
+                self.shape.joins.push(Join { left: left.clone(), right: right.clone() });
+            }
+            return Ok(());
+        }
+        let (column, other) = if left_column.is_some() { (left_column, right) } else { (right_column, left) };
+        if let (Some(column), Some(kind)) = (&column, kind) {
+            let role = match kind {
+                PredicateKind::Pattern => ParameterRole::Pattern,
+                PredicateKind::Containment => ParameterRole::Contained,
+                _ => ParameterRole::Compared,
+            };
+            for value in other.into_iter().flat_map(list_items) {
+                self.parameter(value, role, Some(column));
+            }
+            if conjunct && other.is_some_and(|other| is_free_of_columns(other)) {
+                self.predicate(Some(column.clone()), kind, &operator);
+            }
+        }
+        self.expressions(left.into_iter().chain(right), scope, depth + 1)
+    }
+
+    fn sublink(
+        &mut self,
+        link: &SubLink,
+        scope: &Scope<'_>,
+        conjunct: bool,
+        depth: usize,
+    ) -> Result<(), SqlError> {
+        let Some(NodeEnum::SelectStmt(query)) = inner(&link.subselect) else { return Ok(()) };
+        let inside = self.select(query, Some(scope), depth + 1)?;
+        // x IN (SELECT y …) ties x and y as a join does.
+        if let (true, Some(NodeEnum::ColumnRef(tested))) = (conjunct, inner(&link.testexpr)) {
+            let target = query.target_list.first().and_then(|node| match &node.node {
+                Some(NodeEnum::ResTarget(target)) => match inner(&target.val) {
+                    Some(NodeEnum::ColumnRef(column)) => inside.resolve(column),
+                    _ => None,
+                },
+                _ => None,
+            });
+            let is_any = link.sub_link_type == SubLinkType::AnySublink as i32;
+            if let (true, Some(left), Some(right)) = (is_any, scope.resolve(tested), target) {
+                if left.table != right.table {
+                    self.shape.joins.push(Join { left, right });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for subqueries inside expressions.
+    fn expressions<'n>(
+        &mut self,
+        nodes: impl Iterator<Item = &'n NodeEnum>,
+        scope: &Scope<'_>,
+        depth: usize,
+    ) -> Result<(), SqlError> {
+        if depth > MAX_DEPTH {
+            return Err(SqlError::Refused(format!("it is nested more than {MAX_DEPTH} levels deep")));
+        }
+        for node in nodes {
+            if let NodeEnum::SubLink(link) = node {
+                self.sublink(link, scope, false, depth + 1)?;
+            } else {
+                self.expressions(children(node).into_iter(), scope, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn predicate(&mut self, column: Option<ColumnName>, kind: PredicateKind, operator: &str) {
+        let Some(column) = column else { return };
+        let predicate = Predicate { column, kind, operator: operator.to_owned() };
+        if !self.shape.predicates.contains(&predicate) {
+            self.shape.predicates.push(predicate);
+        }
+    }
+
+    fn parameter(&mut self, node: &NodeEnum, role: ParameterRole, column: Option<&ColumnName>) {
+        match node {
+            NodeEnum::ParamRef(parameter) => {
+                self.parameters.entry(parameter.number).or_insert_with(|| ParameterUse {
+                    number: parameter.number,
+                    role,
+                    column: column.cloned(),
+                });
+            }
+            NodeEnum::TypeCast(cast) => {
+                if let Some(node) = inner(&cast.arg) {
+                    self.parameter(node, role, column);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn sort_keys(&mut self, select: &SelectStmt, scope: &Scope<'_>) {
+        let mut keys = Vec::new();
+        for node in &select.sort_clause {
+            let Some(NodeEnum::SortBy(sort)) = &node.node else { return };
+            let Some(NodeEnum::ColumnRef(column)) = inner(&sort.node) else { return };
+            let Some(column) = scope.resolve(column) else { return };
+            keys.push(SortKey {
+                column,
+                descending: sort.sortby_dir == SortByDir::SortbyDesc as i32,
+                nulls_first: match sort.sortby_nulls {
+                    nulls if nulls == SortByNulls::SortbyNullsFirst as i32 => Some(true),
+                    nulls if nulls == SortByNulls::SortbyNullsLast as i32 => Some(false),
+                    _ => None,
+                },
+            });
+        }
+        // Grouped rows are sorted after they are made: an index on the keys cannot serve that.
+        if select.group_clause.is_empty() && select.distinct_clause.is_empty() {
+            self.shape.sort = keys;
+        }
+    }
+}
+
+fn operator_name(expr: &AExpr) -> String {
+    expr.name
+        .iter()
+        .rev()
+        .find_map(|node| match &node.node {
+            Some(NodeEnum::String(name)) => Some(name.sval.clone()),
+            _ => None,
+        })
+        .unwrap_or_default()
+}
+
+fn predicate_kind(kind: i32, operator: &str) -> Option<PredicateKind> {
+    match AExprKind::try_from(kind).ok()? {
+        AExprKind::AexprOp => match operator {
+            "=" => Some(PredicateKind::Equality),
+            "<" | "<=" | ">" | ">=" => Some(PredicateKind::Range),
+            "~~" | "~~*" => Some(PredicateKind::Pattern),
+            "@>" | "<@" | "?" | "?|" | "?&" | "&&" | "@@" => Some(PredicateKind::Containment),
+            _ => None,
+        },
+        AExprKind::AexprOpAny if operator == "=" => Some(PredicateKind::List),
+        AExprKind::AexprIn if operator == "=" => Some(PredicateKind::List),
+        AExprKind::AexprLike | AExprKind::AexprIlike if !operator.starts_with('!') => {
+            Some(PredicateKind::Pattern)
+        }
+        AExprKind::AexprBetween => Some(PredicateKind::Range),
+        _ => None,
+    }
+}
+
+fn list_items(node: &NodeEnum) -> Vec<&NodeEnum> {
+    match node {
+        NodeEnum::List(list) => list.items.iter().filter_map(|item| item.node.as_ref()).collect(),
+        other => vec![other],
+    }
+}
+
+/// Whether a value does not depend on the row, so that an index can be searched for it.
+fn is_free_of_columns(node: &NodeEnum) -> bool {
+    match node {
+        NodeEnum::ColumnRef(_) | NodeEnum::SubLink(_) => false,
+        other => children(other).into_iter().all(is_free_of_columns),
+    }
+}
+
+/// The expressions directly inside an expression.
+fn children(node: &NodeEnum) -> Vec<&NodeEnum> {
+    fn of(nodes: &[Node]) -> impl Iterator<Item = &NodeEnum> {
+        nodes.iter().filter_map(|node| node.node.as_ref())
+    }
+    match node {
+        NodeEnum::AExpr(expr) => inner(&expr.lexpr).into_iter().chain(inner(&expr.rexpr)).collect(),
+        NodeEnum::BoolExpr(expr) => of(&expr.args).collect(),
+        NodeEnum::FuncCall(call) => of(&call.args).collect(),
+        NodeEnum::CoalesceExpr(expr) => of(&expr.args).collect(),
+        NodeEnum::MinMaxExpr(expr) => of(&expr.args).collect(),
+        NodeEnum::RowExpr(row) => of(&row.args).collect(),
+        NodeEnum::AArrayExpr(array) => of(&array.elements).collect(),
+        NodeEnum::List(list) => of(&list.items).collect(),
+        NodeEnum::TypeCast(cast) => inner(&cast.arg).into_iter().collect(),
+        NodeEnum::CollateClause(collate) => inner(&collate.arg).into_iter().collect(),
+        NodeEnum::NullTest(test) => inner(&test.arg).into_iter().collect(),
+        NodeEnum::BooleanTest(test) => inner(&test.arg).into_iter().collect(),
+        NodeEnum::AIndirection(indirection) => inner(&indirection.arg).into_iter().collect(),
+        NodeEnum::CaseExpr(case) => {
+            of(&case.args).chain(inner(&case.arg)).chain(inner(&case.defresult)).collect()
+        }
+        NodeEnum::CaseWhen(when) => {
+            inner(&when.expr).into_iter().chain(inner(&when.result)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::parse_one;
+    use optischema::model::{CatalogColumn, RelationKind, TableName};
+
+    fn catalog() -> Catalog {
+        let table = |name: &str, columns: &[&str]| {
+            let name = TableName::new("public", name);
+            let columns = columns
+                .iter()
+                .map(|column| CatalogColumn {
+                    name: (*column).into(),
+                    data_type: "bigint".into(),
+                    nullable: false,
+                    n_distinct: None,
+                    average_width: None,
+                    correlation: None,
+                    common_values: vec![],
+                    histogram: vec![],
+                })
+                .collect();
+            let table = CatalogTable {
+                name: name.clone(),
+                kind: RelationKind::Table,
+                rows: 1.0,
+                bytes: 1,
+                columns,
+                indexes: vec![],
+            };
+            (name, table)
+        };
+        Catalog {
+            database: "shop".into(),
+            search_path: vec!["public".into()],
+            tables: [
+                table("orders", &["id", "customer_id", "status", "created_at"]),
+                table("items", &["id", "order_id", "price"]),
+            ]
+            .into(),
+        }
+    }
+
+    fn shape(sql: &str) -> StatementShape {
+        analyze(&parse_one(sql).unwrap(), &catalog()).unwrap()
+    }
+
+    fn predicates(shape: &StatementShape) -> Vec<String> {
+        shape
+            .predicates
+            .iter()
+            .map(|p| format!("{}.{} {}", p.column.table.name, p.column.column, p.kind))
+            .collect()
+    }
+
+    #[test]
+    fn conjuncts_are_predicates_and_disjuncts_are_not() {
+        let shape = shape(
+            "SELECT * FROM orders o WHERE o.customer_id = $1 AND created_at >= now() - $2::interval
+             AND (status = $3 OR id = $4) AND status IN ($5, $6) ORDER BY created_at DESC LIMIT $7",
+        );
+        assert_eq!(
+            predicates(&shape),
+            ["orders.customer_id equality", "orders.created_at range", "orders.status list"]
+        );
+        assert!(shape.has_limit);
+        assert!(shape.sort[0].descending);
+        let roles: Vec<String> = shape
+            .parameters
+            .iter()
+            .map(|p| format!("{} {}", p.role, p.column.as_ref().map_or("-", |c| &c.column)))
+            .collect();
+        assert_eq!(
+            roles,
+            [
+                "compared customer_id",
+                "other -",
+                "compared status",
+                "compared id",
+                "compared status",
+                "compared status",
+                "limit -"
+            ]
+        );
+    }
+
+    #[test]
+    fn joins_are_found_in_on_using_where_and_in() {
+        for sql in [
+            "SELECT 1 FROM orders o JOIN items i ON i.order_id = o.id",
+            "SELECT 1 FROM orders o, items i WHERE i.order_id = o.id",
+            "SELECT 1 FROM items WHERE order_id IN (SELECT id FROM orders)",
+            "SELECT 1 FROM orders o WHERE EXISTS (SELECT 1 FROM items i WHERE i.order_id = o.id)",
+        ] {
+            let shape = shape(sql);
+            assert_eq!(shape.joins.len(), 1, "{sql}");
+            let mut sides =
+                [&shape.joins[0].left.column, &shape.joins[0].right.column].map(String::as_str);
+            sides.sort_unstable();
+            assert_eq!(sides, ["id", "order_id"], "{sql}");
+        }
+        assert_eq!(shape("SELECT 1 FROM orders JOIN items USING (id)").joins.len(), 1);
+    }
+
+    #[test]
+    fn subqueries_and_ctes_are_read() {
+        let shape = shape(
+            "WITH recent AS (SELECT * FROM orders WHERE created_at > $1)
+             SELECT (SELECT max(price) FROM items WHERE order_id = r.id) FROM recent r
+             WHERE r.status = $2 UNION SELECT price FROM items WHERE price < $3",
+        );
+        assert_eq!(shape.tables.len(), 2);
+        assert_eq!(predicates(&shape), ["orders.created_at range", "items.price range"]);
+    }
+
+    #[test]
+    fn a_comparison_with_another_column_is_no_search() {
+        assert!(shape("SELECT 1 FROM orders WHERE created_at > id + $1").predicates.is_empty());
+        assert!(shape("SELECT 1 FROM orders WHERE status::text = $1").predicates.is_empty());
+    }
+
+    #[test]
+    fn an_unknown_relation_is_named() {
+        for sql in ["SELECT * FROM secrets", "SELECT * FROM pg_catalog.pg_class"] {
+            let error = analyze(&parse_one(sql).unwrap(), &catalog()).unwrap_err();
+            assert!(error.to_string().contains("not a user's table"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The audit trail: append-only, each row chained to the one before it by SHA-256.
+
+use optischema::model::{AuditEntry, AuditVerification, JobId, RecommendationId};
+use sha2::{Digest, Sha256};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+use crate::clock::now;
+use crate::hex::hex;
+
+use super::row::{integer, json, optional_parsed, optional_text, parsed, text, to_json};
+use super::{Store, StoreError};
+
+/// A row to be appended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditRecord {
+    pub actor: String,
+    pub action: &'static str,
+    pub database: String,
+    pub recommendation_id: Option<RecommendationId>,
+    pub job_id: Option<JobId>,
+    pub detail: serde_json::Value,
+}
+
+/// What the first row is chained to.
+const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+impl Store {
+    /// Appends a row of its own.
+    pub async fn audit(&self, record: &AuditRecord) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        append(&mut write, record).await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// The newest rows first.
+    pub async fn audit_trail(&self, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM audit_log ORDER BY sequence DESC LIMIT ?1")
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(entry_from_row).collect()
+    }
+
+    /// Walks the chain from its beginning.
+    pub async fn verify_audit(&self) -> Result<AuditVerification, StoreError> {
+        let rows =
+            sqlx::query("SELECT * FROM audit_log ORDER BY sequence").fetch_all(&self.readers).await?;
+        let mut previous = GENESIS.to_owned();
+        let mut first_broken = None;
+        for (index, row) in rows.iter().enumerate() {
+            let sequence = integer(row, "sequence")?;
+            let link = Link {
+                sequence,
+                at: text(row, "at")?,
+                actor: text(row, "actor")?,
+                action: text(row, "action")?,
+                database: text(row, "database")?,
+                recommendation_id: optional_text(row, "recommendation_id")?,
+                job_id: optional_text(row, "job_id")?,
+                detail_json: text(row, "detail_json")?,
+            };
+            let hash = text(row, "hash")?;
+            let follows = sequence == index as i64 + 1
+                && text(row, "previous_hash")? == previous
+                && link.hash(&previous) == hash;
+            if !follows {
+                first_broken = Some(sequence);
+                break;
+            }
+            previous = hash;
+        }
+        Ok(AuditVerification { entries: rows.len() as i64, first_broken })
+    }
+}
+
+/// What the hash of a row covers.
+struct Link {
+    sequence: i64,
+    at: String,
+    actor: String,
+    action: String,
+    database: String,
+    recommendation_id: Option<String>,
+    job_id: Option<String>,
+    detail_json: String,
+}
+
+impl Link {
+    fn hash(&self, previous: &str) -> String {
+        let mut digest = Sha256::new();
+        let parts = [
+            previous,
+            &self.sequence.to_string(),
+            &self.at,
+            &self.actor,
+            &self.action,
+            &self.database,
+            self.recommendation_id.as_deref().unwrap_or_default(),
+            self.job_id.as_deref().unwrap_or_default(),
+            &self.detail_json,
+        ];
+        for part in parts {
+            // The length keeps two neighbouring parts from being shifted into each other.
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        hex(&digest.finalize())
+    }
+}
+
+/// Appends a row inside a transaction of the caller's.
+pub(super) async fn append(
+    write: &mut SqliteConnection,
+    record: &AuditRecord,
+) -> Result<(), StoreError> {
+    let last = sqlx::query("SELECT sequence, hash FROM audit_log ORDER BY sequence DESC LIMIT 1")
+        .fetch_optional(&mut *write)
+        .await?;
+    let (sequence, previous) = match &last {
+        Some(row) => (integer(row, "sequence")? + 1, text(row, "hash")?),
+        None => (1, GENESIS.to_owned()),
+    };
+    let link = Link {
+        sequence,
+        at: now().to_string(),
+        actor: record.actor.clone(),
+        action: record.action.to_owned(),
+        database: record.database.clone(),
+        recommendation_id: record.recommendation_id.map(|id| id.to_string()),
+        job_id: record.job_id.map(|id| id.to_string()),
+        detail_json: to_json("detail_json", &record.detail)?,
+    };
+    let hash = link.hash(&previous);
+    sqlx::query(
+        "INSERT INTO audit_log (sequence, at, actor, action, database, recommendation_id, job_id,
+             detail_json, previous_hash, hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )
+    .bind(link.sequence)
+    .bind(link.at)
+    .bind(link.actor)
+    .bind(link.action)
+    .bind(link.database)
+    .bind(link.recommendation_id)
+    .bind(link.job_id)
+    .bind(link.detail_json)
+    .bind(previous)
+    .bind(hash)
+    .execute(write)
+    .await?;
+    Ok(())
+}
+
+fn entry_from_row(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
+    Ok(AuditEntry {
+        sequence: integer(row, "sequence")?,
+        at: parsed(row, "at")?,
+        actor: text(row, "actor")?,
+        action: text(row, "action")?,
+        recommendation_id: optional_parsed(row, "recommendation_id")?,
+        job_id: optional_parsed(row, "job_id")?,
+        detail: json(row, "detail_json")?,
+        hash: text(row, "hash")?,
+    })
+}

@@ -1,0 +1,125 @@
+//! The state that outlives the process: SQLite through sqlx. SQL on this state stands here only.
+//!
+//! One writer connection and a pool of readers; every write is `BEGIN IMMEDIATE`, and no network call is
+//! made inside one. The domain's types come out; row layouts stay in.
+
+mod audit;
+mod changes;
+mod jobs;
+mod recommendations;
+mod row;
+mod statements;
+
+use std::path::Path;
+use std::time::Duration;
+
+use optischema::lifecycle::IllegalTransition;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{SqlSafeStr, Sqlite, Transaction};
+use thiserror::Error;
+
+pub use audit::AuditRecord;
+pub use changes::NewChange;
+pub use jobs::{ClaimedJob, JobEnd, Lease};
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error("there is no {what} with the id {id}")]
+    NotFound { what: &'static str, id: String },
+    #[error(transparent)]
+    Illegal(#[from] IllegalTransition),
+    /// Another worker holds the job, or it was cancelled: whoever asks must stop.
+    #[error("the lease on the job is lost")]
+    LeaseLost,
+    #[error("failed to read {column} of the store: {reason}")]
+    Corrupt { column: &'static str, reason: String },
+    #[error("failed to use the store: {0}")]
+    Sqlx(#[from] sqlx::Error),
+    #[error("failed to bring the store up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+type Write<'a> = Transaction<'a, Sqlite>;
+
+/// The store of one data folder.
+#[derive(Debug, Clone)]
+pub struct Store {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Store {
+    /// Opens the store in a file, makes it where it is missing, and brings it up to date.
+    ///
+    /// # Errors
+    /// The file cannot be opened or is of a later version.
+    pub async fn open(file: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_millis(5000))
+            .foreign_keys(true);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone())
+            .await?;
+        migrator().run(&writer).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(4)
+            .connect_with(options.read_only(true))
+            .await?;
+        Ok(Self { writer, readers })
+    }
+
+    async fn write(&self) -> Result<Write<'static>, StoreError> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// One setting of the instance's own.
+    pub async fn setting(&self, key: &str) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT value FROM settings WHERE key = ?1")
+            .bind(key)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(|row| row::text(&row, "value")).transpose()
+    }
+
+    /// Sets one of them.
+    pub async fn set_setting(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        sqlx::query(
+            "INSERT INTO settings (key, value) VALUES (?1, ?2)
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        )
+        .bind(key)
+        .bind(value)
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Writes everything out and closes; later calls fail.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// The migrations, embedded.
+fn migrator() -> Migrator {
+    let initial = Migration::new(
+        1,
+        "initial".into(),
+        MigrationType::Simple,
+        include_str!("../../migrations/0001_initial.sql").into_sql_str(),
+        false,
+    );
+    Migrator::with_migrations(vec![initial])
+}
