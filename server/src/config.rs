@@ -152,10 +152,11 @@ impl Settings {
     /// The file cannot be read, or a value is out of its range.
     pub fn resolve(given: &SettingsArgs) -> Result<Self, ConfigError> {
         let data_dir = given.data_dir.clone().unwrap_or_else(default_data_dir);
-        let local = PathBuf::from(CONFIG_FILE);
+        // Absolute, since figment would look for a relative file in every parent folder.
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         let args: SettingsArgs = Figment::new()
-            .merge(Toml::file_exact(local))
-            .merge(Toml::file_exact(data_dir.join(CONFIG_FILE)))
+            .merge(Toml::file(absolute(PathBuf::from(CONFIG_FILE))))
+            .merge(Toml::file(absolute(data_dir.join(CONFIG_FILE))))
             .merge(Serialized::defaults(given))
             .extract()
             .map_err(|error| ConfigError::Read(Box::new(error)))?;

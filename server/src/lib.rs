@@ -1,9 +1,15 @@
 //! Everything native: settings, command line, store, PostgreSQL, workload, sandbox, benchmark, apply, jobs,
 //! HTTP and the demo. [`service::Service`] implements the domain's `Operations`; all surfaces call that.
 
+pub mod apply;
+pub mod benchmark;
 pub mod clock;
 pub mod config;
 pub mod hex;
+pub mod jobs;
 pub mod postgres;
+pub mod sandbox;
+pub mod service;
 pub mod sql;
 pub mod store;
+pub mod workload;

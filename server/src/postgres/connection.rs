@@ -29,6 +29,12 @@ impl Dsn {
         &self.address
     }
 
+    /// The database's name.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        self.address.rsplit('/').next().unwrap_or_default()
+    }
+
     /// The role's name.
     #[must_use]
     pub fn role(&self) -> &str {

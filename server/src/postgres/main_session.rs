@@ -30,6 +30,12 @@ impl MainSession {
         &mut self.session.connection
     }
 
+    /// `pg_backend_pid()`: what a cancel request names.
+    #[must_use]
+    pub const fn backend_pid(&self) -> i32 {
+        self.session.backend_pid
+    }
+
     /// `server_version_num`.
     #[must_use]
     pub const fn version_number(&self) -> i32 {

@@ -16,4 +16,4 @@ pub use failure::PgFailure;
 pub use health::{GRANTS_FOR_MAIN, check_main, check_replica, check_sandbox, main_is_refused};
 pub use hypopg::{HypoOracle, has_hypopg};
 pub use identity::{SameDatabase, prove_not_main};
-pub use main_session::MainSession;
+pub use main_session::{MainSession, PlanFailure};

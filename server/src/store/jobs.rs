@@ -239,6 +239,16 @@ impl Store {
         Ok(job)
     }
 
+    /// The jobs that earlier processes were running, of every type.
+    pub async fn orphaned_jobs(&self, boot_id: &str) -> Result<Vec<JobId>, StoreError> {
+        let rows =
+            sqlx::query("SELECT id FROM benchmark_jobs WHERE status = 'running' AND boot_id <> ?1")
+                .bind(boot_id)
+                .fetch_all(&self.readers)
+                .await?;
+        rows.iter().map(|row| parsed(row, "id")).collect()
+    }
+
     /// Takes the running jobs of earlier processes. Benchmarks are queued again, at most
     /// [`MAX_ATTEMPTS`] times; the others are claimed and returned, to be reconciled from the catalog.
     pub async fn take_orphans(&self, boot_id: &str) -> Result<Vec<ClaimedJob>, StoreError> {

@@ -1,0 +1,69 @@
+//! From a running job to the store: the latest phase and fraction, written a few times a second.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::store::{Lease, Store, StoreError};
+
+/// Time between two writes.
+const PACE: Duration = Duration::from_millis(250);
+/// Time between two renewals of the lease.
+const RENEWAL: Duration = Duration::from_secs(20);
+
+/// What a job says of itself.
+#[derive(Debug, Clone)]
+pub(super) struct Progress {
+    sender: watch::Sender<(String, f64)>,
+}
+
+impl Progress {
+    pub(super) fn channel() -> (Self, watch::Receiver<(String, f64)>) {
+        let (sender, receiver) = watch::channel(("starting".to_owned(), 0.0));
+        (Self { sender }, receiver)
+    }
+
+    /// Notes phase and fraction (0 to 1).
+    pub(super) fn report(&self, phase: &str, fraction: f64) {
+        self.sender.send_replace((phase.to_owned(), fraction));
+    }
+}
+
+/// Writes progress and renews the lease, until the lease is lost or the person cancels: then it returns.
+pub(super) async fn keep(
+    store: &Store,
+    lease: &Lease,
+    mut progress: watch::Receiver<(String, f64)>,
+) -> KeepEnd {
+    let mut renewal = tokio::time::interval(RENEWAL);
+    loop {
+        tokio::select! {
+            _ = renewal.tick() => match store.renew(lease).await {
+                Ok(false) => {}
+                Ok(true) => return KeepEnd::Cancelled,
+                Err(StoreError::LeaseLost) => return KeepEnd::LeaseLost,
+                Err(error) => tracing::warn!(%error, "a lease was not renewed"),
+            },
+            changed = progress.changed() => {
+                if changed.is_err() {
+                    // The job has ended; whoever waits for it decides.
+                    std::future::pending::<()>().await;
+                }
+                let (phase, fraction) = progress.borrow_and_update().clone();
+                match store.report_progress(lease, &phase, fraction).await {
+                    Ok(()) => {}
+                    Err(StoreError::LeaseLost) => return KeepEnd::LeaseLost,
+                    Err(error) => tracing::warn!(%error, "progress was not written"),
+                }
+                tokio::time::sleep(PACE).await;
+            }
+        }
+    }
+}
+
+/// Why keeping ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeepEnd {
+    Cancelled,
+    LeaseLost,
+}

@@ -1,0 +1,45 @@
+//! The database that OptiSchema may write in: scratch schemas for benchmarks and rehearsals, and the
+//! staging copy that changes are applied to. Rows come from main by streaming binary `COPY`.
+
+mod copy;
+mod names;
+mod scratch;
+mod staging;
+mod structure;
+
+pub use copy::{CopyPlan, CopyProgress, copy_rows, vacuum_analyze};
+pub use names::{ScratchKind, ScratchSchema};
+pub use scratch::{create_scratch, drop_scratch, hold_scratch, sweep};
+pub use staging::{StagingReport, init_staging};
+pub use structure::{TableStructure, Upkeep, build_indexes, create_tables, read_structure};
+
+use optischema::model::TableName;
+use thiserror::Error;
+
+use crate::postgres::{PgFailure, SameDatabase};
+use crate::sql::SqlError;
+
+/// Why the sandbox could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SandboxError {
+    #[error(transparent)]
+    Target(#[from] PgFailure),
+    #[error(transparent)]
+    Identity(#[from] SameDatabase),
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+    #[error("{table}.{column} has type {data_type}, which cannot be copied yet: only built-in types, enums and domains can")]
+    UnsupportedType { table: TableName, column: String, data_type: String },
+    #[error("{0} is not an ordinary table: only those can be copied so far")]
+    UnsupportedTable(TableName),
+    #[error("two tables named {0} stand in different schemas: they cannot share one scratch schema")]
+    NameCollision(String),
+    #[error("{0} is not there")]
+    MissingTable(TableName),
+}
+
+impl From<sqlx::Error> for SandboxError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Target(error.into())
+    }
+}

@@ -1,0 +1,97 @@
+//! The life of a scratch schema: made under an advisory lock, commented with its expiry, dropped at the
+//! end whatever the end, and swept where the process that made it is gone.
+
+use optischema::model::{quote_identifier, quote_literal};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::SandboxError;
+use super::names::{ScratchComment, ScratchKind, ScratchSchema};
+use crate::clock::{in_seconds, now};
+
+/// A scratch schema whose lock is free is swept this long after it was made.
+const EXPIRY_SECONDS: i64 = 3600;
+
+/// Takes the lock of a schema for the life of this connection. Returns whether it was free.
+pub async fn hold_scratch(
+    connection: &mut PgConnection,
+    schema: &ScratchSchema,
+) -> Result<bool, SandboxError> {
+    let row = sqlx::query("SELECT pg_try_advisory_lock($1) AS held")
+        .bind(schema.lock_key())
+        .fetch_one(connection)
+        .await?;
+    Ok(row.try_get("held")?)
+}
+
+/// Makes the schema anew, with its comment.
+pub async fn create_scratch(
+    connection: &mut PgConnection,
+    schema: &ScratchSchema,
+) -> Result<(), SandboxError> {
+    drop_scratch(connection, schema).await?;
+    let name = quote_identifier(&schema.name);
+    let comment =
+        ScratchComment { optischema_job: schema.id, expires_at: in_seconds(EXPIRY_SECONDS) };
+    let comment = serde_json::to_string(&comment).unwrap_or_default();
+    for statement in [
+        format!("CREATE SCHEMA {name}"),
+        format!("COMMENT ON SCHEMA {name} IS {}", quote_literal(&comment)),
+    ] {
+        execute(connection, statement).await?;
+    }
+    Ok(())
+}
+
+/// Drops the schema and everything in it; nothing happens where it is not there.
+pub async fn drop_scratch(
+    connection: &mut PgConnection,
+    schema: &ScratchSchema,
+) -> Result<(), SandboxError> {
+    execute(connection, format!("DROP SCHEMA IF EXISTS {} CASCADE", quote_identifier(&schema.name)))
+        .await
+}
+
+/// Drops every scratch schema that is expired and whose lock is free; `also` names jobs whose schemas are
+/// dropped before their expiry. Returns the names.
+pub async fn sweep(
+    connection: &mut PgConnection,
+    also: &[uuid::Uuid],
+) -> Result<Vec<String>, SandboxError> {
+    let rows = sqlx::query(
+        "SELECT nspname::text AS name, obj_description(oid, 'pg_namespace') AS comment
+         FROM pg_namespace WHERE starts_with(nspname, $1) OR starts_with(nspname, $2) ORDER BY 1",
+    )
+    .bind(ScratchKind::Benchmark.prefix())
+    .bind(ScratchKind::ApplyCheck.prefix())
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut dropped = Vec::new();
+    for row in rows {
+        let name: String = row.try_get("name")?;
+        let Some(schema) = ScratchSchema::parse(&name) else { continue };
+        let comment: Option<String> = row.try_get("comment")?;
+        let comment = comment.and_then(|text| serde_json::from_str::<ScratchComment>(&text).ok());
+        // Without a readable comment it is not known to be ours, and stays.
+        let Some(comment) = comment else { continue };
+        let due = comment.expires_at <= now() || also.contains(&schema.id);
+        if !due || !hold_scratch(connection, &schema).await? {
+            continue;
+        }
+        drop_scratch(connection, &schema).await?;
+        sqlx::query("SELECT pg_advisory_unlock($1)")
+            .bind(schema.lock_key())
+            .execute(&mut *connection)
+            .await?;
+        dropped.push(name);
+    }
+    Ok(dropped)
+}
+
+pub(super) async fn execute(
+    connection: &mut PgConnection,
+    statement: String,
+) -> Result<(), SandboxError> {
+    sqlx::query(AssertSqlSafe(statement)).persistent(false).execute(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! From failures inside to the cases that callers tell apart. Causes are logged here, and nowhere shown.
+
+use optischema::operations::OperationError;
+
+use crate::clock::new_id;
+use crate::postgres::PgFailure;
+use crate::sandbox::SandboxError;
+use crate::store::StoreError;
+
+fn internal(cause: &dyn std::fmt::Display) -> OperationError {
+    let reference = new_id().simple().to_string();
+    tracing::error!(%reference, "{cause}");
+    OperationError::Internal { reference }
+}
+
+impl From<StoreError> for OperationError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { what, id } => Self::NotFound { what, id },
+            StoreError::Illegal(illegal) => illegal.into(),
+            StoreError::LeaseLost => Self::Conflict("the job is no longer this worker's".into()),
+            other => internal(&other),
+        }
+    }
+}
+
+impl From<PgFailure> for OperationError {
+    fn from(failure: PgFailure) -> Self {
+        Self::Unavailable(failure.to_string())
+    }
+}
+
+impl From<SandboxError> for OperationError {
+    fn from(error: SandboxError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}

@@ -1,0 +1,213 @@
+//! The product: [`Operations`] over the store, the targets and the worker.
+
+mod analysis;
+mod failure;
+mod patch_file;
+mod targets;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use optischema::model::{
+    AnalyzeReport, ApplyStatus, AuditEntry, Change, CleanupReport, Health, Job, JobAccepted,
+    JobFilter, JobId, JobPage, JobStatus, JobType, Readiness, Recommendation, RecommendationFilter,
+    RecommendationId, RecommendationPage, RecommendationSort, RecommendationStatus, TargetKind,
+    TargetState,
+};
+use optischema::operations::{Dashboard, Operations, Outcome, PatchFile};
+
+use crate::clock::now;
+use crate::config::Settings;
+use crate::jobs::Signals;
+use crate::store::Store;
+
+pub use analysis::analyze_once;
+pub use targets::Targets;
+
+/// Changes and audit rows that a page shows at most.
+const TRAIL_LIMIT: i64 = 200;
+
+/// One instance.
+#[derive(Debug, Clone)]
+pub struct Service {
+    settings: Arc<Settings>,
+    store: Store,
+    signals: Signals,
+    targets: Arc<Targets>,
+    /// One analysis at a time.
+    analysis: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Service {
+    /// An instance over an open store.
+    #[must_use]
+    pub fn new(settings: Arc<Settings>, store: Store, signals: Signals) -> Self {
+        let targets = Arc::new(Targets::new(settings.clone()));
+        Self { settings, store, signals, targets, analysis: Arc::default() }
+    }
+
+    /// The name of the tuned database; empty where none is configured.
+    fn database(&self) -> &str {
+        self.settings.main_url.as_ref().map_or("", |dsn| dsn.database())
+    }
+
+    async fn enqueue(
+        &self,
+        id: RecommendationId,
+        job_type: JobType,
+        override_reason: Option<&str>,
+    ) -> Outcome<JobAccepted> {
+        let job = self.store.enqueue(id, job_type, override_reason).await?;
+        self.signals.wake_worker();
+        Ok(accepted(&job))
+    }
+}
+
+fn accepted(job: &Job) -> JobAccepted {
+    JobAccepted { job_id: job.id, status: job.status }
+}
+
+#[async_trait]
+impl Operations for Service {
+    async fn dashboard(&self) -> Outcome<Dashboard> {
+        let open = |status| RecommendationFilter {
+            status: Some(status),
+            sort: Some(RecommendationSort::Impact),
+            limit: Some(5),
+            ..RecommendationFilter::default()
+        };
+        let pending =
+            self.store.recommendations(self.database(), &open(RecommendationStatus::Pending)).await?;
+        let active =
+            self.store.recommendations(self.database(), &open(RecommendationStatus::Active)).await?;
+        let mut top: Vec<Recommendation> = pending.items.into_iter().chain(active.items).collect();
+        let saving = |r: &Recommendation| r.estimated_improvement_percent.unwrap_or(f64::MIN);
+        top.sort_by(|a, b| saving(b).total_cmp(&saving(a)));
+        top.truncate(5);
+        let recent = JobFilter { limit: Some(10), ..JobFilter::default() };
+        let jobs = self.store.jobs(self.database(), &recent).await?.items;
+        let (live_jobs, recent_jobs) = jobs.into_iter().partition(|job| !job.status.is_final());
+        let (seen_at, statements, statements_planned) =
+            self.store.statement_counts(self.database()).await?;
+        Ok(Dashboard {
+            health: self.health().await?,
+            counts: pending.counts,
+            top,
+            live_jobs,
+            recent_jobs,
+            recent_changes: self.store.changes(self.database(), 5).await?,
+            analyzed_at: seen_at.and_then(|text| text.parse().ok()),
+            statements,
+            statements_planned,
+        })
+    }
+
+    async fn health(&self) -> Outcome<Health> {
+        let targets = self.targets.check().await;
+        let (jobs_pending, jobs_running) = self.store.live_job_counts().await?;
+        let degraded = targets.iter().any(|target| match target.state {
+            TargetState::Down | TargetState::Warning => target.target != TargetKind::Replica,
+            TargetState::NotConfigured => target.target == TargetKind::Main,
+            TargetState::Ok => false,
+        });
+        Ok(Health {
+            status: if degraded { Readiness::Degraded } else { Readiness::Ok },
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            checked_at: now(),
+            targets,
+            jobs_pending,
+            jobs_running,
+        })
+    }
+
+    async fn analyze(&self) -> Outcome<AnalyzeReport> {
+        let _alone = self.analysis.lock().await;
+        analysis::analyze(&self.settings, &self.store).await
+    }
+
+    async fn recommendations(&self, filter: RecommendationFilter) -> Outcome<RecommendationPage> {
+        Ok(self.store.recommendations(self.database(), &filter).await?)
+    }
+
+    async fn recommendation(&self, id: RecommendationId) -> Outcome<Recommendation> {
+        Ok(self.store.recommendation(id).await?)
+    }
+
+    async fn dismiss(
+        &self,
+        id: RecommendationId,
+        reason: Option<String>,
+    ) -> Outcome<Recommendation> {
+        let reason = reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+        Ok(self.store.dismiss(id, reason).await?)
+    }
+
+    async fn restore(&self, id: RecommendationId) -> Outcome<Recommendation> {
+        Ok(self.store.restore(id).await?)
+    }
+
+    async fn start_benchmark(&self, id: RecommendationId) -> Outcome<JobAccepted> {
+        self.enqueue(id, JobType::Benchmark, None).await
+    }
+
+    async fn jobs(&self, filter: JobFilter) -> Outcome<JobPage> {
+        Ok(self.store.jobs(self.database(), &filter).await?)
+    }
+
+    async fn job(&self, id: JobId) -> Outcome<Job> {
+        Ok(self.store.job(id).await?)
+    }
+
+    async fn cancel_job(&self, id: JobId) -> Outcome<JobAccepted> {
+        let job = self.store.cancel(id).await?;
+        if job.status == JobStatus::Running {
+            self.signals.cancel(id);
+        }
+        Ok(accepted(&job))
+    }
+
+    async fn patch_sql(&self, id: JobId) -> Outcome<PatchFile> {
+        let job = self.store.job(id).await?;
+        let recommendation = self.store.recommendation(job.recommendation_id).await?;
+        Ok(patch_file::write(&recommendation, &job))
+    }
+
+    async fn start_apply(
+        &self,
+        id: RecommendationId,
+        override_reason: Option<String>,
+    ) -> Outcome<JobAccepted> {
+        self.targets.require_sandbox().await?;
+        let reason = override_reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+        self.enqueue(id, JobType::Apply, reason).await
+    }
+
+    async fn start_rollback(&self, id: RecommendationId) -> Outcome<JobAccepted> {
+        self.targets.require_sandbox().await?;
+        self.enqueue(id, JobType::Rollback, None).await
+    }
+
+    async fn changes(&self) -> Outcome<Vec<Change>> {
+        Ok(self.store.changes(self.database(), TRAIL_LIMIT).await?)
+    }
+
+    async fn audit_trail(&self) -> Outcome<Vec<AuditEntry>> {
+        Ok(self.store.audit_trail(TRAIL_LIMIT).await?)
+    }
+
+    async fn apply_status(&self) -> Outcome<ApplyStatus> {
+        let counts = self.store.apply_counts(self.database()).await?;
+        let reason = self.targets.require_sandbox().await.err().map(|error| error.to_string());
+        let target = self
+            .settings
+            .sandbox_url
+            .as_ref()
+            .map_or_else(|| "not configured".to_owned(), |dsn| dsn.address().to_owned());
+        Ok(ApplyStatus { ready: reason.is_none(), reason, target, ..counts })
+    }
+
+    async fn cleanup(&self) -> Outcome<CleanupReport> {
+        self.targets.require_sandbox().await?;
+        self.targets.cleanup().await
+    }
+}

@@ -1,0 +1,26 @@
+//! A recommendation as a file to be run on main by a person.
+
+use optischema::model::{Job, JobResult, Recommendation};
+use optischema::operations::PatchFile;
+
+/// `patch.sql` of a job.
+pub(super) fn write(recommendation: &Recommendation, job: &Job) -> PatchFile {
+    let mut text = String::new();
+    let mut comment = |line: &str| {
+        for line in line.lines() {
+            text.push_str("-- ");
+            text.push_str(line);
+            text.push('\n');
+        }
+    };
+    comment(&recommendation.title);
+    comment(&format!("Recommendation {}, job {}.", recommendation.id, job.id));
+    if let Some(benchmark) = job.result.as_ref().and_then(JobResult::benchmark) {
+        comment(&format!("Verdict: {} ({}).", benchmark.verdict.label(), benchmark.fidelity.tag()));
+    }
+    comment("Run it outside a transaction: CREATE INDEX CONCURRENTLY does not run inside one.");
+    text.push_str("SET lock_timeout = '5s';\nSET statement_timeout = 0;\n");
+    text.push_str(&recommendation.sql_fix);
+    text.push('\n');
+    PatchFile { file_name: format!("optischema-{}.sql", recommendation.id), sql: text }
+}

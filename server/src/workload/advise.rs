@@ -1,0 +1,104 @@
+//! From what was collected to proposals: candidates, what-if costs on main's planner, rules.
+
+use optischema::advisor::rules::{MissingIndex, propose_index};
+use optischema::advisor::{
+    Costed, IndexCandidate, Selection, WeightedStatement, generate, select_indexes,
+};
+use optischema::model::{
+    PlannableStatement, Proposal, RejectedCandidate, StatementReport, TrackedStatement,
+};
+
+use super::collector::Collection;
+use crate::postgres::{HypoOracle, MainSession, PgFailure, has_hypopg};
+use crate::sql::{self, Statement};
+
+/// What the advisor says of a collection.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Advice {
+    pub proposals: Vec<Proposal>,
+    pub rejected: Vec<RejectedCandidate>,
+    /// Every statement, and whether it could be planned.
+    pub statements: Vec<StatementReport>,
+}
+
+/// Advises. Without HypoPG nothing can be costed on main, and no index is proposed.
+///
+/// # Errors
+/// Main is out of reach.
+pub async fn advise(
+    session: &mut MainSession,
+    collection: &Collection,
+) -> Result<Advice, PgFailure> {
+    let planned: Vec<(&TrackedStatement, &PlannableStatement, Statement)> = collection
+        .statements
+        .iter()
+        .filter_map(|tracked| {
+            let plannable = tracked.plannable.as_ref().ok()?;
+            let bound = sql::parse_one(&plannable.bindings.first()?.sql).ok()?;
+            Some((tracked, plannable, bound))
+        })
+        .collect();
+    let mut advice = Advice { statements: reports(collection), ..Advice::default() };
+    if !has_hypopg(session).await? {
+        return Ok(advice);
+    }
+    let shapes: Vec<_> = planned.iter().map(|(_, plannable, _)| &plannable.shape).collect();
+    let candidates = generate(&collection.catalog, &shapes);
+    let weights: Vec<WeightedStatement> = planned
+        .iter()
+        .map(|(tracked, _, _)| WeightedStatement { weight: tracked.calls.max(1) as f64 })
+        .collect();
+    let tracked: Vec<&TrackedStatement> = planned.iter().map(|(tracked, _, _)| *tracked).collect();
+    let bound: Vec<Statement> = planned.iter().map(|(_, _, bound)| bound.clone()).collect();
+    let mut oracle = HypoOracle::new(session, &bound);
+    let selection = select_indexes(&mut oracle, &weights, &candidates).await;
+    for costed in &selection.chosen {
+        let plans = plans_of(&mut oracle, costed).await;
+        let Some(table) = collection.catalog.tables.get(&costed.candidate.table) else { continue };
+        advice.proposals.extend(propose_index(MissingIndex {
+            costed,
+            table,
+            statements: &tracked,
+            plans,
+            method: "HypoPG on main's planner, with main's statistics",
+        }));
+    }
+    note_uncosted(&mut advice, &selection, &tracked);
+    advice.rejected = selection.rejected;
+    Ok(advice)
+}
+
+/// Plans of the statement that gains most, without and with the index.
+async fn plans_of(oracle: &mut HypoOracle<'_>, costed: &Costed) -> Option<serde_json::Value> {
+    let (statement, _, _) = costed.effects.first()?;
+    let none: [&IndexCandidate; 0] = [];
+    // A plan that cannot be shown leaves the advice as it is.
+    let before = oracle.plan(*statement, &none).await.ok()?.1;
+    let after = oracle.plan(*statement, &[&costed.candidate]).await.ok()?.1;
+    Some(serde_json::json!({ "before": before, "after": after }))
+}
+
+fn reports(collection: &Collection) -> Vec<StatementReport> {
+    collection
+        .statements
+        .iter()
+        .map(|tracked| StatementReport {
+            query_hash: tracked.query_hash.clone(),
+            sql: tracked.sql.clone(),
+            planned: tracked.plannable.is_ok(),
+            reason: tracked.plannable.as_ref().err().cloned(),
+        })
+        .collect()
+}
+
+fn note_uncosted(advice: &mut Advice, selection: &Selection, tracked: &[&TrackedStatement]) {
+    for (number, reason) in &selection.uncosted {
+        let Some(statement) = tracked.get(*number) else { continue };
+        for report in &mut advice.statements {
+            if report.query_hash == statement.query_hash {
+                report.planned = false;
+                report.reason = Some(reason.clone());
+            }
+        }
+    }
+}
