@@ -3,9 +3,12 @@
 
 pub mod apply;
 pub mod benchmark;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod hex;
+pub mod http;
 pub mod jobs;
 pub mod postgres;
 pub mod sandbox;

@@ -218,3 +218,6 @@ pub struct BenchmarkResult {
     /// The scratch schema that it ran in.
     pub schema: Option<String>,
 }
+
+/// The output of `EXPLAIN (FORMAT JSON)`, as it came.
+pub type PlanJson = serde_json::Value;

@@ -7,7 +7,9 @@ use optischema::model::{JobResult, TrackedStatement};
 use super::progress::Progress;
 use super::worker::Worker;
 use crate::benchmark::{BenchmarkError, BenchmarkRequest, estimated_result, run_benchmark};
-use crate::postgres::{Dsn, MainSession, check_sandbox, connect_writable, main_is_refused};
+use crate::postgres::{
+    MainSession, PgFailure, Session, check_sandbox, connect_main, connect_writable, main_is_refused,
+};
 use crate::sandbox::{ScratchKind, ScratchSchema, drop_scratch};
 use crate::store::{ClaimedJob, JobEnd};
 
@@ -24,7 +26,7 @@ fn tag_of(claimed: &ClaimedJob) -> String {
 pub(super) async fn tag(
     connection: &mut sqlx::postgres::PgConnection,
     claimed: &ClaimedJob,
-) -> Result<(), crate::postgres::PgFailure> {
+) -> Result<(), PgFailure> {
     sqlx::query("SELECT set_config('application_name', $1, false)")
         .bind(tag_of(claimed))
         .execute(connection)
@@ -114,29 +116,36 @@ pub(super) async fn clean(worker: &Worker, claimed: &ClaimedJob, interrupted: bo
 
 /// Cancels what the job's connections are doing, on the sandbox and on main, and waits for them to go.
 pub(super) async fn stop_backends(worker: &Worker, claimed: &ClaimedJob) {
-    for dsn in [&worker.settings.sandbox_url, &worker.settings.main_url].into_iter().flatten() {
-        if let Err(failure) = stop_on(dsn, &tag_of(claimed)).await {
-            tracing::warn!(%failure, "the job's connections could not be stopped");
-        }
+    let tag = tag_of(claimed);
+    if let Some(dsn) = &worker.settings.sandbox_url {
+        stop_on(connect_writable(dsn, 30).await, &tag).await;
+    }
+    if let Some(dsn) = &worker.settings.main_url {
+        stop_on(connect_main(dsn).await, &tag).await;
     }
 }
 
-async fn stop_on(dsn: &Dsn, tag: &str) -> Result<(), crate::postgres::PgFailure> {
-    let mut session = connect_writable(dsn, 30).await?;
-    for attempt in 0..50 {
-        // First a cancel, which lets a statement end in order; then the end of the connection.
-        let text = if attempt < 5 {
-            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = $1
-                 AND usename = current_user"
-        } else {
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1
-                 AND usename = current_user"
-        };
-        let stopped = sqlx::query(text).bind(tag).fetch_all(&mut session.connection).await?;
-        if stopped.is_empty() {
-            return Ok(());
+async fn stop_on(session: Result<Session, PgFailure>, tag: &str) {
+    let stopped = async {
+        let mut session = session?;
+        for attempt in 0..50 {
+            // First a cancel, which lets a statement end in order; then the end of the connection.
+            let text = if attempt < 5 {
+                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = $1
+                     AND usename = current_user"
+            } else {
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1
+                     AND usename = current_user"
+            };
+            let found = sqlx::query(text).bind(tag).fetch_all(&mut session.connection).await?;
+            if found.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        Ok::<(), PgFailure>(())
+    };
+    if let Err(failure) = stopped.await {
+        tracing::warn!(%failure, "the job's connections could not be stopped");
     }
-    Ok(())
 }

@@ -1,0 +1,37 @@
+//! Routes, and what stands around every page.
+
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::components::{Route, Router, Routes};
+use leptos_router::{SsrMode, path};
+
+use crate::components::{NavBar, NoticeBoard, NoticeList};
+use crate::pages::{
+    ChangesPage, ConnectionsPage, DashboardPage, JobsPage, NotFoundPage, RecommendationPage,
+    RecommendationsPage,
+};
+
+/// The app. Pages wait for their data on the server, so that they can be read without JavaScript.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    provide_context(NoticeBoard::default());
+    view! {
+        <Title formatter=|text: String| format!("{text} · OptiSchema")/>
+        <Router>
+            <a class="skip" href="#content">"Skip to content"</a>
+            <NavBar/>
+            <NoticeList/>
+            <main id="content">
+                <Routes fallback=NotFoundPage>
+                    <Route path=path!("/dashboard") view=DashboardPage ssr=SsrMode::Async/>
+                    <Route path=path!("/recommendations") view=RecommendationsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/recommendations/:id") view=RecommendationPage ssr=SsrMode::Async/>
+                    <Route path=path!("/jobs") view=JobsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/changes") view=ChangesPage ssr=SsrMode::Async/>
+                    <Route path=path!("/connections") view=ConnectionsPage ssr=SsrMode::Async/>
+                </Routes>
+            </main>
+        </Router>
+    }
+}

@@ -1,0 +1,10 @@
+//! Charts: SVG by plotters, the same text on the server and in the browser.
+//!
+//! The colours written here are names: the style sheet gives each of them its value, light and dark.
+
+mod comparison;
+mod impact;
+mod palette;
+
+pub(crate) use comparison::comparison_chart;
+pub(crate) use impact::impact_badge;

@@ -1,0 +1,49 @@
+//! The statements behind a recommendation, with their planned costs.
+
+use leptos::prelude::*;
+use optischema::model::StatementEvidence;
+
+use super::badge::Provenance;
+use crate::format;
+
+fn row(statement: &StatementEvidence) -> impl IntoView + use<> {
+    view! {
+        <tr>
+            <td><code class="statement">{statement.sql.clone()}</code></td>
+            <td class="number">{format::grouped(statement.calls as f64)}</td>
+            <td class="number">{format::milliseconds(statement.total_time_ms)}</td>
+            <td class="number">{format::grouped(statement.cost_before)}</td>
+            <td class="number">{format::grouped(statement.cost_after)}</td>
+            <td class="number">{format::percent(-statement.saved_percent())}</td>
+        </tr>
+    }
+}
+
+/// One line a statement, the largest gain first.
+#[component]
+pub(crate) fn EvidenceTable(
+    statements: Vec<StatementEvidence>,
+    #[prop(into)] provenance: String,
+) -> impl IntoView {
+    let rows: Vec<_> = statements.iter().map(row).collect();
+    view! {
+        <div class="scroll" tabindex="0">
+            <table>
+                <caption>
+                    "Statements whose cost changes " <Provenance text=provenance/>
+                </caption>
+                <thead>
+                    <tr>
+                        <th scope="col">"Statement"</th>
+                        <th scope="col" class="number">"Calls"</th>
+                        <th scope="col" class="number">"Time on main"</th>
+                        <th scope="col" class="number">"Cost now"</th>
+                        <th scope="col" class="number">"Cost after"</th>
+                        <th scope="col" class="number">"Change"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+}

@@ -1,0 +1,24 @@
+//! The bar at the top.
+
+use leptos::prelude::*;
+use leptos_router::components::A;
+
+/// Links to every page; the one that is shown has `aria-current`.
+#[component]
+pub(crate) fn NavBar() -> impl IntoView {
+    view! {
+        <header class="bar">
+            <a class="brand" href="/dashboard">
+                <img src="/favicon.svg" alt="" width="20" height="20"/>
+                "OptiSchema"
+            </a>
+            <nav aria-label="Main">
+                <A href="/dashboard">"Dashboard"</A>
+                <A href="/recommendations">"Recommendations"</A>
+                <A href="/jobs">"Jobs"</A>
+                <A href="/changes">"Changes"</A>
+                <A href="/connections">"Connections"</A>
+            </nav>
+        </header>
+    }
+}

@@ -1,0 +1,75 @@
+//! Notices in the page: a job has ended.
+
+use leptos::prelude::*;
+use optischema::model::{Job, JobStatus};
+
+/// What the page says for a while.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Notice {
+    /// The job's id and what is said, so that the same end is said once.
+    key: String,
+    text: String,
+    good: bool,
+    link: String,
+}
+
+/// The notices of this page.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct NoticeBoard {
+    notices: RwSignal<Vec<Notice>>,
+}
+
+impl NoticeBoard {
+    /// Says that a job has ended.
+    pub(crate) fn job_ended(&self, job: &Job) {
+        let notice = Notice {
+            key: job.id.to_string(),
+            text: format!(
+                "{} {}: {}",
+                job.job_type.label(),
+                job.status.label().to_lowercase(),
+                job.recommendation_title
+            ),
+            good: job.status == JobStatus::Completed,
+            link: format!("/recommendations/{}", job.recommendation_id),
+        };
+        self.notices.update(|notices| {
+            if !notices.iter().any(|known| known.key == notice.key) {
+                notices.push(notice);
+            }
+        });
+    }
+
+    fn dismiss(&self, key: &str) {
+        self.notices.update(|notices| notices.retain(|notice| notice.key != key));
+    }
+}
+
+/// Shows the notices, read out as they come.
+#[component]
+pub(crate) fn NoticeList() -> impl IntoView {
+    let board = expect_context::<NoticeBoard>();
+    view! {
+        <div class="notices" role="status" aria-live="polite">
+            <For each=move || board.notices.get() key=|notice| notice.key.clone() let:notice>
+                {
+                    let key = notice.key.clone();
+                    let tone = if notice.good { "notice notice-good" } else { "notice notice-bad" };
+                    view! {
+                        <div class=tone>
+                            <a href=notice.link.clone()>{notice.text.clone()}</a>
+                            <button
+                                type="button"
+                                class="close"
+                                aria-label="Close"
+                                on:click=move |_| board.dismiss(&key)
+                            >
+                                "×"
+                            </button>
+                        </div>
+                    }
+                }
+            </For>
+        </div>
+    }
+}

@@ -1,0 +1,96 @@
+//! What can be done with a recommendation in its status; one of the buttons is the next step.
+
+use leptos::prelude::*;
+use optischema::model::{Recommendation, RecommendationStatus};
+
+use super::failure::ActionFailure;
+use crate::server_fns::{Dismiss, Restore, StartApply, StartBenchmark, StartRollback};
+
+/// The forms' actions; the page watches them to load anew.
+#[derive(Clone, Copy)]
+pub(crate) struct Actions {
+    pub benchmark: ServerAction<StartBenchmark>,
+    pub apply: ServerAction<StartApply>,
+    pub rollback: ServerAction<StartRollback>,
+    pub dismiss: ServerAction<Dismiss>,
+    pub restore: ServerAction<Restore>,
+}
+
+impl Actions {
+    pub(crate) fn new() -> Self {
+        Self {
+            benchmark: ServerAction::new(),
+            apply: ServerAction::new(),
+            rollback: ServerAction::new(),
+            dismiss: ServerAction::new(),
+            restore: ServerAction::new(),
+        }
+    }
+
+    /// Changes whenever one of them has ended.
+    pub(crate) fn version(&self) -> usize {
+        self.benchmark.version().get()
+            + self.apply.version().get()
+            + self.rollback.version().get()
+            + self.dismiss.version().get()
+            + self.restore.version().get()
+    }
+}
+
+/// The buttons, as forms that work without JavaScript.
+#[component]
+pub(crate) fn RecommendationActions(
+    recommendation: Recommendation,
+    actions: Actions,
+    /// A job of this recommendation is queued or running.
+    busy: bool,
+) -> impl IntoView {
+    let status = recommendation.status;
+    let id = StoredValue::new(recommendation.id.to_string());
+    let hidden = move || view! { <input type="hidden" name="id" value=id.get_value()/> };
+    let open = matches!(status, RecommendationStatus::Pending | RecommendationStatus::Active);
+    let benchmarked = status == RecommendationStatus::Active;
+    let main = |is: bool| if is { "button primary" } else { "button" };
+    view! {
+        <div class="actions">
+            {benchmarked.then(|| view! {
+                <ActionForm action=actions.apply>
+                    {hidden()}
+                    <button class=main(true) disabled=busy>"Apply in the sandbox"</button>
+                </ActionForm>
+            })}
+            {open.then(|| view! {
+                <ActionForm action=actions.benchmark>
+                    {hidden()}
+                    <button class=main(!benchmarked) disabled=busy>
+                        {if benchmarked { "Run benchmark again" } else { "Run benchmark" }}
+                    </button>
+                </ActionForm>
+            })}
+            {(status == RecommendationStatus::Applied).then(|| view! {
+                <ActionForm action=actions.rollback>
+                    {hidden()}
+                    <button class=main(true) disabled=busy>"Roll back"</button>
+                </ActionForm>
+            })}
+            {open.then(|| view! {
+                <ActionForm action=actions.dismiss attr:class="inline">
+                    {hidden()}
+                    <input type="text" name="reason" placeholder="Reason (optional)" aria-label="Reason"/>
+                    <button class="button" disabled=busy>"Dismiss"</button>
+                </ActionForm>
+            })}
+            {(status == RecommendationStatus::Dismissed).then(|| view! {
+                <ActionForm action=actions.restore>
+                    {hidden()}
+                    <button class=main(true)>"Restore"</button>
+                </ActionForm>
+            })}
+        </div>
+        <ActionFailure action=actions.benchmark/>
+        <ActionFailure action=actions.apply/>
+        <ActionFailure action=actions.rollback/>
+        <ActionFailure action=actions.dismiss/>
+        <ActionFailure action=actions.restore/>
+    }
+}

@@ -1,0 +1,36 @@
+//! One line of the list.
+
+use leptos::prelude::*;
+use optischema::model::Recommendation;
+
+use super::badge::{StatusBadge, VerdictBadge};
+use crate::format;
+
+/// A row of the recommendations' table.
+#[component]
+pub(crate) fn RecommendationRow(recommendation: Recommendation) -> impl IntoView {
+    let r = recommendation;
+    let saving = r.estimated_improvement_percent.map(format::percent);
+    let link = format!("/recommendations/{}", r.id);
+    let tables: Vec<String> = r.tables.iter().map(ToString::to_string).collect();
+    let measured = r.latest_benchmark.map(|latest| {
+        view! {
+            <VerdictBadge verdict=latest.verdict/>
+            " "
+            <span class="nowrap">{latest.change_percent.map(format::change)}</span>
+        }
+    });
+    view! {
+        <tr>
+            <td>
+                <a href=link>{r.title.clone()}</a>
+                <div class="quiet mono">{tables.join(", ")}</div>
+            </td>
+            <td><StatusBadge status=r.status/></td>
+            <td class="wide-only">{r.recommendation_type.label()}</td>
+            <td class="number">{saving.unwrap_or_else(|| "–".to_owned())}</td>
+            <td>{measured}</td>
+            <td class="wide-only">{r.risk_level.as_str()}</td>
+        </tr>
+    }
+}

@@ -1,0 +1,130 @@
+//! One recommendation: what, why, proof, and what to do with it.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+use optischema::model::{JobResult, Recommendation};
+
+use crate::components::{
+    Actions, BenchmarkSummary, EvidenceTable, Failure, JobCard, PlanView, Provenance,
+    RecommendationActions, SqlBlock, StatusBadge,
+};
+use crate::format;
+use crate::server_fns::{RecommendationView, load_recommendation};
+
+fn facts(r: &Recommendation) -> impl IntoView + use<> {
+    let index = r.evidence.index.as_ref().map(|index| {
+        view! {
+            <dt>"Table"</dt>
+            <dd>
+                {format::grouped(index.table_rows.max(0.0))} " rows, "
+                {format::bytes(index.table_bytes)} " " <Provenance text="rule"/>
+            </dd>
+            <dt>"Index size"</dt>
+            <dd>
+                {index.estimated_bytes.map(format::bytes)} " " <Provenance text="planned"/>
+            </dd>
+        }
+    });
+    view! {
+        <dl class="facts">
+            <dt>"Workload cost saved"</dt>
+            <dd>
+                {r.estimated_improvement_percent.map(format::percent)} " "
+                <Provenance text=r.evidence.provenance.as_str()/>
+            </dd>
+            <dt>"Confidence"</dt>
+            <dd>{format!("{:.0} %", 100.0 * r.confidence_score)} " – " {r.evidence.confidence_reason.clone()}</dd>
+            <dt>"Risk"</dt>
+            <dd>{r.risk_level.as_str()} " – " {r.evidence.risk_reason.clone()}</dd>
+            {index}
+        </dl>
+    }
+}
+
+fn planned(r: &Recommendation) -> Option<impl IntoView + use<>> {
+    let plans = r.execution_plan_json.as_ref()?;
+    let (before, after) = (plans.get("before")?.clone(), plans.get("after")?.clone());
+    Some(view! {
+        <details>
+            <summary>"Plans on main " <Provenance text="planned"/></summary>
+            <div class="pair">
+                <PlanView caption="Now" plan=before/>
+                <PlanView caption="With the change" plan=after/>
+            </div>
+        </details>
+    })
+}
+
+fn content(view: RecommendationView, actions: Actions, reload: Callback<()>) -> impl IntoView {
+    let RecommendationView { recommendation: r, jobs } = view;
+    let busy = jobs.iter().any(|job| !job.status.is_final());
+    let result = jobs.iter().find_map(|job| match &job.result {
+        Some(JobResult::Benchmark(result)) => Some((job.id, (**result).clone())),
+        _ => None,
+    });
+    let cards: Vec<_> =
+        jobs.into_iter().take(5).map(|job| view! { <JobCard job on_end=reload/> }).collect();
+    let proof = result.map(|(job, result)| {
+        view! {
+            <section aria-labelledby="proof">
+                <h2 id="proof">"Proof"</h2>
+                <BenchmarkSummary result/>
+                <p><a class="button" href=format!("/api/benchmark/{job}/patch.sql") rel="external">"Download patch.sql"</a></p>
+            </section>
+        }
+    });
+    view! {
+        <Title text=r.title.clone()/>
+        <div class="head">
+            <h1>{r.title.clone()}</h1>
+            <StatusBadge status=r.status/>
+        </div>
+        <p>{r.description.clone()}</p>
+        {r.dismissed_reason.clone().map(|reason| view! { <p class="notice">"Dismissed: " {reason}</p> })}
+        <RecommendationActions recommendation=r.clone() actions busy/>
+        {cards}
+        {proof}
+        <section aria-labelledby="why">
+            <h2 id="why">"Why"</h2>
+            {facts(&r)}
+            <EvidenceTable
+                statements=r.evidence.statements.clone()
+                provenance=format!("{} · {}", r.evidence.provenance, r.evidence.method)
+            />
+            {planned(&r)}
+        </section>
+        <section aria-labelledby="sql">
+            <h2 id="sql">"SQL"</h2>
+            <SqlBlock caption="For main, run by a person" sql=r.sql_fix.clone()/>
+            <SqlBlock caption="The statement that gains most" sql=r.original_sql.clone()/>
+            {r.rollback_sql.clone().map(|sql| view! { <SqlBlock caption="Undoes it in the sandbox" sql/> })}
+        </section>
+    }
+}
+
+/// The page.
+#[component]
+pub(crate) fn RecommendationPage() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
+    let actions = Actions::new();
+    let reload = RwSignal::new(0_u32);
+    let view = Resource::new(
+        move || (id.get(), actions.version(), reload.get()),
+        |(id, _, _)| load_recommendation(id),
+    );
+    let again = Callback::new(move |()| reload.update(|n| *n += 1));
+    view! {
+        <Title text="Recommendation"/>
+        <p class="crumbs"><a href="/recommendations">"Recommendations"</a></p>
+        <Transition fallback=|| view! { <p class="quiet">"Loading…"</p> }>
+            {move || Suspend::new(async move {
+                match view.await {
+                    Ok(view) => content(view, actions, again).into_any(),
+                    Err(error) => view! { <Failure error/> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+}

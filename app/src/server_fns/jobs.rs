@@ -1,0 +1,37 @@
+//! Jobs: lists, one of them, start and cancel.
+
+use leptos::prelude::*;
+use leptos::server_fn::codec::GetUrl;
+use optischema::model::{Job, JobPage, JobQuery};
+
+/// A page of jobs.
+#[server(prefix = "/rpc", endpoint = "jobs", input = GetUrl)]
+pub async fn load_jobs(query: JobQuery) -> Result<JobPage, ServerFnError> {
+    use super::context::{failed, operations};
+    let filter = query.parse().map_err(|error| failed(error.into()))?;
+    operations()?.jobs(filter).await.map_err(failed)
+}
+
+/// One job: what a card polls.
+#[server(prefix = "/rpc", endpoint = "job", input = GetUrl)]
+pub async fn load_job(id: String) -> Result<Job, ServerFnError> {
+    use super::context::{failed, operations, parse_id};
+    let id = parse_id("job", id)?;
+    operations()?.job(id).await.map_err(failed)
+}
+
+/// Queues a benchmark.
+#[server(prefix = "/rpc", endpoint = "start-benchmark")]
+pub async fn start_benchmark(id: String) -> Result<(), ServerFnError> {
+    use super::context::{failed, operations, parse_id};
+    let id = parse_id("recommendation", id)?;
+    operations()?.start_benchmark(id).await.map(drop).map_err(failed)
+}
+
+/// Cancels a job.
+#[server(prefix = "/rpc", endpoint = "cancel-job")]
+pub async fn cancel_job(id: String) -> Result<(), ServerFnError> {
+    use super::context::{failed, operations, parse_id};
+    let id = parse_id("job", id)?;
+    operations()?.cancel_job(id).await.map(drop).map_err(failed)
+}

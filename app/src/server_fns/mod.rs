@@ -1,0 +1,26 @@
+//! Server functions: each is a public endpoint, so each authorises. They make one call on `Operations`.
+
+#[cfg(feature = "ssr")]
+mod context;
+
+mod changes;
+mod jobs;
+mod overview;
+mod recommendations;
+#[cfg(feature = "ssr")]
+mod status;
+#[cfg(not(feature = "ssr"))]
+#[path = "status_browser.rs"]
+mod status;
+
+#[cfg(feature = "ssr")]
+pub use context::Authorised;
+
+pub(crate) use status::page_not_found;
+
+pub use changes::{StartApply, StartRollback, load_changes};
+pub use jobs::{CancelJob, StartBenchmark, load_job, load_jobs};
+pub use overview::{Analyze, load_dashboard, load_health};
+pub use recommendations::{
+    Dismiss, RecommendationView, Restore, load_recommendation, load_recommendations,
+};

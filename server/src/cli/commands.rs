@@ -1,0 +1,249 @@
+//! The commands: each reads its settings, makes its call, and writes the result.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use comfy_table::Table;
+use optischema::model::{TargetHealth, TargetKind};
+use optischema::operations::OperationError;
+use serde_json::json;
+use thiserror::Error;
+
+use super::instance::{Instance, open_store, prepare_data_dir, told_to_stop};
+use super::{AnalyzeFormat, AuditAction, Cli, Command, Format, SandboxAction, check};
+use crate::config::{ConfigError, Settings, SettingsArgs, default_data_dir};
+use crate::demo::{Shop, ShopError, StoryEnd, run_once};
+use crate::http::{AccessError, openapi};
+use crate::postgres::{MainSession, PgFailure, connect_writable, read_catalog};
+use crate::sandbox::{SandboxError, init_staging};
+use crate::service::{Targets, analyze_once};
+use crate::store::StoreError;
+
+/// Why a command did not do what it was asked. Each is one sentence.
+#[derive(Debug, Error)]
+pub enum CommandError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Shop(#[from] ShopError),
+    #[error(transparent)]
+    Operation(#[from] OperationError),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    #[error(transparent)]
+    Target(#[from] PgFailure),
+    #[error("another OptiSchema holds the data folder {}: stop it, or choose another with --data-dir", .0.display())]
+    Locked(PathBuf),
+    #[error("failed to use {}: {}", .0.display(), .1)]
+    Folder(PathBuf, std::io::Error),
+    #[error("failed to listen on {0}: {1}; choose another address with --listen")]
+    Listen(SocketAddr, std::io::Error),
+    #[error("failed to serve: {0}")]
+    Io(std::io::Error),
+    #[error("failed to write the result: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("{0}")]
+    Missing(String),
+}
+
+type Done = Result<ExitCode, CommandError>;
+
+pub(super) async fn dispatch(cli: Cli) -> Done {
+    let Cli { settings: args, command } = cli;
+    match command {
+        Command::Serve => serve(Settings::resolve(&args)?).await,
+        Command::Demo { once, keep } => demo(args, once, keep).await,
+        Command::Check { format } => check_targets(Settings::resolve(&args)?, format).await,
+        Command::Analyze { workload, format } => {
+            analyze(Settings::resolve(&args)?, workload, format).await
+        }
+        Command::Sandbox { action: SandboxAction::Init } => {
+            sandbox_init(Settings::resolve(&args)?).await
+        }
+        Command::Audit { action: AuditAction::Verify } => {
+            verify_audit(Settings::resolve(&args)?).await
+        }
+        Command::Openapi => {
+            println!("{}", serde_json::to_string_pretty(&openapi())?);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn say(text: &str) {
+    eprintln!("… {text}");
+}
+
+async fn serve(settings: Settings) -> Done {
+    let instance = Instance::start(settings).await?;
+    let served = instance.serve().await;
+    instance.stop().await;
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+async fn demo(mut args: SettingsArgs, once: bool, keep: bool) -> Done {
+    let data_dir = args.data_dir.clone().unwrap_or_else(|| default_data_dir().join("demo"));
+    args.data_dir = Some(data_dir.clone());
+    if let Some(parent) = data_dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent)
+            .map_err(|error| CommandError::Folder(parent.to_owned(), error))?;
+    }
+    prepare_data_dir(&data_dir)?;
+    let mut tell = say;
+    let opened = tokio::select! {
+        shop = Shop::open(&data_dir, &mut tell) => Some(shop),
+        () = told_to_stop() => None,
+    };
+    let shop = match opened {
+        Some(Ok(shop)) => shop,
+        ended => {
+            // Whatever was begun is not left running; the next start begins the set-up anew.
+            Shop::stop_unfinished(&data_dir).await;
+            return match ended {
+                Some(Err(error)) => Err(error.into()),
+                _ => Ok(ExitCode::from(130)),
+            };
+        }
+    };
+    let done = demo_on(&args, once).await;
+    if keep {
+        say("PostgreSQL stays up, as --keep says");
+    } else {
+        shop.cluster.stop().await.map_err(ShopError::from)?;
+    }
+    done
+}
+
+async fn demo_on(args: &SettingsArgs, once: bool) -> Done {
+    let settings = Settings::resolve(args)?;
+    say(&format!("point any command at the shop with --data-dir {}", settings.data_dir.display()));
+    let instance = Instance::start(settings).await?;
+    let done = if once {
+        match run_once(instance.operations.as_ref(), &mut say).await? {
+            StoryEnd::Verdict(_) => Ok(ExitCode::SUCCESS),
+            StoryEnd::None => Ok(ExitCode::from(2)),
+        }
+    } else {
+        say("reading the shop's workload");
+        instance.operations.analyze().await?;
+        instance.serve().await.map(|()| ExitCode::SUCCESS)
+    };
+    instance.stop().await;
+    done
+}
+
+async fn check_targets(settings: Settings, format: Format) -> Done {
+    let targets = Targets::new(std::sync::Arc::new(settings)).check().await;
+    match format {
+        Format::Table => println!("{}", check::table(&targets)),
+        Format::Json => println!("{}", serde_json::to_string_pretty(&json!({ "targets": targets }))?),
+    }
+    let main = targets.iter().find(|target| target.target == TargetKind::Main);
+    let usable = main.is_some_and(TargetHealth::usable);
+    Ok(if usable { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+async fn analyze(
+    settings: Settings,
+    workload: Option<PathBuf>,
+    format: AnalyzeFormat,
+) -> Done {
+    let text = workload
+        .map(|path| {
+            std::fs::read_to_string(&path).map_err(|error| CommandError::Folder(path, error))
+        })
+        .transpose()?;
+    let (_, advice) = analyze_once(&settings, text.as_deref()).await?;
+    match format {
+        AnalyzeFormat::Sql => {
+            for proposal in &advice.proposals {
+                println!("{}", proposal.sql_fix.replace('\n', " "));
+            }
+        }
+        AnalyzeFormat::Json => {
+            let proposals: Vec<_> = advice
+                .proposals
+                .iter()
+                .map(|p| {
+                    json!({
+                        "recommendation_type": p.recommendation_type, "title": p.title,
+                        "description": p.description, "sql_fix": p.sql_fix,
+                        "query_hash": p.query_hash, "original_sql": p.original_sql,
+                        "estimated_improvement_percent": p.estimated_improvement_percent,
+                        "confidence_score": p.confidence_score, "risk_level": p.risk_level,
+                        "tables": p.tables, "evidence": p.evidence,
+                    })
+                })
+                .collect();
+            let report = json!({
+                "recommendations": proposals, "rejected": advice.rejected,
+                "statements": advice.statements,
+            });
+            println!("{}", serde_json::to_string_pretty(&report)?);
+        }
+        AnalyzeFormat::Table => {
+            let mut table = Table::new();
+            table.set_header(["Recommendation", "Planned saving", "SQL for main"]);
+            for p in &advice.proposals {
+                let saving = p.estimated_improvement_percent.unwrap_or_default();
+                table.add_row([p.title.clone(), format!("{saving:.1} %"), p.sql_fix.clone()]);
+            }
+            println!("{table}");
+            let planned = advice.statements.iter().filter(|statement| statement.planned).count();
+            eprintln!(
+                "{planned} of {} statements planned; {} candidates rejected (--format json lists all, with reasons)",
+                advice.statements.len(),
+                advice.rejected.len()
+            );
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn sandbox_init(settings: Settings) -> Done {
+    let missing = |what: &str| CommandError::Missing(format!("no {what} is configured"));
+    let main = settings.main_url.clone().ok_or_else(|| missing("main database"))?;
+    let sandbox = settings.sandbox_url.clone().ok_or_else(|| missing("sandbox"))?;
+    let (limit, percent) = (settings.copy_limit_bytes, settings.sample_percent);
+    Targets::new(std::sync::Arc::new(settings)).require_sandbox().await?;
+    let mut main = MainSession::begin(&main).await?;
+    let mut sandbox = connect_writable(&sandbox, 3600).await?;
+    let catalog = read_catalog(main.connection()).await?;
+    let report =
+        init_staging(main.connection(), &mut sandbox.connection, &catalog, limit, percent, &mut say)
+            .await?;
+    main.end().await?;
+    let mut table = Table::new();
+    table.set_header(["Table", "Rows"]);
+    for copied in &report.copied {
+        table.add_row([copied.table.to_string(), copied.rows.to_string()]);
+    }
+    for table_name in &report.present {
+        table.add_row([table_name.to_string(), "was there already".into()]);
+    }
+    for (table_name, reason) in &report.skipped {
+        table.add_row([table_name.to_string(), format!("left out: {reason}")]);
+    }
+    println!("{table}");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn verify_audit(settings: Settings) -> Done {
+    let store = open_store(&settings.data_dir).await?;
+    let found = store.verify_audit().await?;
+    Ok(match found.first_broken {
+        None => {
+            println!("{} rows, every one follows from the one before it", found.entries);
+            ExitCode::SUCCESS
+        }
+        Some(sequence) => {
+            println!("the trail is broken at row {sequence} of {}", found.entries);
+            ExitCode::from(1)
+        }
+    })
+}

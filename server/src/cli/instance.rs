@@ -1,0 +1,158 @@
+//! An instance in this process: the data folder's lock, the store, the worker, the web app.
+
+use std::fs::{File, TryLockError};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use optischema::operations::Operations;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::commands::CommandError;
+use crate::config::Settings;
+use crate::http::{Access, AppState, router};
+use crate::jobs::{Signals, Worker};
+use crate::service::Service;
+use crate::store::Store;
+
+/// A running instance.
+pub struct Instance {
+    pub operations: Arc<dyn Operations>,
+    settings: Arc<Settings>,
+    store: Store,
+    stop: watch::Sender<bool>,
+    worker: JoinHandle<()>,
+    /// Held for the life of the instance.
+    _lock: File,
+}
+
+impl Instance {
+    /// Takes the data folder and starts the worker.
+    ///
+    /// # Errors
+    /// Another process holds the folder, or it cannot be used.
+    pub async fn start(settings: Settings) -> Result<Self, CommandError> {
+        let settings = Arc::new(settings);
+        prepare_data_dir(&settings.data_dir)?;
+        let lock = lock_data_dir(&settings.data_dir)?;
+        let store = open_store(&settings.data_dir).await?;
+        let signals = Signals::default();
+        let service = Service::new(settings.clone(), store.clone(), signals.clone());
+        let (stop, stopped) = watch::channel(false);
+        let worker = Worker::new(settings.clone(), store.clone(), signals);
+        Ok(Self {
+            operations: Arc::new(service),
+            settings,
+            store,
+            stop,
+            worker: tokio::spawn(worker.run(stopped)),
+            _lock: lock,
+        })
+    }
+
+    /// Serves the web app until the process is told to stop.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or must not be without a token.
+    pub async fn serve(&self) -> Result<(), CommandError> {
+        let listener = TcpListener::bind(self.settings.listen)
+            .await
+            .map_err(|error| CommandError::Listen(self.settings.listen, error))?;
+        let address = listener.local_addr().map_err(CommandError::Io)?;
+        let access = Access::new(&self.settings, address)?;
+        let code = access.one_time_code().unwrap_or_default();
+        let state = AppState { operations: self.operations.clone(), access };
+        let app = router(state, site_root(&self.settings));
+        println!("OptiSchema serves http://{address}");
+        println!("Open this link once to sign in: {}", login_link(address, &code));
+        let mut stopped = self.stop.subscribe();
+        axum::serve(listener, app)
+            .with_graceful_shutdown(async move {
+                tokio::select! {
+                    () = told_to_stop() => {}
+                    _ = stopped.wait_for(|stop| *stop) => {}
+                }
+                eprintln!("stopping: running work has some seconds to end");
+            })
+            .await
+            .map_err(CommandError::Io)
+    }
+
+    /// Stops claiming, lets running work end, and closes the store.
+    pub async fn stop(self) {
+        // Without a receiver the worker has ended already.
+        let _ = self.stop.send(true);
+        if let Err(error) = self.worker.await {
+            tracing::error!(%error, "the worker did not end in order");
+        }
+        self.store.close().await;
+    }
+}
+
+fn login_link(address: SocketAddr, code: &str) -> String {
+    format!("http://{address}/login?code={code}")
+}
+
+/// The store of a data folder; its file is private before anything is written to it.
+pub(super) async fn open_store(data_dir: &Path) -> Result<Store, CommandError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let file = data_dir.join("optischema.db");
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(&file)
+        .map_err(|error| CommandError::Folder(file.clone(), error))?;
+    Ok(Store::open(&file).await?)
+}
+
+/// Makes the folder. Its files are private; the folder itself can be passed through, so that the demo's
+/// PostgreSQL, which does not run as root, reaches its own folder below.
+pub(super) fn prepare_data_dir(data_dir: &Path) -> Result<(), CommandError> {
+    use std::os::unix::fs::PermissionsExt;
+    let failed = |error| CommandError::Folder(data_dir.to_owned(), error);
+    std::fs::create_dir_all(data_dir).map_err(failed)?;
+    let mode = if crate::config::runs_as_root() { 0o711 } else { 0o700 };
+    std::fs::set_permissions(data_dir, std::fs::Permissions::from_mode(mode)).map_err(failed)
+}
+
+fn lock_data_dir(data_dir: &Path) -> Result<File, CommandError> {
+    let path = data_dir.join("lock");
+    let file = File::create(&path).map_err(|error| CommandError::Folder(path.clone(), error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(CommandError::Locked(data_dir.to_owned())),
+        Err(TryLockError::Error(error)) => Err(CommandError::Folder(path, error)),
+    }
+}
+
+/// The browser's files: where the settings say, or beside the program, or where a build leaves them.
+fn site_root(settings: &Settings) -> PathBuf {
+    if let Some(folder) = &settings.site_root {
+        return folder.clone();
+    }
+    let program = std::env::current_exe().unwrap_or_default();
+    let beside = program.parent().map(Path::to_owned).unwrap_or_default();
+    [beside.join("site"), beside.join("../site"), PathBuf::from("target/site")]
+        .into_iter()
+        .find(|folder| folder.join("pkg").exists())
+        .unwrap_or_else(|| PathBuf::from("target/site"))
+}
+
+/// Ends when the person or the system asks the process to stop.
+pub(super) async fn told_to_stop() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}

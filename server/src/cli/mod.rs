@@ -1,0 +1,105 @@
+//! The command line. Progress goes to standard error, results to standard output.
+
+mod check;
+mod commands;
+mod instance;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::SettingsArgs;
+
+/// Proves a PostgreSQL change before anyone makes it.
+#[derive(Debug, Parser)]
+#[command(name = "optischema", version, about)]
+pub struct Cli {
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The web app and the worker.
+    Serve,
+    /// A private PostgreSQL with a sample shop; serves, or runs the story once.
+    Demo {
+        /// Run the story once and exit: 0 when the verdict is there.
+        #[arg(long)]
+        once: bool,
+        /// Leave PostgreSQL running at the end.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// What works, what is missing, and how to grant it. Exit code 1 where main cannot be used.
+    Check {
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Collects and advises, and stores nothing.
+    Analyze {
+        /// Statements to advise on, instead of main's own.
+        #[arg(long)]
+        workload: Option<PathBuf>,
+        #[arg(long, value_enum, default_value_t = AnalyzeFormat::Table)]
+        format: AnalyzeFormat,
+    },
+    /// The staging copy that changes are applied to.
+    Sandbox {
+        #[command(subcommand)]
+        action: SandboxAction,
+    },
+    /// The audit trail.
+    Audit {
+        #[command(subcommand)]
+        action: AuditAction,
+    },
+    /// The OpenAPI 3.1 document of the REST calls.
+    Openapi,
+}
+
+/// What is done with the sandbox.
+#[derive(Debug, Subcommand)]
+pub enum SandboxAction {
+    /// Copies main's tables into the sandbox; those that are there already are left alone.
+    Init,
+}
+
+/// What is done with the trail.
+#[derive(Debug, Subcommand)]
+pub enum AuditAction {
+    /// Walks the chain of hashes. Exit code 1 where it is broken.
+    Verify,
+}
+
+/// How a result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Table,
+    Json,
+}
+
+/// How advice is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AnalyzeFormat {
+    Table,
+    Json,
+    /// One statement a line, nothing else.
+    Sql,
+}
+
+/// Runs the command of the process's arguments.
+pub async fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match commands::dispatch(cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("optischema: {error}");
+            ExitCode::from(1)
+        }
+    }
+}

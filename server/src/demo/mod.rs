@@ -1,0 +1,10 @@
+//! The demo: a private PostgreSQL with a sample shop that has the problems of real schemas.
+
+mod cluster;
+mod shop;
+mod story;
+mod workload;
+
+pub use cluster::{Cluster, ClusterError};
+pub use shop::{Shop, ShopError};
+pub use story::{StoryEnd, run_once};

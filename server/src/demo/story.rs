@@ -1,0 +1,116 @@
+//! The story, once: collect, recommend, benchmark the best, print what was found.
+
+use std::time::Duration;
+
+use comfy_table::{Cell, CellAlignment, Table};
+use optischema::model::{Job, JobStatus, Recommendation, Verdict};
+use optischema::operations::{OperationError, Operations};
+
+/// How the story ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoryEnd {
+    /// There is a measured verdict.
+    Verdict(Verdict),
+    /// There is none.
+    None,
+}
+
+/// Runs the story on an instance whose worker runs. The table is printed on standard output.
+///
+/// # Errors
+/// A step cannot be taken.
+pub async fn run_once(
+    operations: &dyn Operations,
+    say: &mut (dyn FnMut(&str) + Send),
+) -> Result<StoryEnd, OperationError> {
+    say("reading the workload and asking the planner");
+    let report = operations.analyze().await?;
+    let planned = report.statements.iter().filter(|statement| statement.planned).count();
+    say(&format!(
+        "{planned} of {} statements planned, {} recommendations, {} candidates rejected",
+        report.statements.len(),
+        report.recommendations.len(),
+        report.rejected.len()
+    ));
+    let Some(top) = report.recommendations.first().cloned() else {
+        println!("Nothing is recommended.");
+        return Ok(StoryEnd::None);
+    };
+    say(&format!("benchmarking: {}", top.title));
+    let accepted = operations.start_benchmark(top.id).await?;
+    let mut last_phase = String::new();
+    let job = loop {
+        let job = operations.job(accepted.job_id).await?;
+        if job.status.is_final() {
+            break job;
+        }
+        let phase = job.phase.clone().unwrap_or_default();
+        if phase.split(' ').next() != last_phase.split(' ').next() {
+            say(&phase);
+            last_phase = phase;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    print_recommendations(&report.recommendations);
+    Ok(print_benchmark(&top, &job))
+}
+
+fn print_recommendations(recommendations: &[Recommendation]) {
+    let mut table = Table::new();
+    table.set_header(["Recommendation", "Planned saving", "Calls behind it"]);
+    for recommendation in recommendations {
+        let calls: i64 =
+            recommendation.evidence.statements.iter().map(|statement| statement.calls).sum();
+        let saving = recommendation
+            .estimated_improvement_percent
+            .map_or_else(|| "–".to_owned(), |saving| format!("{saving:.1} % (planned)"));
+        table.add_row([
+            Cell::new(&recommendation.title),
+            Cell::new(saving).set_alignment(CellAlignment::Right),
+            Cell::new(calls).set_alignment(CellAlignment::Right),
+        ]);
+    }
+    println!("{table}");
+}
+
+fn print_benchmark(top: &Recommendation, job: &Job) -> StoryEnd {
+    let result = job.result.as_ref().and_then(|result| result.benchmark());
+    let (JobStatus::Completed, Some(result)) = (job.status, result) else {
+        let reason = job.error_message.clone().unwrap_or_else(|| job.status.to_string());
+        println!("No verdict: {reason}");
+        return StoryEnd::None;
+    };
+    let mut table = Table::new();
+    table.set_header(["Values", "Verdict", "Without", "With", "Change", "Interval", "Pairs"]);
+    for binding in &result.bindings {
+        let interval = binding.confidence_interval.map_or_else(
+            || "–".to_owned(),
+            |interval| {
+                format!(
+                    "{:+.1} % to {:+.1} % ({:.2} %)",
+                    interval.low_percent,
+                    interval.high_percent,
+                    100.0 * interval.level
+                )
+            },
+        );
+        let change = binding.change_percent.map_or_else(|| "–".to_owned(), |c| format!("{c:+.1} %"));
+        table.add_row([
+            binding.label.clone(),
+            binding.verdict.to_string(),
+            format!("{:.3} ms", binding.baseline.median_ms),
+            format!("{:.3} ms", binding.patched.median_ms),
+            change,
+            interval,
+            binding.pairs.to_string(),
+        ]);
+    }
+    println!("{table}");
+    println!("Statement: {}", top.original_sql);
+    println!("Index:     {}", top.sql_fix);
+    println!("Verdict:   {} ({})", result.verdict, result.fidelity.tag());
+    match result.verdict {
+        Verdict::Faster | Verdict::Slower | Verdict::Equivalent => StoryEnd::Verdict(result.verdict),
+        _ => StoryEnd::None,
+    }
+}

@@ -1,0 +1,269 @@
+//! Who may call: the host that a request names, the origin that it comes from, and the secret it carries.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum_extra::extract::cookie::CookieJar;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::problem::Problem;
+use crate::config::{Secret, Settings};
+use crate::hex::hex;
+
+/// The name of the session's cookie.
+pub(super) const COOKIE: &str = "optischema_session";
+
+/// The locks of one instance.
+#[derive(Debug, Clone)]
+pub struct Access {
+    token: Secret,
+    /// What the cookie holds: a digest of the token, so that the token itself stays out of the browser.
+    session: String,
+    /// Opens one session, once.
+    one_time_code: Arc<Mutex<Option<String>>>,
+    hosts: Arc<Vec<String>>,
+}
+
+/// Why the web app does not start.
+#[derive(Debug, Error)]
+pub enum AccessError {
+    #[error(
+        "{0} can be reached from other machines: set OPTISCHEMA_TOKEN to a secret of your own before listening there"
+    )]
+    OpenWithoutToken(SocketAddr),
+    #[error("failed to keep the token in the data folder: {0}")]
+    TokenFile(#[from] std::io::Error),
+}
+
+impl Access {
+    /// Locks for `listen`, the address that is in fact listened on.
+    ///
+    /// # Errors
+    /// It is not loopback and no token is set, or the data folder cannot be written.
+    pub fn new(settings: &Settings, listen: SocketAddr) -> Result<Self, AccessError> {
+        let token = match &settings.token {
+            Some(token) => token.clone(),
+            None if !listen.ip().is_loopback() => return Err(AccessError::OpenWithoutToken(listen)),
+            None => kept_token(&settings.data_dir.join("token"))?,
+        };
+        let mut hosts = vec![listen.to_string()];
+        for name in ["localhost", "127.0.0.1", "[::1]"] {
+            hosts.push(format!("{name}:{}", listen.port()));
+        }
+        for name in &settings.allowed_hosts {
+            hosts.push(name.to_ascii_lowercase());
+            hosts.push(format!("{}:{}", name.to_ascii_lowercase(), listen.port()));
+        }
+        Ok(Self {
+            session: hex(&Sha256::digest(format!("optischema session {}", token.expose()))),
+            token,
+            one_time_code: Arc::new(Mutex::new(Some(random()))),
+            hosts: Arc::new(hosts),
+        })
+    }
+
+    /// The code of the link that is printed on start; absent once it was used.
+    #[must_use]
+    pub fn one_time_code(&self) -> Option<String> {
+        self.one_time_code.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Uses the code up, where it is the right one.
+    pub(super) fn redeem(&self, code: &str) -> bool {
+        let mut kept = self.one_time_code.lock().unwrap_or_else(PoisonError::into_inner);
+        let right = kept.as_deref().is_some_and(|kept| equal(kept, code));
+        if right {
+            *kept = None;
+        }
+        right
+    }
+
+    pub(super) fn is_token(&self, text: &str) -> bool {
+        equal(self.token.expose(), text)
+    }
+
+    pub(super) fn session(&self) -> &str {
+        &self.session
+    }
+
+    fn allows_host(&self, headers: &HeaderMap) -> bool {
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        host.is_some_and(|host| self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)))
+    }
+
+    fn credential(&self, headers: &HeaderMap) -> Option<Credential> {
+        let bearer = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "));
+        if bearer.is_some_and(|token| self.is_token(token.trim())) {
+            return Some(Credential::Bearer);
+        }
+        let cookie = CookieJar::from_headers(headers);
+        let session = cookie.get(COOKIE).map(|cookie| cookie.value().to_owned());
+        session.is_some_and(|session| equal(&self.session, &session)).then_some(Credential::Cookie)
+    }
+}
+
+/// How a request proved itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Credential {
+    Bearer,
+    Cookie,
+}
+
+fn equal(a: &str, b: &str) -> bool {
+    a.as_bytes().ct_eq(b.as_bytes()).into()
+}
+
+/// 244 random bits.
+fn random() -> String {
+    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+}
+
+/// The token in a file that only its owner reads; made where it is missing.
+fn kept_token(file: &std::path::Path) -> Result<Secret, std::io::Error> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    match std::fs::read_to_string(file) {
+        Ok(text) if text.trim().len() >= 16 => Ok(Secret::from(text.trim().to_owned())),
+        Ok(_) => Err(std::io::Error::other(format!("{} holds no token", file.display()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let token = random();
+            let mut options = std::fs::OpenOptions::new();
+            options.write(true).create_new(true).mode(0o600);
+            options.open(file)?.write_all(token.as_bytes())?;
+            Ok(Secret::from(token))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether an unsafe request comes from a page of this instance. A browser always says where it comes
+/// from; a program with a bearer token need not, since no browser sends that token by itself.
+fn same_origin(headers: &HeaderMap, credential: Option<Credential>) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return site == "same-origin";
+    }
+    match (text("origin"), text("host")) {
+        (Some(origin), Some(host)) => {
+            origin.split_once("://").is_some_and(|(_, named)| named.eq_ignore_ascii_case(host))
+        }
+        (Some(_), None) => false,
+        (None, _) => credential == Some(Credential::Bearer),
+    }
+}
+
+/// Paths that anybody may read: the way in, and files that hold no data.
+fn is_open(path: &str) -> bool {
+    path == "/login" || path.starts_with("/pkg/") || path == "/favicon.svg" || path == "/logo.svg"
+}
+
+/// The middleware in front of everything.
+pub(super) async fn guard(
+    State(access): State<Access>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path().to_owned();
+    if !access.allows_host(request.headers()) {
+        return secured(forbidden("host_not_allowed", "the request names a host that this instance does not answer for: see --allowed-hosts"));
+    }
+    let credential = access.credential(request.headers());
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    if !safe && !same_origin(request.headers(), credential) {
+        return secured(forbidden("cross_origin", "the request comes from another site"));
+    }
+    if credential.is_none() && !is_open(&path) {
+        let wants_page = safe && !path.starts_with("/api") && !path.starts_with("/rpc");
+        return secured(if wants_page {
+            Redirect::to("/login").into_response()
+        } else {
+            let mut response = Problem::new(
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "Not signed in",
+                "send the token as `Authorization: Bearer …`, or sign in at /login",
+            )
+            .into_response();
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+            response
+        });
+    }
+    if credential.is_some() {
+        request.extensions_mut().insert(optischema_app::server_fns::Authorised);
+    }
+    secured(next.run(request).await)
+}
+
+fn forbidden(code: &'static str, detail: &str) -> Response {
+    Problem::new(StatusCode::FORBIDDEN, code, "Refused", detail).into_response()
+}
+
+/// Headers that every answer has. A page brings a policy of its own, with its nonce.
+fn secured(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (header::HeaderName::from_static(name), HeaderValue::from_static(value))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn an_unsafe_request_from_elsewhere_is_recognised() {
+        let cookie = Some(Credential::Cookie);
+        let here = [("host", "localhost:3000"), ("origin", "http://localhost:3000")];
+        assert!(same_origin(&headers(&here), cookie));
+        let there = [("host", "localhost:3000"), ("origin", "http://evil.example")];
+        assert!(!same_origin(&headers(&there), cookie));
+        assert!(!same_origin(&headers(&there), Some(Credential::Bearer)));
+        assert!(!same_origin(&headers(&[("host", "localhost:3000")]), cookie));
+        assert!(same_origin(&headers(&[("host", "localhost:3000")]), Some(Credential::Bearer)));
+        assert!(!same_origin(&headers(&[("sec-fetch-site", "cross-site")]), cookie));
+        assert!(!same_origin(&headers(&[("sec-fetch-site", "same-site")]), cookie));
+    }
+
+    #[test]
+    fn the_token_file_is_kept_and_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        let first = kept_token(&file).unwrap();
+        assert_eq!(kept_token(&file).unwrap(), first);
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::write(&file, "short").unwrap();
+        assert!(kept_token(&file).is_err());
+    }
+}

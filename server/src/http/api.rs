@@ -1,0 +1,303 @@
+//! REST. Each handler extracts, makes one call on `Operations`, and maps the result.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use optischema::model::{
+    AnalyzeReport, ApplyStatus, Change, CleanupReport, Health, Job, JobAccepted, JobId, JobPage,
+    JobQuery, Recommendation, RecommendationId, RecommendationPage, RecommendationQuery,
+};
+use optischema::operations::OperationError;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::AppState;
+use super::problem::Problem;
+
+type Answer<T> = Result<Json<T>, Problem>;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "OptiSchema",
+        description = "Proves a PostgreSQL change before anyone makes it. Every call needs the token as `Authorization: Bearer …`, or the session's cookie.",
+    ),
+    modifiers(&BearerScheme),
+    security(("token" = [])),
+)]
+struct Document;
+
+struct BearerScheme;
+
+impl utoipa::Modify for BearerScheme {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The REST calls, and the document that describes them.
+pub(super) fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(list_recommendations))
+        .routes(routes!(get_recommendation))
+        .routes(routes!(dismiss))
+        .routes(routes!(restore))
+        .routes(routes!(list_jobs))
+        // One path: a POST names a recommendation, a GET names a job.
+        .routes(routes!(get_job, start_benchmark))
+        .routes(routes!(cancel_job))
+        .routes(routes!(patch_sql))
+        .routes(routes!(start_apply))
+        .routes(routes!(start_rollback))
+        .routes(routes!(list_changes))
+        .routes(routes!(apply_status))
+        .routes(routes!(cleanup))
+        .routes(routes!(analyze))
+        .routes(routes!(health))
+        .split_for_parts()
+}
+
+/// The OpenAPI 3.1 document.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    router().1
+}
+
+/// A malformed id is the id of nothing.
+fn id<T: std::str::FromStr>(what: &'static str, text: String) -> Result<T, Problem> {
+    text.parse().map_err(|_| OperationError::NotFound { what, id: text }.into())
+}
+
+fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    query.map(|Query(query)| query).map_err(|rejection| {
+        let invalid =
+            OperationError::Invalid { field: "query".into(), message: rejection.body_text() };
+        invalid.into()
+    })
+}
+
+/// A body may be left out where every field of it is optional.
+fn body<T: DeserializeOwned + Default>(bytes: &Bytes) -> Result<T, Problem> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        OperationError::Invalid { field: "body".into(), message: error.to_string() }.into()
+    })
+}
+
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+struct DismissRequest {
+    /// Why it is not wanted.
+    reason: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+struct ApplyRequest {
+    /// Why it is applied without a completed benchmark; recorded.
+    override_reason: Option<String>,
+}
+
+/// Recommendations, filtered, sorted and paged, with the counts of every status.
+#[utoipa::path(get, path = "/api/recommendations", tag = "recommendations",
+    params(RecommendationQuery),
+    responses((status = 200, body = RecommendationPage), (status = 422, body = Problem)))]
+async fn list_recommendations(
+    State(app): State<AppState>,
+    filter: Result<Query<RecommendationQuery>, QueryRejection>,
+) -> Answer<RecommendationPage> {
+    let filter = query(filter)?.parse()?;
+    Ok(Json(app.operations.recommendations(filter).await?))
+}
+
+/// One recommendation, with its plans and evidence.
+#[utoipa::path(get, path = "/api/recommendations/{id}", tag = "recommendations",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Recommendation), (status = 404, body = Problem)))]
+async fn get_recommendation(
+    State(app): State<AppState>,
+    Path(text): Path<String>,
+) -> Answer<Recommendation> {
+    let id: RecommendationId = id("recommendation", text)?;
+    Ok(Json(app.operations.recommendation(id).await?))
+}
+
+/// Dismisses a recommendation.
+#[utoipa::path(post, path = "/api/recommendations/{id}/dismiss", tag = "recommendations",
+    params(("id" = String, Path)), request_body = Option<DismissRequest>,
+    responses((status = 200, body = Recommendation), (status = 404, body = Problem),
+        (status = 409, body = Problem)))]
+async fn dismiss(
+    State(app): State<AppState>,
+    Path(text): Path<String>,
+    bytes: Bytes,
+) -> Answer<Recommendation> {
+    let id: RecommendationId = id("recommendation", text)?;
+    let request: DismissRequest = body(&bytes)?;
+    Ok(Json(app.operations.dismiss(id, request.reason).await?))
+}
+
+/// Takes a dismissed recommendation back.
+#[utoipa::path(post, path = "/api/recommendations/{id}/restore", tag = "recommendations",
+    params(("id" = String, Path)),
+    responses((status = 200, body = Recommendation), (status = 404, body = Problem),
+        (status = 409, body = Problem)))]
+async fn restore(
+    State(app): State<AppState>,
+    Path(text): Path<String>,
+) -> Answer<Recommendation> {
+    let id: RecommendationId = id("recommendation", text)?;
+    Ok(Json(app.operations.restore(id).await?))
+}
+
+/// Queues a benchmark of a recommendation.
+#[utoipa::path(post, path = "/api/benchmark/{id}", tag = "benchmark",
+    params(("id" = String, Path, description = "the recommendation's id")),
+    responses((status = 202, body = JobAccepted), (status = 404, body = Problem),
+        (status = 409, body = Problem)))]
+async fn start_benchmark(
+    State(app): State<AppState>,
+    Path(text): Path<String>,
+) -> Result<Response, Problem> {
+    let id: RecommendationId = id("recommendation", text)?;
+    Ok(accepted(app.operations.start_benchmark(id).await?))
+}
+
+/// Jobs, newest first.
+#[utoipa::path(get, path = "/api/benchmark", tag = "benchmark", params(JobQuery),
+    responses((status = 200, body = JobPage), (status = 422, body = Problem)))]
+async fn list_jobs(
+    State(app): State<AppState>,
+    filter: Result<Query<JobQuery>, QueryRejection>,
+) -> Answer<JobPage> {
+    let filter = query(filter)?.parse()?;
+    Ok(Json(app.operations.jobs(filter).await?))
+}
+
+/// One job: status, phase, progress and result.
+#[utoipa::path(get, path = "/api/benchmark/{id}", tag = "benchmark",
+    params(("id" = String, Path, description = "the job's id")),
+    responses((status = 200, body = Job), (status = 404, body = Problem)))]
+async fn get_job(State(app): State<AppState>, Path(text): Path<String>) -> Answer<Job> {
+    let id: JobId = id("job", text)?;
+    Ok(Json(app.operations.job(id).await?))
+}
+
+/// Cancels a job that is queued or running.
+#[utoipa::path(post, path = "/api/benchmark/{id}/cancel", tag = "benchmark",
+    params(("id" = String, Path)),
+    responses((status = 202, body = JobAccepted), (status = 404, body = Problem),
+        (status = 409, body = Problem)))]
+async fn cancel_job(
+    State(app): State<AppState>,
+    Path(text): Path<String>,
+) -> Result<Response, Problem> {
+    let id: JobId = id("job", text)?;
+    Ok(accepted(app.operations.cancel_job(id).await?))
+}
+
+/// The change as a file for main.
+#[utoipa::path(get, path = "/api/benchmark/{id}/patch.sql", tag = "benchmark",
+    params(("id" = String, Path)),
+    responses((status = 200, body = String, content_type = "application/sql"),
+        (status = 404, body = Problem)))]
+async fn patch_sql(
+    State(app): State<AppState>,
+    Path(text): Path<String>,
+) -> Result<Response, Problem> {
+    let id: JobId = id("job", text)?;
+    let file = app.operations.patch_sql(id).await?;
+    let disposition = format!("attachment; filename=\"{}\"", file.file_name);
+    let headers = [
+        (header::CONTENT_TYPE, "application/sql".to_owned()),
+        (header::CONTENT_DISPOSITION, disposition),
+    ];
+    Ok((headers, file.sql).into_response())
+}
+
+/// Queues the apply of a recommendation's patch in the sandbox.
+#[utoipa::path(post, path = "/api/apply/{id}", tag = "apply",
+    params(("id" = String, Path, description = "the recommendation's id")),
+    request_body = Option<ApplyRequest>,
+    responses((status = 202, body = JobAccepted), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 503, body = Problem)))]
+async fn start_apply(
+    State(app): State<AppState>,
+    Path(text): Path<String>,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    let id: RecommendationId = id("recommendation", text)?;
+    let request: ApplyRequest = body(&bytes)?;
+    Ok(accepted(app.operations.start_apply(id, request.override_reason).await?))
+}
+
+/// Queues the rollback of the change that stands for a recommendation.
+#[utoipa::path(post, path = "/api/apply/{id}/rollback", tag = "apply",
+    params(("id" = String, Path, description = "the recommendation's id")),
+    responses((status = 202, body = JobAccepted), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 503, body = Problem)))]
+async fn start_rollback(
+    State(app): State<AppState>,
+    Path(text): Path<String>,
+) -> Result<Response, Problem> {
+    let id: RecommendationId = id("recommendation", text)?;
+    Ok(accepted(app.operations.start_rollback(id).await?))
+}
+
+/// What was applied, newest first.
+#[utoipa::path(get, path = "/api/apply/changes", tag = "apply",
+    responses((status = 200, body = Vec<Change>)))]
+async fn list_changes(State(app): State<AppState>) -> Answer<Vec<Change>> {
+    Ok(Json(app.operations.changes().await?))
+}
+
+/// The state of the apply side.
+#[utoipa::path(get, path = "/api/apply/status", tag = "apply",
+    responses((status = 200, body = ApplyStatus)))]
+async fn apply_status(State(app): State<AppState>) -> Answer<ApplyStatus> {
+    Ok(Json(app.operations.apply_status().await?))
+}
+
+/// Drops expired scratch schemas now.
+#[utoipa::path(post, path = "/api/apply/cleanup", tag = "apply",
+    responses((status = 200, body = CleanupReport), (status = 503, body = Problem)))]
+async fn cleanup(State(app): State<AppState>) -> Answer<CleanupReport> {
+    Ok(Json(app.operations.cleanup().await?))
+}
+
+/// Collects the workload and advises on it now.
+#[utoipa::path(post, path = "/api/analyze", tag = "workload",
+    responses((status = 200, body = AnalyzeReport), (status = 503, body = Problem)))]
+async fn analyze(State(app): State<AppState>) -> Answer<AnalyzeReport> {
+    Ok(Json(app.operations.analyze().await?))
+}
+
+/// Readiness per target.
+#[utoipa::path(get, path = "/api/health", tag = "health",
+    responses((status = 200, body = Health)))]
+async fn health(State(app): State<AppState>) -> Answer<Health> {
+    Ok(Json(app.operations.health().await?))
+}
+
+/// 202 with the place where the job can be watched.
+fn accepted(job: JobAccepted) -> Response {
+    let mut response = (StatusCode::ACCEPTED, Json(&job)).into_response();
+    // A UUID is always a legal header value.
+    if let Ok(location) = HeaderValue::from_str(&format!("/api/benchmark/{}", job.job_id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}

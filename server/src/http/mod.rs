@@ -1,0 +1,48 @@
+//! The web: pages, server functions and REST, all adapters over `Operations`, behind one set of locks.
+
+mod access;
+mod api;
+mod login;
+mod pages;
+mod problem;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use optischema::operations::Operations;
+use tower_http::compression::CompressionLayer;
+
+pub use access::{Access, AccessError};
+pub use api::openapi;
+
+/// What every handler can reach.
+#[derive(Clone)]
+pub struct AppState {
+    pub operations: Arc<dyn Operations>,
+    pub access: Access,
+}
+
+/// The whole web app. `site_root` holds the browser's files.
+#[must_use]
+pub fn router(state: AppState, site_root: PathBuf) -> Router {
+    let (api, document) = api::router();
+    let document = Arc::new(document);
+    let open_api = get(move || {
+        let document = document.clone();
+        async move { axum::Json(document.as_ref().clone()) }
+    });
+    let rest = Router::new()
+        .merge(api)
+        .route("/api/openapi.json", open_api)
+        .route("/api/{*rest}", axum::routing::any(problem::no_such_call))
+        .with_state(state.clone());
+    Router::new()
+        .merge(rest)
+        .merge(login::router(state.access.clone()))
+        .merge(pages::router(&state, site_root))
+        .layer(from_fn_with_state(state.access, access::guard))
+        .layer(CompressionLayer::new())
+}

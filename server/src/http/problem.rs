@@ -1,0 +1,100 @@
+//! Errors as `application/problem+json` (RFC 9457), each with a stable `code`. This is the one place that
+//! maps them; what lies behind an internal error is in the log, and is never sent.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use optischema::model::InvalidField;
+use optischema::operations::OperationError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What a failed call answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Problem {
+    /// Always `about:blank`: the code says which problem it is.
+    #[serde(rename = "type")]
+    pub problem_type: &'static str,
+    pub title: &'static str,
+    pub status: u16,
+    /// One sentence for a person.
+    pub detail: String,
+    /// Stable, for programs.
+    pub code: &'static str,
+}
+
+impl Problem {
+    pub(super) fn new(
+        status: StatusCode,
+        code: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            problem_type: "about:blank",
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            code,
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        // A problem of texts and a number always has a JSON form.
+        let body = serde_json::to_string(&self).unwrap_or_default();
+        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+    }
+}
+
+impl From<OperationError> for Problem {
+    fn from(error: OperationError) -> Self {
+        let detail = error.to_string();
+        match error {
+            OperationError::NotFound { .. } => {
+                Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", detail)
+            }
+            OperationError::Conflict(_) => Self::new(
+                StatusCode::CONFLICT,
+                "illegal_transition",
+                "Not possible in this state",
+                detail,
+            ),
+            OperationError::Invalid { .. } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid_field",
+                "A field cannot be read",
+                detail,
+            ),
+            OperationError::Unavailable(_) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "target_unavailable",
+                "A database cannot be used",
+                detail,
+            ),
+            OperationError::Internal { .. } => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "Something went wrong",
+                detail,
+            ),
+        }
+    }
+}
+
+impl From<InvalidField> for Problem {
+    fn from(error: InvalidField) -> Self {
+        OperationError::from(error).into()
+    }
+}
+
+/// A path below `/api` that is none of the calls.
+pub(super) async fn no_such_call() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "no_such_call",
+        "Not found",
+        "there is no such call: /api/openapi.json lists those that exist",
+    )
+}
