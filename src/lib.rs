@@ -5,6 +5,7 @@
 //! databases, storing and serving are the server crate's business.
 
 pub mod advisor;
+pub mod figures;
 pub mod lifecycle;
 pub mod model;
 pub mod operations;

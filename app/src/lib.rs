@@ -9,7 +9,6 @@
 mod app;
 mod charts;
 mod components;
-mod format;
 mod pages;
 pub mod server_fns;
 mod shell;

@@ -32,6 +32,9 @@ pub struct PlannableStatement {
 pub struct Binding {
     /// Where the values came from.
     pub label: String,
+    /// Whether some of them were assumed, since no statistics say.
+    #[serde(default)]
+    pub assumed: bool,
     /// `$1`, `$2`, … as texts.
     pub values: Vec<String>,
     pub sql: String,

@@ -7,7 +7,7 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use super::palette::{BASELINE, GRID, INK, PATCHED, described};
-use crate::format;
+use optischema::figures;
 
 const SIZE: (u32, u32) = (720, 200);
 type Drawn = Result<(), Box<dyn std::error::Error>>;
@@ -23,9 +23,9 @@ pub(crate) fn comparison_chart(result: &BenchmarkResult) -> Option<String> {
     }
     let title = format!(
         "Run times: without the change a median of {} over {} runs, with it {} over {} runs",
-        format::milliseconds(baseline.median_ms),
+        figures::milliseconds(baseline.median_ms),
         baseline.samples_ms.len(),
-        format::milliseconds(patched.median_ms),
+        figures::milliseconds(patched.median_ms),
         patched.samples_ms.len()
     );
     Some(described(&svg, &title))
@@ -70,15 +70,18 @@ where
         .bold_line_style(GRID)
         .axis_style(GRID)
         .x_label_style(("sans-serif", 13, &INK))
-        .x_label_formatter(&|ms: &f64| format::milliseconds(*ms))
+        .x_label_formatter(&|ms: &f64| figures::milliseconds(*ms))
         .draw()?;
     for (arm, level, colour) in [(baseline, 1.5, BASELINE), (patched, 0.5, PATCHED)] {
         let count = arm.samples_ms.len().max(1) as f64;
         // Dots are spread a little in the order of the runs, so that drift can be seen too.
         let spread = |index: usize| level + 0.5 * ((index as f64 + 0.5) / count - 0.5);
-        chart.draw_series(arm.samples_ms.iter().enumerate().map(|(index, ms)| {
-            Circle::new((*ms, spread(index)), 3, colour.mix(0.55).filled())
-        }))?;
+        chart.draw_series(
+            arm.samples_ms
+                .iter()
+                .enumerate()
+                .map(|(index, ms)| Circle::new((*ms, spread(index)), 3, colour.mix(0.55).filled())),
+        )?;
         let median = vec![(arm.median_ms, level - 0.38), (arm.median_ms, level + 0.38)];
         chart.draw_series(std::iter::once(PathElement::new(median, colour.stroke_width(3))))?;
     }

@@ -5,7 +5,7 @@ use optischema::model::BenchmarkResult;
 use plotters::prelude::*;
 
 use super::palette::{GRID, INK, PATCHED, described};
-use crate::format;
+use optischema::figures;
 
 const SIZE: (u32, u32) = (720, 64);
 
@@ -26,10 +26,19 @@ pub(crate) fn impact_badge(result: &BenchmarkResult) -> Option<String> {
         };
         let line = 24;
         let right = i32::try_from(SIZE.0).ok()? - 10;
-        area.draw(&Rectangle::new([(place(0.95), 8), (place(1.0 / 0.95), 40)], GRID.mix(0.6).filled())).ok()?;
+        area.draw(&Rectangle::new(
+            [(place(0.95), 8), (place(1.0 / 0.95), 40)],
+            GRID.mix(0.6).filled(),
+        ))
+        .ok()?;
         area.draw(&PathElement::new(vec![(10, line), (right, line)], GRID.stroke_width(1))).ok()?;
-        area.draw(&PathElement::new(vec![(place(1.0), 8), (place(1.0), 40)], INK.stroke_width(1))).ok()?;
-        area.draw(&Rectangle::new([(place(low), line - 5), (place(high).max(place(low) + 2), line + 5)], PATCHED.filled())).ok()?;
+        area.draw(&PathElement::new(vec![(place(1.0), 8), (place(1.0), 40)], INK.stroke_width(1)))
+            .ok()?;
+        area.draw(&Rectangle::new(
+            [(place(low), line - 5), (place(high).max(place(low) + 2), line + 5)],
+            PATCHED.filled(),
+        ))
+        .ok()?;
         area.draw(&Circle::new((place(middle), line), 7, PATCHED.filled())).ok()?;
         let style = ("sans-serif", 13).into_text_style(&area).color(&INK);
         area.draw_text("faster", &style, (10, 46)).ok()?;
@@ -37,6 +46,6 @@ pub(crate) fn impact_badge(result: &BenchmarkResult) -> Option<String> {
         area.draw_text("slower", &style, (right - 38, 46)).ok()?;
         area.present().ok()?;
     }
-    let title = format!("{}, interval {}", format::change(change), format::interval(&interval));
+    let title = format!("{}, interval {}", figures::change(change), figures::interval(&interval));
     Some(described(&svg, &title))
 }

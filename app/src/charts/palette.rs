@@ -14,10 +14,9 @@ pub(super) const PATCHED: RGBColor = RGBColor(0x22, 0x55, 0xEE);
 /// Puts a title and a description into an SVG, for those who do not see it.
 pub(super) fn described(svg: &str, title: &str) -> String {
     let escaped = title.replace('&', "&amp;").replace('<', "&lt;");
-    svg.replacen(
-        "<svg ",
-        "<svg role=\"img\" ",
+    svg.replacen("<svg ", "<svg role=\"img\" ", 1).replacen(
+        '>',
+        &format!("><title>{escaped}</title>"),
         1,
     )
-    .replacen('>', &format!("><title>{escaped}</title>"), 1)
 }

@@ -6,7 +6,7 @@ use optischema::model::{BenchmarkResult, BindingResult};
 use super::badge::{Provenance, VerdictBadge};
 use super::plan_view::PlanView;
 use crate::charts::{comparison_chart, impact_badge};
-use crate::format;
+use optischema::figures;
 
 fn binding(binding: &BindingResult) -> impl IntoView + use<> {
     view! {
@@ -16,15 +16,15 @@ fn binding(binding: &BindingResult) -> impl IntoView + use<> {
                 <div class="quiet mono">{binding.values.join(", ")}</div>
             </td>
             <td><VerdictBadge verdict=binding.verdict/></td>
-            <td class="number">{format::milliseconds(binding.baseline.median_ms)}</td>
-            <td class="number">{format::milliseconds(binding.patched.median_ms)}</td>
+            <td class="number">{figures::milliseconds(binding.baseline.median_ms)}</td>
+            <td class="number">{figures::milliseconds(binding.patched.median_ms)}</td>
             <td class="number">
-                {binding.confidence_interval.as_ref().map(format::interval)}
+                {binding.confidence_interval.as_ref().map(figures::interval)}
             </td>
             <td class="number">{binding.pairs}</td>
             <td class="number">
-                {format::grouped(binding.baseline.shared_blocks as f64)} " → "
-                {format::grouped(binding.patched.shared_blocks as f64)}
+                {figures::grouped(binding.baseline.shared_blocks as f64)} " → "
+                {figures::grouped(binding.patched.shared_blocks as f64)}
             </td>
         </tr>
     }
@@ -35,17 +35,17 @@ fn headline(result: &BenchmarkResult) -> Option<String> {
     let (baseline, patched) = (result.baseline.as_ref()?, result.patched.as_ref()?);
     let mut text = format!(
         "{} → {}",
-        format::milliseconds(baseline.median_ms),
-        format::milliseconds(patched.median_ms)
+        figures::milliseconds(baseline.median_ms),
+        figures::milliseconds(patched.median_ms)
     );
     if let Some(change) = result.change_percent {
-        text.push_str(&format!(", {}", format::change(change)));
+        text.push_str(&format!(", {}", figures::change(change)));
     }
     if let Some(interval) = &result.confidence_interval {
         text.push_str(&format!(
             " ({}, {} interval)",
-            format::interval(interval),
-            format::level(interval.level)
+            figures::interval(interval),
+            figures::level(interval.level)
         ));
     }
     Some(text)
@@ -62,8 +62,8 @@ pub(crate) fn BenchmarkSummary(result: BenchmarkResult) -> impl IntoView {
     let index = result.index.as_ref().map(|index| {
         format!(
             "The index was built in {} and takes {}.",
-            format::milliseconds(index.build_ms),
-            format::bytes(index.bytes)
+            figures::milliseconds(index.build_ms),
+            figures::bytes(index.bytes)
         )
     });
     let plans = result.plans.clone().map(|plans| {

@@ -4,17 +4,17 @@ use leptos::prelude::*;
 use optischema::model::StatementEvidence;
 
 use super::badge::Provenance;
-use crate::format;
+use optischema::figures;
 
 fn row(statement: &StatementEvidence) -> impl IntoView + use<> {
     view! {
         <tr>
             <td><code class="statement">{statement.sql.clone()}</code></td>
-            <td class="number">{format::grouped(statement.calls as f64)}</td>
-            <td class="number">{format::milliseconds(statement.total_time_ms)}</td>
-            <td class="number">{format::grouped(statement.cost_before)}</td>
-            <td class="number">{format::grouped(statement.cost_after)}</td>
-            <td class="number">{format::percent(-statement.saved_percent())}</td>
+            <td class="number">{figures::grouped(statement.calls as f64)}</td>
+            <td class="number">{figures::milliseconds(statement.total_time_ms)}</td>
+            <td class="number">{figures::grouped(statement.cost_before)}</td>
+            <td class="number">{figures::grouped(statement.cost_after)}</td>
+            <td class="number">{figures::percent(-statement.saved_percent())}</td>
         </tr>
     }
 }

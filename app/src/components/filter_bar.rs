@@ -50,15 +50,16 @@ const fn status_word(status: RecommendationStatus) -> &'static str {
     }
 }
 
-fn tab(query: &RecommendationQuery, status: Option<RecommendationStatus>, count: i64) -> impl IntoView + use<> {
+fn tab(
+    query: &RecommendationQuery,
+    status: Option<RecommendationStatus>,
+    count: i64,
+) -> impl IntoView + use<> {
     let word = status.map(status_word);
     let shown = query.status.as_deref().filter(|status| !status.is_empty());
     let current = shown == word || (shown == Some("active") && word == Some("benchmarked"));
-    let target = RecommendationQuery {
-        status: word.map(str::to_owned),
-        cursor: None,
-        ..query.clone()
-    };
+    let target =
+        RecommendationQuery { status: word.map(str::to_owned), cursor: None, ..query.clone() };
     view! {
         <a class="tab" href=list_url(&target) aria-current=current.then_some("page")>
             {status.map_or("All", RecommendationStatus::label)}
@@ -69,10 +70,7 @@ fn tab(query: &RecommendationQuery, status: Option<RecommendationStatus>, count:
 
 /// Tabs with counts, type, search and order.
 #[component]
-pub(crate) fn FilterBar(
-    query: RecommendationQuery,
-    counts: RecommendationCounts,
-) -> impl IntoView {
+pub(crate) fn FilterBar(query: RecommendationQuery, counts: RecommendationCounts) -> impl IntoView {
     let tabs: Vec<_> = RecommendationStatus::ALL
         .iter()
         .map(|status| tab(&query, Some(*status), counts.of(*status)))

@@ -10,8 +10,8 @@ use super::badge::{JobBadge, VerdictBadge};
 use super::failure::ActionFailure;
 use super::notice::NoticeBoard;
 use super::polling::every;
-use crate::format;
 use crate::server_fns::{CancelJob, load_job};
+use optischema::figures;
 
 /// How often a live job is asked for.
 const PERIOD: Duration = Duration::from_millis(700);
@@ -95,7 +95,7 @@ fn ended(job: &Job) -> Option<impl IntoView + use<>> {
         return None;
     }
     let verdict = job.result.as_ref().and_then(|result| result.benchmark()).map(|benchmark| {
-        let change = benchmark.change_percent.map(format::change);
+        let change = benchmark.change_percent.map(figures::change);
         view! {
             <VerdictBadge verdict=benchmark.verdict/>
             <span>{change}</span>

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use optischema::plan::{PlanNode, parse_plan};
 
-use crate::format;
+use optischema::figures;
 
 fn lines(node: &PlanNode, depth: usize, out: &mut String) {
     out.push_str(&"  ".repeat(depth));
@@ -17,14 +17,14 @@ fn lines(node: &PlanNode, depth: usize, out: &mut String) {
     if let Some(table) = &node.table {
         out.push_str(&format!(" on {}", table.name));
     }
-    out.push_str(&format!("  cost {}", format::grouped(node.total_cost)));
+    out.push_str(&format!("  cost {}", figures::grouped(node.total_cost)));
     match (node.actual_rows, node.actual_loops, node.actual_total_ms) {
         (Some(rows), Some(loops), Some(time)) => out.push_str(&format!(
             "  rows {}  time {}",
-            format::grouped(rows * loops),
-            format::milliseconds(time * loops)
+            figures::grouped(rows * loops),
+            figures::milliseconds(time * loops)
         )),
-        _ => out.push_str(&format!("  rows {}", format::grouped(node.plan_rows))),
+        _ => out.push_str(&format!("  rows {}", figures::grouped(node.plan_rows))),
     }
     for detail in [&node.index_condition, &node.filter].into_iter().flatten() {
         out.push('\n');

@@ -4,20 +4,20 @@ use leptos::prelude::*;
 use optischema::model::Recommendation;
 
 use super::badge::{StatusBadge, VerdictBadge};
-use crate::format;
+use optischema::figures;
 
 /// A row of the recommendations' table.
 #[component]
 pub(crate) fn RecommendationRow(recommendation: Recommendation) -> impl IntoView {
     let r = recommendation;
-    let saving = r.estimated_improvement_percent.map(format::percent);
+    let saving = r.estimated_improvement_percent.map(figures::percent);
     let link = format!("/recommendations/{}", r.id);
     let tables: Vec<String> = r.tables.iter().map(ToString::to_string).collect();
     let measured = r.latest_benchmark.map(|latest| {
         view! {
             <VerdictBadge verdict=latest.verdict/>
             " "
-            <span class="nowrap">{latest.change_percent.map(format::change)}</span>
+            <span class="nowrap">{latest.change_percent.map(figures::change)}</span>
         }
     });
     view! {

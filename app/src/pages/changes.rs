@@ -65,9 +65,7 @@ fn trail_row(entry: AuditEntry) -> impl IntoView {
     }
 }
 
-fn content(
-    (changes, apply, trail): (Vec<Change>, ApplyStatus, Vec<AuditEntry>),
-) -> impl IntoView {
+fn content((changes, apply, trail): (Vec<Change>, ApplyStatus, Vec<AuditEntry>)) -> impl IntoView {
     let none = changes.is_empty();
     let rows: Vec<_> = changes.into_iter().map(row).collect();
     let trail: Vec<_> = trail.into_iter().map(trail_row).collect();

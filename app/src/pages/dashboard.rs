@@ -30,7 +30,11 @@ fn counts(dashboard: &Dashboard) -> impl IntoView + use<> {
     let tiles: Vec<_> = RecommendationStatus::ALL
         .iter()
         .map(|status| {
-            let word = if *status == RecommendationStatus::Active { "benchmarked" } else { status.as_str() };
+            let word = if *status == RecommendationStatus::Active {
+                "benchmarked"
+            } else {
+                status.as_str()
+            };
             view! {
                 <a class="tile" href=format!("/recommendations?status={word}")>
                     <span class="figure">{dashboard.counts.of(*status)}</span>

@@ -21,10 +21,8 @@ fn tabs(current: Option<&str>) -> impl IntoView + use<> {
             <a class="tab" href=url aria-current=is_current.then_some("page")>{label}</a>
         }
     };
-    let others: Vec<_> = JobStatus::ALL
-        .iter()
-        .map(|status| tab(Some(status.as_str()), status.label()))
-        .collect();
+    let others: Vec<_> =
+        JobStatus::ALL.iter().map(|status| tab(Some(status.as_str()), status.label())).collect();
     view! { <nav class="tabs" aria-label="Status">{tab(None, "All")} {others}</nav> }
 }
 

@@ -9,20 +9,20 @@ use crate::components::{
     Actions, BenchmarkSummary, EvidenceTable, Failure, JobCard, PlanView, Provenance,
     RecommendationActions, SqlBlock, StatusBadge,
 };
-use crate::format;
 use crate::server_fns::{RecommendationView, load_recommendation};
+use optischema::figures;
 
 fn facts(r: &Recommendation) -> impl IntoView + use<> {
     let index = r.evidence.index.as_ref().map(|index| {
         view! {
             <dt>"Table"</dt>
             <dd>
-                {format::grouped(index.table_rows.max(0.0))} " rows, "
-                {format::bytes(index.table_bytes)} " " <Provenance text="rule"/>
+                {figures::grouped(index.table_rows.max(0.0))} " rows, "
+                {figures::bytes(index.table_bytes)} " " <Provenance text="rule"/>
             </dd>
             <dt>"Index size"</dt>
             <dd>
-                {index.estimated_bytes.map(format::bytes)} " " <Provenance text="planned"/>
+                {index.estimated_bytes.map(figures::bytes)} " " <Provenance text="planned"/>
             </dd>
         }
     });
@@ -30,7 +30,7 @@ fn facts(r: &Recommendation) -> impl IntoView + use<> {
         <dl class="facts">
             <dt>"Workload cost saved"</dt>
             <dd>
-                {r.estimated_improvement_percent.map(format::percent)} " "
+                {r.estimated_improvement_percent.map(figures::percent)} " "
                 <Provenance text=r.evidence.provenance.as_str()/>
             </dd>
             <dt>"Confidence"</dt>

@@ -17,10 +17,7 @@ pub async fn load_changes() -> Result<(Vec<Change>, ApplyStatus, Vec<AuditEntry>
 
 /// Queues an apply; without a completed benchmark it needs a reason.
 #[server(prefix = "/rpc", endpoint = "start-apply")]
-pub async fn start_apply(
-    id: String,
-    override_reason: Option<String>,
-) -> Result<(), ServerFnError> {
+pub async fn start_apply(id: String, override_reason: Option<String>) -> Result<(), ServerFnError> {
     use super::context::{failed, operations, parse_id};
     let id = parse_id("recommendation", id)?;
     operations()?.start_apply(id, override_reason).await.map(drop).map_err(failed)

@@ -106,15 +106,17 @@ pub async fn plan_patch(
             })
         }
         PatchKind::DropIndex(drop) => {
-            let state = index_state(connection, &drop.schema, &drop.name).await?.ok_or_else(|| {
-                ApplyError::Failed(format!("the sandbox has no index named {}", drop.name))
-            })?;
+            let state =
+                index_state(connection, &drop.schema, &drop.name).await?.ok_or_else(|| {
+                    ApplyError::Failed(format!("the sandbox has no index named {}", drop.name))
+                })?;
             if state.backs_constraint {
                 return Err(ApplyError::Failed(format!("a constraint stands on {}", drop.name)));
             }
-            let table = tables.first().cloned().ok_or_else(|| {
-                ApplyError::Failed("the recommendation names no table".into())
-            })?;
+            let table = tables
+                .first()
+                .cloned()
+                .ok_or_else(|| ApplyError::Failed("the recommendation names no table".into()))?;
             require_table(connection, &table).await?;
             Ok(PlannedPatch {
                 table,
@@ -196,10 +198,7 @@ pub async fn standing_object(
 ///
 /// # Errors
 /// It has drifted, or the rollback does not run; nothing was changed.
-pub async fn roll_back(
-    connection: &mut PgConnection,
-    change: &Change,
-) -> Result<f64, ApplyError> {
+pub async fn roll_back(connection: &mut PgConnection, change: &Change) -> Result<f64, ApplyError> {
     let object = &change.object;
     let now = index_state(connection, &object.schema, &object.name).await?;
     match (&object.oid, &now) {
@@ -231,9 +230,6 @@ pub async fn roll_back(
 }
 
 async fn run(connection: &mut PgConnection, statement: &str) -> Result<(), PgFailure> {
-    sqlx::query(AssertSqlSafe(statement.to_owned()))
-        .persistent(false)
-        .execute(connection)
-        .await?;
+    sqlx::query(AssertSqlSafe(statement.to_owned())).persistent(false).execute(connection).await?;
     Ok(())
 }

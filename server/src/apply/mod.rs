@@ -4,5 +4,7 @@ mod catalog;
 mod execute;
 mod rehearsal;
 
-pub use execute::{AppliedPatch, ApplyError, PlannedPatch, apply_patch, plan_patch, roll_back, standing_object};
+pub use execute::{
+    AppliedPatch, ApplyError, PlannedPatch, apply_patch, plan_patch, roll_back, standing_object,
+};
 pub use rehearsal::rehearse;

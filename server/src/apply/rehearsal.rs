@@ -44,7 +44,8 @@ async fn in_schema(
     create_scratch(connection, schema).await?;
     for table in tables {
         let copy = TableName::new(&schema.name, &table.name).quoted();
-        run(connection, format!("CREATE TABLE {copy} (LIKE {} INCLUDING ALL)", table.quoted())).await?;
+        run(connection, format!("CREATE TABLE {copy} (LIKE {} INCLUDING ALL)", table.quoted()))
+            .await?;
     }
     let (patch, rollback) = statements(&schema.name)?;
     let before = snapshot(connection, &schema.name).await?;
@@ -75,4 +76,3 @@ async fn run(connection: &mut PgConnection, statement: String) -> Result<(), PgF
     sqlx::query(AssertSqlSafe(statement)).persistent(false).execute(connection).await?;
     Ok(())
 }
-

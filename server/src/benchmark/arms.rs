@@ -64,7 +64,9 @@ impl Arms<'_> {
     /// Plans the arm verbosely, and proves that it reads nothing outside the scratch schema.
     pub async fn check_target(&mut self, arm: ArmKind, schema: &str) -> Result<(), BenchmarkError> {
         let (plan, _) = self
-            .within(arm, async |connection, sql| explain(connection, ExplainMode::Verbose, sql).await)
+            .within(arm, async |connection, sql| {
+                explain(connection, ExplainMode::Verbose, sql).await
+            })
             .await?;
         match relations_outside(&plan, schema).first() {
             None => Ok(()),
@@ -83,10 +85,8 @@ impl Arms<'_> {
                         coalesce(sum(hashtextextended(r::text, 0)::numeric), 0)::text AS digest
                  FROM ({sql}) r"
             );
-            let row = sqlx::query(AssertSqlSafe(text))
-                .persistent(false)
-                .fetch_one(connection)
-                .await?;
+            let row =
+                sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_one(connection).await?;
             Ok(RowSet { rows: row.try_get("rows")?, digest: row.try_get("digest")? })
         })
         .await
@@ -120,7 +120,9 @@ impl Arms<'_> {
     /// The plan that is shown: one run with the time of every node.
     pub async fn shown_plan(&mut self, arm: ArmKind) -> Result<Value, BenchmarkError> {
         let (_, json) = self
-            .within(arm, async |connection, sql| explain(connection, ExplainMode::Analyzed, sql).await)
+            .within(arm, async |connection, sql| {
+                explain(connection, ExplainMode::Analyzed, sql).await
+            })
             .await?;
         Ok(json)
     }

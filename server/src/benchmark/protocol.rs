@@ -66,7 +66,9 @@ impl Protocol<'_> {
         let patched_batch = batch_for(self.warm_up(arms, ArmKind::Patched).await?);
         let pairs = self.pairs(arms, baseline_batch, patched_batch, progress).await?;
         let comparison = compare(&pairs.times(ArmKind::Baseline), &pairs.times(ArmKind::Patched))
-            .ok_or_else(|| BenchmarkError::Failed("no pair of runs could be compared".into()))?;
+            .ok_or_else(|| {
+            BenchmarkError::Failed("no pair of runs could be compared".into())
+        })?;
         if pairs.len() < LOOKS[0] {
             warnings.push(format!(
                 "The time ran out after {} pairs; at least {} are needed for a verdict.",
@@ -138,8 +140,7 @@ impl Protocol<'_> {
         batch: u32,
         rows_compared: i64,
     ) -> BindingResult {
-        let (baseline, patched) =
-            (pairs.times(ArmKind::Baseline), pairs.times(ArmKind::Patched));
+        let (baseline, patched) = (pairs.times(ArmKind::Baseline), pairs.times(ArmKind::Patched));
         let looked = LOOKS.contains(&pairs.len()) || pairs.len() > LOOKS[0];
         let verdict = if pairs.is_unstable() {
             Verdict::Unstable
@@ -155,8 +156,10 @@ impl Protocol<'_> {
             verdict,
             change_percent: Some(percent(comparison.ratio)),
             confidence_interval: comparison.interval.map(interval_percent),
-            bootstrap_interval: ratio_of_medians_interval(&baseline, &patched, LOOK_LEVEL, self.seed)
-                .map(interval_percent),
+            bootstrap_interval: ratio_of_medians_interval(
+                &baseline, &patched, LOOK_LEVEL, self.seed,
+            )
+            .map(interval_percent),
             pairs: u32::try_from(pairs.len()).unwrap_or(u32::MAX),
             cliffs_delta: comparison.cliffs_delta,
             drift: comparison.drift,

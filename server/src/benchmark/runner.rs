@@ -7,8 +7,8 @@ use optischema::model::{
     FidelityKind, IndexMeasure, PlanPair, StatementShape, TableName, Verdict,
 };
 use optischema::statistics::overall_verdict;
-use sqlx::postgres::PgConnection;
 use sqlx::Row;
+use sqlx::postgres::PgConnection;
 
 use super::BenchmarkError;
 use super::arms::{ArmKind, Arms, execute};
@@ -52,7 +52,9 @@ pub async fn run_benchmark(
     let patch = Patch::parse(request.patch_sql)?;
     let connection = &mut sandbox.connection;
     if !hold_scratch(connection, request.schema).await? {
-        return Err(BenchmarkError::Error("another process is working on this job's schema".into()));
+        return Err(BenchmarkError::Error(
+            "another process is working on this job's schema".into(),
+        ));
     }
     create_scratch(connection, request.schema).await?;
     report("reading the tables' structure", 0.02);
@@ -64,8 +66,11 @@ pub async fn run_benchmark(
     report("building the index", 0.45);
     let built = build_patch(connection, request, &patch).await?;
     let schema = &request.schema.name;
-    execute(connection, format!("SET search_path = {}", optischema::model::quote_identifier(schema)))
-        .await?;
+    execute(
+        connection,
+        format!("SET search_path = {}", optischema::model::quote_identifier(schema)),
+    )
+    .await?;
 
     let mut warnings = fidelity_warnings(plan, request);
     let mut results = Vec::new();
@@ -198,7 +203,9 @@ async fn build_patch(
     let index = match &patch.kind {
         PatchKind::CreateIndex(index) => index,
         PatchKind::DropIndex(_) => {
-            return Err(BenchmarkError::Failed("dropping an index cannot be benchmarked yet".into()));
+            return Err(BenchmarkError::Failed(
+                "dropping an index cannot be benchmarked yet".into(),
+            ));
         }
     };
     let started = Instant::now();
@@ -277,7 +284,9 @@ fn summary(
     let arm = |of: fn(&BindingResult) -> &Arm| first.map(|binding| of(binding).clone());
     BenchmarkResult {
         source: BenchmarkSource::Sampled,
-        source_reason: "Measured on rows copied from main into the sandbox; no writable replica is used.".into(),
+        source_reason:
+            "Measured on rows copied from main into the sandbox; no writable replica is used."
+                .into(),
         fidelity: Fidelity {
             kind: if sampled { FidelityKind::Sampled } else { FidelityKind::Full },
             percent: sampled.then_some(request.sample_percent),

@@ -141,18 +141,16 @@ async fn check_targets(settings: Settings, format: Format) -> Done {
     let targets = Targets::new(std::sync::Arc::new(settings)).check().await;
     match format {
         Format::Table => println!("{}", check::table(&targets)),
-        Format::Json => println!("{}", serde_json::to_string_pretty(&json!({ "targets": targets }))?),
+        Format::Json => {
+            println!("{}", serde_json::to_string_pretty(&json!({ "targets": targets }))?)
+        }
     }
     let main = targets.iter().find(|target| target.target == TargetKind::Main);
     let usable = main.is_some_and(TargetHealth::usable);
     Ok(if usable { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-async fn analyze(
-    settings: Settings,
-    workload: Option<PathBuf>,
-    format: AnalyzeFormat,
-) -> Done {
+async fn analyze(settings: Settings, workload: Option<PathBuf>, format: AnalyzeFormat) -> Done {
     let text = workload
         .map(|path| {
             std::fs::read_to_string(&path).map_err(|error| CommandError::Folder(path, error))
@@ -214,9 +212,15 @@ async fn sandbox_init(settings: Settings) -> Done {
     let mut main = MainSession::begin(&main).await?;
     let mut sandbox = connect_writable(&sandbox, 3600).await?;
     let catalog = read_catalog(main.connection()).await?;
-    let report =
-        init_staging(main.connection(), &mut sandbox.connection, &catalog, limit, percent, &mut say)
-            .await?;
+    let report = init_staging(
+        main.connection(),
+        &mut sandbox.connection,
+        &catalog,
+        limit,
+        percent,
+        &mut say,
+    )
+    .await?;
     main.end().await?;
     let mut table = Table::new();
     table.set_header(["Table", "Rows"]);

@@ -16,7 +16,9 @@ pub enum ClusterError {
     NoPrograms,
     #[error("{program} failed: {output}")]
     Program { program: String, output: String },
-    #[error("the folder {0} cannot be reached by the user postgres: choose another with --data-dir")]
+    #[error(
+        "the folder {0} cannot be reached by the user postgres: choose another with --data-dir"
+    )]
     Unreachable(PathBuf),
     #[error("failed to use {path}: {source}")]
     Io { path: PathBuf, source: std::io::Error },
@@ -72,7 +74,21 @@ impl Cluster {
         );
         let log = folder.join("server.log");
         cluster
-            .run("pg_ctl", &["-D", &text(folder), "-l", &text(&log), "-w", "-t", "60", "-o", &options, "start"])
+            .run(
+                "pg_ctl",
+                &[
+                    "-D",
+                    &text(folder),
+                    "-l",
+                    &text(&log),
+                    "-w",
+                    "-t",
+                    "60",
+                    "-o",
+                    &options,
+                    "start",
+                ],
+            )
             .await?;
         Ok(Self { port, ..cluster })
     }
@@ -239,8 +255,7 @@ fn find_programs() -> Option<PathBuf> {
         let Ok(entries) = std::fs::read_dir(root) else { continue };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let version: u32 =
-                name.trim_start_matches("postgresql@").parse().unwrap_or_default();
+            let version: u32 = name.trim_start_matches("postgresql@").parse().unwrap_or_default();
             let programs = entry.path().join("bin");
             if programs.join("initdb").exists() {
                 let share = [

@@ -63,7 +63,10 @@ impl Shop {
     ///
     /// # Errors
     /// PostgreSQL is missing, or a step of the set-up fails.
-    pub async fn open(data_dir: &Path, say: &mut (dyn FnMut(&str) + Send)) -> Result<Self, ShopError> {
+    pub async fn open(
+        data_dir: &Path,
+        say: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<Self, ShopError> {
         let file = data_dir.join("demo.json");
         let folder = data_dir.join("postgres");
         let known: Option<Secrets> =
@@ -153,7 +156,10 @@ impl Shop {
 
     fn server_statements(&self) -> Vec<String> {
         let role = |name: &str, password: &str| {
-            format!("CREATE ROLE {name} LOGIN PASSWORD {}", optischema::model::quote_literal(password))
+            format!(
+                "CREATE ROLE {name} LOGIN PASSWORD {}",
+                optischema::model::quote_literal(password)
+            )
         };
         vec![
             role("shop_app", &self.secrets.application),
@@ -172,7 +178,10 @@ impl Shop {
         let sandbox = dsn(&self.sandbox_url())?;
         let mut main = MainSession::begin(&main).await?;
         let mut sandbox = connect_writable(&sandbox, 600).await?;
-        sqlx::query("DROP SCHEMA IF EXISTS public CASCADE").execute(&mut sandbox.connection).await.ok();
+        sqlx::query("DROP SCHEMA IF EXISTS public CASCADE")
+            .execute(&mut sandbox.connection)
+            .await
+            .ok();
         let catalog = read_catalog(main.connection()).await?;
         let limit = 512 * 1024 * 1024;
         init_staging(main.connection(), &mut sandbox.connection, &catalog, limit, 1.0, &mut |_| {})
@@ -222,7 +231,8 @@ async fn remove_unfinished(folder: &Path) -> Result<(), ShopError> {
 }
 
 fn dsn(url: &str) -> Result<crate::postgres::Dsn, ShopError> {
-    url.parse().map_err(|_| ShopError::Target(PgFailure::Unexpected("a URL of ours is wrong".into())))
+    url.parse()
+        .map_err(|_| ShopError::Target(PgFailure::Unexpected("a URL of ours is wrong".into())))
 }
 
 async fn open(url: &str) -> Result<PgConnection, ShopError> {
@@ -232,10 +242,7 @@ async fn open(url: &str) -> Result<PgConnection, ShopError> {
 }
 
 async fn execute(connection: &mut PgConnection, statement: &str) -> Result<(), PgFailure> {
-    sqlx::query(AssertSqlSafe(statement.to_owned()))
-        .persistent(false)
-        .execute(connection)
-        .await?;
+    sqlx::query(AssertSqlSafe(statement.to_owned())).persistent(false).execute(connection).await?;
     Ok(())
 }
 

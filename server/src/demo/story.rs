@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use comfy_table::{Cell, CellAlignment, Table};
+use optischema::figures;
 use optischema::model::{Job, JobStatus, Recommendation, Verdict};
 use optischema::operations::{OperationError, Operations};
 
@@ -83,23 +84,16 @@ fn print_benchmark(top: &Recommendation, job: &Job) -> StoryEnd {
     let mut table = Table::new();
     table.set_header(["Values", "Verdict", "Without", "With", "Change", "Interval", "Pairs"]);
     for binding in &result.bindings {
-        let interval = binding.confidence_interval.map_or_else(
-            || "–".to_owned(),
-            |interval| {
-                format!(
-                    "{:+.1} % to {:+.1} % ({:.2} %)",
-                    interval.low_percent,
-                    interval.high_percent,
-                    100.0 * interval.level
-                )
-            },
-        );
-        let change = binding.change_percent.map_or_else(|| "–".to_owned(), |c| format!("{c:+.1} %"));
+        let absent = || "–".to_owned();
+        let interval = binding.confidence_interval.map_or_else(absent, |interval| {
+            format!("{} ({})", figures::interval(&interval), figures::level(interval.level))
+        });
+        let change = binding.change_percent.map_or_else(absent, figures::change);
         table.add_row([
             binding.label.clone(),
             binding.verdict.to_string(),
-            format!("{:.3} ms", binding.baseline.median_ms),
-            format!("{:.3} ms", binding.patched.median_ms),
+            figures::milliseconds(binding.baseline.median_ms),
+            figures::milliseconds(binding.patched.median_ms),
             change,
             interval,
             binding.pairs.to_string(),
@@ -110,7 +104,9 @@ fn print_benchmark(top: &Recommendation, job: &Job) -> StoryEnd {
     println!("Index:     {}", top.sql_fix);
     println!("Verdict:   {} ({})", result.verdict, result.fidelity.tag());
     match result.verdict {
-        Verdict::Faster | Verdict::Slower | Verdict::Equivalent => StoryEnd::Verdict(result.verdict),
+        Verdict::Faster | Verdict::Slower | Verdict::Equivalent => {
+            StoryEnd::Verdict(result.verdict)
+        }
         _ => StoryEnd::None,
     }
 }

@@ -50,7 +50,9 @@ impl Access {
     pub fn new(settings: &Settings, listen: SocketAddr) -> Result<Self, AccessError> {
         let token = match &settings.token {
             Some(token) => token.clone(),
-            None if !listen.ip().is_loopback() => return Err(AccessError::OpenWithoutToken(listen)),
+            None if !listen.ip().is_loopback() => {
+                return Err(AccessError::OpenWithoutToken(listen));
+            }
             None => kept_token(&settings.data_dir.join("token"))?,
         };
         let mut hosts = vec![listen.to_string()];
@@ -175,7 +177,10 @@ pub(super) async fn guard(
 ) -> Response {
     let path = request.uri().path().to_owned();
     if !access.allows_host(request.headers()) {
-        return secured(forbidden("host_not_allowed", "the request names a host that this instance does not answer for: see --allowed-hosts"));
+        return secured(forbidden(
+            "host_not_allowed",
+            "the request names a host that this instance does not answer for: see --allowed-hosts",
+        ));
     }
     let credential = access.credential(request.headers());
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);

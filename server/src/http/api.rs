@@ -155,10 +155,7 @@ async fn dismiss(
     params(("id" = String, Path)),
     responses((status = 200, body = Recommendation), (status = 404, body = Problem),
         (status = 409, body = Problem)))]
-async fn restore(
-    State(app): State<AppState>,
-    Path(text): Path<String>,
-) -> Answer<Recommendation> {
+async fn restore(State(app): State<AppState>, Path(text): Path<String>) -> Answer<Recommendation> {
     let id: RecommendationId = id("recommendation", text)?;
     Ok(Json(app.operations.restore(id).await?))
 }

@@ -32,7 +32,10 @@ async fn follow_link(
     match query.code {
         None => page(StatusCode::OK, None),
         Some(code) if access.redeem(&code) => opened(&access, jar),
-        Some(_) => page(StatusCode::FORBIDDEN, Some("This link was used already, or is of an earlier start.")),
+        Some(_) => page(
+            StatusCode::FORBIDDEN,
+            Some("This link was used already, or is of an earlier start."),
+        ),
     }
 }
 

@@ -87,7 +87,10 @@ pub(super) fn router(state: &AppState, site_root: PathBuf) -> Router {
         .route("/rpc/{*function}", any(server_function))
         .leptos_routes_with_context(&options, routes, for_pages, page)
         .nest_service("/pkg", ServeDir::new(site_root.join("pkg")))
-        .route_service("/favicon.svg", tower_http::services::ServeFile::new(site_root.join("favicon.svg")))
+        .route_service(
+            "/favicon.svg",
+            tower_http::services::ServeFile::new(site_root.join("favicon.svg")),
+        )
         .fallback(move |request: Request| {
             let not_found = not_found.clone();
             async move { not_found(request).await.into_response() }

@@ -79,7 +79,8 @@ async fn try_apply(
     let planned = apply::plan_patch(connection, &patch, &recommendation.tables).await?;
     progress.report("rehearsing patch and rollback on empty copies", 0.2);
     let pair = |schema: &str| rehearsal_pair(&patch, &planned, schema);
-    apply::rehearse(connection, claimed.job.id.0, std::slice::from_ref(&planned.table), &pair).await?;
+    apply::rehearse(connection, claimed.job.id.0, std::slice::from_ref(&planned.table), &pair)
+        .await?;
     let intent = json!({
         "sql": planned.patch, "rollback_sql": planned.rollback, "sql_hash": patch.hash,
         "override_reason": claimed.override_reason,
@@ -275,7 +276,13 @@ async fn reconcile_apply(
         )
         .await?;
     let notes = vec![format!("Reconciled from the catalog: {why}; the index stands and is valid.")];
-    Ok(ChangeOutcome { change_id, executed_sql: sql, rollback_sql: rollback, duration_ms: 0.0, notes })
+    Ok(ChangeOutcome {
+        change_id,
+        executed_sql: sql,
+        rollback_sql: rollback,
+        duration_ms: 0.0,
+        notes,
+    })
 }
 
 async fn reconcile_rollback(

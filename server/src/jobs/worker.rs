@@ -71,7 +71,8 @@ impl Worker {
         let left = self.store.orphaned_jobs(&self.boot_id).await?;
         let orphans = self.store.take_orphans(&self.boot_id).await?;
         for claimed in orphans {
-            let end = change_job::reconcile(self, &claimed, "OptiSchema stopped while it ran").await;
+            let end =
+                change_job::reconcile(self, &claimed, "OptiSchema stopped while it ran").await;
             self.finish(&claimed, end).await;
         }
         let ids: Vec<uuid::Uuid> = left.iter().map(|id| id.0).collect();

@@ -124,7 +124,9 @@ fn index(row: &PgRow) -> Result<CatalogIndex, PgFailure> {
         name: row.try_get("name")?,
         definition: row.try_get("definition")?,
         method: row.try_get("method")?,
-        key_columns: row.try_get::<Option<Vec<Option<String>>>, _>("key_columns")?.unwrap_or_default(),
+        key_columns: row
+            .try_get::<Option<Vec<Option<String>>>, _>("key_columns")?
+            .unwrap_or_default(),
         unique: row.try_get("is_unique")?,
         primary: row.try_get("is_primary")?,
         valid: row.try_get("is_valid")?,

@@ -45,14 +45,24 @@ impl PgFailure {
         let message = error.message().to_owned();
         match sqlstate.as_str() {
             "57014" | "25P03" => Self::Stopped,
-            "28P01" => Self::Refused("the password is wrong: check the one in the connection URL".into()),
+            "28P01" => {
+                Self::Refused("the password is wrong: check the one in the connection URL".into())
+            }
             "28000" => Self::Refused(format!(
                 "the server does not let this role in: {message}; check the role and pg_hba.conf"
             )),
-            "3D000" => Self::Refused(format!("{message}: check the database's name in the connection URL")),
-            "53300" => Self::Unreachable("the server has no connection free: raise max_connections or try later".into()),
-            "57P01" | "57P02" => Self::Unreachable("the server closed the connection: it is being shut down or restarted".into()),
-            "57P03" => Self::Unreachable("the server is starting up or shutting down: try again in a moment".into()),
+            "3D000" => {
+                Self::Refused(format!("{message}: check the database's name in the connection URL"))
+            }
+            "53300" => Self::Unreachable(
+                "the server has no connection free: raise max_connections or try later".into(),
+            ),
+            "57P01" | "57P02" => Self::Unreachable(
+                "the server closed the connection: it is being shut down or restarted".into(),
+            ),
+            "57P03" => Self::Unreachable(
+                "the server is starting up or shutting down: try again in a moment".into(),
+            ),
             _ => Self::Sql { sqlstate, message },
         }
     }

@@ -4,7 +4,9 @@ use optischema::model::{Finding, FindingLevel, TargetHealth, TargetKind, TargetS
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
-use super::{Dsn, PgFailure, SameDatabase, Session, connect_main, connect_writable, prove_not_main};
+use super::{
+    Dsn, PgFailure, SameDatabase, Session, connect_main, connect_writable, prove_not_main,
+};
 
 /// The oldest server version that is understood.
 const OLDEST: i32 = 130_000;
@@ -131,7 +133,10 @@ fn version_finding(session: &Session) -> Finding {
     if session.version_number < OLDEST {
         Finding::error(
             "version",
-            format!("PostgreSQL {} is older than 13, the oldest that is understood.", session.version),
+            format!(
+                "PostgreSQL {} is older than 13, the oldest that is understood.",
+                session.version
+            ),
             "use PostgreSQL 13 or later",
         )
     } else {
@@ -189,7 +194,10 @@ async fn role_finding(
     } else {
         Finding::error(
             "role_privileged",
-            format!("The role {}: OptiSchema wants one that cannot change main.", powers.join(", ")),
+            format!(
+                "The role {}: OptiSchema wants one that cannot change main.",
+                powers.join(", ")
+            ),
             GRANTS_FOR_MAIN,
         )
     })
@@ -249,7 +257,9 @@ async fn reading_finding(connection: &mut PgConnection) -> Result<Finding, PgFai
     } else if unreadable > 0 {
         Finding::warning(
             "tables_unreadable",
-            format!("The role cannot read {unreadable} tables: statements on them are not planned."),
+            format!(
+                "The role cannot read {unreadable} tables: statements on them are not planned."
+            ),
             "GRANT pg_read_all_data TO the role",
         )
     } else {
@@ -269,7 +279,9 @@ async fn hypopg_finding(connection: &mut PgConnection) -> Result<Finding, PgFail
     let message = "HypoPG is not installed in this database: indexes cannot be costed on main, and none are recommended.";
     Ok(match installed {
         Some(version) => Finding::ok("hypopg", format!("HypoPG {version} is installed.")),
-        None if available => Finding::warning("hypopg_missing", message, "CREATE EXTENSION hypopg;"),
+        None if available => {
+            Finding::warning("hypopg_missing", message, "CREATE EXTENSION hypopg;")
+        }
         None => Finding::warning(
             "hypopg_missing",
             message,
@@ -297,7 +309,10 @@ async fn writable_findings(session: &mut Session) -> Result<Vec<Finding>, PgFail
         findings.push(Finding::error(
             "no_create",
             "The role may not make schemas in the sandbox.",
-            format!("GRANT CREATE ON DATABASE {} TO the role", optischema::model::quote_identifier(&database)),
+            format!(
+                "GRANT CREATE ON DATABASE {} TO the role",
+                optischema::model::quote_identifier(&database)
+            ),
         ));
     } else {
         findings.push(Finding::ok("writable", "Scratch schemas can be made."));

@@ -5,15 +5,17 @@ use optischema::advisor::{CostError, CostOracle, IndexCandidate};
 use serde_json::Value;
 use sqlx::Row;
 
-use super::main_session::{MainSession, PlanFailure};
 use super::PgFailure;
+use super::main_session::MainSession;
 use crate::sql::Statement;
 
 /// Whether HypoPG can be called in the connected database.
 pub async fn has_hypopg(session: &mut MainSession) -> Result<bool, PgFailure> {
-    let row = sqlx::query("SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'hypopg') AS present")
-        .fetch_one(session.connection())
-        .await?;
+    let row = sqlx::query(
+        "SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'hypopg') AS present",
+    )
+    .fetch_one(session.connection())
+    .await?;
     Ok(row.try_get("present")?)
 }
 
@@ -21,31 +23,47 @@ pub async fn has_hypopg(session: &mut MainSession) -> Result<bool, PgFailure> {
 #[derive(Debug)]
 pub struct HypoOracle<'a> {
     session: &'a mut MainSession,
-    /// Statements with their parameters bound, by number.
-    statements: &'a [Statement],
+    /// Statements by number, each with every set of values that it is planned with.
+    statements: &'a [Vec<Statement>],
 }
 
 impl<'a> HypoOracle<'a> {
     /// An oracle for these statements.
-    pub fn new(session: &'a mut MainSession, statements: &'a [Statement]) -> Self {
+    pub fn new(session: &'a mut MainSession, statements: &'a [Vec<Statement>]) -> Self {
         Self { session, statements }
     }
 
-    /// The plan of a statement, were these candidates real indexes.
+    /// The plan of a statement with its first set of values, were these candidates real indexes.
     pub async fn plan(
         &mut self,
         statement: usize,
         indexes: &[&IndexCandidate],
-    ) -> Result<(f64, Value), CostError> {
-        let statement = self
-            .statements
-            .get(statement)
-            .ok_or_else(|| CostError("there is no such statement".into()))?;
+    ) -> Result<Value, CostError> {
+        let plans = self.plans(statement, indexes, 1).await?;
+        plans.into_iter().next().map(|(_, json)| json).ok_or_else(no_statement)
+    }
+
+    async fn plans(
+        &mut self,
+        statement: usize,
+        indexes: &[&IndexCandidate],
+        most: usize,
+    ) -> Result<Vec<(f64, Value)>, CostError> {
+        let bound = self.statements.get(statement).ok_or_else(no_statement)?;
         self.create(indexes).await.map_err(said)?;
-        let planned = self.session.plan(statement).await;
+        let mut plans = Vec::new();
+        let mut failed = None;
+        for statement in bound.iter().take(most) {
+            match self.session.plan(statement).await {
+                Ok((plan, json)) => plans.push((plan.root.total_cost, json)),
+                Err(error) => failed = Some(CostError(error.to_string())),
+            }
+        }
         self.reset().await.map_err(said)?;
-        let (plan, json) = planned.map_err(|error: PlanFailure| CostError(error.to_string()))?;
-        Ok((plan.root.total_cost, json))
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(plans),
+        }
     }
 
     async fn create(&mut self, indexes: &[&IndexCandidate]) -> Result<(), PgFailure> {
@@ -65,6 +83,10 @@ impl<'a> HypoOracle<'a> {
     }
 }
 
+fn no_statement() -> CostError {
+    CostError("there is no such statement".into())
+}
+
 fn said(failure: PgFailure) -> CostError {
     CostError(failure.to_string())
 }
@@ -76,7 +98,12 @@ impl CostOracle for HypoOracle<'_> {
         statement: usize,
         indexes: &[&IndexCandidate],
     ) -> Result<f64, CostError> {
-        Ok(self.plan(statement, indexes).await?.0)
+        let plans = self.plans(statement, indexes, usize::MAX).await?;
+        if plans.is_empty() {
+            return Err(no_statement());
+        }
+        // One common value would hide what the many others cost.
+        Ok(plans.iter().map(|(cost, _)| cost).sum::<f64>() / plans.len() as f64)
     }
 
     async fn size(&mut self, index: &IndexCandidate) -> Result<i64, CostError> {

@@ -3,8 +3,8 @@
 
 use futures_util::TryStreamExt;
 use optischema::model::{CopiedTable, TableName};
-use sqlx::postgres::PgConnection;
 use sqlx::Row;
+use sqlx::postgres::PgConnection;
 
 use super::SandboxError;
 use super::structure::TableStructure;
@@ -14,7 +14,10 @@ use super::structure::TableStructure;
 pub enum CopyPlan {
     Full,
     /// `TABLESAMPLE SYSTEM` of this percentage of blocks, with a seed.
-    Sample { percent: f64, seed: u64 },
+    Sample {
+        percent: f64,
+        seed: u64,
+    },
 }
 
 /// Told of every chunk: bytes copied so far.

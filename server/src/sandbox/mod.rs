@@ -28,11 +28,15 @@ pub enum SandboxError {
     Identity(#[from] SameDatabase),
     #[error(transparent)]
     Sql(#[from] SqlError),
-    #[error("{table}.{column} has type {data_type}, which cannot be copied yet: only built-in types, enums and domains can")]
+    #[error(
+        "{table}.{column} has type {data_type}, which cannot be copied yet: only built-in types, enums and domains can"
+    )]
     UnsupportedType { table: TableName, column: String, data_type: String },
     #[error("{0} is not an ordinary table: only those can be copied so far")]
     UnsupportedTable(TableName),
-    #[error("two tables named {0} stand in different schemas: they cannot share one scratch schema")]
+    #[error(
+        "two tables named {0} stand in different schemas: they cannot share one scratch schema"
+    )]
     NameCollision(String),
     #[error("{0} is not there")]
     MissingTable(TableName),

@@ -3,10 +3,10 @@
 use optischema::model::{Catalog, CopiedTable, RelationKind, TableName, quote_identifier};
 use sqlx::postgres::PgConnection;
 
+use super::SandboxError;
 use super::copy::{CopyPlan, copy_rows, count_rows, vacuum_analyze};
 use super::scratch::execute;
 use super::structure::{Upkeep, build_indexes, create_tables, read_structure};
-use super::SandboxError;
 
 /// What a staging copy was made of.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -48,7 +48,8 @@ pub async fn init_staging(
         };
         say(&format!("copying {}", table.name));
         let schema = &table.name.schema;
-        execute(sandbox, format!("CREATE SCHEMA IF NOT EXISTS {}", quote_identifier(schema))).await?;
+        execute(sandbox, format!("CREATE SCHEMA IF NOT EXISTS {}", quote_identifier(schema)))
+            .await?;
         let of = |table: &TableName| table.schema.clone();
         create_tables(sandbox, std::slice::from_ref(&structure), &of, Upkeep::Autovacuum).await?;
         let plan = if structure.bytes <= limit_bytes {
@@ -56,8 +57,7 @@ pub async fn init_staging(
         } else {
             CopyPlan::Sample { percent: sample_percent, seed: 1 }
         };
-        let mut copied =
-            copy_rows(main, sandbox, &structure, schema, plan, &mut |_| {}).await?;
+        let mut copied = copy_rows(main, sandbox, &structure, schema, plan, &mut |_| {}).await?;
         build_indexes(sandbox, &structure, schema).await?;
         vacuum_analyze(sandbox, &table.name).await?;
         copied.rows = count_rows(sandbox, &table.name).await?;

@@ -52,8 +52,17 @@ enum DataType {
     /// As `format_type` writes it.
     BuiltIn(String),
     /// Made again beside the table.
-    Enum { name: String, labels: Vec<String>, array: bool },
-    Domain { name: String, base: String, not_null: bool, checks: Vec<String> },
+    Enum {
+        name: String,
+        labels: Vec<String>,
+        array: bool,
+    },
+    Domain {
+        name: String,
+        base: String,
+        not_null: bool,
+        checks: Vec<String>,
+    },
 }
 
 impl TableStructure {
@@ -269,7 +278,8 @@ impl TableStructure {
 
 impl ColumnStructure {
     fn definition(&self, schema: &str) -> String {
-        let mut text = format!("{} {}", quote_identifier(&self.name), self.data_type.in_schema(schema));
+        let mut text =
+            format!("{} {}", quote_identifier(&self.name), self.data_type.in_schema(schema));
         if let Some(expression) = &self.generated {
             text.push_str(&format!(" GENERATED ALWAYS AS ({expression}) STORED"));
         } else if self.identity {
@@ -303,7 +313,10 @@ impl DataType {
             Self::Enum { name, labels, .. } => {
                 let labels: Vec<String> = labels.iter().map(|label| quote_literal(label)).collect();
                 let quoted = TableName::new(schema, name).quoted();
-                Some((name.clone(), format!("CREATE TYPE {quoted} AS ENUM ({})", labels.join(", "))))
+                Some((
+                    name.clone(),
+                    format!("CREATE TYPE {quoted} AS ENUM ({})", labels.join(", ")),
+                ))
             }
             Self::Domain { name, base, not_null, checks } => {
                 let quoted = TableName::new(schema, name).quoted();

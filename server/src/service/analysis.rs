@@ -6,7 +6,7 @@ use optischema::operations::{OperationError, Outcome};
 use crate::config::Settings;
 use crate::postgres::{Dsn, MainSession, check_main, main_is_refused};
 use crate::store::Store;
-use crate::workload::{Advice, Collection, CollectError, advise, collect, statements_from_text};
+use crate::workload::{Advice, CollectError, Collection, advise, collect, statements_from_text};
 
 impl From<CollectError> for OperationError {
     fn from(error: CollectError) -> Self {

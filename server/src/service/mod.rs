@@ -76,10 +76,14 @@ impl Operations for Service {
             limit: Some(5),
             ..RecommendationFilter::default()
         };
-        let pending =
-            self.store.recommendations(self.database(), &open(RecommendationStatus::Pending)).await?;
-        let active =
-            self.store.recommendations(self.database(), &open(RecommendationStatus::Active)).await?;
+        let pending = self
+            .store
+            .recommendations(self.database(), &open(RecommendationStatus::Pending))
+            .await?;
+        let active = self
+            .store
+            .recommendations(self.database(), &open(RecommendationStatus::Active))
+            .await?;
         let mut top: Vec<Recommendation> = pending.items.into_iter().chain(active.items).collect();
         let saving = |r: &Recommendation| r.estimated_improvement_percent.unwrap_or(f64::MIN);
         top.sort_by(|a, b| saving(b).total_cmp(&saving(a)));

@@ -15,7 +15,8 @@ pub fn check_select(statement: &Statement) -> Result<(), SqlError> {
             // `stmt` holds the statement itself; the node inside it is judged by its own name.
             "SelectStmt" | "RawStmt" | "stmt" => return,
             "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt" => {
-                "it modifies data; only SELECT statements are planned and measured so far".to_owned()
+                "it modifies data; only SELECT statements are planned and measured so far"
+                    .to_owned()
             }
             "IntoClause" | "into_clause" => "SELECT INTO makes a table".to_owned(),
             "LockingClause" => "it locks rows (FOR UPDATE, FOR SHARE)".to_owned(),

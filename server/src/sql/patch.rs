@@ -201,12 +201,16 @@ mod tests {
 
     #[test]
     fn an_index_moves_with_its_table_and_keeps_its_quotes() {
-        let index = create("CREATE INDEX \"a\"\"; DROP\" ON public.\"T x\" USING btree (\"B\" DESC)");
+        let index =
+            create("CREATE INDEX \"a\"\"; DROP\" ON public.\"T x\" USING btree (\"B\" DESC)");
         assert_eq!(
             index.sql("job", true).unwrap(),
             "CREATE INDEX CONCURRENTLY \"a\"\"; DROP\" ON job.\"T x\" USING btree (\"B\" DESC)"
         );
-        assert_eq!(drop_index_sql("j\"", "a\"; DROP", false), "DROP INDEX \"j\"\"\".\"a\"\"; DROP\"");
+        assert_eq!(
+            drop_index_sql("j\"", "a\"; DROP", false),
+            "DROP INDEX \"j\"\"\".\"a\"\"; DROP\""
+        );
     }
 
     #[test]

@@ -60,11 +60,10 @@ pub fn bind_parameters(statement: &Statement, literals: &[String]) -> Result<Str
             continue;
         }
         let number = statement.sql.get(lexeme.start + 1..lexeme.end).ok_or_else(out_of_step)?;
-        let literal = number
-            .parse::<usize>()
-            .ok()
-            .and_then(|n| literals.get(n.checked_sub(1)?))
-            .ok_or_else(|| SqlError::Refused(format!("the parameter ${number} has no value")))?;
+        let literal =
+            number.parse::<usize>().ok().and_then(|n| literals.get(n.checked_sub(1)?)).ok_or_else(
+                || SqlError::Refused(format!("the parameter ${number} has no value")),
+            )?;
         edits.push(Edit { start: lexeme.start, end: lexeme.end, text: literal.clone() });
     }
     apply(&statement.sql, edits)

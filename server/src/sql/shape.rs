@@ -40,7 +40,8 @@ pub fn analyze(statement: &Statement, catalog: &Catalog) -> Result<StatementShap
             )));
         }
     }
-    let mut walker = Walker { catalog, ctes, shape: StatementShape::default(), parameters: BTreeMap::new() };
+    let mut walker =
+        Walker { catalog, ctes, shape: StatementShape::default(), parameters: BTreeMap::new() };
     let root = statement.tree.stmts.first().and_then(|raw| raw.stmt.as_ref()?.node.as_ref());
     if let Some(NodeEnum::SelectStmt(select)) = root {
         let scope = walker.select(select, None, 0)?;
@@ -123,7 +124,9 @@ impl<'a> Walker<'a> {
         'a: 's,
     {
         if depth > MAX_DEPTH {
-            return Err(SqlError::Refused(format!("it is nested more than {MAX_DEPTH} levels deep")));
+            return Err(SqlError::Refused(format!(
+                "it is nested more than {MAX_DEPTH} levels deep"
+            )));
         }
         let mut scope = Scope { relations: Vec::new(), outer };
         for cte in select.with_clause.iter().flat_map(|with| &with.ctes) {
@@ -186,7 +189,8 @@ impl<'a> Walker<'a> {
         match node {
             NodeEnum::RangeVar(relation) => {
                 let alias = relation.alias.as_ref().map_or(&relation.relname, |a| &a.aliasname);
-                let is_cte = relation.schemaname.is_empty() && self.ctes.contains(&relation.relname);
+                let is_cte =
+                    relation.schemaname.is_empty() && self.ctes.contains(&relation.relname);
                 let catalog = self.catalog;
                 let table = if is_cte {
                     None
@@ -251,14 +255,17 @@ impl<'a> Walker<'a> {
         depth: usize,
     ) -> Result<(), SqlError> {
         if depth > MAX_DEPTH {
-            return Err(SqlError::Refused(format!("it is nested more than {MAX_DEPTH} levels deep")));
+            return Err(SqlError::Refused(format!(
+                "it is nested more than {MAX_DEPTH} levels deep"
+            )));
         }
         match node {
             NodeEnum::BoolExpr(expr) => self.boolean(expr, scope, conjunct, depth),
             NodeEnum::AExpr(expr) => self.comparison(expr, scope, conjunct, depth),
             NodeEnum::NullTest(test) => {
                 let is_null = test.nulltesttype == NullTestType::IsNull as i32;
-                if let (true, Some(NodeEnum::ColumnRef(column))) = (is_null && conjunct, inner(&test.arg))
+                if let (true, Some(NodeEnum::ColumnRef(column))) =
+                    (is_null && conjunct, inner(&test.arg))
                 {
                     self.predicate(scope.resolve(column), PredicateKind::Null, "IS NULL");
                 }
@@ -304,7 +311,8 @@ impl<'a> Walker<'a> {
             }
             return Ok(());
         }
-        let (column, other) = if left_column.is_some() { (left_column, right) } else { (right_column, left) };
+        let (column, other) =
+            if left_column.is_some() { (left_column, right) } else { (right_column, left) };
         if let (Some(column), Some(kind)) = (&column, kind) {
             let role = match kind {
                 PredicateKind::Pattern => ParameterRole::Pattern,
@@ -357,7 +365,9 @@ impl<'a> Walker<'a> {
         depth: usize,
     ) -> Result<(), SqlError> {
         if depth > MAX_DEPTH {
-            return Err(SqlError::Refused(format!("it is nested more than {MAX_DEPTH} levels deep")));
+            return Err(SqlError::Refused(format!(
+                "it is nested more than {MAX_DEPTH} levels deep"
+            )));
         }
         for node in nodes {
             if let NodeEnum::SubLink(link) = node {

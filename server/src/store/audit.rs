@@ -45,8 +45,9 @@ impl Store {
 
     /// Walks the chain from its beginning.
     pub async fn verify_audit(&self) -> Result<AuditVerification, StoreError> {
-        let rows =
-            sqlx::query("SELECT * FROM audit_log ORDER BY sequence").fetch_all(&self.readers).await?;
+        let rows = sqlx::query("SELECT * FROM audit_log ORDER BY sequence")
+            .fetch_all(&self.readers)
+            .await?;
         let mut previous = GENESIS.to_owned();
         let mut first_broken = None;
         for (index, row) in rows.iter().enumerate() {

@@ -1,7 +1,9 @@
 //! The job queue. A claim sets a fresh lease token; every later write carries it, and zero rows changed
 //! means that the job is no longer the caller's.
 
-use optischema::lifecycle::{JobEvent, RecommendationEvent, job_after, may_start, recommendation_after};
+use optischema::lifecycle::{
+    JobEvent, RecommendationEvent, job_after, may_start, recommendation_after,
+};
 use optischema::model::{
     BenchmarkResult, DEFAULT_PAGE, Job, JobFilter, JobId, JobPage, JobResult, JobStatus, JobType,
     LatestBenchmark, RecommendationId,
@@ -12,7 +14,9 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use crate::clock::{in_seconds, new_id, now};
 
 use super::recommendations::{fetch as fetch_recommendation, set_latest_benchmark, set_status};
-use super::row::{integer, number, optional_json, optional_parsed, optional_text, parsed, text, to_json};
+use super::row::{
+    integer, number, optional_json, optional_parsed, optional_text, parsed, text, to_json,
+};
 use super::{Store, StoreError};
 
 /// Seconds that a claim holds without being renewed.

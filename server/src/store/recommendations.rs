@@ -51,7 +51,8 @@ impl Store {
         filter: &RecommendationFilter,
     ) -> Result<RecommendationPage, StoreError> {
         let limit = filter.limit.unwrap_or(DEFAULT_PAGE);
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM recommendations WHERE database = ");
+        let mut query =
+            QueryBuilder::<Sqlite>::new("SELECT * FROM recommendations WHERE database = ");
         query.push_bind(database);
         if let Some(status) = filter.status {
             query.push(" AND status = ").push_bind(status.as_str());
@@ -122,8 +123,9 @@ impl Store {
     pub async fn restore(&self, id: RecommendationId) -> Result<Recommendation, StoreError> {
         let mut write = self.write().await?;
         let recommendation = fetch(&mut write, id).await?;
-        let event =
-            RecommendationEvent::Restored { benchmarked: recommendation.latest_benchmark.is_some() };
+        let event = RecommendationEvent::Restored {
+            benchmarked: recommendation.latest_benchmark.is_some(),
+        };
         set_status(&mut write, id, recommendation_after(recommendation.status, event)?).await?;
         sqlx::query("UPDATE recommendations SET dismissed_reason = NULL WHERE id = ?1")
             .bind(id.to_string())
@@ -255,9 +257,11 @@ struct Order {
 
 const fn order_of(sort: RecommendationSort) -> Order {
     match sort {
-        RecommendationSort::Impact => {
-            Order { key: "coalesce(estimated_improvement_percent, -1e9)", direction: "DESC", beyond: "<" }
-        }
+        RecommendationSort::Impact => Order {
+            key: "coalesce(estimated_improvement_percent, -1e9)",
+            direction: "DESC",
+            beyond: "<",
+        },
         RecommendationSort::Confidence => {
             Order { key: "confidence_score", direction: "DESC", beyond: "<" }
         }
@@ -279,11 +283,11 @@ fn push_common(query: &mut QueryBuilder<Sqlite>, filter: &RecommendationFilter) 
             .push(")");
     }
     for word in filter.search.iter().flat_map(|search| search.split_whitespace()) {
-        let pattern = format!(
-            "%{}%",
-            word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+        let pattern =
+            format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        query.push(
+            " AND (title || ' ' || description || ' ' || sql_fix || ' ' || original_sql) LIKE ",
         );
-        query.push(" AND (title || ' ' || description || ' ' || sql_fix || ' ' || original_sql) LIKE ");
         query.push_bind(pattern).push(" ESCAPE '\\'");
     }
 }

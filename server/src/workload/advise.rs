@@ -29,12 +29,14 @@ pub async fn advise(
     session: &mut MainSession,
     collection: &Collection,
 ) -> Result<Advice, PgFailure> {
-    let planned: Vec<(&TrackedStatement, &PlannableStatement, Statement)> = collection
+    let planned: Vec<(&TrackedStatement, &PlannableStatement, Vec<Statement>)> = collection
         .statements
         .iter()
         .filter_map(|tracked| {
             let plannable = tracked.plannable.as_ref().ok()?;
-            let bound = sql::parse_one(&plannable.bindings.first()?.sql).ok()?;
+            let bound: Option<Vec<Statement>> =
+                plannable.bindings.iter().map(|b| sql::parse_one(&b.sql).ok()).collect();
+            let bound = bound.filter(|bound| !bound.is_empty())?;
             Some((tracked, plannable, bound))
         })
         .collect();
@@ -49,7 +51,7 @@ pub async fn advise(
         .map(|(tracked, _, _)| WeightedStatement { weight: tracked.calls.max(1) as f64 })
         .collect();
     let tracked: Vec<&TrackedStatement> = planned.iter().map(|(tracked, _, _)| *tracked).collect();
-    let bound: Vec<Statement> = planned.iter().map(|(_, _, bound)| bound.clone()).collect();
+    let bound: Vec<Vec<Statement>> = planned.iter().map(|(_, _, bound)| bound.clone()).collect();
     let mut oracle = HypoOracle::new(session, &bound);
     let selection = select_indexes(&mut oracle, &weights, &candidates).await;
     for costed in &selection.chosen {
@@ -73,8 +75,8 @@ async fn plans_of(oracle: &mut HypoOracle<'_>, costed: &Costed) -> Option<serde_
     let (statement, _, _) = costed.effects.first()?;
     let none: [&IndexCandidate; 0] = [];
     // A plan that cannot be shown leaves the advice as it is.
-    let before = oracle.plan(*statement, &none).await.ok()?.1;
-    let after = oracle.plan(*statement, &[&costed.candidate]).await.ok()?.1;
+    let before = oracle.plan(*statement, &none).await.ok()?;
+    let after = oracle.plan(*statement, &[&costed.candidate]).await.ok()?;
     Some(serde_json::json!({ "before": before, "after": after }))
 }
 

@@ -46,7 +46,8 @@ pub(super) fn bind(
 ) -> Result<Vec<Binding>, SqlError> {
     if source.shape.parameters.is_empty() {
         let label = "as written".to_owned();
-        return Ok(vec![Binding { label, values: Vec::new(), sql: statement.sql.clone() }]);
+        let sql = statement.sql.clone();
+        return Ok(vec![Binding { label, assumed: false, values: Vec::new(), sql }]);
     }
     let mut bindings: Vec<Binding> = Vec::new();
     for pick in [Pick::Common, Pick::Median] {
@@ -80,7 +81,12 @@ fn bind_with(
     if !assumed.is_empty() {
         label = format!("{label}; assumed: {}", assumed.join(", "));
     }
-    Ok(Binding { label, sql: bind_parameters(statement, &literals)?, values })
+    Ok(Binding {
+        label,
+        assumed: !assumed.is_empty(),
+        sql: bind_parameters(statement, &literals)?,
+        values,
+    })
 }
 
 /// A literal that PostgreSQL reads as the parameter's type whatever stands around it.
@@ -158,7 +164,13 @@ fn from_statistics(
     let value = match pick {
         Pick::Common => common().or_else(|| histogram(0.9)),
         Pick::Median => histogram(0.5).or_else(|| {
-            column.common_values.get((column.common_values.len() / 2 + nth).min(column.common_values.len().checked_sub(1)?)).cloned()
+            column
+                .common_values
+                .get(
+                    (column.common_values.len() / 2 + nth)
+                        .min(column.common_values.len().checked_sub(1)?),
+                )
+                .cloned()
         }),
     }?;
     match role {
@@ -177,7 +189,8 @@ fn word_of(text: &str) -> &str {
 /// One scalar entry of a document, as a document.
 fn contained(document: &str) -> Option<String> {
     let value: serde_json::Value = serde_json::from_str(document).ok()?;
-    let entry = value.as_object()?.iter().find(|(_, value)| value.is_string() || value.is_number())?;
+    let entry =
+        value.as_object()?.iter().find(|(_, value)| value.is_string() || value.is_number())?;
     let single = serde_json::Map::from_iter([(entry.0.clone(), entry.1.clone())]);
     serde_json::to_string(&single).ok()
 }
@@ -270,7 +283,10 @@ mod tests {
 
     #[test]
     fn patterns_and_documents_are_made_from_real_values() {
-        assert_eq!(bound("SELECT * FROM t WHERE body ILIKE $1", &["TEXT"])[0].values, ["%product%"]);
+        assert_eq!(
+            bound("SELECT * FROM t WHERE body ILIKE $1", &["TEXT"])[0].values,
+            ["%product%"]
+        );
         let document = bound("SELECT * FROM t WHERE doc @> $1", &["JSONB"]);
         assert_eq!(document[0].values, ["{\"kind\":\"click\"}"]);
     }

@@ -81,7 +81,8 @@ async fn read_statements(session: &mut MainSession) -> Result<Vec<RawStatement>,
     .await?
     .ok_or_else(|| {
         PgFailure::Unexpected(
-            "pg_stat_statements is not installed in main: CREATE EXTENSION pg_stat_statements".into(),
+            "pg_stat_statements is not installed in main: CREATE EXTENSION pg_stat_statements"
+                .into(),
         )
     })?;
     let schema: String = schema.try_get("schema")?;
@@ -94,10 +95,8 @@ async fn read_statements(session: &mut MainSession) -> Result<Vec<RawStatement>,
            AND s.userid <> (SELECT oid FROM pg_roles WHERE rolname = current_user) {top_level}
          GROUP BY s.query ORDER BY 3 DESC"
     );
-    let rows = sqlx::query(AssertSqlSafe(text))
-        .persistent(false)
-        .fetch_all(session.connection())
-        .await?;
+    let rows =
+        sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_all(session.connection()).await?;
     rows.iter()
         .map(|row| {
             Ok(RawStatement {
@@ -179,7 +178,8 @@ async fn make_plannable(
         return Err("it reads no user table".into());
     }
     let types = target_or_reason(session.parameter_types(&statement).await)?;
-    let source = BindingSource { catalog, shape: &shape, types: &types, raw_rows: rows_per_call(raw) };
+    let source =
+        BindingSource { catalog, shape: &shape, types: &types, raw_rows: rows_per_call(raw) };
     let bindings = bind(&statement, &source)?;
     let first = bindings.first().ok_or("no values could be bound to its parameters")?;
     let bound = sql::parse_one(&first.sql)?;
@@ -187,9 +187,7 @@ async fn make_plannable(
     Ok(PlannableStatement { shape, bindings })
 }
 
-fn target_or_reason<T>(
-    result: Result<T, crate::postgres::PlanFailure>,
-) -> Result<T, Unplannable> {
+fn target_or_reason<T>(result: Result<T, crate::postgres::PlanFailure>) -> Result<T, Unplannable> {
     use crate::postgres::PlanFailure;
     match result {
         Ok(value) => Ok(value),

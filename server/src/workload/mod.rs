@@ -5,4 +5,4 @@ mod bindings;
 mod collector;
 
 pub use advise::{Advice, advise};
-pub use collector::{Collection, CollectError, collect, statements_from_text};
+pub use collector::{CollectError, Collection, collect, statements_from_text};

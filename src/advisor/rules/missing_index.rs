@@ -44,7 +44,11 @@ pub fn propose_index(rule: MissingIndex<'_>) -> Option<Proposal> {
         .collect();
     let main = effects.first()?.clone();
     let gaining = effects.iter().filter(|effect| effect.cost_after < effect.cost_before).count();
-    let (confidence_score, confidence_reason) = confidence(rule.table, &main);
+    let assumed = rule.costed.effects.first().is_some_and(|(number, _, _)| {
+        let plannable = rule.statements.get(*number).map(|statement| &statement.plannable);
+        matches!(plannable, Some(Ok(plannable)) if plannable.bindings.iter().any(|b| b.assumed))
+    });
+    let (confidence_score, confidence_reason) = confidence(rule.table, &main, assumed);
     let (risk_level, risk_reason) = risk(rule.table);
     let columns = candidate.columns();
     let list = columns.join(", ");
@@ -91,9 +95,12 @@ pub fn propose_index(rule: MissingIndex<'_>) -> Option<Proposal> {
 }
 
 /// How far the planner's word can be trusted here.
-fn confidence(table: &CatalogTable, main: &StatementEvidence) -> (f64, String) {
+fn confidence(table: &CatalogTable, main: &StatementEvidence, assumed: bool) -> (f64, String) {
     if table.rows < 0.0 {
         return (0.3, "The table was never analysed, so the planner guesses.".into());
+    }
+    if assumed {
+        return (0.3, "Planned with a parameter value that no statistics give, so it was assumed; not measured.".into());
     }
     if main.saved_percent() >= 50.0 {
         (0.7, "Planned on real statistics, with a gain far beyond the planner's usual error; not measured.".into())

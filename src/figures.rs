@@ -1,6 +1,6 @@
 //! Figures as a person reads them: with units, and with no more digits than they deserve.
 
-use optischema::model::ConfidenceInterval;
+use crate::model::ConfidenceInterval;
 
 /// Two significant digits below 100, whole numbers above.
 fn short(value: f64) -> String {
@@ -19,7 +19,8 @@ fn short(value: f64) -> String {
 }
 
 /// A whole number with thin spaces between thousands.
-pub(crate) fn grouped(value: f64) -> String {
+#[must_use]
+pub fn grouped(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -32,14 +33,24 @@ pub(crate) fn grouped(value: f64) -> String {
 }
 
 /// Milliseconds: `41 ms`, `1.3 ms`, `0.12 ms`, `2.1 s`.
-pub(crate) fn milliseconds(value: f64) -> String {
-    if value >= 1000.0 { format!("{} s", short(value / 1000.0)) } else { format!("{} ms", short(value)) }
+#[must_use]
+pub fn milliseconds(value: f64) -> String {
+    if value > 0.0 && value < 0.0995 {
+        return format!("{:.0} µs", value * 1000.0);
+    }
+    if value >= 1000.0 {
+        format!("{} s", short(value / 1000.0))
+    } else {
+        format!("{} ms", short(value))
+    }
 }
 
 /// Bytes in binary units.
-pub(crate) fn bytes(value: i64) -> String {
+#[must_use]
+pub fn bytes(value: i64) -> String {
     let value = value as f64;
-    for (unit, size) in [("GiB", 1024.0_f64.powi(3)), ("MiB", 1024.0_f64.powi(2)), ("KiB", 1024.0)] {
+    for (unit, size) in [("GiB", 1024.0_f64.powi(3)), ("MiB", 1024.0_f64.powi(2)), ("KiB", 1024.0)]
+    {
         if value >= size {
             return format!("{} {unit}", short(value / size));
         }
@@ -48,13 +59,15 @@ pub(crate) fn bytes(value: i64) -> String {
 }
 
 /// A share in percent.
-pub(crate) fn percent(value: f64) -> String {
+#[must_use]
+pub fn percent(value: f64) -> String {
     let sign = if value < 0.0 { "−" } else { "" };
     format!("{sign}{} %", short(value.abs()))
 }
 
 /// A change of run time in words: `31× faster`, `23 % faster`, `8 % slower`.
-pub(crate) fn change(change_percent: f64) -> String {
+#[must_use]
+pub fn change(change_percent: f64) -> String {
     let ratio = 1.0 + change_percent / 100.0;
     if ratio <= 0.0 {
         return "no time left".to_owned();
@@ -71,7 +84,8 @@ pub(crate) fn change(change_percent: f64) -> String {
 }
 
 /// The ends of an interval in the same words: `28× to 34× faster`.
-pub(crate) fn interval(interval: &ConfidenceInterval) -> String {
+#[must_use]
+pub fn interval(interval: &ConfidenceInterval) -> String {
     let (weak, strong) = (interval.high_percent, interval.low_percent);
     let (weak_ratio, strong_ratio) = (1.0 + weak / 100.0, 1.0 + strong / 100.0);
     if weak_ratio <= 0.5 && strong_ratio > 0.0 {
@@ -82,7 +96,8 @@ pub(crate) fn interval(interval: &ConfidenceInterval) -> String {
 }
 
 /// A confidence level: `98.33 %`.
-pub(crate) fn level(level: f64) -> String {
+#[must_use]
+pub fn level(level: f64) -> String {
     format!("{:.2} %", 100.0 * level)
 }
 
@@ -95,6 +110,7 @@ mod tests {
         assert_eq!(milliseconds(41.23), "41 ms");
         assert_eq!(milliseconds(1.288), "1.3 ms");
         assert_eq!(milliseconds(2100.0), "2.1 s");
+        assert_eq!(milliseconds(0.006), "6 µs");
         assert_eq!(bytes(1_572_864), "1.5 MiB");
         assert_eq!(grouped(1_234_567.0), "1\u{202f}234\u{202f}567");
         assert_eq!(percent(-3.25), "−3.2 %");
