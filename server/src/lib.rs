@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 pub mod hex;
 pub mod http;
+pub mod instance;
 pub mod jobs;
 pub mod postgres;
 pub mod sandbox;

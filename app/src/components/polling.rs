@@ -5,24 +5,17 @@ use std::time::Duration;
 use gloo_timers::callback::Interval;
 use leptos::prelude::*;
 
-/// Calls `tick` every `period` while `live` holds. Effects do not run on the server, so neither does this.
+/// Calls `tick` every `period` while `live` holds. Effects do not run on the server, so neither does this;
+/// the timer is the effect's own value, since nothing of the browser's may be kept in the server's storage.
 pub(crate) fn every(
     period: Duration,
-    live: impl Fn() -> bool + 'static,
+    live: impl Fn() -> bool + Send + Sync + 'static,
     tick: impl Fn() + Clone + 'static,
 ) {
-    let timer = StoredValue::new_local(None::<Interval>);
-    Effect::new(move || {
-        if live() {
-            let tick = tick.clone();
-            let milliseconds = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
-            timer.set_value(Some(Interval::new(milliseconds, tick)));
-        } else {
-            // Dropping an interval cancels it.
-            timer.set_value(None);
-        }
-    });
-    on_cleanup(move || {
-        timer.try_set_value(None);
+    let live = Memo::new(move |_| live());
+    Effect::new(move |_: Option<Option<Interval>>| {
+        let milliseconds = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
+        // The interval of the run before is dropped, and thereby cancelled.
+        live.get().then(|| Interval::new(milliseconds, tick.clone()))
     });
 }

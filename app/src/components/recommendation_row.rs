@@ -12,7 +12,6 @@ pub(crate) fn RecommendationRow(recommendation: Recommendation) -> impl IntoView
     let r = recommendation;
     let saving = r.estimated_improvement_percent.map(figures::percent);
     let link = format!("/recommendations/{}", r.id);
-    let tables: Vec<String> = r.tables.iter().map(ToString::to_string).collect();
     let measured = r.latest_benchmark.map(|latest| {
         view! {
             <VerdictBadge verdict=latest.verdict/>
@@ -24,7 +23,6 @@ pub(crate) fn RecommendationRow(recommendation: Recommendation) -> impl IntoView
         <tr>
             <td>
                 <a href=link>{r.title.clone()}</a>
-                <div class="quiet mono">{tables.join(", ")}</div>
             </td>
             <td><StatusBadge status=r.status/></td>
             <td class="wide-only">{r.recommendation_type.label()}</td>

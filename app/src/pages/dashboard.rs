@@ -86,7 +86,7 @@ fn content(dashboard: Dashboard, reload: Callback<()>) -> impl IntoView {
         } else {
             view! {
                 <div class="scroll" tabindex="0">
-                    <table><super::recommendations::ListHead/><tbody>{rows}</tbody></table>
+                    <table class="list"><super::recommendations::ListHead/><tbody>{rows}</tbody></table>
                 </div>
             }.into_any()
         }}

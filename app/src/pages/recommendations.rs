@@ -51,7 +51,7 @@ fn content(page: RecommendationPage, query: RecommendationQuery) -> impl IntoVie
                 </EmptyState>
             }.into_any(),
             (false, _) => view! {
-                <div class="scroll" tabindex="0"><table><ListHead/><tbody>{rows}</tbody></table></div>
+                <div class="scroll" tabindex="0"><table class="list"><ListHead/><tbody>{rows}</tbody></table></div>
             }.into_any(),
         }}
         {next}

@@ -77,10 +77,10 @@ impl Protocol<'_> {
             ));
         }
         if comparison.drift.is_some_and(|drift| drift.abs() > 0.5) {
-            warnings.push(
-                "The difference drifted while it was measured: something else changed meanwhile."
-                    .to_owned(),
-            );
+            warnings.push(format!(
+                "With the {}, the difference drifted while it was measured: something else may have changed meanwhile.",
+                self.binding.label
+            ));
         }
         let result = self.result(arms, &pairs, &comparison, patched_batch, baseline_rows.rows);
         Ok(Measured { result, warnings })

@@ -1,6 +1,5 @@
 //! The commands: each reads its settings, makes its call, and writes the result.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,11 +9,11 @@ use optischema::operations::OperationError;
 use serde_json::json;
 use thiserror::Error;
 
-use super::instance::{Instance, open_store, prepare_data_dir, told_to_stop};
 use super::{AnalyzeFormat, AuditAction, Cli, Command, Format, SandboxAction, check};
 use crate::config::{ConfigError, Settings, SettingsArgs, default_data_dir};
 use crate::demo::{Shop, ShopError, StoryEnd, run_once};
-use crate::http::{AccessError, openapi};
+use crate::http::openapi;
+use crate::instance::{Instance, InstanceError, open_store, prepare_data_dir, told_to_stop};
 use crate::postgres::{MainSession, PgFailure, connect_writable, read_catalog};
 use crate::sandbox::{SandboxError, init_staging};
 use crate::service::{Targets, analyze_once};
@@ -26,7 +25,7 @@ pub enum CommandError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
-    Access(#[from] AccessError),
+    Instance(#[from] InstanceError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -37,14 +36,8 @@ pub enum CommandError {
     Sandbox(#[from] SandboxError),
     #[error(transparent)]
     Target(#[from] PgFailure),
-    #[error("another OptiSchema holds the data folder {}: stop it, or choose another with --data-dir", .0.display())]
-    Locked(PathBuf),
     #[error("failed to use {}: {}", .0.display(), .1)]
     Folder(PathBuf, std::io::Error),
-    #[error("failed to listen on {0}: {1}; choose another address with --listen")]
-    Listen(SocketAddr, std::io::Error),
-    #[error("failed to serve: {0}")]
-    Io(std::io::Error),
     #[error("failed to write the result: {0}")]
     Json(#[from] serde_json::Error),
     #[error("{0}")]
@@ -81,9 +74,22 @@ fn say(text: &str) {
 
 async fn serve(settings: Settings) -> Done {
     let instance = Instance::start(settings).await?;
-    let served = instance.serve().await;
+    let served = serve_until_told(&instance).await;
     instance.stop().await;
     served.map(|()| ExitCode::SUCCESS)
+}
+
+async fn serve_until_told(instance: &Instance) -> Result<(), CommandError> {
+    let listening = instance.bind().await?;
+    println!("OptiSchema serves http://{}", listening.address);
+    println!("Open this link once to sign in: {}", listening.link);
+    listening
+        .serve(async {
+            told_to_stop().await;
+            say("stopping: running work has some seconds to end");
+        })
+        .await?;
+    Ok(())
 }
 
 async fn demo(mut args: SettingsArgs, once: bool, keep: bool) -> Done {
@@ -131,7 +137,7 @@ async fn demo_on(args: &SettingsArgs, once: bool) -> Done {
     } else {
         say("reading the shop's workload");
         instance.operations.analyze().await?;
-        instance.serve().await.map(|()| ExitCode::SUCCESS)
+        serve_until_told(&instance).await.map(|()| ExitCode::SUCCESS)
     };
     instance.stop().await;
     done

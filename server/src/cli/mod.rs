@@ -2,7 +2,6 @@
 
 mod check;
 mod commands;
-mod instance;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

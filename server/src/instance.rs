@@ -6,16 +6,33 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use optischema::operations::Operations;
+use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::commands::CommandError;
 use crate::config::Settings;
-use crate::http::{Access, AppState, router};
+use crate::http::{Access, AccessError, AppState, router};
 use crate::jobs::{Signals, Worker};
 use crate::service::Service;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
+
+/// Why an instance does not run. Each is one sentence.
+#[derive(Debug, Error)]
+pub enum InstanceError {
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("another OptiSchema holds the data folder {}: stop it, or choose another with --data-dir", .0.display())]
+    Locked(PathBuf),
+    #[error("failed to use {}: {}", .0.display(), .1)]
+    Folder(PathBuf, std::io::Error),
+    #[error("failed to listen on {0}: {1}; choose another address with --listen")]
+    Listen(SocketAddr, std::io::Error),
+    #[error("failed to serve: {0}")]
+    Serve(std::io::Error),
+}
 
 /// A running instance.
 pub struct Instance {
@@ -33,7 +50,7 @@ impl Instance {
     ///
     /// # Errors
     /// Another process holds the folder, or it cannot be used.
-    pub async fn start(settings: Settings) -> Result<Self, CommandError> {
+    pub async fn start(settings: Settings) -> Result<Self, InstanceError> {
         let settings = Arc::new(settings);
         prepare_data_dir(&settings.data_dir)?;
         let lock = lock_data_dir(&settings.data_dir)?;
@@ -52,32 +69,21 @@ impl Instance {
         })
     }
 
-    /// Serves the web app until the process is told to stop.
+    /// Binds the web app to its address, and to its locks.
     ///
     /// # Errors
     /// The address cannot be listened on, or must not be without a token.
-    pub async fn serve(&self) -> Result<(), CommandError> {
+    pub async fn bind(&self) -> Result<Listening, InstanceError> {
         let listener = TcpListener::bind(self.settings.listen)
             .await
-            .map_err(|error| CommandError::Listen(self.settings.listen, error))?;
-        let address = listener.local_addr().map_err(CommandError::Io)?;
+            .map_err(|error| InstanceError::Listen(self.settings.listen, error))?;
+        let address = listener.local_addr().map_err(InstanceError::Serve)?;
         let access = Access::new(&self.settings, address)?;
         let code = access.one_time_code().unwrap_or_default();
         let state = AppState { operations: self.operations.clone(), access };
         let app = router(state, site_root(&self.settings));
-        println!("OptiSchema serves http://{address}");
-        println!("Open this link once to sign in: {}", login_link(address, &code));
-        let mut stopped = self.stop.subscribe();
-        axum::serve(listener, app)
-            .with_graceful_shutdown(async move {
-                tokio::select! {
-                    () = told_to_stop() => {}
-                    _ = stopped.wait_for(|stop| *stop) => {}
-                }
-                eprintln!("stopping: running work has some seconds to end");
-            })
-            .await
-            .map_err(CommandError::Io)
+        let link = format!("http://{address}/login?code={code}");
+        Ok(Listening { address, link, listener, app })
     }
 
     /// Stops claiming, lets running work end, and closes the store.
@@ -91,12 +97,34 @@ impl Instance {
     }
 }
 
-fn login_link(address: SocketAddr, code: &str) -> String {
-    format!("http://{address}/login?code={code}")
+/// A web app that is bound, and not served yet.
+#[derive(Debug)]
+pub struct Listening {
+    pub address: SocketAddr,
+    /// Signs in once.
+    pub link: String,
+    listener: TcpListener,
+    app: axum::Router,
+}
+
+impl Listening {
+    /// Serves until `end`.
+    ///
+    /// # Errors
+    /// The system refuses to serve.
+    pub async fn serve(
+        self,
+        end: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), InstanceError> {
+        axum::serve(self.listener, self.app)
+            .with_graceful_shutdown(end)
+            .await
+            .map_err(InstanceError::Serve)
+    }
 }
 
 /// The store of a data folder; its file is private before anything is written to it.
-pub(super) async fn open_store(data_dir: &Path) -> Result<Store, CommandError> {
+pub async fn open_store(data_dir: &Path) -> Result<Store, InstanceError> {
     use std::os::unix::fs::OpenOptionsExt;
     let file = data_dir.join("optischema.db");
     std::fs::OpenOptions::new()
@@ -104,27 +132,27 @@ pub(super) async fn open_store(data_dir: &Path) -> Result<Store, CommandError> {
         .append(true)
         .mode(0o600)
         .open(&file)
-        .map_err(|error| CommandError::Folder(file.clone(), error))?;
+        .map_err(|error| InstanceError::Folder(file.clone(), error))?;
     Ok(Store::open(&file).await?)
 }
 
 /// Makes the folder. Its files are private; the folder itself can be passed through, so that the demo's
 /// PostgreSQL, which does not run as root, reaches its own folder below.
-pub(super) fn prepare_data_dir(data_dir: &Path) -> Result<(), CommandError> {
+pub fn prepare_data_dir(data_dir: &Path) -> Result<(), InstanceError> {
     use std::os::unix::fs::PermissionsExt;
-    let failed = |error| CommandError::Folder(data_dir.to_owned(), error);
+    let failed = |error| InstanceError::Folder(data_dir.to_owned(), error);
     std::fs::create_dir_all(data_dir).map_err(failed)?;
     let mode = if crate::config::runs_as_root() { 0o711 } else { 0o700 };
     std::fs::set_permissions(data_dir, std::fs::Permissions::from_mode(mode)).map_err(failed)
 }
 
-fn lock_data_dir(data_dir: &Path) -> Result<File, CommandError> {
+fn lock_data_dir(data_dir: &Path) -> Result<File, InstanceError> {
     let path = data_dir.join("lock");
-    let file = File::create(&path).map_err(|error| CommandError::Folder(path.clone(), error))?;
+    let file = File::create(&path).map_err(|error| InstanceError::Folder(path.clone(), error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(CommandError::Locked(data_dir.to_owned())),
-        Err(TryLockError::Error(error)) => Err(CommandError::Folder(path, error)),
+        Err(TryLockError::WouldBlock) => Err(InstanceError::Locked(data_dir.to_owned())),
+        Err(TryLockError::Error(error)) => Err(InstanceError::Folder(path, error)),
     }
 }
 
@@ -142,7 +170,7 @@ fn site_root(settings: &Settings) -> PathBuf {
 }
 
 /// Ends when the person or the system asks the process to stop.
-pub(super) async fn told_to_stop() {
+pub async fn told_to_stop() {
     let terminate = async {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
             Ok(mut signal) => {
