@@ -75,7 +75,7 @@ mod tests {
             parse_one("SELECT * FROM t WHERE d > date $1 AND e < $2 + interval $3 year").unwrap();
         assert_eq!(
             statement.sql,
-            "SELECT * FROM t WHERE d > $1::date AND e < ($2 + $3::interval year)"
+            "SELECT * FROM t WHERE d > $1::date AND e < $2 + $3::interval year"
         );
     }
 

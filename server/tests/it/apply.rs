@@ -1,0 +1,150 @@
+//! Changes can be undone, drift is seen, and the trail cannot be rewritten.
+
+use optischema::model::{Change, JobStatus};
+use reqwest::StatusCode;
+use serde_json::json;
+use sqlx::Row;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+
+use crate::fixture::{App, Shop};
+
+async fn changes(app: &App) -> Vec<Change> {
+    serde_json::from_value(app.json("/api/apply/changes").await).unwrap()
+}
+
+#[tokio::test]
+async fn an_override_is_recorded_and_the_change_can_be_undone() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let before = shop.fingerprint("staging").await;
+    let app = App::start(&shop.settings()).await;
+    let id = app.analyzed().await.id;
+    let response = app
+        .post_json(&format!("/api/apply/{id}"), &json!({"override_reason": "known to help"}))
+        .await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    let location = response.headers()["location"].to_str().unwrap().to_owned();
+    let job = app.ended(&location).await;
+    assert_eq!(job.status, JobStatus::Completed, "{:?}", job.error_message);
+    let change = changes(&app).await.remove(0);
+    assert_eq!(change.override_reason.as_deref(), Some("known to help"));
+    assert_eq!(change.rollback_sql, "DROP INDEX CONCURRENTLY \"public\".\"Items_order_id_idx\"");
+    assert!(change.object.oid.is_some());
+    assert_eq!(app.json("/api/apply/status").await["applied"], 1);
+    // Applied once, it is not applied twice, dismissed, or benchmarked against itself.
+    assert_eq!(app.post(&format!("/api/apply/{id}")).await.status(), StatusCode::CONFLICT);
+    assert_eq!(
+        app.post(&format!("/api/recommendations/{id}/dismiss")).await.status(),
+        StatusCode::CONFLICT
+    );
+    app.completed(&format!("/api/apply/{id}/rollback")).await;
+    assert_eq!(shop.fingerprint("staging").await, before);
+    assert_eq!(app.json(&format!("/api/recommendations/{id}")).await["status"], "pending");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn without_the_staging_tables_apply_says_what_to_do() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    let id = app.analyzed().await.id;
+    let response = app
+        .post_json(&format!("/api/apply/{id}"), &json!({"override_reason": "for the test"}))
+        .await;
+    let job = app.ended(response.headers()["location"].to_str().unwrap()).await;
+    assert_eq!(job.status, JobStatus::Failed);
+    assert!(job.error_message.unwrap().contains("optischema sandbox init"));
+    assert_eq!(shop.scratch_schemas().await, "");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_object_that_changed_since_stops_the_rollback() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let app = App::start(&shop.settings()).await;
+    let id = app.analyzed().await.id;
+    let response =
+        app.post_json(&format!("/api/apply/{id}"), &json!({"override_reason": "drift"})).await;
+    app.ended(response.headers()["location"].to_str().unwrap()).await;
+    shop.run(
+        "sandbox",
+        "staging",
+        &[
+            "DROP INDEX public.\"Items_order_id_idx\"",
+            "CREATE INDEX \"Items_order_id_idx\" ON public.\"Items\" (price)",
+        ],
+    )
+    .await;
+    let job = app.job(&format!("/api/apply/{id}/rollback")).await;
+    assert_eq!(job.status, JobStatus::Failed);
+    assert!(job.error_message.unwrap().contains("no longer what was applied"));
+    assert_eq!(changes(&app).await[0].status.as_str(), "drifted");
+    let still = shop
+        .text("staging", "SELECT pg_get_indexdef('public.\"Items_order_id_idx\"'::regclass)")
+        .await;
+    assert!(still.contains("price"), "somebody else's index is left alone: {still}");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_failed_build_leaves_no_invalid_index() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let before = shop.fingerprint("staging").await;
+    let app = App::start(&shop.settings()).await;
+    let id = app.analyzed().await.id;
+    // A lock that is never granted: another session holds the table until the build gives up.
+    let mut other = shop.connect("sandbox", "staging").await;
+    sqlx::query("BEGIN").execute(&mut other).await.unwrap();
+    sqlx::query("LOCK TABLE public.\"Items\" IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let response =
+        app.post_json(&format!("/api/apply/{id}"), &json!({"override_reason": "lock"})).await;
+    let job = app.ended(response.headers()["location"].to_str().unwrap()).await;
+    assert_eq!(job.status, JobStatus::Failed, "{job:?}");
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    assert_eq!(shop.fingerprint("staging").await, before);
+    assert_eq!(shop.scratch_schemas().await, "");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_trail_is_append_only_and_a_broken_link_is_named() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let args = shop.settings();
+    let app = App::start(&args).await;
+    let id = app.analyzed().await.id;
+    let response =
+        app.post_json(&format!("/api/apply/{id}"), &json!({"override_reason": "trail"})).await;
+    app.ended(response.headers()["location"].to_str().unwrap()).await;
+    app.completed(&format!("/api/apply/{id}/rollback")).await;
+    app.stop().await;
+
+    let file = args.data_dir.clone().unwrap().join("optischema.db");
+    let store = optischema_server::store::Store::open(&file).await.unwrap();
+    let actions: Vec<String> =
+        store.audit_trail(10).await.unwrap().into_iter().rev().map(|entry| entry.action).collect();
+    assert_eq!(actions, ["apply.intent", "apply.outcome", "rollback.intent", "rollback.outcome"]);
+    assert_eq!(store.verify_audit().await.unwrap().first_broken, None);
+
+    let mut raw = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
+    for statement in ["UPDATE audit_log SET actor = 'x'", "DELETE FROM audit_log"] {
+        assert!(sqlx::query(statement).execute(&mut raw).await.is_err(), "{statement}");
+    }
+    // Whoever gets past the triggers is still found out.
+    sqlx::query("DROP TRIGGER audit_log_no_update").execute(&mut raw).await.unwrap();
+    sqlx::query("UPDATE audit_log SET detail_json = '{}' WHERE sequence = 2")
+        .execute(&mut raw)
+        .await
+        .unwrap();
+    let changed =
+        sqlx::query("SELECT count(*) AS n FROM audit_log").fetch_one(&mut raw).await.unwrap();
+    assert_eq!(changed.try_get::<i64, _>("n").unwrap(), 4);
+    raw.close().await.unwrap();
+    assert_eq!(store.verify_audit().await.unwrap().first_broken, Some(2));
+}

@@ -1,0 +1,167 @@
+//! Bad targets: each gives one clear sentence with the remedy, and the rest keeps working.
+
+use optischema::model::{Finding, Health, TargetKind, TargetState};
+use optischema_server::config::SettingsArgs;
+use reqwest::StatusCode;
+
+use crate::fixture::{App, Shop};
+
+async fn health(args: &SettingsArgs, kind: TargetKind) -> (TargetState, Vec<Finding>) {
+    let app = App::start(args).await;
+    let response = app.get("/api/health").await;
+    assert_eq!(response.status(), StatusCode::OK, "health itself always answers");
+    let text = response.text().await.unwrap();
+    assert!(!text.contains("postgres://") && !text.contains(":test@"), "no DSN in {text}");
+    let health: Health = serde_json::from_str(&text).unwrap();
+    let target = health.target(kind).unwrap();
+    let found = (target.state, target.findings.clone());
+    // The rest keeps working.
+    assert_eq!(app.get("/api/recommendations").await.status(), StatusCode::OK);
+    app.stop().await;
+    found
+}
+
+fn finding<'a>(findings: &'a [Finding], code: &str) -> &'a Finding {
+    let found = findings.iter().find(|finding| finding.code == code);
+    let found = found.unwrap_or_else(|| panic!("{code} is not among {findings:?}"));
+    assert!(found.remedy.as_ref().is_some_and(|remedy| !remedy.is_empty()), "{found:?}");
+    found
+}
+
+#[tokio::test]
+async fn a_main_that_cannot_be_reached_says_why() {
+    let shop = Shop::start().await;
+    let good = shop.settings();
+    let port = shop.cluster.port;
+    for (url, word) in [
+        (format!("postgres://reader:wrong@127.0.0.1:{port}/shop?sslmode=disable"), "password"),
+        (
+            format!("postgres://reader:test@127.0.0.1:{port}/nowhere?sslmode=disable"),
+            "does not exist",
+        ),
+        ("postgres://reader:test@127.0.0.1:1/shop".to_owned(), "nothing answers"),
+    ] {
+        let args = SettingsArgs { main_url: Some(url.parse().unwrap()), ..good.clone() };
+        let (state, findings) = health(&args, TargetKind::Main).await;
+        assert_eq!(state, TargetState::Down);
+        let message = &finding(&findings, "unreachable").message;
+        assert!(message.contains(word), "{message}");
+        // Without main the sandbox cannot be told from it, so nothing is written there.
+        let app = App::start(&args).await;
+        assert_eq!(app.post("/api/analyze").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        app.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_missing_extension_and_a_missing_hypopg_name_their_remedy() {
+    let shop = Shop::start().await;
+    shop.run("postgres", "shop", &["DROP EXTENSION hypopg"]).await;
+    let (state, findings) = health(&shop.settings(), TargetKind::Main).await;
+    assert_eq!(state, TargetState::Warning, "{findings:?}");
+    assert_eq!(
+        finding(&findings, "hypopg_missing").remedy.as_deref(),
+        Some("CREATE EXTENSION hypopg;")
+    );
+    // Statements are still read; only indexes cannot be costed.
+    let app = App::start(&shop.settings()).await;
+    let report: serde_json::Value = app.post("/api/analyze").await.json().await.unwrap();
+    assert!(report["recommendations"].as_array().unwrap().is_empty());
+    assert!(!report["statements"].as_array().unwrap().is_empty());
+    app.stop().await;
+
+    shop.run("postgres", "shop", &["DROP EXTENSION pg_stat_statements"]).await;
+    let (state, findings) = health(&shop.settings(), TargetKind::Main).await;
+    assert_eq!(state, TargetState::Down);
+    let remedy = finding(&findings, "pg_stat_statements_missing").remedy.clone().unwrap();
+    assert!(remedy.starts_with("CREATE EXTENSION pg_stat_statements"), "{remedy}");
+}
+
+#[tokio::test]
+async fn a_role_that_could_write_is_refused_unless_allowed() {
+    let shop = Shop::start().await;
+    for (role, word) in [("postgres", "superuser"), ("app", "may write")] {
+        let args = SettingsArgs {
+            main_url: Some(shop.url(role, "shop").parse().unwrap()),
+            ..shop.settings()
+        };
+        let (state, findings) = health(&args, TargetKind::Main).await;
+        assert_eq!(state, TargetState::Down);
+        let refused = finding(&findings, "role_privileged");
+        assert!(refused.message.contains(word), "{refused:?}");
+        assert!(refused.remedy.as_ref().unwrap().contains("GRANT pg_read_all_data"));
+        let app = App::start(&args).await;
+        assert_eq!(app.post("/api/analyze").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        app.stop().await;
+    }
+    let args = SettingsArgs {
+        main_url: Some(shop.url("postgres", "shop").parse().unwrap()),
+        allow_privileged_main: Some(true),
+        ..shop.settings()
+    };
+    assert_eq!(health(&args, TargetKind::Main).await.0, TargetState::Warning);
+    shop.run("postgres", "postgres", &["CREATE ROLE poor LOGIN PASSWORD 'test'"]).await;
+    let args = SettingsArgs {
+        main_url: Some(shop.url("poor", "shop").parse().unwrap()),
+        ..shop.settings()
+    };
+    let (_, findings) = health(&args, TargetKind::Main).await;
+    assert!(
+        finding(&findings, "stats_unreadable")
+            .remedy
+            .as_ref()
+            .unwrap()
+            .contains("pg_read_all_stats")
+    );
+}
+
+#[tokio::test]
+async fn a_sandbox_that_is_main_is_refused_and_nothing_is_written() {
+    let shop = Shop::start().await;
+    let before = shop.fingerprint("shop").await;
+    let args = SettingsArgs {
+        sandbox_url: Some(shop.url("app", "shop").parse().unwrap()),
+        ..shop.settings()
+    };
+    let (state, findings) = health(&args, TargetKind::Sandbox).await;
+    assert_eq!(state, TargetState::Down);
+    assert!(finding(&findings, "sandbox_is_main").message.contains("main itself"));
+
+    let app = App::start(&args).await;
+    let id = app.analyzed().await.id;
+    // The benchmark falls back to the planner's word, and says why; no verdict is made up.
+    let job = app.completed(&format!("/api/benchmark/{id}")).await;
+    let result = job.result.unwrap();
+    let result = result.benchmark().unwrap();
+    assert_eq!(serde_json::to_value(result.source).unwrap(), "estimated");
+    assert_eq!(serde_json::to_value(result.verdict).unwrap(), "inconclusive");
+    assert!(result.source_reason.contains("main itself") && result.change_percent.is_none());
+    assert_eq!(
+        app.post(&format!("/api/apply/{id}")).await.status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    app.stop().await;
+    assert_eq!(shop.fingerprint("shop").await, before);
+
+    // On main's server, another database needs leave.
+    let args = SettingsArgs { allow_same_server: Some(false), ..shop.settings() };
+    let (_, findings) = health(&args, TargetKind::Sandbox).await;
+    finding(&findings, "sandbox_on_main_server");
+}
+
+#[tokio::test]
+async fn an_unreachable_sandbox_leaves_the_rest_working() {
+    let shop = Shop::start().await;
+    let args = SettingsArgs {
+        sandbox_url: Some("postgres://a:b@127.0.0.1:1/c".parse().unwrap()),
+        ..shop.settings()
+    };
+    let (state, findings) = health(&args, TargetKind::Sandbox).await;
+    assert_eq!(state, TargetState::Down);
+    finding(&findings, "unreachable");
+    let app = App::start(&args).await;
+    let id = app.analyzed().await.id;
+    let job = app.completed(&format!("/api/benchmark/{id}")).await;
+    assert_eq!(serde_json::to_value(job.result).unwrap()["source"], "estimated");
+    app.stop().await;
+}

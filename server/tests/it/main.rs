@@ -1,0 +1,10 @@
+//! Integration tests: the real application on port 0, a real PostgreSQL of each test's own, a temporary
+//! data folder. Each test states a promise.
+
+mod access;
+mod apply;
+mod fixture;
+mod health;
+mod recovery;
+mod rest;
+mod story;

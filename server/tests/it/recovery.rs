@@ -1,0 +1,143 @@
+//! Nothing is lost when a process dies, and nothing is run twice to effect.
+
+use std::time::Duration;
+
+use optischema::model::{JobStatus, JobType};
+use optischema_server::config::Settings;
+use optischema_server::instance::{Instance, InstanceError};
+use optischema_server::store::{JobEnd, Store, StoreError};
+use serde_json::json;
+
+use crate::fixture::{App, Shop};
+
+#[tokio::test]
+async fn a_benchmark_whose_process_died_is_run_again_and_its_schema_is_gone() {
+    let shop = Shop::start().await;
+    let args = shop.settings();
+    let app = App::start(&args).await;
+    let id = app.analyzed().await.id;
+    app.stop().await;
+
+    // What a process leaves behind that died in the middle: a running job and its schema.
+    let store = Store::open(&args.data_dir.clone().unwrap().join("optischema.db")).await.unwrap();
+    let job = store.enqueue(id, JobType::Benchmark, None).await.unwrap();
+    store.claim("an earlier boot").await.unwrap().unwrap();
+    store.close().await;
+    let schema = format!("benchmark_job_{}", job.id.0.simple());
+    let comment = json!({"optischema_job": job.id, "expires_at": "2999-01-01T00:00:00.000Z"});
+    shop.run(
+        "sandbox",
+        "staging",
+        &[
+            &format!("CREATE SCHEMA {schema}"),
+            &format!("COMMENT ON SCHEMA {schema} IS '{comment}'"),
+            "CREATE SCHEMA benchmark_job_of_somebody_else",
+        ],
+    )
+    .await;
+
+    let app = App::start(&args).await;
+    let ended = app.ended(&format!("/api/benchmark/{}", job.id)).await;
+    assert_eq!(ended.status, JobStatus::Completed, "{:?}", ended.error_message);
+    assert_eq!(ended.attempts, 2);
+    assert_eq!(
+        shop.scratch_schemas().await,
+        "benchmark_job_of_somebody_else",
+        "only its own is dropped"
+    );
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_apply_whose_process_died_is_reconciled_and_never_run_again() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let args = shop.settings();
+    let app = App::start(&args).await;
+    let id = app.analyzed().await.id;
+    app.stop().await;
+    let file = args.data_dir.clone().unwrap().join("optischema.db");
+
+    // It died before it did anything: nothing stands, and nothing is tried again.
+    let store = Store::open(&file).await.unwrap();
+    let absent = store.enqueue(id, JobType::Apply, Some("test")).await.unwrap();
+    store.claim("an earlier boot").await.unwrap().unwrap();
+    store.close().await;
+    let app = App::start(&args).await;
+    let ended = app.ended(&format!("/api/benchmark/{}", absent.id)).await;
+    assert_eq!(ended.status, JobStatus::Failed);
+    assert!(ended.error_message.unwrap().contains("nothing of it stands"));
+    app.stop().await;
+
+    // It died after the index was built: the change is taken into the trail, and can be undone.
+    let store = Store::open(&file).await.unwrap();
+    let built = store.enqueue(id, JobType::Apply, Some("test")).await.unwrap();
+    store.claim("an earlier boot").await.unwrap().unwrap();
+    store.close().await;
+    shop.run(
+        "sandbox",
+        "staging",
+        &["CREATE INDEX \"Items_order_id_idx\" ON public.\"Items\" (order_id)"],
+    )
+    .await;
+    let app = App::start(&args).await;
+    let ended = app.ended(&format!("/api/benchmark/{}", built.id)).await;
+    assert_eq!(ended.status, JobStatus::Completed, "{:?}", ended.error_message);
+    assert_eq!(app.json(&format!("/api/recommendations/{id}")).await["status"], "applied");
+    app.completed(&format!("/api/apply/{id}/rollback")).await;
+    app.stop().await;
+    let store = Store::open(&file).await.unwrap();
+    assert_eq!(store.verify_audit().await.unwrap().first_broken, None);
+}
+
+#[tokio::test]
+async fn one_data_folder_has_one_process() {
+    let shop = Shop::start().await;
+    let args = shop.settings();
+    let app = App::start(&args).await;
+    let second = Instance::start(Settings::resolve(&args).unwrap()).await;
+    assert!(matches!(second.err(), Some(InstanceError::Locked(_))));
+    app.stop().await;
+    let third = Instance::start(Settings::resolve(&args).unwrap()).await.unwrap();
+    third.stop().await;
+}
+
+#[tokio::test]
+async fn a_lease_that_was_lost_stops_its_holder() {
+    let shop = Shop::start().await;
+    let args = shop.settings();
+    let app = App::start(&args).await;
+    let id = app.analyzed().await.id;
+    app.stop().await;
+    let store = Store::open(&args.data_dir.clone().unwrap().join("optischema.db")).await.unwrap();
+    store.enqueue(id, JobType::Benchmark, None).await.unwrap();
+    let first = store.claim("boot 1").await.unwrap().unwrap();
+    assert!(store.claim("boot 1").await.unwrap().is_none(), "a claimed job is not claimed twice");
+    store.take_orphans("boot 2").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert!(matches!(store.renew(&first.lease).await, Err(StoreError::LeaseLost)));
+    let written = store.report_progress(&first.lease, "still here", 0.5).await;
+    assert!(matches!(written, Err(StoreError::LeaseLost)));
+    assert!(store.finish(&first.lease, &JobEnd::Cancelled).await.is_err());
+}
+
+#[tokio::test]
+async fn a_database_that_goes_away_under_a_benchmark_ends_it_with_a_reason() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    let id = app.analyzed().await.id;
+    let response = app.post(&format!("/api/benchmark/{id}")).await;
+    let location = response.headers()["location"].to_str().unwrap().to_owned();
+    for _ in 0..500 {
+        if !shop.scratch_schemas().await.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    shop.cluster.crash().await.unwrap();
+    let job = app.ended(&location).await;
+    assert_eq!(job.status, JobStatus::Error, "{job:?}");
+    assert!(!job.error_message.unwrap().is_empty());
+    assert_eq!(app.get("/api/recommendations").await.status(), 200, "the rest keeps working");
+    app.stop().await;
+}
