@@ -155,10 +155,9 @@ pub async fn apply_patch(
         let state = index_state(connection, schema, &planned.index).await?;
         if let (Err(_), Some(state)) | (Ok(()), Some(state @ IndexState { valid: false, .. })) =
             (&ran, state.clone())
+            && !state.valid
         {
-            if !state.valid {
-                run(connection, &planned.rollback).await?;
-            }
+            run(connection, &planned.rollback).await?;
         }
         ran?;
         let Some(IndexState { object, valid: true, .. }) = state else {

@@ -11,6 +11,9 @@ use super::execute::ApplyError;
 use crate::postgres::PgFailure;
 use crate::sandbox::{ScratchKind, ScratchSchema, create_scratch, drop_scratch, hold_scratch};
 
+/// Patch and rollback as they read in a schema.
+pub type Statements<'a> = &'a (dyn Fn(&str) -> Result<(String, String), ApplyError> + Sync);
+
 /// Runs `patch` and `rollback`, as they read in the rehearsal's schema, on empty copies of `tables`.
 ///
 /// # Errors
@@ -19,7 +22,7 @@ pub async fn rehearse(
     connection: &mut PgConnection,
     job: Uuid,
     tables: &[TableName],
-    statements: &(dyn Fn(&str) -> Result<(String, String), ApplyError> + Sync),
+    statements: Statements<'_>,
 ) -> Result<(), ApplyError> {
     let schema = ScratchSchema::new(ScratchKind::ApplyCheck, job);
     if !hold_scratch(connection, &schema).await? {
@@ -39,7 +42,7 @@ async fn in_schema(
     connection: &mut PgConnection,
     schema: &ScratchSchema,
     tables: &[TableName],
-    statements: &(dyn Fn(&str) -> Result<(String, String), ApplyError> + Sync),
+    statements: Statements<'_>,
 ) -> Result<(), ApplyError> {
     create_scratch(connection, schema).await?;
     for table in tables {

@@ -60,7 +60,7 @@ impl Protocol<'_> {
                     .to_owned(),
             );
         } else if !same_rows {
-            return Ok(self.not_equivalent(arms, baseline_rows.rows, patched_rows.rows).await?);
+            return self.not_equivalent(arms, baseline_rows.rows, patched_rows.rows).await;
         }
         let baseline_batch = batch_for(self.warm_up(arms, ArmKind::Baseline).await?);
         let patched_batch = batch_for(self.warm_up(arms, ArmKind::Patched).await?);

@@ -62,10 +62,11 @@ impl Cluster {
         if !folder.join("PG_VERSION").exists() {
             cluster.make(superuser_password).await?;
         }
-        if let Some(port) = cluster.running_port() {
-            if TcpListener::bind(("127.0.0.1", port)).is_err() && cluster.answers().await {
-                return Ok(Self { port, ..cluster });
-            }
+        if let Some(port) = cluster.running_port()
+            && TcpListener::bind(("127.0.0.1", port)).is_err()
+            && cluster.answers().await
+        {
+            return Ok(Self { port, ..cluster });
         }
         let port = free_port()?;
         let options = format!(
@@ -102,10 +103,10 @@ impl Cluster {
     pub async fn stop_in(folder: &Path) {
         let Some(programs) = find_programs() else { return };
         let cluster = Self { folder: folder.to_owned(), programs, port: 0 };
-        if cluster.answers().await {
-            if let Err(error) = cluster.stop().await {
-                tracing::warn!(%error, "a PostgreSQL of an earlier start could not be stopped");
-            }
+        if cluster.answers().await
+            && let Err(error) = cluster.stop().await
+        {
+            tracing::warn!(%error, "a PostgreSQL of an earlier start could not be stopped");
         }
     }
 

@@ -26,7 +26,6 @@ pub struct AppState {
 }
 
 /// The whole web app. `site_root` holds the browser's files.
-#[must_use]
 pub fn router(state: AppState, site_root: PathBuf) -> Router {
     let (api, document) = api::router();
     let document = Arc::new(document);

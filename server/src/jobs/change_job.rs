@@ -220,17 +220,17 @@ async fn reconcile_apply(
 ) -> Result<ChangeOutcome, ApplyError> {
     let id = claimed.job.recommendation_id;
     let recommendation = worker.store.recommendation(id).await?;
-    if let Some(change) = worker.store.standing_change(id).await? {
-        if change.job_id == claimed.job.id {
-            // The change was recorded; only the job's end was not.
-            return Ok(ChangeOutcome {
-                change_id: change.id,
-                executed_sql: change.sql,
-                rollback_sql: change.rollback_sql,
-                duration_ms: 0.0,
-                notes: vec![format!("Reconciled from the catalog: {why}.")],
-            });
-        }
+    if let Some(change) = worker.store.standing_change(id).await?
+        && change.job_id == claimed.job.id
+    {
+        // The change was recorded; only the job's end was not.
+        return Ok(ChangeOutcome {
+            change_id: change.id,
+            executed_sql: change.sql,
+            rollback_sql: change.rollback_sql,
+            duration_ms: 0.0,
+            notes: vec![format!("Reconciled from the catalog: {why}.")],
+        });
     }
     let patch = Patch::parse(&recommendation.patch_sql)?;
     let PatchKind::CreateIndex(index) = &patch.kind else {

@@ -33,10 +33,10 @@ impl Targets {
     /// Checks main, sandbox and replica.
     pub async fn check(&self) -> Vec<TargetHealth> {
         let mut last = self.last.lock().await;
-        if let Some((at, targets)) = last.as_ref() {
-            if at.elapsed() < FRESH {
-                return targets.clone();
-            }
+        if let Some((at, targets)) = last.as_ref()
+            && at.elapsed() < FRESH
+        {
+            return targets.clone();
         }
         let settings = &self.settings;
         let main = settings.main_url.as_ref();

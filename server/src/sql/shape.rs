@@ -130,10 +130,10 @@ impl<'a> Walker<'a> {
         }
         let mut scope = Scope { relations: Vec::new(), outer };
         for cte in select.with_clause.iter().flat_map(|with| &with.ctes) {
-            if let Some(NodeEnum::CommonTableExpr(cte)) = &cte.node {
-                if let Some(NodeEnum::SelectStmt(query)) = inner(&cte.ctequery) {
-                    self.select(query, outer, depth + 1)?;
-                }
+            if let Some(NodeEnum::CommonTableExpr(cte)) = &cte.node
+                && let Some(NodeEnum::SelectStmt(query)) = inner(&cte.ctequery)
+            {
+                self.select(query, outer, depth + 1)?;
             }
         }
         for side in [&select.larg, &select.rarg].into_iter().flatten() {
@@ -197,10 +197,10 @@ impl<'a> Walker<'a> {
                 } else {
                     catalog.resolve(&relation.schemaname, &relation.relname)
                 };
-                if let Some(table) = table {
-                    if !self.shape.tables.contains(&table.name) {
-                        self.shape.tables.push(table.name.clone());
-                    }
+                if let Some(table) = table
+                    && !self.shape.tables.contains(&table.name)
+                {
+                    self.shape.tables.push(table.name.clone());
                 }
                 scope.relations.push((alias.clone(), table));
             }
@@ -322,7 +322,7 @@ impl<'a> Walker<'a> {
             for value in other.into_iter().flat_map(list_items) {
                 self.parameter(value, role, Some(column));
             }
-            if conjunct && other.is_some_and(|other| is_free_of_columns(other)) {
+            if conjunct && other.is_some_and(is_free_of_columns) {
                 self.predicate(Some(column.clone()), kind, &operator);
             }
         }
@@ -348,10 +348,10 @@ impl<'a> Walker<'a> {
                 _ => None,
             });
             let is_any = link.sub_link_type == SubLinkType::AnySublink as i32;
-            if let (true, Some(left), Some(right)) = (is_any, scope.resolve(tested), target) {
-                if left.table != right.table {
-                    self.shape.joins.push(Join { left, right });
-                }
+            if let (true, Some(left), Some(right)) = (is_any, scope.resolve(tested), target)
+                && left.table != right.table
+            {
+                self.shape.joins.push(Join { left, right });
             }
         }
         Ok(())

@@ -1,6 +1,13 @@
 //! Integration tests: the real application on port 0, a real PostgreSQL of each test's own, a temporary
 //! data folder. Each test states a promise.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod access;
 mod apply;
 mod fixture;

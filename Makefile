@@ -1,0 +1,67 @@
+# make demo   installs what is missing, builds, and serves the dashboard on a private PostgreSQL
+# make test   installs what is missing and runs every test
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+ENV := source scripts/env.sh &&
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+
+.PHONY: help
+help: ## What can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup:
+	@scripts/setup build
+
+.PHONY: build
+build: setup ## The program and the browser's files
+	@echo "==> cargo leptos build"
+	@$(ENV) cargo leptos build
+
+.PHONY: demo
+demo: build ## A private PostgreSQL with a sample shop, and the dashboard on it
+	@echo "==> optischema demo"
+	@$(TARGET)/debug/optischema demo
+
+.PHONY: dev
+dev: setup ## Rebuild and reload on every change (set OPTISCHEMA_MAIN_URL and so on)
+	@$(ENV) cargo leptos watch
+
+.PHONY: test
+test: test-setup build test-rust test-end2end ## Every test: unit, integration, end-to-end
+
+.PHONY: test-setup
+test-setup:
+	@scripts/setup test
+
+.PHONY: test-rust
+test-rust:
+	@echo "==> cargo nextest run"
+	@$(ENV) cargo nextest run
+
+.PHONY: test-end2end
+test-end2end:
+	@echo "==> playwright test"
+	@cd end2end && OPTISCHEMA_PROGRAM=$(TARGET)/debug/optischema npx playwright test
+
+.PHONY: check
+check: setup ## fmt, clippy, docs; cargo-deny and cargo-machete where they are installed
+	@echo "==> cargo fmt --check"
+	@$(ENV) cargo fmt --check
+	@echo "==> cargo clippy"
+	@$(ENV) cargo clippy --all-targets -- -D warnings
+	@echo "==> cargo doc"
+	@$(ENV) RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+	@$(ENV) if command -v cargo-deny >/dev/null; then cargo deny check; \
+		else echo "==> cargo-deny is not installed: left out"; fi
+	@$(ENV) if command -v cargo-machete >/dev/null; then cargo machete; \
+		else echo "==> cargo-machete is not installed: left out"; fi
+
+.PHONY: bench
+bench: setup ## Times of the main steps, measured on the demo's shop
+	@$(ENV) cargo leptos build --release
+	@OPTISCHEMA_PROGRAM=$(TARGET)/release/optischema scripts/bench
+
+.PHONY: release
+release: setup ## An optimised program in target/release, with its files in target/site
+	@$(ENV) cargo leptos build --release
