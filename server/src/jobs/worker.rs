@@ -39,7 +39,7 @@ impl Worker {
         Self { settings, store, signals, boot_id: new_id().to_string() }
     }
 
-    /// Runs until `shutdown` turns true; running work then has [`GRACE`] to end, and is queued again
+    /// Runs until `shutdown` turns true; running work then has a few seconds to end, and is queued again
     /// otherwise.
     pub async fn run(self, mut shutdown: watch::Receiver<bool>) {
         if let Err(error) = self.recover().await {

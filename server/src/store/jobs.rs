@@ -254,7 +254,7 @@ impl Store {
     }
 
     /// Takes the running jobs of earlier processes. Benchmarks are queued again, at most
-    /// [`MAX_ATTEMPTS`] times; the others are claimed and returned, to be reconciled from the catalog.
+    /// three times; the others are claimed and returned, to be reconciled from the catalog.
     pub async fn take_orphans(&self, boot_id: &str) -> Result<Vec<ClaimedJob>, StoreError> {
         let mut write = self.write().await?;
         sqlx::query(
