@@ -5,6 +5,8 @@
 mod node;
 mod parse;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 pub use node::{Plan, PlanNode, PlanTable};
 pub use parse::{PlanError, parse_plan};
