@@ -1,13 +1,18 @@
 //! The program `optischema`.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use optischema_server::config::environment;
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_env("OPTISCHEMA_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let wanted = environment("OPTISCHEMA_LOG").unwrap_or_else(|| "info,sqlx=warn".to_owned());
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(wanted))
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     optischema_server::cli::run().await
 }

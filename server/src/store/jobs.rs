@@ -54,7 +54,8 @@ const SELECT_JOB: &str = "SELECT j.*, r.title AS recommendation_title FROM bench
     JOIN recommendations r ON r.id = j.recommendation_id";
 
 impl Store {
-    /// Queues a job. While one of the same type is live for the recommendation, that one is a conflict.
+    /// Queues a job. While another is live for the recommendation, that one is a conflict: a benchmark and
+    /// an apply of the same change would measure each other.
     pub async fn enqueue(
         &self,
         recommendation_id: RecommendationId,
@@ -66,11 +67,9 @@ impl Store {
         may_start(job_type, recommendation.status, override_reason.is_some())?;
         let live = sqlx::query(
             "SELECT id FROM benchmark_jobs
-             WHERE recommendation_id = ?1 AND status IN ('pending', 'running')
-               AND (job_type = ?2 OR ?2 <> 'benchmark')",
+             WHERE recommendation_id = ?1 AND status IN ('pending', 'running')",
         )
         .bind(recommendation_id.to_string())
-        .bind(job_type.as_str())
         .fetch_optional(&mut *write)
         .await?;
         if let Some(row) = live {

@@ -1,19 +1,26 @@
 //! What a statement reads, compares, joins and sorts: names are resolved against the catalog, through
 //! aliases, subqueries and common table expressions.
 
+mod expression;
+mod scope;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use optischema::model::{
-    Catalog, CatalogTable, ColumnName, Join, ParameterRole, ParameterUse, Predicate, PredicateKind,
-    SortKey, StatementShape,
+    Catalog, ColumnName, Join, ParameterRole, ParameterUse, Predicate, PredicateKind, SortKey,
+    StatementShape,
 };
+use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    AExpr, AExprKind, BoolExpr, BoolExprType, ColumnRef, NullTestType, SelectStmt, SortByDir,
-    SortByNulls, SubLink, SubLinkType,
+    AExpr, BoolExpr, BoolExprType, NullTestType, SelectStmt, SortByDir, SortByNulls, SubLink,
+    SubLinkType,
 };
-use pg_query::{Node, NodeEnum};
 
 use super::{SqlError, Statement, tree};
+use expression::{children, inner, is_free_of_columns, list_items, operator_name, predicate_kind};
+use scope::Scope;
 
 /// Nesting beyond this is refused: the tree is walked recursively.
 const MAX_DEPTH: usize = 200;
@@ -58,59 +65,11 @@ pub fn analyze(statement: &Statement, catalog: &Catalog) -> Result<StatementShap
     Ok(walker.shape)
 }
 
-/// What a name can mean inside one query level.
-struct Scope<'a> {
-    /// Alias, and the table behind it; `None` for a subquery or common table expression.
-    relations: Vec<(String, Option<&'a CatalogTable>)>,
-    outer: Option<&'a Scope<'a>>,
-}
-
-impl Scope<'_> {
-    fn resolve(&self, column: &ColumnRef) -> Option<ColumnName> {
-        let parts: Vec<&str> = column
-            .fields
-            .iter()
-            .map(|field| match &field.node {
-                Some(NodeEnum::String(part)) => Some(part.sval.as_str()),
-                _ => None,
-            })
-            .collect::<Option<_>>()?;
-        let (qualifier, name) = match parts.as_slice() {
-            [name] => (None, *name),
-            [table, name] | [_, table, name] => (Some(*table), *name),
-            _ => return None,
-        };
-        self.find(qualifier, name)
-    }
-
-    fn find(&self, qualifier: Option<&str>, name: &str) -> Option<ColumnName> {
-        let mut hidden = false;
-        for (alias, table) in &self.relations {
-            if qualifier.is_some_and(|qualifier| qualifier != alias) {
-                continue;
-            }
-            match table {
-                Some(table) if table.column(name).is_some() => {
-                    return Some(ColumnName { table: table.name.clone(), column: name.to_owned() });
-                }
-                Some(_) => {}
-                None => hidden = true,
-            }
-        }
-        // A name that a subquery of this level may define is not looked for further out.
-        if hidden { None } else { self.outer.and_then(|outer| outer.find(qualifier, name)) }
-    }
-}
-
 struct Walker<'a> {
     catalog: &'a Catalog,
     ctes: Vec<String>,
     shape: StatementShape,
     parameters: BTreeMap<i32, ParameterUse>,
-}
-
-fn inner(node: &Option<Box<Node>>) -> Option<&NodeEnum> {
-    node.as_ref().and_then(|node| node.node.as_ref())
 }
 
 impl<'a> Walker<'a> {
@@ -424,210 +383,6 @@ impl<'a> Walker<'a> {
         // Grouped rows are sorted after they are made: an index on the keys cannot serve that.
         if select.group_clause.is_empty() && select.distinct_clause.is_empty() {
             self.shape.sort = keys;
-        }
-    }
-}
-
-fn operator_name(expr: &AExpr) -> String {
-    expr.name
-        .iter()
-        .rev()
-        .find_map(|node| match &node.node {
-            Some(NodeEnum::String(name)) => Some(name.sval.clone()),
-            _ => None,
-        })
-        .unwrap_or_default()
-}
-
-fn predicate_kind(kind: i32, operator: &str) -> Option<PredicateKind> {
-    match AExprKind::try_from(kind).ok()? {
-        AExprKind::AexprOp => match operator {
-            "=" => Some(PredicateKind::Equality),
-            "<" | "<=" | ">" | ">=" => Some(PredicateKind::Range),
-            "~~" | "~~*" => Some(PredicateKind::Pattern),
-            "@>" | "<@" | "?" | "?|" | "?&" | "&&" | "@@" => Some(PredicateKind::Containment),
-            _ => None,
-        },
-        AExprKind::AexprOpAny if operator == "=" => Some(PredicateKind::List),
-        AExprKind::AexprIn if operator == "=" => Some(PredicateKind::List),
-        AExprKind::AexprLike | AExprKind::AexprIlike if !operator.starts_with('!') => {
-            Some(PredicateKind::Pattern)
-        }
-        AExprKind::AexprBetween => Some(PredicateKind::Range),
-        _ => None,
-    }
-}
-
-fn list_items(node: &NodeEnum) -> Vec<&NodeEnum> {
-    match node {
-        NodeEnum::List(list) => list.items.iter().filter_map(|item| item.node.as_ref()).collect(),
-        other => vec![other],
-    }
-}
-
-/// Whether a value does not depend on the row, so that an index can be searched for it.
-fn is_free_of_columns(node: &NodeEnum) -> bool {
-    match node {
-        NodeEnum::ColumnRef(_) | NodeEnum::SubLink(_) => false,
-        other => children(other).into_iter().all(is_free_of_columns),
-    }
-}
-
-/// The expressions directly inside an expression.
-fn children(node: &NodeEnum) -> Vec<&NodeEnum> {
-    fn of(nodes: &[Node]) -> impl Iterator<Item = &NodeEnum> {
-        nodes.iter().filter_map(|node| node.node.as_ref())
-    }
-    match node {
-        NodeEnum::AExpr(expr) => inner(&expr.lexpr).into_iter().chain(inner(&expr.rexpr)).collect(),
-        NodeEnum::BoolExpr(expr) => of(&expr.args).collect(),
-        NodeEnum::FuncCall(call) => of(&call.args).collect(),
-        NodeEnum::CoalesceExpr(expr) => of(&expr.args).collect(),
-        NodeEnum::MinMaxExpr(expr) => of(&expr.args).collect(),
-        NodeEnum::RowExpr(row) => of(&row.args).collect(),
-        NodeEnum::AArrayExpr(array) => of(&array.elements).collect(),
-        NodeEnum::List(list) => of(&list.items).collect(),
-        NodeEnum::TypeCast(cast) => inner(&cast.arg).into_iter().collect(),
-        NodeEnum::CollateClause(collate) => inner(&collate.arg).into_iter().collect(),
-        NodeEnum::NullTest(test) => inner(&test.arg).into_iter().collect(),
-        NodeEnum::BooleanTest(test) => inner(&test.arg).into_iter().collect(),
-        NodeEnum::AIndirection(indirection) => inner(&indirection.arg).into_iter().collect(),
-        NodeEnum::CaseExpr(case) => {
-            of(&case.args).chain(inner(&case.arg)).chain(inner(&case.defresult)).collect()
-        }
-        NodeEnum::CaseWhen(when) => {
-            inner(&when.expr).into_iter().chain(inner(&when.result)).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sql::parse_one;
-    use optischema::model::{CatalogColumn, RelationKind, TableName};
-
-    fn catalog() -> Catalog {
-        let table = |name: &str, columns: &[&str]| {
-            let name = TableName::new("public", name);
-            let columns = columns
-                .iter()
-                .map(|column| CatalogColumn {
-                    name: (*column).into(),
-                    data_type: "bigint".into(),
-                    nullable: false,
-                    n_distinct: None,
-                    average_width: None,
-                    correlation: None,
-                    common_values: vec![],
-                    histogram: vec![],
-                })
-                .collect();
-            let table = CatalogTable {
-                name: name.clone(),
-                kind: RelationKind::Table,
-                rows: 1.0,
-                bytes: 1,
-                columns,
-                indexes: vec![],
-            };
-            (name, table)
-        };
-        Catalog {
-            database: "shop".into(),
-            search_path: vec!["public".into()],
-            tables: [
-                table("orders", &["id", "customer_id", "status", "created_at"]),
-                table("items", &["id", "order_id", "price"]),
-            ]
-            .into(),
-        }
-    }
-
-    fn shape(sql: &str) -> StatementShape {
-        analyze(&parse_one(sql).unwrap(), &catalog()).unwrap()
-    }
-
-    fn predicates(shape: &StatementShape) -> Vec<String> {
-        shape
-            .predicates
-            .iter()
-            .map(|p| format!("{}.{} {}", p.column.table.name, p.column.column, p.kind))
-            .collect()
-    }
-
-    #[test]
-    fn conjuncts_are_predicates_and_disjuncts_are_not() {
-        let shape = shape(
-            "SELECT * FROM orders o WHERE o.customer_id = $1 AND created_at >= now() - $2::interval
-             AND (status = $3 OR id = $4) AND status IN ($5, $6) ORDER BY created_at DESC LIMIT $7",
-        );
-        assert_eq!(
-            predicates(&shape),
-            ["orders.customer_id equality", "orders.created_at range", "orders.status list"]
-        );
-        assert!(shape.has_limit);
-        assert!(shape.sort[0].descending);
-        let roles: Vec<String> = shape
-            .parameters
-            .iter()
-            .map(|p| format!("{} {}", p.role, p.column.as_ref().map_or("-", |c| &c.column)))
-            .collect();
-        assert_eq!(
-            roles,
-            [
-                "compared customer_id",
-                "other -",
-                "compared status",
-                "compared id",
-                "compared status",
-                "compared status",
-                "limit -"
-            ]
-        );
-    }
-
-    #[test]
-    fn joins_are_found_in_on_using_where_and_in() {
-        for sql in [
-            "SELECT 1 FROM orders o JOIN items i ON i.order_id = o.id",
-            "SELECT 1 FROM orders o, items i WHERE i.order_id = o.id",
-            "SELECT 1 FROM items WHERE order_id IN (SELECT id FROM orders)",
-            "SELECT 1 FROM orders o WHERE EXISTS (SELECT 1 FROM items i WHERE i.order_id = o.id)",
-        ] {
-            let shape = shape(sql);
-            assert_eq!(shape.joins.len(), 1, "{sql}");
-            let mut sides =
-                [&shape.joins[0].left.column, &shape.joins[0].right.column].map(String::as_str);
-            sides.sort_unstable();
-            assert_eq!(sides, ["id", "order_id"], "{sql}");
-        }
-        assert_eq!(shape("SELECT 1 FROM orders JOIN items USING (id)").joins.len(), 1);
-    }
-
-    #[test]
-    fn subqueries_and_ctes_are_read() {
-        let shape = shape(
-            "WITH recent AS (SELECT * FROM orders WHERE created_at > $1)
-             SELECT (SELECT max(price) FROM items WHERE order_id = r.id) FROM recent r
-             WHERE r.status = $2 UNION SELECT price FROM items WHERE price < $3",
-        );
-        assert_eq!(shape.tables.len(), 2);
-        assert_eq!(predicates(&shape), ["orders.created_at range", "items.price range"]);
-    }
-
-    #[test]
-    fn a_comparison_with_another_column_is_no_search() {
-        assert!(shape("SELECT 1 FROM orders WHERE created_at > id + $1").predicates.is_empty());
-        assert!(shape("SELECT 1 FROM orders WHERE status::text = $1").predicates.is_empty());
-    }
-
-    #[test]
-    fn an_unknown_relation_is_named() {
-        for sql in ["SELECT * FROM secrets", "SELECT * FROM pg_catalog.pg_class"] {
-            let error = analyze(&parse_one(sql).unwrap(), &catalog()).unwrap_err();
-            assert!(error.to_string().contains("not a user's table"), "{error}");
         }
     }
 }
