@@ -79,6 +79,7 @@ impl Instance {
             .map_err(|error| InstanceError::Listen(self.settings.listen, error))?;
         let address = listener.local_addr().map_err(InstanceError::Serve)?;
         let access = Access::new(&self.settings, address)?;
+        write_address(&self.settings.data_dir, address)?;
         let code = access.one_time_code().unwrap_or_default();
         let state = AppState { operations: self.operations.clone(), access };
         let app = router(state, site_root(&self.settings));
@@ -121,6 +122,30 @@ impl Listening {
             .await
             .map_err(InstanceError::Serve)
     }
+}
+
+/// Where other commands of this data folder find the server.
+fn write_address(data_dir: &Path, address: SocketAddr) -> Result<(), InstanceError> {
+    let file = data_dir.join("address");
+    std::fs::write(&file, address.to_string()).map_err(|error| InstanceError::Folder(file, error))
+}
+
+/// Address and token of the server that holds the data folder.
+///
+/// # Errors
+/// It has not left them there yet.
+pub fn running_server(settings: &Settings) -> Result<(String, String), InstanceError> {
+    let read = |name: &str| {
+        let file = settings.data_dir.join(name);
+        std::fs::read_to_string(&file)
+            .map(|text| text.trim().to_owned())
+            .map_err(|error| InstanceError::Folder(file, error))
+    };
+    let token = match &settings.token {
+        Some(token) => token.expose().to_owned(),
+        None => read("token")?,
+    };
+    Ok((read("address")?, token))
 }
 
 /// The store of a data folder; its file is private before anything is written to it.

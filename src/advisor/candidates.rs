@@ -32,8 +32,26 @@ impl IndexCandidate {
     /// whole where it is longer, so that two long names never meet.
     #[must_use]
     pub fn name(&self) -> String {
+        self.numbered_name(0)
+    }
+
+    /// The same, or the first of `…_idx1`, `…_idx2`, … that is not taken.
+    #[must_use]
+    pub fn free_name(&self, is_taken: impl Fn(&str) -> bool) -> String {
+        let mut number = 0;
+        loop {
+            let name = self.numbered_name(number);
+            if !is_taken(&name) {
+                return name;
+            }
+            number += 1;
+        }
+    }
+
+    fn numbered_name(&self, number: u32) -> String {
         let columns: Vec<&str> = self.keys.iter().map(|key| key.column.as_str()).collect();
-        let full = format!("{}_{}_idx", self.table.name, columns.join("_"));
+        let number = if number == 0 { String::new() } else { number.to_string() };
+        let full = format!("{}_{}_idx{number}", self.table.name, columns.join("_"));
         if full.len() <= 63 {
             return full;
         }
@@ -50,6 +68,12 @@ impl IndexCandidate {
     /// `CREATE INDEX … ON … USING btree (…)`, with every identifier quoted.
     #[must_use]
     pub fn create_sql(&self, concurrently: bool) -> String {
+        self.create_sql_named(&self.name(), concurrently)
+    }
+
+    /// The same, under a name that the caller knows to be free.
+    #[must_use]
+    pub fn create_sql_named(&self, name: &str, concurrently: bool) -> String {
         let keys: Vec<String> = self
             .keys
             .iter()
@@ -61,7 +85,7 @@ impl IndexCandidate {
         format!(
             "CREATE INDEX {}{} ON {} USING btree ({})",
             if concurrently { "CONCURRENTLY " } else { "" },
-            quote_identifier(&self.name()),
+            quote_identifier(name),
             self.table.quoted(),
             keys.join(", ")
         )
@@ -117,7 +141,13 @@ pub fn generate(catalog: &Catalog, statements: &[&StatementShape]) -> CandidateS
 /// Why a candidate is not worth asking the planner about.
 fn objection(table: &CatalogTable, candidate: &IndexCandidate) -> Option<String> {
     match table.kind {
-        RelationKind::Table | RelationKind::Partitioned | RelationKind::MaterializedView => {}
+        RelationKind::Table | RelationKind::MaterializedView => {}
+        RelationKind::Partitioned => {
+            return Some(
+                "the table is partitioned: an index on it is made partition by partition, which is not proposed yet"
+                    .into(),
+            );
+        }
         RelationKind::View => return Some("a view cannot have an index".into()),
         RelationKind::Foreign => return Some("a foreign table cannot have an index here".into()),
     }
@@ -155,8 +185,21 @@ fn objection(table: &CatalogTable, candidate: &IndexCandidate) -> Option<String>
 
 /// Types whose default operator class is not B-tree's.
 fn has_btree_order(data_type: &str) -> bool {
-    !matches!(data_type, "json" | "xml" | "point" | "polygon" | "box" | "circle" | "line" | "path")
-        && data_type != "jsonb"
+    !matches!(
+        data_type,
+        "json"
+            | "xml"
+            | "point"
+            | "polygon"
+            | "box"
+            | "circle"
+            | "line"
+            | "path"
+            | "lseg"
+            | "xid"
+            | "cid"
+            | "aclitem"
+    ) && data_type != "jsonb"
         && data_type != "tsvector"
         && !data_type.ends_with("[]")
 }
@@ -388,6 +431,14 @@ mod tests {
         let set = generate(&catalog, &[&shape]);
         assert!(set.candidates.is_empty());
         assert!(set.rejected[0].reason.contains("8 kB"));
+    }
+
+    #[test]
+    fn a_taken_name_gets_a_number() {
+        let keys = vec![KeyColumn { column: "b".into(), descending: false }];
+        let candidate = IndexCandidate { table: TableName::new("public", "t"), keys };
+        assert_eq!(candidate.free_name(|_| false), "t_b_idx");
+        assert_eq!(candidate.free_name(|name| name == "t_b_idx"), "t_b_idx1");
     }
 
     #[test]

@@ -5,7 +5,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::text_enum::text_enum;
 use super::{
-    Job, JobStatus, JobType, Recommendation, RecommendationStatus, RecommendationType, TableName,
+    Job, JobStatus, JobType, Recommendation, RecommendationId, RecommendationStatus,
+    RecommendationType, TableName,
 };
 
 text_enum! {
@@ -39,6 +40,9 @@ pub const MAX_PAGE: u32 = 200;
 /// The rows of a page where none are asked for.
 pub const DEFAULT_PAGE: u32 = 50;
 
+/// The longest search text, in characters.
+pub const MAX_SEARCH: usize = 200;
+
 /// Which recommendations, and in which order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecommendationFilter {
@@ -49,8 +53,8 @@ pub struct RecommendationFilter {
     pub search: Option<String>,
     pub sort: Option<RecommendationSort>,
     pub limit: Option<u32>,
-    /// Where the previous page ended.
-    pub cursor: Option<String>,
+    /// The last row of the previous page.
+    pub cursor: Option<RecommendationId>,
 }
 
 /// The same, as it stands in a URL: every part a text, parsed at the edge.
@@ -112,6 +116,16 @@ fn parse_limit(text: &Option<String>) -> Result<Option<u32>, InvalidField> {
     }
 }
 
+fn parse_search(text: &Option<String>) -> Result<Option<String>, InvalidField> {
+    match present(text) {
+        Some(search) if search.chars().count() > MAX_SEARCH => Err(InvalidField {
+            field: "q",
+            message: format!("must have at most {MAX_SEARCH} characters"),
+        }),
+        search => Ok(search.map(str::to_owned)),
+    }
+}
+
 impl RecommendationQuery {
     /// Reads the texts.
     ///
@@ -126,10 +140,10 @@ impl RecommendationQuery {
             status,
             recommendation_type: parse_field("type", &self.recommendation_type)?,
             table: parse_field("table", &self.table)?,
-            search: present(&self.q).map(str::to_owned),
+            search: parse_search(&self.q)?,
             sort: parse_field("sort", &self.sort)?,
             limit: parse_limit(&self.limit)?,
-            cursor: present(&self.cursor).map(str::to_owned),
+            cursor: parse_field("cursor", &self.cursor)?,
         })
     }
 }
@@ -187,7 +201,8 @@ pub struct JobFilter {
     pub job_type: Option<JobType>,
     pub recommendation_id: Option<super::RecommendationId>,
     pub limit: Option<u32>,
-    pub cursor: Option<String>,
+    /// The last row of the previous page.
+    pub cursor: Option<super::JobId>,
 }
 
 /// The same, as it stands in a URL.
@@ -220,7 +235,7 @@ impl JobQuery {
             job_type: parse_field("type", &self.job_type)?,
             recommendation_id: None,
             limit: parse_limit(&self.limit)?,
-            cursor: present(&self.cursor).map(str::to_owned),
+            cursor: parse_field("cursor", &self.cursor)?,
         })
     }
 }
@@ -259,6 +274,10 @@ mod tests {
         assert_eq!(query.parse().unwrap_err().field, "limit");
         let query = RecommendationQuery { table: Some("orders".into()), ..Default::default() };
         assert_eq!(query.parse().unwrap_err().field, "table");
+        let query = RecommendationQuery { cursor: Some("zzzz".into()), ..Default::default() };
+        assert_eq!(query.parse().unwrap_err().field, "cursor");
+        let query = RecommendationQuery { q: Some("a".repeat(201)), ..Default::default() };
+        assert_eq!(query.parse().unwrap_err().field, "q");
         let query = JobQuery { status: Some("done".into()), ..Default::default() };
         assert_eq!(query.parse().unwrap_err().field, "status");
     }

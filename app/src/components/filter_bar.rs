@@ -70,7 +70,13 @@ fn tab(
 
 /// Tabs with counts, type, search and order.
 #[component]
-pub(crate) fn FilterBar(query: RecommendationQuery, counts: RecommendationCounts) -> impl IntoView {
+pub(crate) fn FilterBar(
+    query: RecommendationQuery,
+    counts: RecommendationCounts,
+    /// The URL's status now, which may be ahead of the list that is shown.
+    #[prop(into)]
+    status: Signal<Option<String>>,
+) -> impl IntoView {
     let tabs: Vec<_> = RecommendationStatus::ALL
         .iter()
         .map(|status| tab(&query, Some(*status), counts.of(*status)))
@@ -89,11 +95,10 @@ pub(crate) fn FilterBar(query: RecommendationQuery, counts: RecommendationCounts
             view! { <option value=sort.as_str() selected=selected>{sort.label()}</option> }
         })
         .collect();
-    let status = query.status.clone().filter(|status| !status.is_empty());
     view! {
         <nav class="tabs" aria-label="Status">{tab(&query, None, counts.total())} {tabs}</nav>
         <Form method="GET" action="/recommendations" attr:class="filters" attr:role="search">
-            {status.map(|status| view! { <input type="hidden" name="status" value=status/> })}
+            <input type="hidden" name="status" value=move || status.get()/>
             <label>
                 "Search"
                 <input type="search" name="q" value=query.q.clone().unwrap_or_default()/>

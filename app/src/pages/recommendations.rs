@@ -25,7 +25,11 @@ pub(crate) fn ListHead() -> impl IntoView {
     }
 }
 
-fn content(page: RecommendationPage, query: RecommendationQuery) -> impl IntoView {
+fn content(
+    page: RecommendationPage,
+    query: RecommendationQuery,
+    status: Signal<Option<String>>,
+) -> impl IntoView {
     let none = page.items.is_empty();
     let filtered = list_url(&query) != list_url(&RecommendationQuery::default());
     let rows: Vec<_> = page
@@ -38,7 +42,7 @@ fn content(page: RecommendationPage, query: RecommendationQuery) -> impl IntoVie
         view! { <a class="button" href=url rel="next">"Next page"</a> }
     });
     view! {
-        <FilterBar query counts=page.counts/>
+        <FilterBar query counts=page.counts status/>
         {match (none, filtered) {
             (true, true) => view! {
                 <EmptyState title="Nothing fits these filters">
@@ -74,13 +78,14 @@ pub(crate) fn RecommendationsPage() -> impl IntoView {
         })
     });
     let page = Resource::new(move || query.get(), load_recommendations);
+    let status = Signal::derive(move || query.get().status);
     view! {
         <Title text="Recommendations"/>
         <h1>"Recommendations"</h1>
         <Transition fallback=|| view! { <p class="quiet">"Loading…"</p> }>
             {move || Suspend::new(async move {
                 match page.await {
-                    Ok(page) => content(page, query.get_untracked()).into_any(),
+                    Ok(page) => content(page, query.get_untracked(), status).into_any(),
                     Err(error) => view! {
                         <Failure error/>
                         <p><a href="/recommendations">"Show all recommendations"</a></p>

@@ -11,6 +11,8 @@ use crate::postgres::PgFailure;
 pub(super) struct IndexState {
     pub object: ChangedObject,
     pub valid: bool,
+    /// Whether somebody is building it now.
+    pub building: bool,
     /// Whether a constraint stands on it.
     pub backs_constraint: bool,
 }
@@ -22,7 +24,9 @@ pub(super) async fn index_state(
 ) -> Result<Option<IndexState>, PgFailure> {
     let row = sqlx::query(
         "SELECT c.oid::int8 AS oid, pg_get_indexdef(c.oid) AS definition, i.indisvalid AS is_valid,
-                EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = c.oid) AS backs_constraint
+                EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = c.oid) AS backs_constraint,
+                EXISTS (SELECT 1 FROM pg_stat_progress_create_index p
+                        WHERE p.index_relid = c.oid) AS building
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          JOIN pg_index i ON i.indexrelid = c.oid
          WHERE n.nspname = $1 AND c.relname = $2",
@@ -41,6 +45,7 @@ pub(super) async fn index_state(
         },
         valid: row.try_get("is_valid")?,
         backs_constraint: row.try_get("backs_constraint")?,
+        building: row.try_get("building")?,
     }))
 }
 

@@ -8,10 +8,10 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 use thiserror::Error;
 
-use super::catalog::{IndexState, equivalent_index, index_state, owns_table};
+use super::catalog::{equivalent_index, index_state, owns_table};
 use crate::postgres::PgFailure;
 use crate::sandbox::SandboxError;
-use crate::sql::{Patch, PatchKind, SqlError, drop_index_sql, index_definition_in};
+use crate::sql::{CreateIndex, Patch, PatchKind, SqlError, drop_index_sql, index_definition_in};
 
 /// How an apply or a rollback ended without a change.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -53,14 +53,28 @@ impl From<SqlError> for ApplyError {
 }
 
 /// A patch with its rollback, both complete statements for the sandbox's own tables.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PlannedPatch {
     pub table: TableName,
     pub index: String,
     pub patch: String,
     pub rollback: String,
-    /// What a rollback brings back; for a new index, what it will be.
+    /// What a rollback brings back, where the patch removes something.
     before: Option<ChangedObject>,
+    /// What is made, where the patch makes something.
+    create: Option<CreateIndex>,
+}
+
+/// What stands under the name of an index that OptiSchema wants to make.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Standing {
+    Nothing,
+    /// The index itself, valid.
+    Made(ChangedObject),
+    /// An invalid leftover of it, which could not be dropped now; the reason.
+    Leftover(String),
+    /// Something else of that name; its definition.
+    Foreign(String),
 }
 
 /// A change that was made.
@@ -84,11 +98,14 @@ pub async fn plan_patch(
         PatchKind::CreateIndex(index) => {
             let table = &index.table;
             require_table(connection, table).await?;
-            if index_state(connection, &table.schema, &index.name).await?.is_some() {
-                return Err(ApplyError::Failed(format!(
-                    "the sandbox has an index named {} already",
-                    index.name
-                )));
+            let refuse = |reason: String| Err(ApplyError::Failed(reason));
+            match settle(connection, index).await? {
+                Standing::Nothing => {}
+                Standing::Leftover(reason) => return refuse(reason),
+                Standing::Made(ChangedObject { definition, .. })
+                | Standing::Foreign(definition) => {
+                    return refuse(format!("the sandbox has that index already: {definition}"));
+                }
             }
             let statement = index.sql(&table.schema, true)?;
             let tail = statement.split_once(" USING ").map(|(_, tail)| format!(" USING {tail}"));
@@ -103,6 +120,7 @@ pub async fn plan_patch(
                 patch: statement,
                 rollback: drop_index_sql(&table.schema, &index.name, true),
                 before: None,
+                create: Some((**index).clone()),
             })
         }
         PatchKind::DropIndex(drop) => {
@@ -124,6 +142,7 @@ pub async fn plan_patch(
                 patch: drop.sql(&drop.schema, true),
                 rollback: index_definition_in(&state.object.definition, &drop.schema, true)?,
                 before: Some(state.object),
+                create: None,
             })
         }
     }
@@ -139,10 +158,38 @@ async fn require_table(connection: &mut PgConnection, table: &TableName) -> Resu
     }
 }
 
-/// Makes the change. Whatever ends it, an invalid leftover is dropped.
+/// Looks what stands under the name of an index; an invalid leftover of it that nobody is building is
+/// dropped.
+pub async fn settle(
+    connection: &mut PgConnection,
+    index: &CreateIndex,
+) -> Result<Standing, ApplyError> {
+    let (schema, name) = (&index.table.schema, &index.name);
+    let Some(state) = index_state(connection, schema, name).await? else {
+        return Ok(Standing::Nothing);
+    };
+    if !index.makes(&state.object.definition) {
+        return Ok(Standing::Foreign(state.object.definition));
+    }
+    if state.valid {
+        return Ok(Standing::Made(state.object));
+    }
+    if state.building {
+        return Ok(Standing::Leftover(format!("somebody is building the index {name} now")));
+    }
+    match run(connection, &drop_index_sql(schema, name, true)).await {
+        Ok(()) => Ok(Standing::Nothing),
+        Err(failure) if failure.is_connection() => Err(failure.into()),
+        Err(failure) => Ok(Standing::Leftover(format!(
+            "an invalid index {name} is left, and could not be dropped yet: {failure}; cleaning up tries again"
+        ))),
+    }
+}
+
+/// Makes the change. Whatever ends it, an invalid leftover is dropped as soon as that can be done.
 ///
 /// # Errors
-/// Nothing was changed.
+/// Nothing was changed, but for a leftover that the sentence names.
 pub async fn apply_patch(
     connection: &mut PgConnection,
     planned: &PlannedPatch,
@@ -150,47 +197,51 @@ pub async fn apply_patch(
     let started = Instant::now();
     let ran = run(connection, &planned.patch).await;
     let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
-    let schema = &planned.table.schema;
-    if planned.before.is_none() {
-        let state = index_state(connection, schema, &planned.index).await?;
-        if let (Err(_), Some(state)) | (Ok(()), Some(state @ IndexState { valid: false, .. })) =
-            (&ran, state.clone())
-            && !state.valid
-        {
-            run(connection, &planned.rollback).await?;
-        }
+    let Some(index) = &planned.create else {
         ran?;
-        let Some(IndexState { object, valid: true, .. }) = state else {
-            return Err(ApplyError::Failed(
-                "the index came out invalid, and was dropped again".into(),
-            ));
-        };
-        let bytes = sqlx::query("SELECT pg_relation_size($1::int8::oid)::int8 AS bytes")
-            .bind(object.oid)
-            .fetch_one(connection)
-            .await
-            .and_then(|row| row.try_get::<i64, _>("bytes"))
-            .map_err(PgFailure::from)?;
-        let note = format!("The index takes {} kB.", bytes / 1024);
-        return Ok(AppliedPatch { object, duration_ms, notes: vec![note] });
+        let object = planned.before.clone();
+        let object = object.ok_or_else(|| ApplyError::Error("nothing was to be removed".into()))?;
+        let object = ChangedObject { oid: None, ..object };
+        return Ok(AppliedPatch { object, duration_ms, notes: Vec::new() });
+    };
+    if let Err(failure) = ran {
+        return Err(match settle(connection, index).await {
+            Ok(Standing::Leftover(left)) => ApplyError::Failed(format!("{failure}; {left}")),
+            _ => failure.into(),
+        });
     }
-    ran?;
-    let object = planned.before.clone().ok_or_else(|| ApplyError::Error("no object".into()))?;
-    Ok(AppliedPatch {
-        object: ChangedObject { oid: None, ..object },
-        duration_ms,
-        notes: Vec::new(),
-    })
+    match settle(connection, index).await? {
+        Standing::Made(object) => {
+            let bytes = index_bytes(connection, &object).await?;
+            let note = format!("The index takes {} kB.", bytes / 1024);
+            Ok(AppliedPatch { object, duration_ms, notes: vec![note] })
+        }
+        Standing::Leftover(reason) => Err(ApplyError::Failed(reason)),
+        Standing::Nothing | Standing::Foreign(_) => {
+            Err(ApplyError::Failed("the index came out invalid, and was dropped again".into()))
+        }
+    }
 }
 
-/// The object of a change as the catalog has it now, for reconciling after a crash.
+async fn index_bytes(
+    connection: &mut PgConnection,
+    object: &ChangedObject,
+) -> Result<i64, PgFailure> {
+    let row = sqlx::query("SELECT pg_relation_size($1::int8::oid)::int8 AS bytes")
+        .bind(object.oid)
+        .fetch_one(connection)
+        .await?;
+    Ok(row.try_get("bytes")?)
+}
+
+/// The object of a change as the catalog has it now, for reconciling after a crash: whether it stands,
+/// and whether it is valid.
 pub async fn standing_object(
     connection: &mut PgConnection,
-    planned_schema: &str,
-    index: &str,
-) -> Result<Option<(ChangedObject, bool)>, ApplyError> {
-    let state = index_state(connection, planned_schema, index).await?;
-    Ok(state.map(|state| (state.object, state.valid)))
+    object: &ChangedObject,
+) -> Result<Option<bool>, ApplyError> {
+    let state = index_state(connection, &object.schema, &object.name).await?;
+    Ok(state.filter(|state| state.object.definition == object.definition).map(|state| state.valid))
 }
 
 /// Undoes a change, after proving that the object is still what was applied.

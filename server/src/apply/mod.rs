@@ -2,9 +2,12 @@
 
 mod catalog;
 mod execute;
+mod leftovers;
 mod rehearsal;
 
 pub use execute::{
-    AppliedPatch, ApplyError, PlannedPatch, apply_patch, plan_patch, roll_back, standing_object,
+    AppliedPatch, ApplyError, PlannedPatch, Standing, apply_patch, plan_patch, roll_back, settle,
+    standing_object,
 };
+pub use leftovers::drop_leftovers;
 pub use rehearsal::rehearse;

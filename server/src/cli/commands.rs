@@ -9,7 +9,7 @@ use optischema::operations::OperationError;
 use serde_json::json;
 use thiserror::Error;
 
-use super::{AnalyzeFormat, AuditAction, Cli, Command, Format, SandboxAction, check};
+use super::{AnalyzeFormat, AuditAction, Cli, Command, Format, SandboxAction, benchmark, check};
 use crate::config::{ConfigError, Settings, SettingsArgs, default_data_dir};
 use crate::demo::{Shop, ShopError, StoryEnd, run_once};
 use crate::http::openapi;
@@ -55,6 +55,9 @@ pub(super) async fn dispatch(cli: Cli) -> Done {
         Command::Analyze { workload, format } => {
             analyze(Settings::resolve(&args)?, workload, format).await
         }
+        Command::Benchmark { recommendation_id, format } => {
+            benchmark::run(Settings::resolve(&args)?, recommendation_id, format).await
+        }
         Command::Sandbox { action: SandboxAction::Init } => {
             sandbox_init(Settings::resolve(&args)?).await
         }
@@ -68,7 +71,7 @@ pub(super) async fn dispatch(cli: Cli) -> Done {
     }
 }
 
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     eprintln!("… {text}");
 }
 

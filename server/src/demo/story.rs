@@ -53,7 +53,10 @@ pub async fn run_once(
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
     print_recommendations(&report.recommendations);
-    Ok(print_benchmark(&top, &job))
+    print_benchmark(&job);
+    println!("Statement: {}", top.original_sql);
+    println!("Index:     {}", top.sql_fix);
+    Ok(end_of(&job))
 }
 
 fn print_recommendations(recommendations: &[Recommendation]) {
@@ -74,12 +77,13 @@ fn print_recommendations(recommendations: &[Recommendation]) {
     println!("{table}");
 }
 
-fn print_benchmark(top: &Recommendation, job: &Job) -> StoryEnd {
+/// The verdict of a benchmark as a table, or the sentence that says why there is none.
+pub fn print_benchmark(job: &Job) {
     let result = job.result.as_ref().and_then(|result| result.benchmark());
     let (JobStatus::Completed, Some(result)) = (job.status, result) else {
         let reason = job.error_message.clone().unwrap_or_else(|| job.status.to_string());
         println!("No verdict: {reason}");
-        return StoryEnd::None;
+        return;
     };
     let mut table = Table::new();
     table.set_header(["Values", "Verdict", "Without", "With", "Change", "Interval", "Pairs"]);
@@ -100,12 +104,14 @@ fn print_benchmark(top: &Recommendation, job: &Job) -> StoryEnd {
         ]);
     }
     println!("{table}");
-    println!("Statement: {}", top.original_sql);
-    println!("Index:     {}", top.sql_fix);
     println!("Verdict:   {} ({})", result.verdict, result.fidelity.tag());
-    match result.verdict {
-        Verdict::Faster | Verdict::Slower | Verdict::Equivalent => {
-            StoryEnd::Verdict(result.verdict)
+}
+
+fn end_of(job: &Job) -> StoryEnd {
+    let result = job.result.as_ref().and_then(|result| result.benchmark());
+    match result.map(|result| result.verdict) {
+        Some(verdict @ (Verdict::Faster | Verdict::Slower | Verdict::Equivalent)) => {
+            StoryEnd::Verdict(verdict)
         }
         _ => StoryEnd::None,
     }

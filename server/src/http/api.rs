@@ -89,12 +89,22 @@ fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
 
 /// A body may be left out where every field of it is optional.
 fn body<T: DeserializeOwned + Default>(bytes: &Bytes) -> Result<T, Problem> {
+    let invalid = |message: String| -> Problem {
+        OperationError::Invalid { field: "body".into(), message }.into()
+    };
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(T::default());
     }
-    serde_json::from_slice(bytes).map_err(|error| {
-        OperationError::Invalid { field: "body".into(), message: error.to_string() }.into()
-    })
+    let value: serde_json::Value =
+        serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))?;
+    match value {
+        serde_json::Value::Null => Ok(T::default()),
+        // serde would also read a sequence as a struct.
+        object @ serde_json::Value::Object(_) => {
+            serde_json::from_value(object).map_err(|error| invalid(error.to_string()))
+        }
+        _ => Err(invalid("must be an object".into())),
+    }
 }
 
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]

@@ -37,6 +37,7 @@ pub fn router(state: AppState, site_root: PathBuf) -> Router {
         .merge(api)
         .route("/api/openapi.json", open_api)
         .route("/api/{*rest}", axum::routing::any(problem::no_such_call))
+        .method_not_allowed_fallback(problem::wrong_method)
         .with_state(state.clone());
     Router::new()
         .merge(rest)

@@ -89,6 +89,16 @@ impl From<InvalidField> for Problem {
     }
 }
 
+/// A call that does not know the method.
+pub(super) async fn wrong_method() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "Wrong method",
+        "this call does not take that method: /api/openapi.json lists those that it takes",
+    )
+}
+
 /// A path below `/api` that is none of the calls.
 pub(super) async fn no_such_call() -> Problem {
     Problem::new(

@@ -101,13 +101,19 @@ async fn measure(
 
 /// Drops the job's schema, whatever the end. An interrupted job's connections are stopped first.
 pub(super) async fn clean(worker: &Worker, claimed: &ClaimedJob, interrupted: bool) {
-    let Some(dsn) = &worker.settings.sandbox_url else { return };
     if interrupted {
         stop_backends(worker, claimed).await;
     }
+    drop_schema(worker, claimed, ScratchKind::Benchmark).await;
+}
+
+/// Drops a scratch schema of the job.
+pub(super) async fn drop_schema(worker: &Worker, claimed: &ClaimedJob, kind: ScratchKind) {
+    let Some(dsn) = &worker.settings.sandbox_url else { return };
+    let schema = ScratchSchema::new(kind, claimed.job.id.0);
     let dropped = async {
         let mut session = connect_writable(dsn, worker.settings.statement_timeout_s).await?;
-        drop_scratch(&mut session.connection, &schema_of(claimed)).await
+        drop_scratch(&mut session.connection, &schema).await
     };
     if let Err(error) = dropped.await {
         tracing::warn!(job = %claimed.job.id, %error, "the scratch schema stays until the next sweep");

@@ -6,21 +6,15 @@ use serde_json::json;
 use super::benchmark_job::tag;
 use super::progress::Progress;
 use super::worker::Worker;
-use crate::apply::{self, ApplyError, PlannedPatch};
+use crate::apply::{self, ApplyError, PlannedPatch, Standing};
 use crate::postgres::{Session, check_sandbox, connect_writable, main_is_refused};
 use crate::sql::{Patch, PatchKind, drop_index_sql, index_definition_in};
-use crate::store::{AuditRecord, ClaimedJob, JobEnd, NewChange, StoreError};
+use crate::store::{AuditRecord, ClaimedJob, JobEnd, NewChange};
 
 /// Whose deed an audit row is, while there is one token for all.
 const ACTOR: &str = "token";
 /// Seconds that building an index may take.
 const BUILD_TIMEOUT_S: u32 = 24 * 3600;
-
-impl From<StoreError> for ApplyError {
-    fn from(error: StoreError) -> Self {
-        Self::Error(error.to_string())
-    }
-}
 
 fn end_of(result: Result<ChangeOutcome, ApplyError>) -> JobEnd {
     match result {
@@ -232,32 +226,30 @@ async fn reconcile_apply(
             notes: vec![format!("Reconciled from the catalog: {why}.")],
         });
     }
+    if !worker.store.has_audit(claimed.job.id, "apply.intent").await? {
+        return Err(ApplyError::Failed(format!(
+            "{why} before it changed anything; nothing of it stands in the sandbox"
+        )));
+    }
     let patch = Patch::parse(&recommendation.patch_sql)?;
     let PatchKind::CreateIndex(index) = &patch.kind else {
         return Err(ApplyError::Error(format!("{why}; look at the index by hand")));
     };
     let schema = &index.table.schema;
     let mut session = sandbox(worker, claimed).await?;
-    let standing = apply::standing_object(&mut session.connection, schema, &index.name).await?;
+    let standing = apply::settle(&mut session.connection, index).await?;
     let rollback = drop_index_sql(schema, &index.name, true);
-    let (result, object) = match standing {
-        Some((object, true)) => ("applied", Some(object)),
-        Some((_, false)) => {
-            let text = sqlx::AssertSqlSafe(rollback.clone());
-            sqlx::query(text)
-                .persistent(false)
-                .execute(&mut session.connection)
-                .await
-                .map_err(crate::postgres::PgFailure::from)?;
-            ("dropped_invalid", None)
-        }
-        None => ("absent", None),
+    let (result, said) = match &standing {
+        Standing::Made(_) => ("applied", String::new()),
+        Standing::Nothing => ("absent", "nothing of it stands in the sandbox".to_owned()),
+        Standing::Leftover(reason) => ("invalid_left", reason.clone()),
+        Standing::Foreign(other) => ("absent", format!("another index has its name: {other}")),
     };
-    let detail = json!({ "result": result, "reconciled": true, "reason": why });
+    let detail = json!({ "result": result, "reconciled": true, "reason": why, "said": said });
     let outcome = record("apply.outcome", claimed, &recommendation, detail);
-    let Some(object) = object else {
+    let Standing::Made(object) = standing else {
         worker.store.audit(&outcome).await?;
-        return Err(ApplyError::Failed(format!("{why}; nothing of it stands in the sandbox")));
+        return Err(ApplyError::Failed(format!("{why}; {said}")));
     };
     let sql = index.sql(schema, true)?;
     let change_id = worker
@@ -293,10 +285,14 @@ async fn reconcile_rollback(
     let (recommendation, change) = standing(worker, claimed).await?;
     let mut session = sandbox(worker, claimed).await?;
     let object = &change.object;
-    let present =
-        apply::standing_object(&mut session.connection, &object.schema, &object.name).await?;
+    let mut present = apply::standing_object(&mut session.connection, object).await?;
+    if object.oid.is_some() && present == Some(false) {
+        // A drop that was cut off half-way leaves the index invalid: it is carried to its end.
+        apply::roll_back(&mut session.connection, &change).await?;
+        present = apply::standing_object(&mut session.connection, object).await?;
+    }
     // Rolling back removes what was made, and brings back what was removed.
-    let undone = present.is_some_and(|(_, valid)| valid) != object.oid.is_some();
+    let undone = if object.oid.is_some() { present.is_none() } else { present == Some(true) };
     let detail = json!({
         "result": if undone { "rolled_back" } else { "still_applied" },
         "reconciled": true, "reason": why,
@@ -309,4 +305,9 @@ async fn reconcile_rollback(
     }
     worker.store.audit(&outcome).await?;
     Err(ApplyError::Failed(format!("{why}; the change still stands, and can be rolled back again")))
+}
+
+/// Drops the invalid leftovers of indexes that were to be made, and names them.
+pub(super) async fn drop_leftovers(worker: &Worker) -> Result<Vec<String>, ApplyError> {
+    apply::drop_leftovers(&worker.settings, &worker.store).await
 }

@@ -13,7 +13,7 @@ use super::signals::Signals;
 use crate::clock::new_id;
 use crate::config::Settings;
 use crate::postgres::connect_writable;
-use crate::sandbox::sweep;
+use crate::sandbox::{Due, ScratchKind, sweep};
 use crate::store::{ClaimedJob, JobEnd, Store, StoreError};
 
 /// The queue is looked at this often even when nobody says that there is work.
@@ -30,13 +30,21 @@ pub struct Worker {
     pub(super) store: Store,
     signals: Signals,
     boot_id: String,
+    /// Applies and rollbacks of an earlier process that are not reconciled yet.
+    unreconciled: tokio::sync::Mutex<Vec<ClaimedJob>>,
 }
 
 impl Worker {
     /// A worker for this process. The data folder's lock makes it the only one.
     #[must_use]
     pub fn new(settings: Arc<Settings>, store: Store, signals: Signals) -> Self {
-        Self { settings, store, signals, boot_id: new_id().to_string() }
+        Self {
+            settings,
+            store,
+            signals,
+            boot_id: new_id().to_string(),
+            unreconciled: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Runs until `shutdown` turns true; running work then has a few seconds to end, and is queued again
@@ -52,7 +60,7 @@ impl Worker {
                 Ok(None) => {
                     tokio::select! {
                         () = self.signals.work() => {}
-                        () = tokio::time::sleep(IDLE) => {}
+                        () = tokio::time::sleep(IDLE) => self.reconcile_orphans().await,
                         _ = shutdown.changed() => {}
                         _ = upkeep.tick() => self.keep_up().await,
                     }
@@ -70,14 +78,35 @@ impl Worker {
     async fn recover(&self) -> Result<(), StoreError> {
         let left = self.store.orphaned_jobs(&self.boot_id).await?;
         let orphans = self.store.take_orphans(&self.boot_id).await?;
-        for claimed in orphans {
-            let end =
-                change_job::reconcile(self, &claimed, "OptiSchema stopped while it ran").await;
-            self.finish(&claimed, end).await;
-        }
+        self.unreconciled.lock().await.extend(orphans);
+        self.reconcile_orphans().await;
         let ids: Vec<uuid::Uuid> = left.iter().map(|id| id.0).collect();
         self.sweep(&ids).await;
         Ok(())
+    }
+
+    /// Looks in the catalog what became of the changes of an earlier process. While the sandbox cannot be
+    /// asked they wait: a job is not called failed because nobody could look.
+    async fn reconcile_orphans(&self) {
+        let mut waiting = self.unreconciled.lock().await;
+        for claimed in std::mem::take(&mut *waiting) {
+            let given_up = !matches!(self.store.renew(&claimed.lease).await, Ok(false));
+            let end =
+                change_job::reconcile(self, &claimed, "OptiSchema stopped while it ran").await;
+            match end {
+                JobEnd::Error(reason) if !given_up => {
+                    tracing::warn!(job = %claimed.job.id, reason, "waiting to see what became of it");
+                    let phase = format!("waiting to see what became of it: {reason}");
+                    if let Err(error) =
+                        self.store.report_progress(&claimed.lease, &phase, 0.0).await
+                    {
+                        tracing::warn!(%error, "progress was not written");
+                    }
+                    waiting.push(claimed);
+                }
+                end => self.finish(&claimed, end).await,
+            }
+        }
     }
 
     async fn keep_up(&self) {
@@ -88,12 +117,15 @@ impl Worker {
             Err(error) => tracing::warn!(%error, "finished jobs were not removed"),
         }
         self.sweep(&[]).await;
+        if let Err(reason) = change_job::drop_leftovers(self).await {
+            tracing::warn!(%reason, "invalid indexes were not looked for");
+        }
     }
 
     async fn sweep(&self, also: &[uuid::Uuid]) {
         let Some(dsn) = &self.settings.sandbox_url else { return };
         let swept = match connect_writable(dsn, self.settings.statement_timeout_s).await {
-            Ok(mut session) => sweep(&mut session.connection, also).await,
+            Ok(mut session) => sweep(&mut session.connection, Due::ExpiredOr(also)).await,
             Err(failure) => Err(failure.into()),
         };
         match swept {
@@ -117,9 +149,9 @@ impl Worker {
         };
         let end = tokio::select! {
             end = self.run_job(&claimed, &progress) => Some(end),
-            _ = cancel.wait_for(|asked| *asked) => Some(JobEnd::Cancelled),
+            _ = cancel.wait_for(|asked| *asked) => Some(JobEnd::Cancelled(None)),
             kept = keep(&self.store, &claimed.lease, updates) => match kept {
-                KeepEnd::Cancelled => Some(JobEnd::Cancelled),
+                KeepEnd::Cancelled => Some(JobEnd::Cancelled(None)),
                 KeepEnd::LeaseLost => None,
             },
             () = stopping => None,
@@ -133,9 +165,14 @@ impl Worker {
             }
             JobType::Apply | JobType::Rollback if interrupted => {
                 benchmark_job::stop_backends(self, &claimed).await;
-                let why = "it was stopped";
-                Some(match (change_job::reconcile(self, &claimed, why).await, end) {
+                benchmark_job::drop_schema(self, &claimed, ScratchKind::ApplyCheck).await;
+                let reconciled = change_job::reconcile(self, &claimed, "it was stopped").await;
+                Some(match (reconciled, end) {
                     (done @ JobEnd::Completed(_), _) => done,
+                    // The catalog's word on what is left belongs to the job that was stopped.
+                    (JobEnd::Failed(left) | JobEnd::Error(left), Some(JobEnd::Cancelled(_))) => {
+                        JobEnd::Cancelled(Some(left))
+                    }
                     (_, Some(end)) => end,
                     (reconciled, None) => reconciled,
                 })
@@ -164,7 +201,7 @@ impl Worker {
         let id = claimed.job.id;
         match &end {
             JobEnd::Completed(_) => tracing::info!(job = %id, "completed"),
-            JobEnd::Cancelled => tracing::info!(job = %id, "cancelled"),
+            JobEnd::Cancelled(_) => tracing::info!(job = %id, "cancelled"),
             JobEnd::Failed(reason) => tracing::info!(job = %id, reason, "failed"),
             JobEnd::Error(reason) => tracing::warn!(job = %id, reason, "could not run"),
         }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::Row;
 
 use super::PgFailure;
-use super::main_session::MainSession;
+use super::main_session::{MainSession, PlanFailure};
 use crate::sql::Statement;
 
 /// Whether HypoPG can be called in the connected database.
@@ -50,7 +50,10 @@ impl<'a> HypoOracle<'a> {
         most: usize,
     ) -> Result<Vec<(f64, Value)>, CostError> {
         let bound = self.statements.get(statement).ok_or_else(no_statement)?;
-        self.create(indexes).await.map_err(said)?;
+        if let Err(failure) = self.create(indexes).await {
+            self.reset().await.map_err(said)?;
+            return Err(said(failure));
+        }
         let mut plans = Vec::new();
         let mut failed = None;
         for statement in bound.iter().take(most) {
@@ -66,11 +69,16 @@ impl<'a> HypoOracle<'a> {
         }
     }
 
-    async fn create(&mut self, indexes: &[&IndexCandidate]) -> Result<(), PgFailure> {
+    async fn create(&mut self, indexes: &[&IndexCandidate]) -> Result<(), PlanFailure> {
         for index in indexes {
-            sqlx::query("SELECT hypopg_create_index($1)")
-                .bind(index.create_sql(false))
-                .execute(self.session.connection())
+            let statement = index.create_sql(false);
+            // Behind a savepoint: an index that cannot be made must not end the whole analysis.
+            self.session
+                .guarded(async |connection| {
+                    let made = sqlx::query("SELECT hypopg_create_index($1)").bind(statement);
+                    made.execute(connection).await?;
+                    Ok(())
+                })
                 .await?;
         }
         Ok(())
@@ -87,7 +95,7 @@ fn no_statement() -> CostError {
     CostError("there is no such statement".into())
 }
 
-fn said(failure: PgFailure) -> CostError {
+fn said(failure: impl std::fmt::Display) -> CostError {
     CostError(failure.to_string())
 }
 
@@ -107,14 +115,21 @@ impl CostOracle for HypoOracle<'_> {
     }
 
     async fn size(&mut self, index: &IndexCandidate) -> Result<i64, CostError> {
-        let row = sqlx::query(
-            "SELECT hypopg_relation_size(indexrelid)::int8 AS bytes FROM hypopg_create_index($1)",
-        )
-        .bind(index.create_sql(false))
-        .fetch_one(self.session.connection())
-        .await;
-        let bytes = row.and_then(|row| row.try_get("bytes")).map_err(|error| said(error.into()))?;
+        let statement = index.create_sql(false);
+        let bytes = self
+            .session
+            .guarded(async |connection| {
+                let row = sqlx::query(
+                    "SELECT hypopg_relation_size(indexrelid)::int8 AS bytes
+                     FROM hypopg_create_index($1)",
+                )
+                .bind(statement)
+                .fetch_one(connection)
+                .await?;
+                Ok(row.try_get::<i64, _>("bytes")?)
+            })
+            .await;
         self.reset().await.map_err(said)?;
-        Ok(bytes)
+        bytes.map_err(said)
     }
 }

@@ -67,7 +67,7 @@ impl MainSession {
     }
 
     /// Runs a step behind a savepoint, so that its failure does not end the transaction.
-    async fn guarded<T>(
+    pub(super) async fn guarded<T>(
         &mut self,
         step: impl AsyncFnOnce(&mut PgConnection) -> Result<T, PgFailure>,
     ) -> Result<T, PlanFailure> {

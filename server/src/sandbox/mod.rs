@@ -9,7 +9,7 @@ mod structure;
 
 pub use copy::{CopyPlan, CopyProgress, copy_rows, vacuum_analyze};
 pub use names::{ScratchKind, ScratchSchema};
-pub use scratch::{create_scratch, drop_scratch, hold_scratch, sweep};
+pub use scratch::{Due, create_scratch, drop_scratch, hold_scratch, sweep};
 pub use staging::{StagingReport, init_staging};
 pub use structure::{TableStructure, Upkeep, build_indexes, create_tables, read_structure};
 

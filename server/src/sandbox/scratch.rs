@@ -52,11 +52,19 @@ pub async fn drop_scratch(
         .await
 }
 
-/// Drops every scratch schema that is expired and whose lock is free; `also` names jobs whose schemas are
-/// dropped before their expiry. Returns the names.
+/// Which scratch schemas are swept, once their lock is free.
+#[derive(Debug, Clone, Copy)]
+pub enum Due<'a> {
+    /// The expired ones, and those of these jobs.
+    ExpiredOr(&'a [uuid::Uuid]),
+    /// All but those of these jobs, which are live.
+    AllBut(&'a [uuid::Uuid]),
+}
+
+/// Drops every scratch schema that is due and whose lock is free. Returns the names.
 pub async fn sweep(
     connection: &mut PgConnection,
-    also: &[uuid::Uuid],
+    due: Due<'_>,
 ) -> Result<Vec<String>, SandboxError> {
     let rows = sqlx::query(
         "SELECT nspname::text AS name, obj_description(oid, 'pg_namespace') AS comment
@@ -74,8 +82,11 @@ pub async fn sweep(
         let comment = comment.and_then(|text| serde_json::from_str::<ScratchComment>(&text).ok());
         // Without a readable comment it is not known to be ours, and stays.
         let Some(comment) = comment else { continue };
-        let due = comment.expires_at <= now() || also.contains(&schema.id);
-        if !due || !hold_scratch(connection, &schema).await? {
+        let is_due = match due {
+            Due::ExpiredOr(jobs) => comment.expires_at <= now() || jobs.contains(&schema.id),
+            Due::AllBut(jobs) => !jobs.contains(&schema.id),
+        };
+        if !is_due || !hold_scratch(connection, &schema).await? {
             continue;
         }
         drop_scratch(connection, &schema).await?;

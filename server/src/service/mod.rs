@@ -212,6 +212,9 @@ impl Operations for Service {
 
     async fn cleanup(&self) -> Outcome<CleanupReport> {
         self.targets.require_sandbox().await?;
-        self.targets.cleanup().await
+        let running = JobFilter { status: Some(JobStatus::Running), ..JobFilter::default() };
+        let live = self.store.jobs(self.database(), &running).await?.items;
+        let live: Vec<uuid::Uuid> = live.iter().map(|job| job.id.0).collect();
+        self.targets.cleanup(&self.store, &live).await
     }
 }

@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 use optischema::model::{CleanupReport, TargetHealth, TargetKind};
 use optischema::operations::{OperationError, Outcome};
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
+use crate::apply::drop_leftovers;
 use crate::config::Settings;
 use crate::postgres::{
     check_main, check_replica, check_sandbox, connect_writable, main_is_refused,
 };
-use crate::sandbox::sweep;
+use crate::sandbox::{Due, sweep};
+use crate::store::Store;
 
 /// How long a check stands for the present.
 const FRESH: Duration = Duration::from_secs(3);
@@ -65,13 +68,15 @@ impl Targets {
         }
     }
 
-    /// Drops expired scratch schemas.
-    pub async fn cleanup(&self) -> Outcome<CleanupReport> {
+    /// Drops every scratch schema but those of `live` jobs, and invalid leftovers of builds.
+    pub async fn cleanup(&self, store: &Store, live: &[Uuid]) -> Outcome<CleanupReport> {
         let Some(dsn) = &self.settings.sandbox_url else {
             return Err(OperationError::Unavailable("no sandbox is configured".into()));
         };
         let mut session = connect_writable(dsn, self.settings.statement_timeout_s).await?;
-        let dropped = sweep(&mut session.connection, &[]).await?;
+        let mut dropped = sweep(&mut session.connection, Due::AllBut(live)).await?;
+        let leftovers = drop_leftovers(&self.settings, store).await;
+        dropped.extend(leftovers.map_err(|error| OperationError::Unavailable(error.to_string()))?);
         Ok(CleanupReport { dropped })
     }
 }

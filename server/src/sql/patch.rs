@@ -26,7 +26,7 @@ pub enum PatchKind {
 }
 
 /// `CREATE INDEX`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CreateIndex {
     pub table: TableName,
     pub name: String,
@@ -122,6 +122,14 @@ fn drop_index(drop: &pg_query::protobuf::DropStmt) -> Result<DropIndex, SqlError
 }
 
 impl CreateIndex {
+    /// Whether `definition`, as `pg_get_indexdef` writes it, is what this statement makes.
+    #[must_use]
+    pub fn makes(&self, definition: &str) -> bool {
+        let schema = &self.table.schema;
+        let made = self.sql(schema, false);
+        made.is_ok() && made == index_definition_in(definition, schema, false)
+    }
+
     /// The statement as it runs on a table of another schema.
     ///
     /// # Errors

@@ -34,6 +34,17 @@ impl Store {
         Ok(())
     }
 
+    /// Whether a job has written a row of this kind.
+    pub async fn has_audit(&self, job_id: JobId, action: &str) -> Result<bool, StoreError> {
+        let row =
+            sqlx::query("SELECT count(*) AS rows FROM audit_log WHERE job_id = ?1 AND action = ?2")
+                .bind(job_id.to_string())
+                .bind(action)
+                .fetch_one(&self.readers)
+                .await?;
+        Ok(integer(&row, "rows")? > 0)
+    }
+
     /// The newest rows first.
     pub async fn audit_trail(&self, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
         let rows = sqlx::query("SELECT * FROM audit_log ORDER BY sequence DESC LIMIT ?1")

@@ -84,28 +84,27 @@ impl Store {
             .bind(rolled_back_at)
             .execute(&mut *write)
             .await?;
-        if !drifted {
-            let recommendation = fetch_recommendation(&mut write, change.recommendation_id).await?;
-            let event = RecommendationEvent::RolledBack {
-                benchmarked: recommendation.latest_benchmark.is_some(),
-            };
-            let status = recommendation_after(recommendation.status, event)?;
-            set_status(&mut write, recommendation.id, status).await?;
-            set_applied(&mut write, recommendation.id, None).await?;
-        }
+        // A drifted change no longer stands either: what stands is somebody else's. The recommendation is
+        // open again, to be applied anew or dismissed.
+        let recommendation = fetch_recommendation(&mut write, change.recommendation_id).await?;
+        let benchmarked = recommendation.latest_benchmark.is_some();
+        let event = RecommendationEvent::RolledBack { benchmarked };
+        let status = recommendation_after(recommendation.status, event)?;
+        set_status(&mut write, recommendation.id, status).await?;
+        set_applied(&mut write, recommendation.id, None).await?;
         append(&mut write, audit).await?;
         write.commit().await?;
         Ok(())
     }
 
-    /// The change that stands for a recommendation, applied or drifted.
+    /// The change that stands for a recommendation.
     pub async fn standing_change(
         &self,
         recommendation_id: RecommendationId,
     ) -> Result<Option<Change>, StoreError> {
         let mut query = sqlx::QueryBuilder::<sqlx::Sqlite>::new(SELECT_CHANGE);
         query
-            .push(" WHERE c.status IN ('applied', 'drifted') AND c.recommendation_id = ")
+            .push(" WHERE c.status = 'applied' AND c.recommendation_id = ")
             .push_bind(recommendation_id.to_string())
             .push(" ORDER BY c.applied_at DESC LIMIT 1");
         let row = query.build().fetch_optional(&self.readers).await?;

@@ -47,7 +47,8 @@ pub enum JobEnd {
     Failed(String),
     /// It could not run.
     Error(String),
-    Cancelled,
+    /// It was stopped; what a person should know of what is left.
+    Cancelled(Option<String>),
 }
 
 const SELECT_JOB: &str = "SELECT j.*, r.title AS recommendation_title FROM benchmark_jobs j
@@ -174,7 +175,7 @@ impl Store {
             JobEnd::Completed(result) => (JobEvent::Completed, Some(result), None),
             JobEnd::Failed(message) => (JobEvent::Failed, None, Some(message.as_str())),
             JobEnd::Error(message) => (JobEvent::Errored, None, Some(message.as_str())),
-            JobEnd::Cancelled => (JobEvent::Cancelled, None, None),
+            JobEnd::Cancelled(note) => (JobEvent::Cancelled, None, note.as_deref()),
         };
         let status = job_after(job.status, event)?;
         let changed = sqlx::query(
@@ -322,7 +323,7 @@ impl Store {
         if let Some(cursor) = &filter.cursor {
             query
                 .push(" AND (j.created_at, j.id) < (SELECT created_at, id FROM benchmark_jobs WHERE id = ")
-                .push_bind(cursor.as_str())
+                .push_bind(cursor.to_string())
                 .push(")");
         }
         query.push(" ORDER BY j.created_at DESC, j.id DESC LIMIT ").push_bind(i64::from(limit) + 1);

@@ -64,7 +64,7 @@ impl Store {
                 " AND ({0}, id) {1} (SELECT {0}, id FROM recommendations WHERE id = ",
                 order.key, order.beyond
             ));
-            query.push_bind(cursor.as_str()).push(")");
+            query.push_bind(cursor.to_string()).push(")");
         }
         query.push(format_args!(" ORDER BY {0} {1}, id {1} LIMIT ", order.key, order.direction));
         query.push_bind(i64::from(limit) + 1);

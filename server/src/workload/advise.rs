@@ -1,11 +1,13 @@
 //! From what was collected to proposals: candidates, what-if costs on main's planner, rules.
 
+use std::collections::BTreeSet;
+
 use optischema::advisor::rules::{MissingIndex, propose_index};
 use optischema::advisor::{
     Costed, IndexCandidate, Selection, WeightedStatement, generate, select_indexes,
 };
 use optischema::model::{
-    PlannableStatement, Proposal, RejectedCandidate, StatementReport, TrackedStatement,
+    Catalog, PlannableStatement, Proposal, RejectedCandidate, StatementReport, TrackedStatement,
 };
 
 use super::collector::Collection;
@@ -54,12 +56,18 @@ pub async fn advise(
     let bound: Vec<Vec<Statement>> = planned.iter().map(|(_, _, bound)| bound.clone()).collect();
     let mut oracle = HypoOracle::new(session, &bound);
     let selection = select_indexes(&mut oracle, &weights, &candidates).await;
+    let mut taken = taken_names(&collection.catalog);
     for costed in &selection.chosen {
         let plans = plans_of(&mut oracle, costed).await;
         let Some(table) = collection.catalog.tables.get(&costed.candidate.table) else { continue };
+        let schema = costed.candidate.table.schema.clone();
+        let is_taken = |name: &str| taken.contains(&(schema.clone(), name.to_owned()));
+        let name = costed.candidate.free_name(is_taken);
+        taken.insert((schema.clone(), name.clone()));
         advice.proposals.extend(propose_index(MissingIndex {
             costed,
             table,
+            name: &name,
             statements: &tracked,
             plans,
             method: "HypoPG on main's planner, with main's statistics",
@@ -68,6 +76,20 @@ pub async fn advise(
     note_uncosted(&mut advice, &selection, &tracked);
     advice.rejected = selection.rejected;
     Ok(advice)
+}
+
+/// Names that a new index cannot have: tables and indexes share one name space in each schema.
+fn taken_names(catalog: &Catalog) -> BTreeSet<(String, String)> {
+    catalog
+        .tables
+        .values()
+        .flat_map(|table| {
+            let names = table.indexes.iter().map(|index| &index.name);
+            names
+                .chain(std::iter::once(&table.name.name))
+                .map(|name| (table.name.schema.clone(), name.clone()))
+        })
+        .collect()
 }
 
 /// Plans of the statement that gains most, without and with the index.

@@ -156,6 +156,10 @@ fn from_statistics(
     pick: Pick,
     nth: usize,
 ) -> Option<String> {
+    if column.data_type.ends_with("[]") && !type_name.ends_with("[]") {
+        // The statistics are of whole arrays, and the parameter is one element.
+        return None;
+    }
     let histogram = |share: f64| {
         let last = column.histogram.len().checked_sub(1)?;
         column.histogram.get(((share * last as f64) as usize + nth).min(last)).cloned()

@@ -132,7 +132,7 @@ async fn understand(
             hash.clone(),
             TrackedStatement {
                 query_hash: hash,
-                sql: raw.sql,
+                sql: shown_text(raw.sql, plannable.is_ok()),
                 calls: raw.calls,
                 total_time_ms: raw.total_time_ms,
                 rows: raw.rows,
@@ -143,6 +143,18 @@ async fn understand(
     let mut statements: Vec<TrackedStatement> = by_hash.into_values().collect();
     statements.sort_by(|a, b| b.total_time_ms.total_cmp(&a.total_time_ms));
     Ok(Collection { catalog, statements })
+}
+
+/// The text that is kept and shown. PostgreSQL does not normalise utility statements, and one of them may
+/// hold a password: their constants are replaced, and what no parser reads is cut to its first word.
+fn shown_text(text: String, plannable: bool) -> String {
+    if plannable {
+        return text;
+    }
+    match pg_query::normalize(&text) {
+        Ok(normalised) => normalised,
+        Err(_) => format!("{} …", text.split_whitespace().next().unwrap_or_default()),
+    }
 }
 
 /// A text that no parser reads still needs a name of its own.

@@ -81,6 +81,8 @@ async fn an_object_that_changed_since_stops_the_rollback() {
     assert_eq!(job.status, JobStatus::Failed);
     assert!(job.error_message.unwrap().contains("no longer what was applied"));
     assert_eq!(changes(&app).await[0].status.as_str(), "drifted");
+    // The recommendation is no dead end: it can be dismissed, or applied anew.
+    assert_eq!(app.json(&format!("/api/recommendations/{id}")).await["status"], "pending");
     let still = shop
         .text("staging", "SELECT pg_get_indexdef('public.\"Items_order_id_idx\"'::regclass)")
         .await;

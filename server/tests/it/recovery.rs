@@ -5,7 +5,7 @@ use std::time::Duration;
 use optischema::model::{JobStatus, JobType};
 use optischema_server::config::Settings;
 use optischema_server::instance::{Instance, InstanceError};
-use optischema_server::store::{JobEnd, Store, StoreError};
+use optischema_server::store::{AuditRecord, JobEnd, Store, StoreError};
 use serde_json::json;
 
 use crate::fixture::{App, Shop};
@@ -73,6 +73,15 @@ async fn an_apply_whose_process_died_is_reconciled_and_never_run_again() {
     let store = Store::open(&file).await.unwrap();
     let built = store.enqueue(id, JobType::Apply, Some("test")).await.unwrap();
     store.claim("an earlier boot").await.unwrap().unwrap();
+    let intent = AuditRecord {
+        actor: "test".into(),
+        action: "apply.intent",
+        database: "shop".into(),
+        recommendation_id: Some(id),
+        job_id: Some(built.id),
+        detail: json!({}),
+    };
+    store.audit(&intent).await.unwrap();
     store.close().await;
     shop.run(
         "sandbox",
@@ -118,7 +127,7 @@ async fn a_lease_that_was_lost_stops_its_holder() {
     assert!(matches!(store.renew(&first.lease).await, Err(StoreError::LeaseLost)));
     let written = store.report_progress(&first.lease, "still here", 0.5).await;
     assert!(matches!(written, Err(StoreError::LeaseLost)));
-    assert!(store.finish(&first.lease, &JobEnd::Cancelled).await.is_err());
+    assert!(store.finish(&first.lease, &JobEnd::Cancelled(None)).await.is_err());
 }
 
 #[tokio::test]

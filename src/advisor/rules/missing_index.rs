@@ -14,6 +14,8 @@ const LARGE_TABLE_BYTES: i64 = 10 * 1024 * 1024 * 1024;
 pub struct MissingIndex<'a> {
     pub costed: &'a Costed,
     pub table: &'a CatalogTable,
+    /// A name that nothing in the table's schema has.
+    pub name: &'a str,
     /// The tracked statements by the numbers that `costed` uses.
     pub statements: &'a [&'a TrackedStatement],
     /// `{"before": …, "after": …}` of the statement that gains most.
@@ -62,9 +64,9 @@ pub fn propose_index(rule: MissingIndex<'_>) -> Option<Proposal> {
              The one that gains most goes from {:.0} to {:.0} planner cost units a call.",
             gaining, candidate.table, main.cost_before, main.cost_after,
         ),
-        sql_fix: format!("{};", candidate.create_sql(true)),
+        sql_fix: format!("{};", candidate.create_sql_named(rule.name, true)),
         original_sql: main.sql.clone(),
-        patch_sql: format!("{};", candidate.create_sql(false)),
+        patch_sql: format!("{};", candidate.create_sql_named(rule.name, false)),
         execution_plan_json: rule.plans,
         estimated_improvement_percent: Some(100.0 * rule.costed.workload_gain),
         confidence_score,
@@ -78,7 +80,7 @@ pub fn propose_index(rule: MissingIndex<'_>) -> Option<Proposal> {
             statements: effects,
             index: Some(IndexEvidence {
                 table: candidate.table.clone(),
-                index_name: candidate.name(),
+                index_name: rule.name.to_owned(),
                 columns,
                 estimated_bytes: Some(rule.costed.bytes),
                 table_rows: rule.table.rows,
@@ -171,6 +173,7 @@ mod tests {
         let proposal = propose_index(MissingIndex {
             costed: &costed(vec![(0, 1000.0, 10.0)]),
             table: &table(1e6),
+            name: "orders_customer_id_idx",
             statements: &[&statement()],
             plans: None,
             method: "HypoPG",
@@ -191,6 +194,7 @@ mod tests {
             propose_index(MissingIndex {
                 costed: &costed(vec![(0, 1000.0, 10.0)]),
                 table: &table(rows),
+                name: "orders_customer_id_idx",
                 statements: &[&statement()],
                 plans: None,
                 method: "HypoPG",
@@ -206,6 +210,7 @@ mod tests {
         let rule = MissingIndex {
             costed: &costed(vec![]),
             table: &table(1e6),
+            name: "orders_customer_id_idx",
             statements: &[],
             plans: None,
             method: "HypoPG",

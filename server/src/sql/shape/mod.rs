@@ -32,6 +32,11 @@ const MAX_DEPTH: usize = 200;
 pub fn analyze(statement: &Statement, catalog: &Catalog) -> Result<StatementShape, SqlError> {
     let json = tree::as_json(&statement.tree)?;
     let ctes = tree::cte_names(&json);
+    if let Some(name) = ctes.iter().find(|name| catalog.resolve("", name).is_some()) {
+        return Err(SqlError::Refused(format!(
+            "its WITH query {name} has the name of a table, and the two are not told apart yet"
+        )));
+    }
     for relation in tree::relations(&json) {
         let is_cte = relation.schema.is_empty() && ctes.contains(&relation.name);
         let is_system = matches!(relation.schema.as_str(), "pg_catalog" | "information_schema");

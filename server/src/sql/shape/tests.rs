@@ -120,6 +120,13 @@ fn a_comparison_with_another_column_is_no_search() {
 }
 
 #[test]
+fn a_with_query_that_hides_a_table_is_refused_rather_than_mistaken() {
+    let sql = "WITH orders AS (SELECT * FROM orders WHERE id = 7) SELECT * FROM orders";
+    let error = analyze(&parse_one(sql).unwrap(), &catalog()).unwrap_err();
+    assert!(error.to_string().contains("the name of a table"), "{error}");
+}
+
+#[test]
 fn an_unknown_relation_is_named() {
     for sql in ["SELECT * FROM secrets", "SELECT * FROM pg_catalog.pg_class"] {
         let error = analyze(&parse_one(sql).unwrap(), &catalog()).unwrap_err();

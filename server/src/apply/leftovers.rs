@@ -1,0 +1,55 @@
+//! Invalid indexes that a build left behind when even its clean-up had to wait too long.
+
+use optischema::model::RecommendationFilter;
+
+use super::execute::{ApplyError, Standing, settle};
+use crate::config::Settings;
+use crate::postgres::{Session, connect_writable};
+use crate::sql::{Patch, PatchKind};
+use crate::store::{Store, StoreError};
+
+impl From<StoreError> for ApplyError {
+    fn from(error: StoreError) -> Self {
+        Self::Error(error.to_string())
+    }
+}
+
+/// Looks, for every recommended index that is not applied, whether an invalid leftover of it stands in the
+/// sandbox, and drops it. Returns the names of those dropped. The caller knows that the sandbox is not main.
+///
+/// # Errors
+/// The sandbox or the store cannot be used.
+pub async fn drop_leftovers(settings: &Settings, store: &Store) -> Result<Vec<String>, ApplyError> {
+    let (Some(sandbox), Some(main)) = (&settings.sandbox_url, &settings.main_url) else {
+        return Ok(Vec::new());
+    };
+    let mut session: Session = connect_writable(sandbox, settings.statement_timeout_s).await?;
+    let mut dropped = Vec::new();
+    let mut filter = RecommendationFilter { limit: Some(200), ..RecommendationFilter::default() };
+    loop {
+        let page = store.recommendations(main.database(), &filter).await?;
+        for recommendation in page.items.iter().filter(|recommendation| !recommendation.applied) {
+            let Ok(Patch { kind: PatchKind::CreateIndex(index), .. }) =
+                Patch::parse(&recommendation.patch_sql)
+            else {
+                continue;
+            };
+            let invalid = super::catalog::index_state(
+                &mut session.connection,
+                &index.table.schema,
+                &index.name,
+            )
+            .await?
+            .is_some_and(|state| !state.valid);
+            if invalid && settle(&mut session.connection, &index).await? == Standing::Nothing {
+                dropped.push(format!("{}.{}", index.table.schema, index.name));
+            }
+        }
+        let Some(cursor) = page.next_cursor else { return Ok(dropped) };
+        // The cursor is the store's own, so it is an id.
+        filter.cursor = cursor.parse().ok();
+        if filter.cursor.is_none() {
+            return Ok(dropped);
+        }
+    }
+}
