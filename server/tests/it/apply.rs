@@ -150,3 +150,109 @@ async fn the_trail_is_append_only_and_a_broken_link_is_named() {
     raw.close().await.unwrap();
     assert_eq!(store.verify_audit().await.unwrap().first_broken, Some(2));
 }
+
+/// A session that holds back whoever wants the whole table, for as long as it lives.
+async fn old_transaction(shop: &Shop) -> sqlx::postgres::PgConnection {
+    let mut other = shop.connect("sandbox", "staging").await;
+    sqlx::query("BEGIN").execute(&mut other).await.unwrap();
+    sqlx::query("UPDATE public.\"Items\" SET note = 'held' WHERE id = 1")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    other
+}
+
+const INDEX_STATE: &str = "SELECT string_agg(c.relname || ' ' || i.indisvalid, ',')
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relname = 'Items_order_id_idx'";
+
+#[tokio::test]
+async fn a_build_that_is_stopped_leaves_nothing_or_says_what_and_cleaning_up_finishes_it() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let before = shop.fingerprint("staging").await;
+    let app = App::start(&shop.settings()).await;
+    let id = app.analyzed().await.id;
+    let other = old_transaction(&shop).await;
+    let response =
+        app.post_json(&format!("/api/apply/{id}"), &json!({"override_reason": "stopped"})).await;
+    let location = response.headers()["location"].to_str().unwrap().to_owned();
+    for _ in 0..200 {
+        // The build waits for the old transaction, with its index there and not valid.
+        if !shop.text("staging", INDEX_STATE).await.is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(shop.text("staging", INDEX_STATE).await, "Items_order_id_idx false");
+    assert_eq!(app.post(&format!("{location}/cancel")).await.status(), StatusCode::ACCEPTED);
+    let job = app.ended(&location).await;
+    assert_eq!(job.status, JobStatus::Cancelled, "{job:?}");
+    let note = job.error_message.unwrap();
+    assert!(note.contains("invalid index"), "what is left is said: {note}");
+    // Intent and outcome are both in the trail.
+    drop(other);
+    let report = app.post("/api/apply/cleanup").await;
+    let report: serde_json::Value = report.json().await.unwrap();
+    assert_eq!(report["dropped"], json!(["public.Items_order_id_idx"]));
+    assert_eq!(shop.fingerprint("staging").await, before);
+    app.stop().await;
+    let file = shop.settings().data_dir.unwrap().join("optischema.db");
+    let store = optischema_server::store::Store::open(&file).await.unwrap();
+    let actions: Vec<String> =
+        store.audit_trail(10).await.unwrap().into_iter().rev().map(|entry| entry.action).collect();
+    assert_eq!(actions, ["apply.intent", "apply.outcome"]);
+}
+
+#[tokio::test]
+async fn a_rollback_that_is_stopped_half_way_is_not_called_done() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let before = shop.fingerprint("staging").await;
+    let app = App::start(&shop.settings()).await;
+    let id = app.analyzed().await.id;
+    let response =
+        app.post_json(&format!("/api/apply/{id}"), &json!({"override_reason": "half"})).await;
+    app.ended(response.headers()["location"].to_str().unwrap()).await;
+    let other = old_transaction(&shop).await;
+    let response = app.post(&format!("/api/apply/{id}/rollback")).await;
+    let location = response.headers()["location"].to_str().unwrap().to_owned();
+    for _ in 0..200 {
+        if shop.text("staging", INDEX_STATE).await == "Items_order_id_idx false" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(app.post(&format!("{location}/cancel")).await.status(), StatusCode::ACCEPTED);
+    let job = app.ended(&location).await;
+    assert_eq!(job.status, JobStatus::Cancelled, "the index still stands: {job:?}");
+    assert_eq!(changes(&app).await[0].status.as_str(), "applied");
+    drop(other);
+    app.completed(&format!("/api/apply/{id}/rollback")).await;
+    assert_eq!(shop.fingerprint("staging").await, before);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_rehearsal_that_is_stopped_leaves_no_schema() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let app = App::start(&shop.settings()).await;
+    let id = app.analyzed().await.id;
+    // A lock on an index that the rehearsal copies holds it in the middle.
+    let mut other = shop.connect("sandbox", "staging").await;
+    sqlx::query("BEGIN").execute(&mut other).await.unwrap();
+    sqlx::query("REINDEX INDEX public.\"Items_pkey\"").execute(&mut other).await.unwrap();
+    let response =
+        app.post_json(&format!("/api/apply/{id}"), &json!({"override_reason": "rehearsal"})).await;
+    let location = response.headers()["location"].to_str().unwrap().to_owned();
+    for _ in 0..200 {
+        if shop.scratch_schemas().await.starts_with("apply_check_") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(app.post(&format!("{location}/cancel")).await.status(), StatusCode::ACCEPTED);
+    assert_eq!(app.ended(&location).await.status, JobStatus::Cancelled);
+    assert_eq!(shop.scratch_schemas().await, "");
+    app.stop().await;
+}

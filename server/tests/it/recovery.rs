@@ -100,6 +100,73 @@ async fn an_apply_whose_process_died_is_reconciled_and_never_run_again() {
 }
 
 #[tokio::test]
+async fn an_index_that_was_never_meant_is_not_adopted() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let args = shop.settings();
+    let app = App::start(&args).await;
+    let id = app.analyzed().await.id;
+    app.stop().await;
+    let file = args.data_dir.clone().unwrap().join("optischema.db");
+    // The process died before its intent was written; somebody else makes an index of that very form.
+    let store = Store::open(&file).await.unwrap();
+    let job = store.enqueue(id, JobType::Apply, Some("test")).await.unwrap();
+    store.claim("an earlier boot").await.unwrap().unwrap();
+    store.close().await;
+    let theirs = "CREATE INDEX \"Items_order_id_idx\" ON public.\"Items\" (order_id)";
+    shop.run("sandbox", "staging", &[theirs]).await;
+    let app = App::start(&args).await;
+    let ended = app.ended(&format!("/api/benchmark/{}", job.id)).await;
+    assert_eq!(ended.status, JobStatus::Failed);
+    assert_eq!(app.json("/api/apply/changes").await.as_array().unwrap().len(), 0);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn while_the_sandbox_cannot_be_asked_an_orphan_waits() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let args = shop.settings();
+    let app = App::start(&args).await;
+    let id = app.analyzed().await.id;
+    app.stop().await;
+    let file = args.data_dir.clone().unwrap().join("optischema.db");
+    let store = Store::open(&file).await.unwrap();
+    let job = store.enqueue(id, JobType::Apply, Some("test")).await.unwrap();
+    store.claim("an earlier boot").await.unwrap().unwrap();
+    let intent = AuditRecord {
+        actor: "test".into(),
+        action: "apply.intent",
+        database: "shop".into(),
+        recommendation_id: Some(id),
+        job_id: Some(job.id),
+        detail: json!({}),
+    };
+    store.audit(&intent).await.unwrap();
+    store.close().await;
+    let made = "CREATE INDEX \"Items_order_id_idx\" ON public.\"Items\" (order_id)";
+    shop.run("sandbox", "staging", &[made]).await;
+    shop.run("postgres", "postgres", &["ALTER ROLE sandbox NOLOGIN"]).await;
+    let app = App::start(&args).await;
+    let location = format!("/api/benchmark/{}", job.id);
+    let mut phase = String::new();
+    for _ in 0..100 {
+        let now: optischema::model::Job = app.get(&location).await.json().await.unwrap();
+        assert_eq!(now.status, JobStatus::Running);
+        phase = now.phase.unwrap_or_default();
+        if phase.contains("waiting to see") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(phase.contains("waiting to see"), "{phase}");
+    shop.run("postgres", "postgres", &["ALTER ROLE sandbox LOGIN"]).await;
+    assert_eq!(app.ended(&location).await.status, JobStatus::Completed);
+    assert_eq!(app.json(&format!("/api/recommendations/{id}")).await["status"], "applied");
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn one_data_folder_has_one_process() {
     let shop = Shop::start().await;
     let args = shop.settings();

@@ -44,7 +44,12 @@ async fn errors_are_problems_with_stable_codes() {
         let path = format!("/api/recommendations?{query}");
         problem(app.get(&path).await, 422, "invalid_field").await;
     }
+    for query in ["cursor=zzzz".to_owned(), format!("q={}", "a".repeat(60_000))] {
+        let path = format!("/api/recommendations?{query}");
+        problem(app.get(&path).await, 422, "invalid_field").await;
+    }
     problem(app.get("/api/benchmark?status=done").await, 422, "invalid_field").await;
+    problem(app.post("/api/health").await, 405, "method_not_allowed").await;
     problem(app.get("/api/nothing").await, 404, "no_such_call").await;
 
     // Apply needs a completed benchmark; rollback needs an apply.
@@ -61,6 +66,8 @@ async fn errors_are_problems_with_stable_codes() {
     let wrong =
         app.post_json(&format!("/api/recommendations/{id}/dismiss"), &json!({"why": 1})).await;
     problem(wrong, 422, "invalid_field").await;
+    let list = app.post_json(&format!("/api/recommendations/{id}/dismiss"), &json!([])).await;
+    problem(list, 422, "invalid_field").await;
     app.stop().await;
 }
 

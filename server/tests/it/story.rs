@@ -144,3 +144,38 @@ async fn statements_that_cannot_be_planned_are_listed_with_their_reason() {
     assert_eq!(app.json("/api/recommendations").await["items"].as_array().unwrap().len(), 1);
     app.stop().await;
 }
+
+#[tokio::test]
+async fn one_odd_statement_does_not_spoil_the_advice_and_no_password_is_kept() {
+    let shop = Shop::start().await;
+    shop.run(
+        "app",
+        "shop",
+        &[
+            "CREATE TABLE odd (place lseg, number xid, range int4range, filler text)",
+            "INSERT INTO odd SELECT lseg(point(0, 0), point(i, i)), (i % 100)::text::xid,
+                int4range(i, i + 5), repeat('x', 100) FROM generate_series(1, 5000) i",
+            "ANALYZE odd",
+            "SELECT filler FROM odd WHERE place = lseg(point(0, 0), point(3, 3))",
+            "SELECT filler FROM odd WHERE number = '77'::xid",
+            "SELECT filler FROM odd WHERE range @> 7",
+            "SELECT id FROM \"Items\" WHERE 'a' = ANY (tags)",
+            "ALTER ROLE app PASSWORD 'hunter2hunter2'",
+            "ALTER ROLE app PASSWORD 'test'",
+        ],
+    )
+    .await;
+    let app = App::start(&shop.settings()).await;
+    let response = app.post("/api/analyze").await;
+    let text = response.text().await.unwrap();
+    assert!(!text.contains("hunter2"), "a password is shown: {text}");
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let titles: Vec<&str> = report["recommendations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["title"].as_str().unwrap())
+        .collect();
+    assert!(titles.contains(&TITLE), "{titles:?}");
+    app.stop().await;
+}
