@@ -2,13 +2,34 @@
 
 use std::time::Duration;
 
-use optischema::model::{JobStatus, JobType};
+use optischema::model::{Job, JobStatus, JobType, RecommendationId};
 use optischema_server::config::Settings;
 use optischema_server::instance::{Instance, InstanceError};
 use optischema_server::store::{AuditRecord, JobEnd, Store, StoreError};
 use serde_json::json;
 
 use crate::fixture::{App, Shop};
+
+/// A job of an earlier process that was claimed and never ended.
+async fn orphan(store: &Store, id: RecommendationId, job_type: JobType) -> Job {
+    let reason = (job_type == JobType::Apply).then_some("test");
+    let job = store.enqueue(id, job_type, reason).await.unwrap();
+    store.claim("an earlier boot").await.unwrap().unwrap();
+    job
+}
+
+/// What an apply writes before it changes anything.
+async fn write_intent(store: &Store, job: &Job) {
+    let intent = AuditRecord {
+        actor: "test".into(),
+        action: "apply.intent",
+        database: "shop".into(),
+        recommendation_id: Some(job.recommendation_id),
+        job_id: Some(job.id),
+        detail: json!({}),
+    };
+    store.audit(&intent).await.unwrap();
+}
 
 #[tokio::test]
 async fn a_benchmark_whose_process_died_is_run_again_and_its_schema_is_gone() {
@@ -20,8 +41,7 @@ async fn a_benchmark_whose_process_died_is_run_again_and_its_schema_is_gone() {
 
     // What a process leaves behind that died in the middle: a running job and its schema.
     let store = Store::open(&args.data_dir.clone().unwrap().join("optischema.db")).await.unwrap();
-    let job = store.enqueue(id, JobType::Benchmark, None).await.unwrap();
-    store.claim("an earlier boot").await.unwrap().unwrap();
+    let job = orphan(&store, id, JobType::Benchmark).await;
     store.close().await;
     let schema = format!("benchmark_job_{}", job.id.0.simple());
     let comment = json!({"optischema_job": job.id, "expires_at": "2999-01-01T00:00:00.000Z"});
@@ -60,8 +80,7 @@ async fn an_apply_whose_process_died_is_reconciled_and_never_run_again() {
 
     // It died before it did anything: nothing stands, and nothing is tried again.
     let store = Store::open(&file).await.unwrap();
-    let absent = store.enqueue(id, JobType::Apply, Some("test")).await.unwrap();
-    store.claim("an earlier boot").await.unwrap().unwrap();
+    let absent = orphan(&store, id, JobType::Apply).await;
     store.close().await;
     let app = App::start(&args).await;
     let ended = app.ended(&format!("/api/benchmark/{}", absent.id)).await;
@@ -71,17 +90,8 @@ async fn an_apply_whose_process_died_is_reconciled_and_never_run_again() {
 
     // It died after the index was built: the change is taken into the trail, and can be undone.
     let store = Store::open(&file).await.unwrap();
-    let built = store.enqueue(id, JobType::Apply, Some("test")).await.unwrap();
-    store.claim("an earlier boot").await.unwrap().unwrap();
-    let intent = AuditRecord {
-        actor: "test".into(),
-        action: "apply.intent",
-        database: "shop".into(),
-        recommendation_id: Some(id),
-        job_id: Some(built.id),
-        detail: json!({}),
-    };
-    store.audit(&intent).await.unwrap();
+    let built = orphan(&store, id, JobType::Apply).await;
+    write_intent(&store, &built).await;
     store.close().await;
     shop.run(
         "sandbox",
@@ -110,8 +120,7 @@ async fn an_index_that_was_never_meant_is_not_adopted() {
     let file = args.data_dir.clone().unwrap().join("optischema.db");
     // The process died before its intent was written; somebody else makes an index of that very form.
     let store = Store::open(&file).await.unwrap();
-    let job = store.enqueue(id, JobType::Apply, Some("test")).await.unwrap();
-    store.claim("an earlier boot").await.unwrap().unwrap();
+    let job = orphan(&store, id, JobType::Apply).await;
     store.close().await;
     let theirs = "CREATE INDEX \"Items_order_id_idx\" ON public.\"Items\" (order_id)";
     shop.run("sandbox", "staging", &[theirs]).await;
@@ -132,17 +141,8 @@ async fn while_the_sandbox_cannot_be_asked_an_orphan_waits() {
     app.stop().await;
     let file = args.data_dir.clone().unwrap().join("optischema.db");
     let store = Store::open(&file).await.unwrap();
-    let job = store.enqueue(id, JobType::Apply, Some("test")).await.unwrap();
-    store.claim("an earlier boot").await.unwrap().unwrap();
-    let intent = AuditRecord {
-        actor: "test".into(),
-        action: "apply.intent",
-        database: "shop".into(),
-        recommendation_id: Some(id),
-        job_id: Some(job.id),
-        detail: json!({}),
-    };
-    store.audit(&intent).await.unwrap();
+    let job = orphan(&store, id, JobType::Apply).await;
+    write_intent(&store, &job).await;
     store.close().await;
     let made = "CREATE INDEX \"Items_order_id_idx\" ON public.\"Items\" (order_id)";
     shop.run("sandbox", "staging", &[made]).await;
@@ -151,7 +151,7 @@ async fn while_the_sandbox_cannot_be_asked_an_orphan_waits() {
     let location = format!("/api/benchmark/{}", job.id);
     let mut phase = String::new();
     for _ in 0..100 {
-        let now: optischema::model::Job = app.get(&location).await.json().await.unwrap();
+        let now: Job = app.get(&location).await.json().await.unwrap();
         assert_eq!(now.status, JobStatus::Running);
         phase = now.phase.unwrap_or_default();
         if phase.contains("waiting to see") {
