@@ -51,9 +51,17 @@ impl Instance {
     /// # Errors
     /// Another process holds the folder, or it cannot be used.
     pub async fn start(settings: Settings) -> Result<Self, InstanceError> {
-        let settings = Arc::new(settings);
         prepare_data_dir(&settings.data_dir)?;
         let lock = lock_data_dir(&settings.data_dir)?;
+        Self::start_locked(settings, lock).await
+    }
+
+    /// The same, where the caller holds the folder's lock already.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn start_locked(settings: Settings, lock: File) -> Result<Self, InstanceError> {
+        let settings = Arc::new(settings);
         let store = open_store(&settings.data_dir).await?;
         let signals = Signals::default();
         let service = Service::new(settings.clone(), store.clone(), signals.clone());
@@ -171,7 +179,11 @@ pub fn prepare_data_dir(data_dir: &Path) -> Result<(), InstanceError> {
     std::fs::set_permissions(data_dir, std::fs::Permissions::from_mode(mode)).map_err(failed)
 }
 
-fn lock_data_dir(data_dir: &Path) -> Result<File, InstanceError> {
+/// Takes the folder for this process, for as long as the file is open.
+///
+/// # Errors
+/// Another process holds it.
+pub fn lock_data_dir(data_dir: &Path) -> Result<File, InstanceError> {
     let path = data_dir.join("lock");
     let file = File::create(&path).map_err(|error| InstanceError::Folder(path.clone(), error))?;
     match file.try_lock() {

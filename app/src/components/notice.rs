@@ -1,7 +1,12 @@
 //! Notices in the page: a job has ended.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 use optischema::model::{Job, JobStatus};
+
+/// How long a notice stays.
+const SHOWN_FOR: Duration = Duration::from_secs(12);
 
 /// What the page says for a while.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +38,9 @@ impl NoticeBoard {
             good: job.status == JobStatus::Completed,
             link: format!("/recommendations/{}", job.recommendation_id),
         };
+        let (board, key) = (*self, notice.key.clone());
+        // Called in the browser only: the server has no jobs that it watches.
+        set_timeout(move || board.dismiss(&key), SHOWN_FOR);
         self.notices.update(|notices| {
             if !notices.iter().any(|known| known.key == notice.key) {
                 notices.push(notice);

@@ -1,5 +1,7 @@
 //! The commands: each reads its settings, makes its call, and writes the result.
 
+use std::fs::File;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,7 +15,9 @@ use super::{AnalyzeFormat, AuditAction, Cli, Command, Format, SandboxAction, ben
 use crate::config::{ConfigError, Settings, SettingsArgs, default_data_dir};
 use crate::demo::{Shop, ShopError, StoryEnd, run_once};
 use crate::http::openapi;
-use crate::instance::{Instance, InstanceError, open_store, prepare_data_dir, told_to_stop};
+use crate::instance::{
+    Instance, InstanceError, lock_data_dir, open_store, prepare_data_dir, told_to_stop,
+};
 use crate::postgres::{MainSession, PgFailure, connect_writable, read_catalog};
 use crate::sandbox::{SandboxError, init_staging};
 use crate::service::{Targets, analyze_once};
@@ -103,35 +107,42 @@ async fn demo(mut args: SettingsArgs, once: bool, keep: bool) -> Done {
             .map_err(|error| CommandError::Folder(parent.to_owned(), error))?;
     }
     prepare_data_dir(&data_dir)?;
+    // Before anything is touched: a second demo must leave the first one's PostgreSQL alone.
+    let lock = lock_data_dir(&data_dir)?;
+    if !once {
+        let listen = Settings::resolve(&args)?.listen;
+        // Told now rather than after the set-up.
+        drop(TcpListener::bind(listen).map_err(|error| InstanceError::Listen(listen, error))?);
+    }
     let mut tell = say;
     let opened = tokio::select! {
         shop = Shop::open(&data_dir, &mut tell) => Some(shop),
         () = told_to_stop() => None,
     };
-    let shop = match opened {
-        Some(Ok(shop)) => shop,
+    match opened {
+        Some(Ok(_)) => {}
         ended => {
             // Whatever was begun is not left running; the next start begins the set-up anew.
-            Shop::stop_unfinished(&data_dir).await;
+            Shop::stop(&data_dir).await;
             return match ended {
                 Some(Err(error)) => Err(error.into()),
                 _ => Ok(ExitCode::from(130)),
             };
         }
     };
-    let done = demo_on(&args, once).await;
+    let done = demo_on(&args, once, lock).await;
     if keep {
         say("PostgreSQL stays up, as --keep says");
     } else {
-        shop.cluster.stop().await.map_err(ShopError::from)?;
+        Shop::stop(&data_dir).await;
     }
     done
 }
 
-async fn demo_on(args: &SettingsArgs, once: bool) -> Done {
+async fn demo_on(args: &SettingsArgs, once: bool, lock: File) -> Done {
     let settings = Settings::resolve(args)?;
     say(&format!("point any command at the shop with --data-dir {}", settings.data_dir.display()));
-    let instance = Instance::start(settings).await?;
+    let instance = Instance::start_locked(settings, lock).await?;
     let done = if once {
         match run_once(instance.operations.as_ref(), &mut say).await? {
             StoryEnd::Verdict(_) => Ok(ExitCode::SUCCESS),
@@ -166,6 +177,9 @@ async fn analyze(settings: Settings, workload: Option<PathBuf>, format: AnalyzeF
         })
         .transpose()?;
     let (_, advice) = analyze_once(&settings, text.as_deref()).await?;
+    for note in &advice.notes {
+        eprintln!("{note}");
+    }
     match format {
         AnalyzeFormat::Sql => {
             for proposal in &advice.proposals {

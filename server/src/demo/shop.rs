@@ -93,8 +93,8 @@ impl Shop {
         Ok(shop)
     }
 
-    /// Stops what an interrupted or failed set-up left running.
-    pub async fn stop_unfinished(data_dir: &Path) {
+    /// Stops the PostgreSQL of a data folder, where it runs.
+    pub async fn stop(data_dir: &Path) {
         Cluster::stop_in(&data_dir.join("postgres")).await;
     }
 

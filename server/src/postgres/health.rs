@@ -118,7 +118,7 @@ async fn with_session(
         vec![Finding::error(
             "unreachable",
             format!("{} cannot be used: {failure}.", kind.label()),
-            format!("check the URL of the {kind}, {}", dsn.address()),
+            format!("check OPTISCHEMA_{}_URL: {}", kind.as_str().to_uppercase(), dsn.address()),
         )]
     });
     TargetHealth {
@@ -263,7 +263,7 @@ async fn reading_finding(connection: &mut PgConnection) -> Result<Finding, PgFai
             "GRANT pg_read_all_data TO the role",
         )
     } else {
-        Finding::ok("reading", "Statements, statistics and tables can be read.")
+        Finding::ok("reading", "The role may read tables, statistics and other roles' statements.")
     })
 }
 
@@ -324,7 +324,9 @@ async fn identity_finding(main: &Dsn, session: &mut Session, allow_same_server: 
     let unknown = |failure: &PgFailure| {
         Finding::error(
             "identity_unknown",
-            format!("It cannot be shown that the sandbox is not main: {failure}."),
+            format!(
+                "Main cannot be asked, so it cannot be shown that the sandbox is not main: {failure}."
+            ),
             "make main reachable: nothing is written before that is shown",
         )
     };
@@ -343,7 +345,7 @@ async fn identity_finding(main: &Dsn, session: &mut Session, allow_same_server: 
         Err(same @ SameDatabase::SameServer) => Finding::error(
             "sandbox_on_main_server",
             format!("Refused: {same}."),
-            "allow_same_server = true, or a sandbox on another server",
+            "OPTISCHEMA_ALLOW_SAME_SERVER=true if that is meant, or a sandbox on another server",
         ),
     }
 }

@@ -11,9 +11,7 @@ use super::PgFailure;
 pub enum SameDatabase {
     #[error("the sandbox is main itself: point sandbox_url at another database")]
     Same,
-    #[error(
-        "the sandbox is a database on main's own server: set allow_same_server = true if that is meant"
-    )]
+    #[error("the sandbox is a database on main's own server, which was not allowed")]
     SameServer,
     #[error(transparent)]
     Unknown(#[from] PgFailure),

@@ -21,6 +21,8 @@ pub struct Advice {
     pub rejected: Vec<RejectedCandidate>,
     /// Every statement, and whether it could be planned.
     pub statements: Vec<StatementReport>,
+    /// Why there is less advice than there could be.
+    pub notes: Vec<String>,
 }
 
 /// Advises. Without HypoPG nothing can be costed on main, and no index is proposed.
@@ -43,7 +45,17 @@ pub async fn advise(
         })
         .collect();
     let mut advice = Advice { statements: reports(collection), ..Advice::default() };
+    if planned.is_empty() {
+        advice.notes.push(
+            "No statement could be planned, so nothing is advised: --format json lists every statement with its reason; is this the database that your application uses?"
+                .to_owned(),
+        );
+    }
     if !has_hypopg(session).await? {
+        advice.notes.push(
+            "HypoPG is not installed in this database, so indexes cannot be costed and none are recommended: CREATE EXTENSION hypopg;"
+                .to_owned(),
+        );
         return Ok(advice);
     }
     let shapes: Vec<_> = planned.iter().map(|(_, plannable, _)| &plannable.shape).collect();
