@@ -50,21 +50,12 @@ fn secure_page() {
 pub(super) fn router(state: &AppState, site_root: PathBuf) -> Router {
     let options = options(&site_root);
     let routes = generate_route_list(App);
-    let operations = state.operations.clone();
     let for_functions = state.operations.clone();
     let for_pages = {
         let operations = state.operations.clone();
         move || {
             provide_operations(&operations);
             secure_page();
-        }
-    };
-    let for_fallback = {
-        let options = options.clone();
-        move || {
-            provide_operations(&operations);
-            secure_page();
-            let _ = &options;
         }
     };
     let server_function = move |request: Request| {
@@ -81,7 +72,7 @@ pub(super) fn router(state: &AppState, site_root: PathBuf) -> Router {
         let options = options.clone();
         move || shell(options.clone())
     };
-    let not_found = leptos_axum::render_app_async_with_context(for_fallback, page.clone());
+    let not_found = leptos_axum::render_app_async_with_context(for_pages.clone(), page.clone());
     Router::new()
         .route("/", get(|| async { Redirect::to("/dashboard") }))
         .route("/rpc/{*function}", any(server_function))
