@@ -10,7 +10,7 @@ mod job;
 mod names;
 mod recommendation;
 mod statement;
-mod text_enum;
+pub(crate) mod text_enum;
 mod time;
 mod workload;
 

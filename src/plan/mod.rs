@@ -2,12 +2,20 @@
 //!
 //! The parser is tolerant: unknown node types and fields never fail, a missing figure is absent.
 
+mod dependencies;
+mod diff;
+mod exclusive;
+mod findings;
 mod node;
 mod parse;
 mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use node::{Plan, PlanNode, PlanTable};
-pub use parse::{PlanError, parse_plan};
+pub use dependencies::{Dependencies, Dependency, Lineage, TableJoin, Through, dependencies};
+pub use diff::{PlanChange, PlanDiff, diff};
+pub use exclusive::{Exclusive, exclusive};
+pub use findings::{PlanFinding, PlanFindingKind, findings};
+pub use node::{Jit, Plan, PlanNode, PlanTable};
+pub use parse::{MAX_DEPTH, PlanError, parse_plan, parse_plan_text};
 pub use tables::{extract_tables, relations_outside};
