@@ -21,6 +21,8 @@ text_enum! {
         List => "list",
         /// `<`, `<=`, `>`, `>=`, `BETWEEN`
         Range => "range",
+        /// `LIKE 'x%'`, `^@`
+        Prefix => "prefix",
         /// `LIKE`, `ILIKE`
         Pattern => "pattern",
         /// `@>`, `?`, `&&`

@@ -255,7 +255,7 @@ fn lossy_bitmap(node: &PlanNode) -> Option<Noticed> {
 fn heap_fetches(node: &PlanNode) -> Option<Noticed> {
     let fetches = node.heap_fetches?;
     let rows = node.total_rows()?;
-    if fetches < SOME_ROWS || fetches * 2.0 < rows {
+    if fetches < SOME_ROWS || fetches * 3.0 < rows {
         return None;
     }
     let fact = format!("{} visits to the table for {} rows", count(fetches), count(rows));

@@ -6,6 +6,7 @@ use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, SqlSafeStr, Statement as _, TypeInfo};
 
+use super::suspects::Suspects;
 use super::{Dsn, ExplainMode, PgFailure, Session, connect_main, explain};
 use crate::sql::{self, SqlError, Statement};
 
@@ -13,16 +14,21 @@ use crate::sql::{self, SqlError, Statement};
 #[derive(Debug)]
 pub struct MainSession {
     session: Session,
+    suspects: Suspects,
 }
 
 impl MainSession {
     /// Connects and begins.
     pub async fn begin(dsn: &Dsn) -> Result<Self, PgFailure> {
         let mut session = connect_main(dsn).await?;
-        for statement in ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SELECT 1"] {
+        // The first SELECT pins it: from then on PostgreSQL lets nobody make it READ WRITE.
+        for statement in
+            ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SELECT /* optischema */ 1"]
+        {
             sqlx::query(statement).persistent(false).execute(&mut session.connection).await?;
         }
-        Ok(Self { session })
+        let suspects = Suspects::read(&mut session.connection).await?;
+        Ok(Self { session, suspects })
     }
 
     /// The connection, for OptiSchema's own queries on the catalogs.
@@ -42,9 +48,16 @@ impl MainSession {
         self.session.version_number
     }
 
+    /// Whether a statement may be planned at all: its form, and every function in its reach.
+    async fn check(&mut self, statement: &Statement) -> Result<(), PlanFailure> {
+        sql::check_select(statement)?;
+        let Self { session, suspects } = self;
+        suspects.check(&mut session.connection, statement).await
+    }
+
     /// Plans a statement that the guard passes; nothing of it runs. A failure leaves the session usable.
     pub async fn plan(&mut self, statement: &Statement) -> Result<(Plan, Value), PlanFailure> {
-        sql::check_select(statement)?;
+        self.check(statement).await?;
         self.guarded(async |connection| {
             explain(connection, ExplainMode::Plan, &statement.sql).await
         })
@@ -56,7 +69,7 @@ impl MainSession {
         &mut self,
         statement: &Statement,
     ) -> Result<Vec<String>, PlanFailure> {
-        sql::check_select(statement)?;
+        self.check(statement).await?;
         let text = AssertSqlSafe(statement.sql.clone()).into_sql_str();
         self.guarded(async |connection| {
             let prepared = (&mut *connection).prepare(text).await?;

@@ -8,6 +8,7 @@ mod health;
 mod hypopg;
 mod identity;
 mod main_session;
+mod suspects;
 
 pub use catalog::read_catalog;
 pub use connection::{Dsn, Session, connect_main, connect_writable};

@@ -1,6 +1,7 @@
 //! SQL as PostgreSQL's own parser sees it. What is known of a statement comes from its syntax tree, never
 //! from a regular expression.
 
+mod calls;
 mod guard;
 mod patch;
 mod rewrite;
@@ -10,9 +11,10 @@ mod tree;
 use optischema::model::QueryHash;
 use thiserror::Error;
 
+pub use calls::{Calls, Name, calls};
 pub use guard::check_select;
 pub use patch::{CreateIndex, DropIndex, Patch, PatchKind, drop_index_sql, index_definition_in};
-pub use rewrite::{bind_parameters, retarget};
+pub use rewrite::{bind_parameters, qualify, retarget};
 pub use shape::analyze;
 
 /// Why a text is not a statement that OptiSchema can work with. Each message is for a person.
@@ -53,8 +55,30 @@ pub fn parse_one(text: &str) -> Result<Statement, SqlError> {
     }
     let sql = pg_query::deparse(&parsed.protobuf, Default::default())?;
     // Parsed again, so that the locations in the tree are those of this text.
+    if let Ok(again) = pg_query::parse(&sql, 0)
+        && again.protobuf.stmts.len() == 1
+    {
+        return Ok(Statement { sql, tree: again.protobuf });
+    }
+    // The deparser is not perfect (`(ARRAY[1])[1]` loses its parentheses): then the text itself.
+    let sql = own_text(text, &parsed.protobuf).to_owned();
     let tree = pg_query::parse(&sql, 0)?.protobuf;
-    Ok(Statement { sql, tree })
+    match tree.stmts.len() {
+        1 => Ok(Statement { sql, tree }),
+        other => Err(SqlError::NotOne(other)),
+    }
+}
+
+/// The statement without what follows its semicolon.
+fn own_text<'a>(text: &'a str, tree: &pg_query::protobuf::ParseResult) -> &'a str {
+    let place = tree.stmts.first().map(|statement| (statement.stmt_location, statement.stmt_len));
+    let Some((start, length)) = place else { return text };
+    let start = usize::try_from(start).unwrap_or_default();
+    match usize::try_from(length) {
+        // Zero stands for the rest of the text.
+        Ok(0) | Err(_) => text.get(start..).unwrap_or(text),
+        Ok(length) => text.get(start..start.saturating_add(length)).unwrap_or(text),
+    }
 }
 
 /// The fingerprint of a statement: the same for two that differ only in their constants.

@@ -79,19 +79,36 @@ pub fn retarget(
     schema: &str,
     resolve: &dyn Fn(&str, &str) -> Option<TableName>,
 ) -> Result<String, SqlError> {
+    let moved = |from: &str, name: &str| {
+        resolve(from, name).map(|table| TableName::new(schema, table.name))
+    };
+    rename_relations(statement, &moved)
+}
+
+/// The statement with every table named by its schema, as the search path means it.
+///
+/// # Errors
+/// It names a table that is not known.
+pub fn qualify(
+    statement: &Statement,
+    resolve: &dyn Fn(&str, &str) -> Option<TableName>,
+) -> Result<String, SqlError> {
+    rename_relations(statement, resolve)
+}
+
+fn rename_relations(
+    statement: &Statement,
+    resolve: &dyn Fn(&str, &str) -> Option<TableName>,
+) -> Result<String, SqlError> {
     let json = tree::as_json(&statement.tree)?;
-    let ctes = tree::cte_names(&json);
     let lexemes = lexemes(&statement.sql)?;
     let at = |location: usize| lexemes.iter().position(|lexeme| lexeme.start == location);
     let dot = Token::Ascii46 as i32;
     let mut edits = Vec::new();
     for relation in tree::relations(&json) {
-        if relation.schema.is_empty() && ctes.contains(&relation.name) {
-            continue;
-        }
         let Some(table) = resolve(&relation.schema, &relation.name) else {
             return Err(SqlError::Refused(format!(
-                "it reads {}, which is not among the copied tables",
+                "it reads {}, which is not a known table",
                 TableName::new(relation.schema, relation.name)
             )));
         };
@@ -101,7 +118,7 @@ pub fn retarget(
         edits.push(Edit {
             start: lexemes[first].start,
             end: lexemes.get(last).ok_or_else(out_of_step)?.end,
-            text: TableName::new(schema, table.name).quoted(),
+            text: table.quoted(),
         });
     }
     // schema.table.column: the first part moves too.
@@ -109,11 +126,13 @@ pub fn retarget(
         let fields = object.get("fields").and_then(serde_json::Value::as_array);
         let location = object.get("location").and_then(serde_json::Value::as_u64);
         if let ("ColumnRef", Some(3..), Some(location)) = (name, fields.map(Vec::len), location) {
+            let parts = tree::names(object.get("fields"));
+            let table = parts.get(1).and_then(|table| resolve(&parts[0], table));
             let first = usize::try_from(location).ok().and_then(at).and_then(|i| lexemes.get(i));
-            edits.extend(first.map(|first| Edit {
+            edits.extend(first.zip(table).map(|(first, table)| Edit {
                 start: first.start,
                 end: first.end,
-                text: quote_identifier(schema),
+                text: quote_identifier(&table.schema),
             }));
         }
     });

@@ -36,34 +36,64 @@ pub(super) struct Relation {
     pub location: Option<usize>,
 }
 
-/// Every relation that is named anywhere, common table expressions included.
+/// Every relation that is named anywhere. A name that a `WITH` query around it has is that query, and is
+/// left out.
 pub(super) fn relations(tree: &Value) -> Vec<Relation> {
     let mut found = Vec::new();
-    walk(tree, &mut |_, object| {
-        let text = |key: &str| object.get(key).and_then(Value::as_str);
-        if let (Some(name), Some(_)) = (text("relname"), text("relpersistence")) {
-            found.push(Relation {
-                schema: text("schemaname").unwrap_or_default().to_owned(),
-                name: name.to_owned(),
-                location: object
-                    .get("location")
-                    .and_then(Value::as_u64)
-                    .and_then(|at| usize::try_from(at).ok()),
-            });
-        }
-    });
+    find_relations(tree, &[], &mut found);
     found
 }
 
-/// The names of all common table expressions.
-pub(super) fn cte_names(tree: &Value) -> Vec<String> {
-    let mut found = Vec::new();
-    walk(tree, &mut |_, object| {
-        if let Some(name) = object.get("ctename").and_then(Value::as_str) {
-            found.push(name.to_owned());
+fn find_relations(value: &Value, ctes: &[String], found: &mut Vec<Relation>) {
+    let object = match value {
+        Value::Array(items) => {
+            items.iter().for_each(|item| find_relations(item, ctes, found));
+            return;
+        }
+        Value::Object(object) => object,
+        _ => return,
+    };
+    let text = |key: &str| object.get(key).and_then(Value::as_str);
+    if let (Some(name), Some(_)) = (text("relname"), text("relpersistence")) {
+        let schema = text("schemaname").unwrap_or_default().to_owned();
+        if !(schema.is_empty() && ctes.iter().any(|cte| cte == name)) {
+            let location = object.get("location").and_then(Value::as_u64);
+            let location = location.and_then(|at| usize::try_from(at).ok());
+            found.push(Relation { schema, name: name.to_owned(), location });
+        }
+    }
+    let Some(with) = object.get("with_clause").filter(|with| with.is_object()) else {
+        object.values().for_each(|child| find_relations(child, ctes, found));
+        return;
+    };
+    let mut visible = ctes.to_vec();
+    let queries = with.get("ctes").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let recursive = with.get("recursive").and_then(Value::as_bool).unwrap_or(false);
+    if recursive {
+        visible.extend(queries.iter().filter_map(cte_name));
+    }
+    for query in queries {
+        // Without RECURSIVE a query sees those before it, and its own name is still the table's.
+        find_relations(query, &visible, found);
+        if !recursive {
+            visible.extend(cte_name(query));
+        }
+    }
+    for (name, child) in object {
+        if name != "with_clause" {
+            find_relations(child, &visible, found);
+        }
+    }
+}
+
+fn cte_name(query: &Value) -> Option<String> {
+    let mut name = None;
+    walk(query, &mut |kind, object| {
+        if kind == "CommonTableExpr" && name.is_none() {
+            name = object.get("ctename").and_then(Value::as_str).map(str::to_owned);
         }
     });
-    found
+    name
 }
 
 /// The numbers of all parameters, each once, ascending.
@@ -78,4 +108,15 @@ pub(super) fn parameter_numbers(tree: &Value) -> Vec<i32> {
     found.sort_unstable();
     found.dedup();
     found
+}
+
+/// The texts of a list of names: `["pg_catalog", "lower"]`. Anything but names is left out.
+pub(super) fn names(list: Option<&Value>) -> Vec<String> {
+    let items = list.and_then(Value::as_array);
+    items
+        .into_iter()
+        .flatten()
+        .filter_map(|item| item.get("node")?.get("String")?.get("sval")?.as_str())
+        .map(str::to_owned)
+        .collect()
 }

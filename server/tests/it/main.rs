@@ -10,6 +10,7 @@
 
 mod access;
 mod apply;
+mod attacks;
 mod fixture;
 mod health;
 mod recovery;

@@ -1,7 +1,8 @@
 //! Reading expressions: operators, what they compare, and what stands inside.
 
 use optischema::model::PredicateKind;
-use pg_query::protobuf::{AExpr, AExprKind};
+use pg_query::protobuf::a_const::Val;
+use pg_query::protobuf::{AConst, AExpr, AExprKind};
 use pg_query::{Node, NodeEnum};
 
 pub(super) fn inner(node: &Option<Box<Node>>) -> Option<&NodeEnum> {
@@ -25,6 +26,7 @@ pub(super) fn predicate_kind(kind: i32, operator: &str) -> Option<PredicateKind>
             "=" => Some(PredicateKind::Equality),
             "<" | "<=" | ">" | ">=" => Some(PredicateKind::Range),
             "~~" | "~~*" => Some(PredicateKind::Pattern),
+            "^@" => Some(PredicateKind::Prefix),
             "@>" | "<@" | "?" | "?|" | "?&" | "&&" | "@@" => Some(PredicateKind::Containment),
             _ => None,
         },
@@ -35,6 +37,17 @@ pub(super) fn predicate_kind(kind: i32, operator: &str) -> Option<PredicateKind>
         }
         AExprKind::AexprBetween => Some(PredicateKind::Range),
         _ => None,
+    }
+}
+
+/// Whether a pattern is written out and begins with plain letters: then a B-tree can be searched for them.
+pub(super) fn is_prefix(pattern: &NodeEnum) -> bool {
+    match pattern {
+        NodeEnum::AConst(AConst { val: Some(Val::Sval(text)), .. }) => {
+            !text.sval.starts_with(['%', '_', '\\']) && !text.sval.is_empty()
+        }
+        NodeEnum::TypeCast(cast) => inner(&cast.arg).is_some_and(is_prefix),
+        _ => false,
     }
 }
 

@@ -6,7 +6,7 @@ mod scope;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use optischema::model::{
     Catalog, ColumnName, Join, ParameterRole, ParameterUse, Predicate, PredicateKind, SortKey,
@@ -19,7 +19,9 @@ use pg_query::protobuf::{
 };
 
 use super::{SqlError, Statement, tree};
-use expression::{children, inner, is_free_of_columns, list_items, operator_name, predicate_kind};
+use expression::{
+    children, inner, is_free_of_columns, is_prefix, list_items, operator_name, predicate_kind,
+};
 use scope::Scope;
 
 /// Nesting beyond this is refused: the tree is walked recursively.
@@ -31,19 +33,12 @@ const MAX_DEPTH: usize = 200;
 /// It names a relation that the catalog does not have, or is nested too deeply.
 pub fn analyze(statement: &Statement, catalog: &Catalog) -> Result<StatementShape, SqlError> {
     let json = tree::as_json(&statement.tree)?;
-    let ctes = tree::cte_names(&json);
-    if let Some(name) = ctes.iter().find(|name| catalog.resolve("", name).is_some()) {
-        return Err(SqlError::Refused(format!(
-            "its WITH query {name} has the name of a table, and the two are not told apart yet"
-        )));
-    }
-    for relation in tree::relations(&json) {
-        let is_cte = relation.schema.is_empty() && ctes.contains(&relation.name);
+    let relations = tree::relations(&json);
+    for relation in &relations {
         let is_system = matches!(relation.schema.as_str(), "pg_catalog" | "information_schema");
-        let known = catalog.resolve(&relation.schema, &relation.name).is_some();
-        if !is_cte && (is_system || !known) {
+        if is_system || catalog.resolve(&relation.schema, &relation.name).is_none() {
             let name = if relation.schema.is_empty() {
-                relation.name
+                relation.name.clone()
             } else {
                 format!("{}.{}", relation.schema, relation.name)
             };
@@ -52,8 +47,13 @@ pub fn analyze(statement: &Statement, catalog: &Catalog) -> Result<StatementShap
             )));
         }
     }
-    let mut walker =
-        Walker { catalog, ctes, shape: StatementShape::default(), parameters: BTreeMap::new() };
+    let tables_at = relations.iter().filter_map(|relation| relation.location).collect();
+    let mut walker = Walker {
+        catalog,
+        tables_at,
+        shape: StatementShape::default(),
+        parameters: BTreeMap::new(),
+    };
     let root = statement.tree.stmts.first().and_then(|raw| raw.stmt.as_ref()?.node.as_ref());
     if let Some(NodeEnum::SelectStmt(select)) = root {
         let scope = walker.select(select, None, 0)?;
@@ -72,7 +72,8 @@ pub fn analyze(statement: &Statement, catalog: &Catalog) -> Result<StatementShap
 
 struct Walker<'a> {
     catalog: &'a Catalog,
-    ctes: Vec<String>,
+    /// Where relations stand that are tables; a name elsewhere is a `WITH` query.
+    tables_at: BTreeSet<usize>,
     shape: StatementShape,
     parameters: BTreeMap<i32, ParameterUse>,
 }
@@ -153,14 +154,11 @@ impl<'a> Walker<'a> {
         match node {
             NodeEnum::RangeVar(relation) => {
                 let alias = relation.alias.as_ref().map_or(&relation.relname, |a| &a.aliasname);
-                let is_cte =
-                    relation.schemaname.is_empty() && self.ctes.contains(&relation.relname);
+                let location = usize::try_from(relation.location).ok();
                 let catalog = self.catalog;
-                let table = if is_cte {
-                    None
-                } else {
-                    catalog.resolve(&relation.schemaname, &relation.relname)
-                };
+                let table = location
+                    .filter(|location| self.tables_at.contains(location))
+                    .and_then(|_| catalog.resolve(&relation.schemaname, &relation.relname));
                 if let Some(table) = table
                     && !self.shape.tables.contains(&table.name)
                 {
@@ -268,7 +266,10 @@ impl<'a> Walker<'a> {
         };
         let (left_column, right_column) = (column_of(left), column_of(right));
         let operator = operator_name(expr);
-        let kind = predicate_kind(expr.kind, &operator);
+        let kind = predicate_kind(expr.kind, &operator).map(|kind| match (kind, right) {
+            (PredicateKind::Pattern, Some(pattern)) if is_prefix(pattern) => PredicateKind::Prefix,
+            (kind, _) => kind,
+        });
         if let (Some(left), Some(right)) = (&left_column, &right_column) {
             if conjunct && kind == Some(PredicateKind::Equality) && left.table != right.table {
                 self.shape.joins.push(Join { left: left.clone(), right: right.clone() });
@@ -279,7 +280,7 @@ impl<'a> Walker<'a> {
             if left_column.is_some() { (left_column, right) } else { (right_column, left) };
         if let (Some(column), Some(kind)) = (&column, kind) {
             let role = match kind {
-                PredicateKind::Pattern => ParameterRole::Pattern,
+                PredicateKind::Pattern | PredicateKind::Prefix => ParameterRole::Pattern,
                 PredicateKind::Containment => ParameterRole::Contained,
                 _ => ParameterRole::Compared,
             };

@@ -120,10 +120,32 @@ fn a_comparison_with_another_column_is_no_search() {
 }
 
 #[test]
-fn a_with_query_that_hides_a_table_is_refused_rather_than_mistaken() {
-    let sql = "WITH orders AS (SELECT * FROM orders WHERE id = 7) SELECT * FROM orders";
-    let error = analyze(&parse_one(sql).unwrap(), &catalog()).unwrap_err();
-    assert!(error.to_string().contains("the name of a table"), "{error}");
+fn a_with_query_with_a_tables_name_is_told_from_the_table() {
+    let shape = shape(
+        "WITH orders AS (SELECT * FROM orders WHERE id = 7) SELECT * FROM orders WHERE status = $1",
+    );
+    assert_eq!(shape.tables, [TableName::new("public", "orders")]);
+    assert_eq!(
+        predicates(&shape),
+        ["orders.id equality"],
+        "the outer one is the query's, not the table's"
+    );
+}
+
+#[test]
+fn a_pattern_that_begins_with_letters_is_a_prefix() {
+    assert_eq!(
+        predicates(&shape("SELECT 1 FROM orders WHERE status LIKE 'pen%'")),
+        ["orders.status prefix"]
+    );
+    assert_eq!(
+        predicates(&shape("SELECT 1 FROM orders WHERE status ^@ $1")),
+        ["orders.status prefix"]
+    );
+    for pattern in ["'%pen'", "$1", "'_x'"] {
+        let sql = format!("SELECT 1 FROM orders WHERE status LIKE {pattern}");
+        assert_eq!(predicates(&shape(&sql)), ["orders.status pattern"], "{pattern}");
+    }
 }
 
 #[test]

@@ -1,0 +1,116 @@
+//! Everything in a statement that may make PostgreSQL run a function while it only plans: calls,
+//! operators, casts, and the dot that may be a call.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{SqlError, Statement, tree};
+
+/// A name, with its schema where the statement gives one (else empty).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    pub schema: String,
+    pub name: String,
+}
+
+/// What a statement calls.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Calls {
+    pub functions: BTreeSet<Name>,
+    pub operators: BTreeSet<Name>,
+    /// Types that something is cast to.
+    pub types: BTreeSet<Name>,
+    /// Names after the dot of an expression (`(x).name`): a field, or a function of x.
+    pub fields: BTreeSet<String>,
+    /// Last names of columns (`t.name`): a column, or a function of the row.
+    pub columns: BTreeSet<String>,
+    pub relations: BTreeSet<Name>,
+}
+
+/// Operators that stand in a statement without being written: `IN`, `USING`, `BETWEEN`, `CASE x WHEN`,
+/// `DISTINCT FROM`, `NULLIF`, `ORDER BY`.
+const IMPLIED: &[&str] = &["=", "<>", "<", "<=", ">", ">="];
+
+fn name_of(mut parts: Vec<String>) -> Option<Name> {
+    let name = parts.pop()?;
+    Some(Name { schema: parts.pop().unwrap_or_default(), name })
+}
+
+/// Reads the calls of a statement.
+///
+/// # Errors
+/// Its tree cannot be walked.
+pub fn calls(statement: &Statement) -> Result<Calls, SqlError> {
+    let json = tree::as_json(&statement.tree)?;
+    let mut calls = Calls::default();
+    tree::walk(&json, &mut |kind, object| {
+        let named = |key: &str| name_of(tree::names(object.get(key)));
+        match kind {
+            "FuncCall" => calls.functions.extend(named("funcname")),
+            "AExpr" => calls.operators.extend(named("name")),
+            "SubLink" => calls.operators.extend(named("oper_name")),
+            "SortBy" => calls.operators.extend(named("use_op")),
+            "TypeName" | "type_name" => calls.types.extend(named("names")),
+            "AIndirection" => calls.fields.extend(tree::names(object.get("indirection"))),
+            "ColumnRef" => calls.columns.extend(tree::names(object.get("fields")).pop()),
+            _ => {}
+        }
+    });
+    let implied = IMPLIED.iter().map(|name| Name { schema: String::new(), name: (*name).into() });
+    calls.operators.extend(implied);
+    calls.relations = relations(&json);
+    Ok(calls)
+}
+
+fn relations(json: &Value) -> BTreeSet<Name> {
+    let found = tree::relations(json).into_iter();
+    found.map(|relation| Name { schema: relation.schema, name: relation.name }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::parse_one;
+
+    fn of(sql: &str) -> Calls {
+        calls(&parse_one(sql).unwrap()).unwrap()
+    }
+
+    fn has(names: &BTreeSet<Name>, schema: &str, name: &str) -> bool {
+        names.contains(&Name { schema: schema.into(), name: name.into() })
+    }
+
+    #[test]
+    fn calls_are_found_wherever_they_hide() {
+        let calls = of(
+            "WITH c AS (SELECT U&\"\\006eextval\"('s')) SELECT (f(1)).g, t.h, a OPERATOR(x.###) b,
+             '1'::my.\"Type\" FROM pg_read_file('/etc/passwd') r, t WHERE a = ANY (SELECT k(2))
+             ORDER BY evil(3) USING <<<",
+        );
+        assert!(has(&calls.functions, "", "nextval"), "{calls:?}");
+        for name in ["f", "pg_read_file", "k", "evil"] {
+            assert!(has(&calls.functions, "", name), "{name}: {calls:?}");
+        }
+        assert!(has(&calls.operators, "x", "###") && has(&calls.operators, "", "<<<"));
+        assert!(has(&calls.types, "my", "Type"));
+        assert!(calls.fields.contains("g") && calls.columns.contains("h"));
+        assert!(has(&calls.relations, "", "t") && !has(&calls.relations, "", "c"));
+    }
+
+    #[test]
+    fn a_with_query_hides_a_table_only_where_it_is_in_sight() {
+        let tables = |sql: &str| of(sql).relations.into_iter().map(|n| n.name).collect::<Vec<_>>();
+        assert_eq!(tables("WITH o AS (SELECT * FROM o) SELECT * FROM o"), ["o"]);
+        assert_eq!(
+            tables("WITH RECURSIVE o AS (SELECT 1 UNION ALL SELECT * FROM o) SELECT * FROM o"),
+            [""; 0]
+        );
+        assert_eq!(tables("SELECT * FROM (WITH o AS (SELECT 1) SELECT * FROM o) s, o"), ["o"]);
+        assert_eq!(
+            tables("WITH a AS (SELECT * FROM b), b AS (SELECT * FROM a) SELECT * FROM b"),
+            ["b"]
+        );
+        assert_eq!(tables("WITH o AS (SELECT 1) SELECT * FROM public.o"), ["o"]);
+    }
+}

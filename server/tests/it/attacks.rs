@@ -1,0 +1,250 @@
+//! Statements made to do harm, tried on a real main with a superuser's rights. Each must be refused before
+//! PostgreSQL sees it, and main must be the same afterwards.
+
+use optischema_server::config::{Settings, SettingsArgs};
+use optischema_server::postgres::{MainSession, PlanFailure};
+use optischema_server::service::analyze_once;
+use optischema_server::sql::parse_one;
+
+use crate::fixture::Shop;
+
+/// Leaves a file in the server's folder, and claims to be immutable. A read-only transaction does not
+/// keep it from that, so the file shows whether planning ran it.
+const TRAPS: &[&str] = &[
+    "CREATE EXTENSION dblink",
+    "CREATE EXTENSION pg_trgm",
+    "CREATE SEQUENCE numbers",
+    "CREATE FUNCTION spring() RETURNS void VOLATILE LANGUAGE plpgsql AS $$ BEGIN
+        EXECUTE 'COPY (SELECT 1) TO PROGRAM ''touch witness'''; END $$",
+    "CREATE FUNCTION evil(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+        PERFORM spring(); RETURN $1; END $$",
+    "CREATE FUNCTION definer(int) RETURNS int IMMUTABLE SECURITY DEFINER LANGUAGE sql AS 'SELECT evil($1)'",
+    "CREATE FUNCTION inlined(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT evil(1) + $1'",
+    "CREATE FUNCTION evil_eq(int, int) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT evil($1) = $2'",
+    "CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = evil_eq)",
+    "CREATE TYPE wrapped AS (x int)",
+    "CREATE FUNCTION unwrap(wrapped) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT evil(1)'",
+    "CREATE CAST (wrapped AS int) WITH FUNCTION unwrap(wrapped)",
+    "CREATE FUNCTION total(orders) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT evil(1)'",
+    "CREATE VIEW trapped AS SELECT * FROM orders WHERE id = evil(1)",
+    "CREATE VIEW trapped_twice AS SELECT count(*) FROM trapped",
+    "CREATE VIEW counting AS SELECT nextval('numbers') AS n, name FROM orders",
+    "CREATE VIEW operating AS SELECT * FROM orders WHERE id::int === 7",
+    "CREATE VIEW plain AS SELECT name FROM orders",
+    "CREATE TABLE checked (a int CHECK (evil(1) = a))",
+    "CREATE TABLE indexed (a int)",
+    "CREATE INDEX ON indexed (inlined(a))",
+    "CREATE TABLE walled (a int)",
+    "ALTER TABLE walled ENABLE ROW LEVEL SECURITY",
+    "CREATE POLICY p ON walled USING (a = evil(1))",
+    "CREATE TABLE parted (a int) PARTITION BY RANGE (a)",
+    "CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10)",
+    "ALTER TABLE parted_1 ADD CHECK (evil(1) > 0)",
+    "CREATE FOREIGN DATA WRAPPER nothing",
+    "CREATE SERVER elsewhere FOREIGN DATA WRAPPER nothing",
+    "CREATE FOREIGN TABLE far (a int) SERVER elsewhere",
+];
+
+/// What is tried, and a word of the sentence that refuses it.
+const ATTACKS: &[(&str, &str)] = &[
+    ("COMMIT; DROP TABLE orders", "exactly one"),
+    ("SELECT 1; DROP TABLE orders", "exactly one"),
+    ("SELECT 1 /* ; */ ; DROP TABLE orders --", "exactly one"),
+    ("SELECT $a$ ; $a$; DROP TABLE orders", "exactly one"),
+    ("SELECT 'a\0'; DROP TABLE orders", "cannot be parsed"),
+    ("DROP TABLE orders", "not a SELECT"),
+    ("DROP/**/TABLE orders", "not a SELECT"),
+    ("SELECT * FROM pg_read_file('/etc/passwd')", "pg_read_file"),
+    ("SELECT pg_catalog.pg_ls_dir('.')", "pg_ls_dir"),
+    ("SELECT pg_read_binary_file('PG_VERSION')", "pg_read_binary_file"),
+    ("SELECT U&\"pg_read\\005ffile\"('/etc/passwd')", "pg_read_file"),
+    ("SELECT ('/etc/passwd'::text).pg_read_file", "pg_read_file"),
+    ("WITH gone AS (DELETE FROM orders RETURNING *) SELECT * FROM gone", "modifies"),
+    (
+        "WITH a AS (INSERT INTO orders (name) VALUES ('x') RETURNING 1), b AS (SELECT 1) SELECT * FROM b",
+        "modifies",
+    ),
+    (
+        "SELECT * FROM (WITH u AS (UPDATE orders SET name = 'x' RETURNING 1) SELECT * FROM u) s",
+        "modifies",
+    ),
+    ("MERGE INTO orders o USING orders s ON o.id = s.id WHEN MATCHED THEN DELETE", "modifies"),
+    ("EXPLAIN ANALYZE DELETE FROM orders", "not a SELECT"),
+    ("EXPLAIN (ANALYZE) SELECT evil(1)", "not a SELECT"),
+    (") SELECT 1", "cannot be parsed"),
+    ("(ANALYZE) DELETE FROM orders", "cannot be parsed"),
+    ("ANALYZE orders", "not a SELECT"),
+    ("DO $$ BEGIN DELETE FROM orders; END $$", "not a SELECT"),
+    ("DO 'BEGIN DELETE FROM orders; END'", "not a SELECT"),
+    ("COPY orders TO PROGRAM 'touch witness'", "not a SELECT"),
+    ("COPY orders FROM PROGRAM 'touch witness'", "not a SELECT"),
+    ("SELECT * FROM dblink('dbname=shop', 'DELETE FROM orders') AS t(a int)", "dblink"),
+    ("SELECT dblink_exec('dbname=shop', 'DELETE FROM orders')", "dblink_exec"),
+    ("SELECT lo_export(lo_from_bytea(0, 'x'), 'witness')", "lo_"),
+    ("SELECT lo_create(77)", "lo_create"),
+    ("SELECT set_config('transaction_read_only', 'off', false)", "set_config"),
+    ("SET TRANSACTION READ WRITE", "not a SELECT"),
+    ("SELECT pg_terminate_backend(pid) FROM pg_stat_activity", "pg_terminate_backend"),
+    ("SELECT pg_cancel_backend(1)", "pg_cancel_backend"),
+    ("SELECT pg_reload_conf()", "pg_reload_conf"),
+    ("SELECT pg_notify('a', 'b')", "pg_notify"),
+    ("SELECT pg_advisory_lock(1)", "pg_advisory_lock"),
+    ("SELECT pg_sleep(100)", "pg_sleep"),
+    ("SELECT query_to_xml('DELETE FROM orders', true, true, '')", "query_to_xml"),
+    ("SELECT 1 FROM orders WHERE name = database_to_xml(true, true, '')::text", "database_to_xml"),
+    ("SELECT 1 FROM orders WHERE id = txid_current()", "txid_current"),
+    ("SELECT nextval('numbers')", "nextval"),
+    ("SELECT setval('numbers', 99)", "setval"),
+    ("SELECT n FROM counting", "in the view counting"),
+    ("SELECT * FROM trapped", "in the view trapped"),
+    ("SELECT * FROM public.trapped_twice", "in the view trapped"),
+    ("SELECT * FROM operating", "in the view operating"),
+    ("SELECT evil(1)", "evil"),
+    ("SELECT public.evil(1)", "evil"),
+    ("SELECT \"evil\" /* a */ (1)", "evil"),
+    ("SELECT 1 FROM orders WHERE id = evil(1)", "evil"),
+    ("SELECT 1 FROM orders ORDER BY evil(1)", "evil"),
+    ("SELECT 1 FROM orders LIMIT evil(1)", "evil"),
+    ("SELECT 1 FROM orders TABLESAMPLE SYSTEM (evil(1))", "evil"),
+    ("SELECT sum(1) FILTER (WHERE evil(1) = 1) OVER (PARTITION BY evil(2)) FROM orders", "evil"),
+    ("SELECT 1 FROM orders JOIN LATERAL evil(1) e ON true", "evil"),
+    ("VALUES (evil(1))", "evil"),
+    ("SELECT (1).evil", "evil"),
+    ("SELECT definer(1)", "definer"),
+    ("SELECT inlined(id::int) FROM orders", "inlined"),
+    ("SELECT 1 FROM orders WHERE 7 === 7", "==="),
+    ("SELECT 1 FROM orders WHERE 7 OPERATOR(public.===) 7", "==="),
+    ("SELECT 1 FROM orders WHERE 7 === ANY (ARRAY[1, 2])", "==="),
+    ("SELECT 1 FROM orders WHERE id = CAST(ROW(1)::wrapped AS int)", "cast from wrapped"),
+    ("SELECT int4(ROW(1)::wrapped)", "cast from wrapped"),
+    ("SELECT o.total FROM orders o", "total"),
+    ("SELECT * FROM checked WHERE a = 1", "carries an expression"),
+    ("SELECT * FROM indexed WHERE a = 1", "carries an expression"),
+    ("SELECT * FROM walled", "carries an expression"),
+    ("SELECT * FROM parted", "carries an expression"),
+    ("SELECT * FROM far", "foreign table"),
+    ("SELECT * INTO copy FROM orders", "SELECT INTO"),
+    ("CREATE TABLE copy AS SELECT * FROM orders", "not a SELECT"),
+    ("SELECT * FROM orders FOR UPDATE", "locks rows"),
+    ("SELECT * FROM (SELECT * FROM orders FOR SHARE) s", "locks rows"),
+    ("PREPARE p AS DELETE FROM orders", "not a SELECT"),
+    ("EXECUTE p", "not a SELECT"),
+    ("DECLARE c CURSOR WITH HOLD FOR SELECT evil(1)", "not a SELECT"),
+    ("LOCK TABLE orders", "not a SELECT"),
+    ("CALL evil(1)", "not a SELECT"),
+    ("LOAD '/tmp/x.so'", "not a SELECT"),
+    ("REFRESH MATERIALIZED VIEW x", "not a SELECT"),
+    ("ALTER SYSTEM SET work_mem = '1MB'", "not a SELECT"),
+];
+
+/// What looks like an attack and is none.
+const HARMLESS: &[&str] = &[
+    "SELECT $$; DROP TABLE orders; $$ FROM orders",
+    "SELECT '; DROP TABLE orders' AS \"; COMMIT;\" FROM orders -- ; COMMIT",
+    "SELECT name FROM plain WHERE name ILIKE '%x%' AND similarity(name, 'order') > 0.3",
+    "SELECT lower(name), now(), random(), 1 + 2, id::int FROM orders WHERE name = ANY (ARRAY['a'])",
+    "SELECT /* evil(1) */ 'evil(1)' FROM orders",
+];
+
+async fn state(shop: &Shop) -> String {
+    let extra = "SELECT concat((SELECT last_value FROM numbers), ' ', (SELECT is_called FROM numbers), ' ',
+            (SELECT count(*) FROM pg_largeobject_metadata), ' ',
+            (SELECT count(*) FROM pg_ls_dir('.') f WHERE f = 'witness'), ' ',
+            (SELECT count(*) FROM pg_prepared_statements), ' ', (SELECT setting FROM pg_settings WHERE name = 'work_mem'))";
+    format!("{}\n{}", shop.fingerprint("shop").await, shop.text("shop", extra).await)
+}
+
+async fn trapped() -> Shop {
+    let shop = Shop::start().await;
+    // Setting one of them up springs it; what it left is removed.
+    shop.run("postgres", "shop", TRAPS).await;
+    shop.run("postgres", "shop", &["COPY (SELECT 1) TO PROGRAM 'rm -f witness'"]).await;
+    shop
+}
+
+#[tokio::test]
+async fn every_attack_is_refused_and_main_is_as_it_was() {
+    let shop = trapped().await;
+    let before = state(&shop).await;
+    let dsn = shop.url("postgres", "shop").parse().unwrap();
+    let mut session = MainSession::begin(&dsn).await.unwrap();
+    for (attack, word) in ATTACKS {
+        let refusal = match parse_one(attack) {
+            Err(error) => error.to_string(),
+            Ok(statement) => {
+                match session.parameter_types(&statement).await {
+                    Err(PlanFailure::Sql(_)) => {}
+                    other => panic!("{attack}: {other:?}"),
+                }
+                match session.plan(&statement).await {
+                    // Not PostgreSQL's refusal, which comes too late: ours.
+                    Err(PlanFailure::Sql(error)) => error.to_string(),
+                    other => panic!("{attack}: {other:?}"),
+                }
+            }
+        };
+        assert!(refusal.contains(word), "{attack}: {refusal}");
+    }
+    for harmless in HARMLESS {
+        let statement = parse_one(harmless).unwrap();
+        session.plan(&statement).await.unwrap_or_else(|error| panic!("{harmless}: {error}"));
+    }
+    session.end().await.unwrap();
+    assert_eq!(state(&shop).await, before);
+}
+
+#[tokio::test]
+async fn a_workload_of_attacks_is_listed_with_reasons_and_changes_nothing() {
+    let shop = trapped().await;
+    let before = state(&shop).await;
+    let settings = Settings::resolve(&SettingsArgs {
+        main_url: Some(shop.url("postgres", "shop").parse().unwrap()),
+        allow_privileged_main: Some(true),
+        ..shop.settings()
+    })
+    .unwrap();
+    for (attack, _) in ATTACKS {
+        match analyze_once(&settings, Some(attack)).await {
+            Ok((collection, _)) => {
+                assert!(
+                    collection
+                        .statements
+                        .iter()
+                        .all(|s| s.plannable.is_err() || s.sql == "SELECT 1"),
+                    "{attack}"
+                );
+            }
+            // A text that no parser reads is refused as a whole.
+            Err(error) => assert!(error.to_string().contains("workload"), "{attack}: {error}"),
+        }
+    }
+    assert_eq!(state(&shop).await, before);
+}
+
+/// Shows that the traps above are real: what the guard keeps away does run when PostgreSQL only plans.
+#[tokio::test]
+async fn without_the_guard_planning_would_run_them() {
+    use sqlx::AssertSqlSafe;
+    let shop = trapped().await;
+    let before = state(&shop).await;
+    for statement in [
+        "SELECT 1 FROM orders WHERE id = evil(1)",
+        "SELECT inlined(id::int) FROM orders",
+        "SELECT * FROM trapped_twice",
+        "SELECT 1 FROM orders WHERE 7 === 7",
+        "SELECT (1).evil",
+        "SELECT 1 FROM orders WHERE id = CAST(ROW(1)::wrapped AS int)",
+        "SELECT * FROM indexed WHERE a = 1",
+    ] {
+        let mut connection = shop.connect("postgres", "shop").await;
+        for step in ["BEGIN READ ONLY", "SELECT 1", &format!("EXPLAIN {statement}"), "ROLLBACK"] {
+            sqlx::query(AssertSqlSafe(step.to_owned()))
+                .persistent(false)
+                .execute(&mut connection)
+                .await
+                .unwrap_or_else(|error| panic!("{statement}: {error}"));
+        }
+        assert_ne!(state(&shop).await, before, "{statement}");
+        shop.run("postgres", "shop", &["COPY (SELECT 1) TO PROGRAM 'rm -f witness'"]).await;
+    }
+}
