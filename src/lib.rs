@@ -11,3 +11,4 @@ pub mod model;
 pub mod operations;
 pub mod plan;
 pub mod statistics;
+pub mod workload;

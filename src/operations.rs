@@ -7,8 +7,9 @@ use utoipa::ToSchema;
 
 use crate::lifecycle::IllegalTransition;
 use crate::model::{
-    AnalyzeReport, ApplyStatus, AuditEntry, Change, CleanupReport, Health, InvalidField, Job,
-    JobAccepted, JobFilter, JobId, JobPage, Recommendation, RecommendationFilter, RecommendationId,
+    AddedQueries, AnalyzeReport, ApplyStatus, AuditEntry, Change, CleanupReport, CollectionReport,
+    Health, InvalidField, Job, JobAccepted, JobFilter, JobId, JobPage, QueryDetail, QueryFilter,
+    QueryHash, QueryPage, QueryRange, Recommendation, RecommendationFilter, RecommendationId,
     RecommendationPage,
 };
 
@@ -77,6 +78,17 @@ pub trait Operations: Send + Sync {
 
     /// Collects the workload of main and advises on it now.
     async fn analyze(&self) -> Outcome<AnalyzeReport>;
+
+    /// Reads main's counters now, and plans what is new.
+    async fn collect(&self) -> Outcome<CollectionReport>;
+    /// The workload, filtered, sorted and paged.
+    async fn queries(&self, filter: QueryFilter) -> Outcome<QueryPage>;
+    /// Everything about one statement.
+    async fn query(&self, hash: QueryHash, range: QueryRange) -> Outcome<QueryDetail>;
+    /// Takes statements that a person gives: SQL (with weights) or a log of PostgreSQL.
+    async fn add_queries(&self, text: String) -> Outcome<AddedQueries>;
+    /// Forgets a statement that a person gave.
+    async fn remove_query(&self, hash: QueryHash) -> Outcome<()>;
 
     async fn recommendations(&self, filter: RecommendationFilter) -> Outcome<RecommendationPage>;
     async fn recommendation(&self, id: RecommendationId) -> Outcome<Recommendation>;

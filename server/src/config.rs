@@ -76,6 +76,10 @@ pub struct SettingsArgs {
     #[arg(long, env = "OPTISCHEMA_JOB_RETENTION_HOURS", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_retention_hours: Option<u32>,
+    /// Seconds from one reading of main's counters to the next; 0 for only when asked [default: 60]
+    #[arg(long, env = "OPTISCHEMA_COLLECT_SECONDS", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collect_seconds: Option<u32>,
     /// The folder of the browser's files, where it is not found beside the program.
     #[arg(long, env = "OPTISCHEMA_SITE_ROOT", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,6 +137,8 @@ pub struct Settings {
     pub benchmark_seconds: u32,
     pub statement_timeout_s: u32,
     pub job_retention_hours: u32,
+    /// Zero for only when asked.
+    pub collect_seconds: u32,
     pub site_root: Option<PathBuf>,
 }
 
@@ -207,6 +213,7 @@ impl Settings {
             benchmark_seconds: args.benchmark_seconds.unwrap_or(30),
             statement_timeout_s: args.statement_timeout_s.unwrap_or(60),
             job_retention_hours: args.job_retention_hours.unwrap_or(24),
+            collect_seconds: args.collect_seconds.unwrap_or(60),
             site_root: args.site_root,
         })
     }

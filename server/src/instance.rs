@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use optischema::operations::Operations;
 use thiserror::Error;
@@ -41,6 +42,7 @@ pub struct Instance {
     store: Store,
     stop: watch::Sender<bool>,
     worker: JoinHandle<()>,
+    collector: JoinHandle<()>,
     /// Held for the life of the instance.
     _lock: File,
 }
@@ -67,12 +69,15 @@ impl Instance {
         let service = Service::new(settings.clone(), store.clone(), signals.clone());
         let (stop, stopped) = watch::channel(false);
         let worker = Worker::new(settings.clone(), store.clone(), signals);
+        let operations: Arc<dyn Operations> = Arc::new(service);
+        let collecting = collect_on_schedule(operations.clone(), settings.clone(), stopped.clone());
         Ok(Self {
-            operations: Arc::new(service),
+            operations,
             settings,
             store,
             stop,
             worker: tokio::spawn(worker.run(stopped)),
+            collector: tokio::spawn(collecting),
             _lock: lock,
         })
     }
@@ -102,7 +107,32 @@ impl Instance {
         if let Err(error) = self.worker.await {
             tracing::error!(%error, "the worker did not end in order");
         }
+        // A reading that is under way writes nothing until it is whole.
+        self.collector.abort();
         self.store.close().await;
+    }
+}
+
+/// Reads main's counters every so often. A reading that fails is tried again at the next turn.
+async fn collect_on_schedule(
+    operations: Arc<dyn Operations>,
+    settings: Arc<Settings>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    if settings.collect_seconds == 0 || settings.main_url.is_none() {
+        return;
+    }
+    let period = Duration::from_secs(u64::from(settings.collect_seconds));
+    let mut turns = tokio::time::interval(period);
+    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = turns.tick() => {}
+            _ = stopped.changed() => return,
+        }
+        if let Err(error) = operations.collect().await {
+            tracing::warn!(%error, "main's counters could not be read");
+        }
     }
 }
 

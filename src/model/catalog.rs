@@ -71,8 +71,12 @@ pub struct CatalogColumn {
     pub average_width: Option<i32>,
     /// -1 to 1: physical order against logical order.
     pub correlation: Option<f64>,
+    /// Share of NULLs, from 0 to 1.
+    pub null_share: Option<f64>,
     /// Most common values as text, the most common first.
     pub common_values: Vec<String>,
+    /// Their shares of all rows, from 0 to 1, in the same order.
+    pub common_shares: Vec<f64>,
     /// Histogram bounds as text, ascending.
     pub histogram: Vec<String>,
 }

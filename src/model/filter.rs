@@ -97,7 +97,10 @@ fn present(text: &Option<String>) -> Option<&str> {
     text.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }
 
-fn parse_field<T>(field: &'static str, text: &Option<String>) -> Result<Option<T>, InvalidField>
+pub(super) fn parse_field<T>(
+    field: &'static str,
+    text: &Option<String>,
+) -> Result<Option<T>, InvalidField>
 where
     T: std::str::FromStr<Err: std::fmt::Display>,
 {
@@ -107,7 +110,7 @@ where
         .map_err(|error: T::Err| InvalidField { field, message: error.to_string() })
 }
 
-fn parse_limit(text: &Option<String>) -> Result<Option<u32>, InvalidField> {
+pub(super) fn parse_limit(text: &Option<String>) -> Result<Option<u32>, InvalidField> {
     match parse_field::<u32>("limit", text)? {
         Some(limit) if !(1..=MAX_PAGE).contains(&limit) => {
             Err(InvalidField { field: "limit", message: format!("must be from 1 to {MAX_PAGE}") })
@@ -116,7 +119,7 @@ fn parse_limit(text: &Option<String>) -> Result<Option<u32>, InvalidField> {
     }
 }
 
-fn parse_search(text: &Option<String>) -> Result<Option<String>, InvalidField> {
+pub(super) fn parse_search(text: &Option<String>) -> Result<Option<String>, InvalidField> {
     match present(text) {
         Some(search) if search.chars().count() > MAX_SEARCH => Err(InvalidField {
             field: "q",

@@ -3,14 +3,16 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{QueryHash, Recommendation, StatementShape, TableName};
+use super::{PlanJson, QueryHash, QueryKind, Recommendation, StatementShape, TableName};
+use crate::plan::Dependencies;
 
 /// One statement of the workload, with what could be made of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrackedStatement {
     pub query_hash: QueryHash,
-    /// As `pg_stat_statements` has it.
+    /// As its source has it.
     pub sql: String,
+    pub kind: QueryKind,
     pub calls: i64,
     /// Milliseconds, over all calls.
     pub total_time_ms: f64,
@@ -20,11 +22,53 @@ pub struct TrackedStatement {
 }
 
 /// A statement with parameters bound to real values.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannableStatement {
     pub shape: StatementShape,
     /// The first set stands for the whole.
     pub bindings: Vec<Binding>,
+    /// The verbose plan of the first set.
+    #[serde(default)]
+    pub plan: PlanJson,
+    #[serde(default)]
+    pub dependencies: Dependencies,
+    /// Schemas that unqualified names were looked for in, where they are not the session's own.
+    #[serde(default)]
+    pub search_path: Vec<String>,
+}
+
+/// Which of its columns' values a binding has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BindingKind {
+    /// The statement has no parameters.
+    #[default]
+    AsWritten,
+    /// The most common ones.
+    Common,
+    /// A quarter into the histogram.
+    LowQuantile,
+    /// The middle of the histogram.
+    Median,
+    /// Three quarters into the histogram.
+    HighQuantile,
+    /// The least common one known.
+    Rare,
+    /// NULL, for what may be NULL.
+    Null,
+    /// Values that a log showed.
+    Logged,
+    /// None: the plan that PostgreSQL makes for any values.
+    Generic,
+}
+
+impl BindingKind {
+    /// Whether costs and run times with it stand for what the application does. NULL and quantiles beside
+    /// the median show what else can happen.
+    #[must_use]
+    pub const fn is_representative(self) -> bool {
+        matches!(self, Self::AsWritten | Self::Common | Self::Median | Self::Logged)
+    }
 }
 
 /// One set of parameter values, and the statement with them in place.
@@ -35,8 +79,11 @@ pub struct Binding {
     /// Whether some of them were assumed, since no statistics say.
     #[serde(default)]
     pub assumed: bool,
-    /// `$1`, `$2`, … as texts.
-    pub values: Vec<String>,
+    /// Which of a column's values were taken.
+    #[serde(default)]
+    pub kind: BindingKind,
+    /// `$1`, `$2`, … as texts; NULL is absent.
+    pub values: Vec<Option<String>>,
     pub sql: String,
 }
 

@@ -151,7 +151,7 @@ impl Protocol<'_> {
         };
         BindingResult {
             label: self.binding.label.clone(),
-            values: self.binding.values.clone(),
+            values: shown_values(&self.binding.values),
             sql: arms.sql.clone(),
             verdict,
             change_percent: Some(percent(comparison.ratio)),
@@ -181,7 +181,7 @@ impl Protocol<'_> {
         let patched = vec![arms.run(ArmKind::Patched, 1).await?];
         let result = BindingResult {
             label: self.binding.label.clone(),
-            values: self.binding.values.clone(),
+            values: shown_values(&self.binding.values),
             sql: arms.sql.clone(),
             verdict: Verdict::NotEquivalent,
             change_percent: None,
@@ -295,4 +295,9 @@ mod tests {
         pairs.patched.push(run("c"));
         assert!(pairs.is_unstable());
     }
+}
+
+/// Values as a person reads them.
+fn shown_values(values: &[Option<String>]) -> Vec<String> {
+    values.iter().map(|value| value.clone().unwrap_or_else(|| "NULL".to_owned())).collect()
 }

@@ -7,8 +7,9 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use optischema::model::{
-    AnalyzeReport, ApplyStatus, Change, CleanupReport, Health, Job, JobAccepted, JobId, JobPage,
-    JobQuery, Recommendation, RecommendationId, RecommendationPage, RecommendationQuery,
+    AddedQueries, AnalyzeReport, ApplyStatus, Change, CleanupReport, CollectionReport, Health, Job,
+    JobAccepted, JobId, JobPage, JobQuery, QueryDetail, QueryHash, QueryPage, QueryQuery,
+    RangeQuery, Recommendation, RecommendationId, RecommendationPage, RecommendationQuery,
 };
 use optischema::operations::OperationError;
 use serde::de::DeserializeOwned;
@@ -63,6 +64,9 @@ pub(super) fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(list_changes))
         .routes(routes!(apply_status))
         .routes(routes!(cleanup))
+        .routes(routes!(list_queries, add_queries))
+        .routes(routes!(collect))
+        .routes(routes!(get_query, remove_query))
         .routes(routes!(analyze))
         .routes(routes!(health))
         .split_for_parts()
@@ -119,6 +123,13 @@ struct DismissRequest {
 struct ApplyRequest {
     /// Why it is applied without a completed benchmark; recorded.
     override_reason: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+struct AddQueriesRequest {
+    /// The statements, or the log.
+    text: String,
 }
 
 /// Recommendations, filtered, sorted and paged, with the counts of every status.
@@ -283,6 +294,59 @@ async fn apply_status(State(app): State<AppState>) -> Answer<ApplyStatus> {
     responses((status = 200, body = CleanupReport), (status = 503, body = Problem)))]
 async fn cleanup(State(app): State<AppState>) -> Answer<CleanupReport> {
     Ok(Json(app.operations.cleanup().await?))
+}
+
+/// The workload: statements with their figures in a time range.
+#[utoipa::path(get, path = "/api/queries", tag = "workload", params(QueryQuery),
+    responses((status = 200, body = QueryPage), (status = 422, body = Problem)))]
+async fn list_queries(
+    State(app): State<AppState>,
+    filter: Result<Query<QueryQuery>, QueryRejection>,
+) -> Answer<QueryPage> {
+    let filter = query(filter)?.parse()?;
+    Ok(Json(app.operations.queries(filter).await?))
+}
+
+/// Takes statements: SQL, where `-- weight: N` before one weighs it, or a log of PostgreSQL.
+#[utoipa::path(post, path = "/api/queries", tag = "workload", request_body = AddQueriesRequest,
+    responses((status = 200, body = AddedQueries), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+async fn add_queries(State(app): State<AppState>, bytes: Bytes) -> Answer<AddedQueries> {
+    let request: AddQueriesRequest = body(&bytes)?;
+    Ok(Json(app.operations.add_queries(request.text).await?))
+}
+
+/// One statement: history, values, tables, plans, events, recommendations.
+#[utoipa::path(get, path = "/api/queries/{id}", tag = "workload",
+    params(("id" = String, Path, description = "the statement's hash"), RangeQuery),
+    responses((status = 200, body = QueryDetail), (status = 404, body = Problem),
+        (status = 422, body = Problem)))]
+async fn get_query(
+    State(app): State<AppState>,
+    Path(text): Path<String>,
+    range: Result<Query<RangeQuery>, QueryRejection>,
+) -> Answer<QueryDetail> {
+    let range = query(range)?.parse()?;
+    Ok(Json(app.operations.query(QueryHash(text), range).await?))
+}
+
+/// Forgets a statement that a person gave.
+#[utoipa::path(delete, path = "/api/queries/{id}", tag = "workload",
+    params(("id" = String, Path, description = "the statement's hash")),
+    responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
+async fn remove_query(
+    State(app): State<AppState>,
+    Path(text): Path<String>,
+) -> Result<StatusCode, Problem> {
+    app.operations.remove_query(QueryHash(text)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Reads main's counters now, and plans what is new.
+#[utoipa::path(post, path = "/api/queries/collect", tag = "workload",
+    responses((status = 200, body = CollectionReport), (status = 503, body = Problem)))]
+async fn collect(State(app): State<AppState>) -> Answer<CollectionReport> {
+    Ok(Json(app.operations.collect().await?))
 }
 
 /// Collects the workload and advises on it now.

@@ -64,14 +64,17 @@ async fn measure(
     }
     let statement = worker
         .store
-        .statement(&recommendation.database, &recommendation.query_hash)
+        .query(&recommendation.database, &recommendation.query_hash)
         .await
-        .map_err(store)?;
+        .map_err(store)?
+        .map(|query| query.statement);
     let Some(TrackedStatement { plannable: Ok(plannable), .. }) = statement else {
         return Err(BenchmarkError::Failed(
             "the statement behind it is no longer in the workload: analyse again".into(),
         ));
     };
+    let bindings: Vec<optischema::model::Binding> =
+        plannable.bindings.iter().filter(|b| b.kind.is_representative()).cloned().collect();
     let key = format!("search_path:{}", recommendation.database);
     let path = worker.store.setting(&key).await.map_err(store)?.unwrap_or_default();
     let search_path: Vec<String> = serde_json::from_str(&path).unwrap_or_default();
@@ -84,7 +87,7 @@ async fn measure(
     let seed = claimed.job.id.0.as_u64_pair().1;
     let request = BenchmarkRequest {
         shape: &plannable.shape,
-        bindings: &plannable.bindings,
+        bindings: &bindings,
         patch_sql: &recommendation.patch_sql,
         schema: &schema,
         seed,

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use optischema::model::{
     Catalog, CatalogColumn, CatalogIndex, CatalogTable, RelationKind, TableName,
 };
+use optischema::plan::Lineage;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::PgFailure;
 
 const TABLES: &str = "
-    SELECT c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
+    SELECT /* optischema */ c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
            c.relkind::text AS kind, c.reltuples::float8 AS rows,
            CASE WHEN c.relkind IN ('r', 'm') THEN pg_table_size(c.oid) ELSE 0 END::int8 AS bytes
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -21,11 +22,13 @@ const TABLES: &str = "
                       AND d.objid = c.oid AND d.deptype = 'e')";
 
 const COLUMNS: &str = "
-    SELECT a.attrelid::int8 AS table_oid, a.attname::text AS name,
+    SELECT /* optischema */ a.attrelid::int8 AS table_oid, a.attname::text AS name,
            format_type(a.atttypid, a.atttypmod) AS data_type, NOT a.attnotnull AS nullable,
            s.n_distinct::float8 AS n_distinct, s.avg_width AS average_width,
            s.correlation::float8 AS correlation,
-           (s.most_common_vals::text::text[])[1:20] AS common_values,
+           s.null_frac::float8 AS null_share,
+           (s.most_common_vals::text::text[])[1:100] AS common_values,
+           s.most_common_freqs[1:100]::float8[] AS common_shares,
            s.histogram_bounds::text::text[] AS histogram
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -36,7 +39,7 @@ const COLUMNS: &str = "
     ORDER BY a.attrelid, a.attnum";
 
 const INDEXES: &str = "
-    SELECT i.indrelid::int8 AS table_oid, c.relname::text AS name,
+    SELECT /* optischema */ i.indrelid::int8 AS table_oid, c.relname::text AS name,
            pg_get_indexdef(i.indexrelid) AS definition, am.amname::text AS method,
            i.indisunique AS is_unique, i.indisprimary AS is_primary, i.indisvalid AS is_valid,
            pg_get_expr(i.indpred, i.indrelid) AS predicate,
@@ -53,7 +56,7 @@ const INDEXES: &str = "
 /// Reads every user table of the connected database, with columns, indexes and statistics.
 pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFailure> {
     let row = sqlx::query(
-        "SELECT current_database()::text AS database, current_schemas(false)::text[] AS search_path",
+        "SELECT /* optischema */ current_database()::text AS database, current_schemas(false)::text[] AS search_path",
     )
     .fetch_one(&mut *connection)
     .await?;
@@ -78,6 +81,56 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
     }
     catalog.tables = by_oid.into_values().map(|table| (table.name.clone(), table)).collect();
     Ok(catalog)
+}
+
+const PARENTS: &str = "
+    SELECT /* optischema */ cn.nspname::text AS child_schema, c.relname::text AS child,
+           pn.nspname::text AS parent_schema, p.relname::text AS parent
+    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace cn ON cn.oid = c.relnamespace
+    JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'f')";
+
+/// What each view reads, directly.
+const VIEW_READS: &str = "
+    SELECT DISTINCT /* optischema */ vn.nspname::text AS view_schema, v.relname::text AS view,
+           tn.nspname::text AS read_schema, t.relname::text AS read
+    FROM pg_rewrite r JOIN pg_class v ON v.oid = r.ev_class AND v.relkind = 'v'
+    JOIN pg_namespace vn ON vn.oid = v.relnamespace
+    JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid
+    JOIN pg_class t ON t.oid = d.refobjid JOIN pg_namespace tn ON tn.oid = t.relnamespace
+    WHERE vn.nspname NOT IN ('pg_catalog', 'information_schema')";
+
+/// Reads which tables are parts of others, and which tables lie behind each view.
+pub async fn read_lineage(connection: &mut PgConnection) -> Result<Lineage, PgFailure> {
+    let name = |row: &PgRow, schema: &str, name: &str| -> Result<TableName, PgFailure> {
+        Ok(TableName::new(row.try_get::<String, _>(schema)?, row.try_get::<String, _>(name)?))
+    };
+    let mut lineage = Lineage::default();
+    for row in sqlx::query(PARENTS).fetch_all(&mut *connection).await? {
+        let child = name(&row, "child_schema", "child")?;
+        lineage.parents.insert(child, name(&row, "parent_schema", "parent")?);
+    }
+    for row in sqlx::query(VIEW_READS).fetch_all(&mut *connection).await? {
+        let view = name(&row, "view_schema", "view")?;
+        lineage.views.entry(view).or_default().insert(name(&row, "read_schema", "read")?);
+    }
+    // A view of a view reads what that one reads.
+    for _ in 0..lineage.views.len() {
+        let known = lineage.views.clone();
+        let mut grown = false;
+        for read in lineage.views.values_mut() {
+            let deeper: Vec<TableName> =
+                read.iter().filter_map(|table| known.get(table)).flatten().cloned().collect();
+            let before = read.len();
+            read.extend(deeper);
+            grown |= read.len() > before;
+        }
+        if !grown {
+            break;
+        }
+    }
+    Ok(lineage)
 }
 
 fn table(row: &PgRow) -> Result<CatalogTable, PgFailure> {
@@ -114,7 +167,9 @@ fn column(row: &PgRow) -> Result<CatalogColumn, PgFailure> {
         n_distinct: row.try_get("n_distinct")?,
         average_width: row.try_get("average_width")?,
         correlation: row.try_get("correlation")?,
+        null_share: row.try_get("null_share")?,
         common_values: values("common_values")?,
+        common_shares: row.try_get::<Option<Vec<f64>>, _>("common_shares")?.unwrap_or_default(),
         histogram: values("histogram")?,
     })
 }

@@ -2,6 +2,7 @@
 //! Never a DSN, never a driver's raw text.
 
 use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 use thiserror::Error;
 
 /// A failure of a target.
@@ -18,7 +19,12 @@ pub enum PgFailure {
     Stopped,
     /// PostgreSQL did not accept a statement; its own words, which hold no secret of the connection.
     #[error("PostgreSQL says: {message} ({sqlstate})")]
-    Sql { sqlstate: String, message: String },
+    Sql {
+        sqlstate: String,
+        message: String,
+        /// Where in the statement, in characters from 1.
+        position: Option<usize>,
+    },
     /// The target's answer was not of the form that was asked for.
     #[error("{0}")]
     Unexpected(String),
@@ -63,7 +69,14 @@ impl PgFailure {
             "57P03" => Self::Unreachable(
                 "the server is starting up or shutting down: try again in a moment".into(),
             ),
-            _ => Self::Sql { sqlstate, message },
+            _ => {
+                let original = error.try_downcast_ref::<PgDatabaseError>();
+                let position = original.and_then(|error| match error.position() {
+                    Some(PgErrorPosition::Original(at)) => Some(at),
+                    _ => None,
+                });
+                Self::Sql { sqlstate, message, position }
+            }
         }
     }
 }

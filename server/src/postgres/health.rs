@@ -4,6 +4,7 @@ use optischema::model::{Finding, FindingLevel, TargetHealth, TargetKind, TargetS
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
+use super::statements_view::StatementsView;
 use super::{
     Dsn, PgFailure, SameDatabase, Session, connect_main, connect_writable, prove_not_main,
 };
@@ -11,10 +12,20 @@ use super::{
 /// The oldest server version that is understood.
 const OLDEST: i32 = 130_000;
 
-/// What a proper role for main is granted.
-pub const GRANTS_FOR_MAIN: &str = "\
-CREATE ROLE optischema_reader LOGIN PASSWORD 'choose-one';
-GRANT pg_read_all_data, pg_read_all_stats TO optischema_reader;";
+/// What a proper role for main is granted. PostgreSQL 13 has no role that reads every table.
+#[must_use]
+pub fn grants_for_main(version: i32) -> String {
+    let create = "CREATE ROLE optischema_reader LOGIN PASSWORD 'choose-one';";
+    if version >= 140_000 {
+        return format!(
+            "{create}\nGRANT pg_read_all_data, pg_read_all_stats TO optischema_reader;"
+        );
+    }
+    format!(
+        "{create}\nGRANT pg_read_all_stats TO optischema_reader;\n{}",
+        grant_reading(version, "optischema_reader", &["public".to_owned()])
+    )
+}
 
 /// Checks main.
 pub async fn check_main(dsn: Option<&Dsn>, allow_privileged: bool) -> TargetHealth {
@@ -149,11 +160,13 @@ async fn main_findings(
     allow_privileged: bool,
 ) -> Result<Vec<Finding>, PgFailure> {
     let mut findings = vec![version_finding(session)];
+    let grants = grants_for_main(session.version_number);
     let connection = &mut session.connection;
-    findings.push(role_finding(connection, allow_privileged).await?);
+    findings.push(role_finding(connection, allow_privileged, &grants).await?);
     findings.push(statements_finding(connection).await?);
-    findings.push(reading_finding(connection).await?);
-    findings.push(hypopg_finding(connection).await?);
+    findings.extend(tracking_findings(connection).await?);
+    findings.push(reading_finding(session).await?);
+    findings.push(hypopg_finding(&mut session.connection).await?);
     Ok(findings)
 }
 
@@ -161,6 +174,7 @@ async fn main_findings(
 async fn role_finding(
     connection: &mut PgConnection,
     allow_privileged: bool,
+    grants: &str,
 ) -> Result<Finding, PgFailure> {
     let row = sqlx::query(
         "SELECT array_remove(ARRAY[
@@ -189,7 +203,7 @@ async fn role_finding(
         Finding::warning(
             "role_privileged",
             format!("The role {}: it is used because that was allowed.", powers.join(", ")),
-            GRANTS_FOR_MAIN,
+            grants,
         )
     } else {
         Finding::error(
@@ -198,61 +212,127 @@ async fn role_finding(
                 "The role {}: OptiSchema wants one that cannot change main.",
                 powers.join(", ")
             ),
-            GRANTS_FOR_MAIN,
+            grants,
         )
     })
 }
 
 async fn statements_finding(connection: &mut PgConnection) -> Result<Finding, PgFailure> {
-    let installed = sqlx::query(
-        "SELECT quote_ident(n.nspname) AS schema FROM pg_extension e
-         JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'",
-    )
-    .fetch_optional(&mut *connection)
-    .await?;
-    if installed.is_none() {
-        return Ok(Finding::error(
-            "pg_stat_statements_missing",
-            "The extension pg_stat_statements is not installed in this database: the workload cannot be read.",
-            "CREATE EXTENSION pg_stat_statements; (with shared_preload_libraries = 'pg_stat_statements')",
-        ));
-    }
-    let probe = sqlx::query("SELECT count(*) FROM pg_stat_statements(false)")
-        .fetch_one(&mut *connection)
-        .await;
-    Ok(match probe.map_err(PgFailure::from) {
+    let view = match StatementsView::find(connection).await {
+        Ok(view) => view,
+        Err(failure) if failure.is_connection() => return Err(failure),
+        Err(_) => {
+            return Ok(Finding::error(
+                "pg_stat_statements_missing",
+                "The extension pg_stat_statements is not installed in this database: the workload cannot be read.",
+                "CREATE EXTENSION pg_stat_statements; (with shared_preload_libraries = 'pg_stat_statements')",
+            ));
+        }
+    };
+    Ok(match view.count(connection).await {
         Ok(_) => Finding::ok("pg_stat_statements", "pg_stat_statements can be read."),
         Err(failure) if failure.sqlstate() == Some("55000") => Finding::error(
             "pg_stat_statements_not_loaded",
             "pg_stat_statements is installed, and the server has not loaded it.",
-            "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'; then restart the server",
+            format!(
+                "ALTER SYSTEM SET shared_preload_libraries = '{}'; then restart the server",
+                preloaded_with_statements(connection).await?
+            ),
         ),
         Err(failure) if failure.is_connection() => return Err(failure),
         Err(failure) => Finding::error(
             "pg_stat_statements_unreadable",
             format!("pg_stat_statements cannot be read: {failure}."),
-            "GRANT pg_read_all_stats TO the role",
+            format!("GRANT pg_read_all_stats TO {}", own_name(connection).await?),
         ),
     })
 }
 
-async fn reading_finding(connection: &mut PgConnection) -> Result<Finding, PgFailure> {
+/// What is preloaded now, where the role may see it, and pg_stat_statements.
+async fn preloaded_with_statements(connection: &mut PgConnection) -> Result<String, PgFailure> {
     let row = sqlx::query(
-        "SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS stats,
-                (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_'
-                   AND n.nspname <> 'information_schema'
-                   AND NOT (has_schema_privilege(n.oid, 'USAGE')
-                            AND has_table_privilege(c.oid, 'SELECT'))) AS unreadable",
+        "SELECT /* optischema */ (SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries') AS loaded",
     )
     .fetch_one(connection)
     .await?;
+    let loaded: Option<String> = row.try_get("loaded")?;
+    Ok(match loaded.filter(|loaded| !loaded.is_empty()) {
+        Some(loaded) => format!("{loaded}, pg_stat_statements"),
+        None => "pg_stat_statements".to_owned(),
+    })
+}
+
+/// The role's name, as SQL takes it.
+async fn own_name(connection: &mut PgConnection) -> Result<String, PgFailure> {
+    let row = sqlx::query("SELECT /* optischema */ quote_ident(current_user) AS role")
+        .fetch_one(connection)
+        .await?;
+    Ok(row.try_get("role")?)
+}
+
+/// Settings that leave the workload half seen.
+async fn tracking_findings(connection: &mut PgConnection) -> Result<Vec<Finding>, PgFailure> {
+    let row = sqlx::query(
+        "SELECT /* optischema */ current_setting('pg_stat_statements.track', true) AS track,
+                current_setting('pg_stat_statements.max', true)::int8 AS most,
+                current_setting('compute_query_id', true) AS query_id",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let text = |name: &str| row.try_get::<Option<String>, _>(name);
+    let mut findings = Vec::new();
+    if text("track")?.as_deref() == Some("none") {
+        findings.push(Finding::warning(
+            "statements_not_tracked",
+            "pg_stat_statements.track is none: no statement is counted.",
+            "ALTER SYSTEM SET pg_stat_statements.track = 'top'; SELECT pg_reload_conf();",
+        ));
+    }
+    if text("query_id")?.as_deref() == Some("off") {
+        findings.push(Finding::warning(
+            "query_id_off",
+            "compute_query_id is off: statements have no id, and are not counted.",
+            "ALTER SYSTEM SET compute_query_id = 'auto'; SELECT pg_reload_conf();",
+        ));
+    }
+    let most: Option<i64> = row.try_get("most")?;
+    let Some(most) = most else { return Ok(findings) };
+    let Ok(view) = StatementsView::find(connection).await else { return Ok(findings) };
+    if view.count(connection).await.is_ok_and(|entries| entries * 100 >= most * 99) {
+        findings.push(Finding::warning(
+            "statements_full",
+            format!(
+                "pg_stat_statements holds all of its {most} entries: the least used ones are dropped and lose their counts."
+            ),
+            format!(
+                "ALTER SYSTEM SET pg_stat_statements.max = {}; then restart the server",
+                most.saturating_mul(2)
+            ),
+        ));
+    }
+    Ok(findings)
+}
+
+async fn reading_finding(session: &mut Session) -> Result<Finding, PgFailure> {
+    let row = sqlx::query(
+        "SELECT /* optischema */ pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS stats,
+                quote_ident(current_user) AS role, count(*) AS unreadable,
+                array_agg(DISTINCT quote_ident(n.nspname)) FILTER (WHERE n.oid IS NOT NULL) AS schemas
+         FROM (SELECT c.relnamespace FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+                 AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))) c
+         JOIN pg_namespace n ON n.oid = c.relnamespace",
+    )
+    .fetch_one(&mut session.connection)
+    .await?;
     let (stats, unreadable): (bool, i64) = (row.try_get("stats")?, row.try_get("unreadable")?);
+    let role: String = row.try_get("role")?;
+    let schemas: Option<Vec<String>> = row.try_get("schemas")?;
     Ok(if !stats {
         Finding::error(
             "stats_unreadable",
             "The role cannot see other roles' statements.",
-            "GRANT pg_read_all_stats TO the role",
+            format!("GRANT pg_read_all_stats TO {role}"),
         )
     } else if unreadable > 0 {
         Finding::warning(
@@ -260,11 +340,27 @@ async fn reading_finding(connection: &mut PgConnection) -> Result<Finding, PgFai
             format!(
                 "The role cannot read {unreadable} tables: statements on them are not planned."
             ),
-            "GRANT pg_read_all_data TO the role",
+            grant_reading(session.version_number, &role, &schemas.unwrap_or_default()),
         )
     } else {
         Finding::ok("reading", "The role may read tables, statistics and other roles' statements.")
     })
+}
+
+/// What lets a role read every table. PostgreSQL 13 has no role for that.
+fn grant_reading(version: i32, role: &str, schemas: &[String]) -> String {
+    if version >= 140_000 {
+        return format!("GRANT pg_read_all_data TO {role}");
+    }
+    let grants: Vec<String> = schemas
+        .iter()
+        .map(|schema| {
+            format!(
+                "GRANT USAGE ON SCHEMA {schema} TO {role};\nGRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role};"
+            )
+        })
+        .collect();
+    grants.join("\n")
 }
 
 async fn hypopg_finding(connection: &mut PgConnection) -> Result<Finding, PgFailure> {

@@ -64,6 +64,42 @@ impl MainSession {
         .await
     }
 
+    /// The same, with schemas named. A statement whose parameters have no values gets the plan that
+    /// PostgreSQL makes for any.
+    pub async fn plan_verbose(
+        &mut self,
+        statement: &Statement,
+    ) -> Result<(Plan, Value), PlanFailure> {
+        self.check(statement).await?;
+        let places = sql::parameter_places(&statement.sql)?;
+        let parameters: std::collections::BTreeSet<i32> =
+            places.into_iter().map(|(_, number)| number).collect();
+        if parameters.is_empty() {
+            return self
+                .guarded(async |connection| {
+                    explain(connection, ExplainMode::Verbose, &statement.sql).await
+                })
+                .await;
+        }
+        let count = parameters.last().copied().unwrap_or_default();
+        let values = vec!["NULL"; usize::try_from(count).unwrap_or_default()].join(", ");
+        let planned = self
+            .guarded(async |connection| {
+                let prepare = format!("PREPARE optischema_generic AS {}", statement.sql);
+                sqlx::query(AssertSqlSafe(prepare))
+                    .persistent(false)
+                    .execute(&mut *connection)
+                    .await?;
+                execute(connection, "SET LOCAL plan_cache_mode = force_generic_plan").await?;
+                let call = format!("EXECUTE optischema_generic({values})");
+                explain(connection, ExplainMode::Verbose, &call).await
+            })
+            .await;
+        // A rollback does not take it away. Where it was not made there is nothing to remove.
+        drop(self.guarded(async |c| execute(c, "DEALLOCATE optischema_generic").await).await);
+        planned
+    }
+
     /// The types that PostgreSQL infers for `$1`, `$2`, …, as their names.
     pub async fn parameter_types(
         &mut self,

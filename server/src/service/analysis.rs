@@ -3,10 +3,14 @@
 use optischema::model::AnalyzeReport;
 use optischema::operations::{OperationError, Outcome};
 
+use super::collection;
 use crate::config::Settings;
 use crate::postgres::{Dsn, MainSession, check_main, main_is_refused};
 use crate::store::Store;
-use crate::workload::{Advice, CollectError, Collection, advise, collect, statements_from_text};
+use crate::workload::{
+    Advice, CollectError, Collection, Ground, LogContents, advise, collect, collect_given,
+    looks_like_log, read_log, read_sql,
+};
 
 impl From<CollectError> for OperationError {
     fn from(error: CollectError) -> Self {
@@ -15,7 +19,7 @@ impl From<CollectError> for OperationError {
 }
 
 /// Main, where its role may be used.
-async fn checked_main(settings: &Settings) -> Outcome<&Dsn> {
+pub(super) async fn checked_main(settings: &Settings) -> Outcome<&Dsn> {
     let dsn = settings.main_url.as_ref();
     let health = check_main(dsn, settings.allow_privileged_main).await;
     match (dsn, main_is_refused(&health)) {
@@ -27,8 +31,8 @@ async fn checked_main(settings: &Settings) -> Outcome<&Dsn> {
     }
 }
 
-/// Collects and advises without a store. `workload` is a text of statements to advise on instead of
-/// main's own.
+/// Collects and advises without a store. `workload` is a text of statements, or a log, to advise on instead
+/// of main's own.
 pub async fn analyze_once(
     settings: &Settings,
     workload: Option<&str>,
@@ -36,23 +40,43 @@ pub async fn analyze_once(
     let mut session = MainSession::begin(checked_main(settings).await?).await?;
     let collection = match workload {
         None => collect(&mut session).await?,
-        Some(text) => statements_from_text(&mut session, text).await?.map_err(|error| {
-            OperationError::Invalid { field: "workload".into(), message: error.to_string() }
-        })?,
+        Some(text) => collect_given(&mut session, given(text)?.statements).await?,
     };
     let advice = advise(&mut session, &collection).await?;
     session.end().await?;
     Ok((collection, advice))
 }
 
-/// Collects, advises, and takes the advice into the store.
+/// Statements that a person gives: SQL, or a log.
+pub(super) fn given(text: &str) -> Outcome<LogContents> {
+    if looks_like_log(text) {
+        return Ok(read_log(text));
+    }
+    let statements = read_sql(text).map_err(|error| OperationError::Invalid {
+        field: "workload".into(),
+        message: error.to_string(),
+    })?;
+    Ok(LogContents { statements, is_log: false, ..LogContents::default() })
+}
+
+/// Collects, plans every statement anew, advises, and takes the advice into the store.
 pub(super) async fn analyze(settings: &Settings, store: &Store) -> Outcome<AnalyzeReport> {
-    let (collection, advice) = analyze_once(settings, None).await?;
-    let database = &collection.catalog.database;
-    store.replace_statements(database, &collection.statements).await?;
-    let search_path = serde_json::to_string(&collection.catalog.search_path).unwrap_or_default();
+    collection::collect(settings, store).await?;
+    let dsn = checked_main(settings).await?;
+    let mut session = MainSession::begin(dsn).await?;
+    let ground = Ground::read(&mut session).await?;
+    let database = ground.catalog.database.clone();
+    store.replace_catalog(&database, &ground.catalog.tables).await?;
+    let search_path = serde_json::to_string(&ground.catalog.search_path).unwrap_or_default();
     store.set_setting(&format!("search_path:{database}"), &search_path).await?;
-    let recommendations = store.upsert_proposals(database, &advice.proposals).await?;
+    let queries = store.user_queries(&database).await?;
+    collection::plan_queries(&mut session, store, &ground.reader(), &queries).await?;
+    let statements = store.user_queries(&database).await?;
+    let statements = statements.into_iter().map(|query| query.statement).collect();
+    let collection = Collection { catalog: ground.catalog, statements, left_out: 0 };
+    let advice = advise(&mut session, &collection).await?;
+    session.end().await?;
+    let recommendations = store.upsert_proposals(&database, &advice.proposals).await?;
     let Advice { rejected, statements, .. } = advice;
     Ok(AnalyzeReport { recommendations, rejected, statements })
 }

@@ -1,20 +1,23 @@
 //! The product: [`Operations`] over the store, the targets and the worker.
 
 mod analysis;
+mod collection;
 mod failure;
 mod patch_file;
+mod query_detail;
 mod targets;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use optischema::model::{
-    AnalyzeReport, ApplyStatus, AuditEntry, Change, CleanupReport, Health, Job, JobAccepted,
-    JobFilter, JobId, JobPage, JobStatus, JobType, Readiness, Recommendation, RecommendationFilter,
+    AddedQueries, AnalyzeReport, ApplyStatus, AuditEntry, Change, CleanupReport, CollectionReport,
+    Health, Job, JobAccepted, JobFilter, JobId, JobPage, JobStatus, JobType, QueryDetail,
+    QueryFilter, QueryHash, QueryPage, QueryRange, Readiness, Recommendation, RecommendationFilter,
     RecommendationId, RecommendationPage, RecommendationSort, RecommendationStatus, TargetKind,
     TargetState,
 };
-use optischema::operations::{Dashboard, Operations, Outcome, PatchFile};
+use optischema::operations::{Dashboard, OperationError, Operations, Outcome, PatchFile};
 
 use crate::clock::now;
 use crate::config::Settings;
@@ -127,6 +130,36 @@ impl Operations for Service {
     async fn analyze(&self) -> Outcome<AnalyzeReport> {
         let _alone = self.analysis.lock().await;
         analysis::analyze(&self.settings, &self.store).await
+    }
+
+    async fn collect(&self) -> Outcome<CollectionReport> {
+        let _alone = self.analysis.lock().await;
+        let report = collection::collect(&self.settings, &self.store).await?;
+        collection::plan_due(&self.settings, &self.store).await?;
+        Ok(report)
+    }
+
+    async fn queries(&self, filter: QueryFilter) -> Outcome<QueryPage> {
+        Ok(self.store.queries(self.database(), &filter, now()).await?)
+    }
+
+    async fn query(&self, hash: QueryHash, range: QueryRange) -> Outcome<QueryDetail> {
+        query_detail::detail(&self.store, self.database(), &hash, range).await
+    }
+
+    async fn add_queries(&self, text: String) -> Outcome<AddedQueries> {
+        let _alone = self.analysis.lock().await;
+        collection::add(&self.settings, &self.store, &text).await
+    }
+
+    async fn remove_query(&self, hash: QueryHash) -> Outcome<()> {
+        if self.store.query(self.database(), &hash).await?.is_none() {
+            return Err(OperationError::NotFound { what: "query", id: hash.to_string() });
+        }
+        match self.store.remove_query(self.database(), &hash).await? {
+            true => Ok(()),
+            false => Err(collection::not_removable(&hash)),
+        }
     }
 
     async fn recommendations(&self, filter: RecommendationFilter) -> Outcome<RecommendationPage> {

@@ -3,7 +3,10 @@
 
 mod calls;
 mod guard;
+mod highlight;
+mod kind;
 mod patch;
+mod repair;
 mod rewrite;
 mod shape;
 mod tree;
@@ -13,7 +16,10 @@ use thiserror::Error;
 
 pub use calls::{Calls, Name, calls};
 pub use guard::check_select;
+pub use highlight::highlighted;
+pub use kind::{OWN_MARK, kind_of};
 pub use patch::{CreateIndex, DropIndex, Patch, PatchKind, drop_index_sql, index_definition_in};
+pub use repair::{Repair, parameter_places};
 pub use rewrite::{bind_parameters, qualify, retarget};
 pub use shape::analyze;
 

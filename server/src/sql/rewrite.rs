@@ -31,13 +31,13 @@ fn out_of_step() -> SqlError {
     SqlError::Parse("the parser's positions do not fit the text".into())
 }
 
-struct Lexeme {
-    start: usize,
-    end: usize,
-    token: i32,
+pub(super) struct Lexeme {
+    pub start: usize,
+    pub end: usize,
+    pub token: i32,
 }
 
-fn lexemes(sql: &str) -> Result<Vec<Lexeme>, SqlError> {
+pub(super) fn lexemes(sql: &str) -> Result<Vec<Lexeme>, SqlError> {
     let scanned = pg_query::scan(sql)?;
     scanned
         .tokens

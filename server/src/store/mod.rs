@@ -6,9 +6,12 @@
 mod audit;
 mod changes;
 mod jobs;
+mod plans;
+mod queries;
+mod query_row;
 mod recommendations;
 mod row;
-mod statements;
+mod workload;
 
 use std::path::Path;
 use std::time::Duration;
@@ -24,6 +27,9 @@ use thiserror::Error;
 pub use audit::AuditRecord;
 pub use changes::NewChange;
 pub use jobs::{ClaimedJob, JobEnd, Lease};
+pub use plans::SeenPlan;
+pub use queries::StoredQuery;
+pub use workload::{FreshQuery, LastReading, NewReading};
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Error)]
@@ -116,12 +122,11 @@ impl Store {
 
 /// The migrations, embedded.
 fn migrator() -> Migrator {
-    let initial = Migration::new(
-        1,
-        "initial".into(),
-        MigrationType::Simple,
-        include_str!("../../migrations/0001_initial.sql").into_sql_str(),
-        false,
-    );
-    Migrator::with_migrations(vec![initial])
+    let migration = |version, name: &'static str, text: &'static str| {
+        Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)
+    };
+    Migrator::with_migrations(vec![
+        migration(1, "initial", include_str!("../../migrations/0001_initial.sql")),
+        migration(2, "workload", include_str!("../../migrations/0002_workload.sql")),
+    ])
 }

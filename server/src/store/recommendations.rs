@@ -95,6 +95,25 @@ impl Store {
         Ok(counts)
     }
 
+    /// Recommendations that a statement is evidence for, open ones first.
+    pub async fn recommendations_for(
+        &self,
+        database: &str,
+        hash: &optischema::model::QueryHash,
+    ) -> Result<Vec<Recommendation>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM recommendations WHERE database = ?1 AND (query_hash = ?2 OR EXISTS (
+                 SELECT 1 FROM json_each(evidence_json, '$.statements') s
+                 WHERE s.value->>'query_hash' = ?2))
+             ORDER BY status IN ('applied', 'dismissed'), estimated_improvement_percent DESC LIMIT 20",
+        )
+        .bind(database)
+        .bind(&hash.0)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(from_row).collect()
+    }
+
     /// Dismisses it, with the person's reason.
     pub async fn dismiss(
         &self,

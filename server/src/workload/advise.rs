@@ -7,7 +7,8 @@ use optischema::advisor::{
     Costed, IndexCandidate, Selection, WeightedStatement, generate, select_indexes,
 };
 use optischema::model::{
-    Catalog, PlannableStatement, Proposal, RejectedCandidate, StatementReport, TrackedStatement,
+    Binding, Catalog, PlannableStatement, Proposal, RejectedCandidate, StatementReport,
+    TrackedStatement,
 };
 
 use super::collector::Collection;
@@ -39,7 +40,7 @@ pub async fn advise(
         .filter_map(|tracked| {
             let plannable = tracked.plannable.as_ref().ok()?;
             let bound: Option<Vec<Statement>> =
-                plannable.bindings.iter().map(|b| sql::parse_one(&b.sql).ok()).collect();
+                costed(plannable).map(|b| sql::parse_one(&b.sql).ok()).collect();
             let bound = bound.filter(|bound| !bound.is_empty())?;
             Some((tracked, plannable, bound))
         })
@@ -88,6 +89,11 @@ pub async fn advise(
     note_uncosted(&mut advice, &selection, &tracked);
     advice.rejected = selection.rejected;
     Ok(advice)
+}
+
+/// The sets of values that costs are taken from.
+fn costed(plannable: &PlannableStatement) -> impl Iterator<Item = &Binding> {
+    plannable.bindings.iter().filter(|binding| binding.kind.is_representative())
 }
 
 /// Names that a new index cannot have: tables and indexes share one name space in each schema.

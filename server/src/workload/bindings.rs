@@ -1,57 +1,87 @@
-//! Real values for the parameters of a normalised statement, from the statistics of the columns that they
-//! meet. Where no statistics say, a value is assumed, and the binding's label says so.
+//! Real values for the parameters of a normalised statement: from a log, or from the statistics of the
+//! columns that they meet. Where neither says, a value is assumed, and the binding's label says so.
+
+use std::collections::BTreeMap;
 
 use optischema::model::{
-    Binding, Catalog, CatalogColumn, ColumnName, ParameterRole, ParameterUse, StatementShape,
-    quote_literal,
+    Binding, BindingKind, Catalog, CatalogColumn, ColumnName, ParameterRole, ParameterUse,
+    StatementShape, quote_literal,
 };
 
-use crate::sql::{SqlError, Statement, bind_parameters};
+use crate::sql::{Repair, SqlError, Statement, bind_parameters};
 
 /// Where values come from.
 pub(super) struct BindingSource<'a> {
     pub catalog: &'a Catalog,
     pub shape: &'a StatementShape,
-    /// Types that PostgreSQL inferred, by parameter number less one.
-    pub types: &'a [String],
+    pub repair: &'a Repair,
+    /// Types that PostgreSQL inferred, by parameter.
+    pub types: &'a BTreeMap<i32, String>,
     /// Rows that one call returned, on average.
     pub raw_rows: Option<i64>,
+    /// Sets of values that a log showed, by parameter number less one.
+    pub logged: &'a [Vec<Option<String>>],
 }
 
-/// Which of a column's values is taken.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pick {
-    Common,
-    Median,
-}
-
-impl Pick {
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Common => "most common values",
-            Self::Median => "median values",
-        }
-    }
-}
-
+/// What a parameter gets. `text` is absent for NULL.
 struct Value {
-    text: String,
+    text: Option<String>,
     assumed: bool,
 }
 
-/// The statement with its parameters bound: with common values, and with median ones where they differ.
+const PICKS: &[BindingKind] = &[
+    BindingKind::Common,
+    BindingKind::Median,
+    BindingKind::LowQuantile,
+    BindingKind::HighQuantile,
+    BindingKind::Rare,
+    BindingKind::Null,
+];
+
+const fn label(kind: BindingKind) -> &'static str {
+    match kind {
+        BindingKind::AsWritten => "as written",
+        BindingKind::Common => "most common values",
+        BindingKind::Median => "median values",
+        BindingKind::LowQuantile => "values a quarter into the range",
+        BindingKind::HighQuantile => "values three quarters into the range",
+        BindingKind::Rare => "rare values",
+        BindingKind::Null => "NULL",
+        BindingKind::Logged => "values from the log",
+        BindingKind::Generic => "any values",
+    }
+}
+
+/// Sets of logged values that are kept for one statement.
+const MOST_LOGGED: usize = 3;
+
+/// The statement with its parameters bound, in every way that differs from the ways before it. The first
+/// one stands for the whole.
 pub(super) fn bind(
     statement: &Statement,
     source: &BindingSource<'_>,
 ) -> Result<Vec<Binding>, SqlError> {
-    if source.shape.parameters.is_empty() {
-        let label = "as written".to_owned();
-        let sql = statement.sql.clone();
-        return Ok(vec![Binding { label, assumed: false, values: Vec::new(), sql }]);
+    if source.repair.numbers.is_empty() {
+        let (label, sql) = (label(BindingKind::AsWritten).to_owned(), statement.sql.clone());
+        let (kind, values) = (BindingKind::AsWritten, Vec::new());
+        return Ok(vec![Binding { label, assumed: false, kind, values, sql }]);
     }
     let mut bindings: Vec<Binding> = Vec::new();
-    for pick in [Pick::Common, Pick::Median] {
-        let binding = bind_with(statement, source, pick)?;
+    for logged in source.logged.iter().take(MOST_LOGGED) {
+        let value = |number: i32| {
+            let at = usize::try_from(number - 1).unwrap_or_default();
+            match logged.get(at) {
+                Some(text) => Value { text: text.clone(), assumed: false },
+                None => source.value(number, BindingKind::Common),
+            }
+        };
+        bindings.push(source.with_values(statement, BindingKind::Logged, &value)?);
+    }
+    for &kind in PICKS {
+        if kind == BindingKind::Null && !source.may_be_null() {
+            continue;
+        }
+        let binding = source.with_values(statement, kind, &|number| source.value(number, kind))?;
         if !bindings.iter().any(|known| known.values == binding.values) {
             bindings.push(binding);
         }
@@ -59,41 +89,107 @@ pub(super) fn bind(
     Ok(bindings)
 }
 
-fn bind_with(
-    statement: &Statement,
-    source: &BindingSource<'_>,
-    pick: Pick,
-) -> Result<Binding, SqlError> {
-    let count = source.shape.parameters.iter().map(|p| p.number).max().unwrap_or(0);
-    let (mut values, mut literals, mut assumed) = (Vec::new(), Vec::new(), Vec::new());
-    for number in 1..=count {
-        let at = usize::try_from(number - 1).unwrap_or_default();
-        let type_name = source.types.get(at).map_or("TEXT", String::as_str);
-        let parameter = source.shape.parameters.iter().find(|p| p.number == number);
-        let value = value_of(parameter, type_name, source, pick);
-        if value.assumed {
-            assumed.push(format!("${number}"));
+impl BindingSource<'_> {
+    fn with_values(
+        &self,
+        statement: &Statement,
+        kind: BindingKind,
+        value: &dyn Fn(i32) -> Value,
+    ) -> Result<Binding, SqlError> {
+        let (mut values, mut literals, mut assumed) = (Vec::new(), Vec::new(), Vec::new());
+        for number in 1..=self.repair.numbers.last().copied().unwrap_or_default() {
+            if let Some(literal) = self.repair.literals.get(&number) {
+                assumed.push(format!("${number}"));
+                literals.push((*literal).to_owned());
+                values.push(Some(literal.trim_matches('\'').to_owned()));
+                continue;
+            }
+            let canonical = self.repair.canonical(number);
+            let chosen = value(canonical);
+            if chosen.assumed && self.repair.numbers.contains(&number) {
+                assumed.push(format!("${number}"));
+            }
+            literals.push(self.literal(canonical, chosen.text.as_deref()));
+            values.push(chosen.text);
         }
-        literals.push(literal(parameter, type_name, &value.text));
-        values.push(value.text);
+        let mut label = label(kind).to_owned();
+        if !assumed.is_empty() {
+            label = format!("{label}; assumed: {}", assumed.join(", "));
+        }
+        let sql = bind_parameters(statement, &literals)?;
+        Ok(Binding { label, assumed: !assumed.is_empty(), kind, values, sql })
     }
-    let mut label = pick.label().to_owned();
-    if !assumed.is_empty() {
-        label = format!("{label}; assumed: {}", assumed.join(", "));
-    }
-    Ok(Binding {
-        label,
-        assumed: !assumed.is_empty(),
-        sql: bind_parameters(statement, &literals)?,
-        values,
-    })
-}
 
-/// A literal that PostgreSQL reads as the parameter's type whatever stands around it.
-fn literal(parameter: Option<&ParameterUse>, type_name: &str, text: &str) -> String {
-    match parameter.map(|p| p.role) {
-        Some(ParameterRole::Limit | ParameterRole::Offset) => text.to_owned(),
-        _ => format!("CAST({} AS {})", quote_literal(text), cast_name(type_name)),
+    fn parameter(&self, number: i32) -> Option<&ParameterUse> {
+        self.shape.parameters.iter().find(|parameter| parameter.number == number)
+    }
+
+    fn type_name(&self, number: i32) -> &str {
+        self.types.get(&number).map_or("TEXT", String::as_str)
+    }
+
+    /// A literal that PostgreSQL reads as the parameter's type whatever stands around it.
+    fn literal(&self, number: i32, text: Option<&str>) -> String {
+        let type_name = cast_name(self.type_name(number));
+        let Some(text) = text else { return format!("CAST(NULL AS {type_name})") };
+        let role = self.parameter(number).map(|parameter| parameter.role);
+        if matches!(role, Some(ParameterRole::Limit | ParameterRole::Offset))
+            && text.parse::<i64>().is_ok()
+        {
+            return text.to_owned();
+        }
+        // A cast that stands there already says more than ours would: `$1::interval day`.
+        if self.repair.cast_already.contains(&number) {
+            return quote_literal(text);
+        }
+        format!("CAST({} AS {type_name})", quote_literal(text))
+    }
+
+    fn may_be_null(&self) -> bool {
+        self.shape.parameters.iter().any(|parameter| self.takes_null(parameter))
+    }
+
+    /// A column with NULLs in it is searched for NULL too, by an application that does not think of it.
+    fn takes_null(&self, parameter: &ParameterUse) -> bool {
+        let column = parameter.column.as_ref().and_then(|name| column_of(self.catalog, name));
+        parameter.role == ParameterRole::Compared
+            && column.is_some_and(|column| {
+                column.nullable && column.null_share.is_some_and(|share| share > 0.0)
+            })
+    }
+
+    fn value(&self, number: i32, kind: BindingKind) -> Value {
+        let real = |text: String| Value { text: Some(text), assumed: false };
+        let type_name = self.type_name(number);
+        if let Some(unit) = self.repair.units.get(&number) {
+            return Value { text: Some((*unit).to_owned()), assumed: true };
+        }
+        if self.repair.interval_units.contains(&number) {
+            return Value { text: Some("1".to_owned()), assumed: true };
+        }
+        let Some(parameter) = self.parameter(number) else { return assumed_value(type_name) };
+        match parameter.role {
+            ParameterRole::Limit => match self.raw_rows {
+                Some(rows) => real(rows.to_string()),
+                None => Value { text: Some("10".into()), assumed: true },
+            },
+            ParameterRole::Offset => Value { text: Some("1000".into()), assumed: true },
+            ParameterRole::Other => assumed_value(type_name),
+            ParameterRole::Compared | ParameterRole::Pattern | ParameterRole::Contained => {
+                if kind == BindingKind::Null && self.takes_null(parameter) {
+                    return Value { text: None, assumed: false };
+                }
+                let nth = nth_of_column(parameter, self.shape);
+                parameter
+                    .column
+                    .as_ref()
+                    .and_then(|column| column_of(self.catalog, column))
+                    .and_then(|column| {
+                        from_statistics(column, parameter.role, type_name, kind, nth)
+                    })
+                    .map_or_else(|| assumed_value(type_name), real)
+            }
+        }
     }
 }
 
@@ -102,37 +198,12 @@ fn literal(parameter: Option<&ParameterUse>, type_name: &str, text: &str) -> Str
 fn cast_name(type_name: &str) -> String {
     match type_name {
         "\"CHAR\"" => "\"char\"".to_owned(),
+        // Without a length it would be `character(1)`, and cut the value.
+        "CHAR" => "bpchar".to_owned(),
         other if other.chars().all(|c| c.is_ascii_alphanumeric() || "_[]() ".contains(c)) => {
             other.to_owned()
         }
         other => optischema::model::quote_identifier(other),
-    }
-}
-
-fn value_of(
-    parameter: Option<&ParameterUse>,
-    type_name: &str,
-    source: &BindingSource<'_>,
-    pick: Pick,
-) -> Value {
-    let real = |text: String| Value { text, assumed: false };
-    let Some(parameter) = parameter else { return assumed_value(type_name) };
-    match parameter.role {
-        ParameterRole::Limit => match source.raw_rows {
-            Some(rows) => real(rows.to_string()),
-            None => Value { text: "10".into(), assumed: true },
-        },
-        ParameterRole::Offset => Value { text: "1000".into(), assumed: true },
-        ParameterRole::Other => assumed_value(type_name),
-        ParameterRole::Compared | ParameterRole::Pattern | ParameterRole::Contained => {
-            let nth = nth_of_column(parameter, source.shape);
-            parameter
-                .column
-                .as_ref()
-                .and_then(|column| column_of(source.catalog, column))
-                .and_then(|column| from_statistics(column, parameter.role, type_name, pick, nth))
-                .map_or_else(|| assumed_value(type_name), real)
-        }
     }
 }
 
@@ -149,39 +220,77 @@ fn nth_of_column(parameter: &ParameterUse, shape: &StatementShape) -> usize {
         .count()
 }
 
+/// Kinds of values that stand for one another.
+#[derive(PartialEq, Eq)]
+enum Family {
+    Number,
+    Moment,
+    Text,
+    Interval,
+    Truth,
+}
+
+fn family(type_name: &str) -> Option<Family> {
+    let name = type_name.to_ascii_lowercase();
+    let base = name.split('(').next().unwrap_or(&name).trim();
+    Some(match base {
+        "int2" | "int4" | "int8" | "numeric" | "float4" | "float8" | "smallint" | "integer"
+        | "bigint" | "real" | "double precision" => Family::Number,
+        "date" => Family::Moment,
+        "text" | "varchar" | "char" | "bpchar" | "character" | "character varying" | "name" => {
+            Family::Text
+        }
+        "interval" => Family::Interval,
+        "bool" | "boolean" => Family::Truth,
+        other if other.starts_with("timestamp") => Family::Moment,
+        _ => return None,
+    })
+}
+
 fn from_statistics(
     column: &CatalogColumn,
     role: ParameterRole,
     type_name: &str,
-    pick: Pick,
+    kind: BindingKind,
     nth: usize,
 ) -> Option<String> {
     if column.data_type.ends_with("[]") && !type_name.ends_with("[]") {
         // The statistics are of whole arrays, and the parameter is one element.
         return None;
     }
-    let histogram = |share: f64| {
-        let last = column.histogram.len().checked_sub(1)?;
-        column.histogram.get(((share * last as f64) as usize + nth).min(last)).cloned()
-    };
-    let common = || column.common_values.get(nth).cloned();
-    let value = match pick {
-        Pick::Common => common().or_else(|| histogram(0.9)),
-        Pick::Median => histogram(0.5).or_else(|| {
-            column
-                .common_values
-                .get(
-                    (column.common_values.len() / 2 + nth)
-                        .min(column.common_values.len().checked_sub(1)?),
-                )
-                .cloned()
-        }),
-    }?;
+    if let (Some(wanted), Some(known)) = (family(type_name), family(&column.data_type))
+        && wanted != known
+    {
+        // `d < $1 + $2`: what is added to a date is no date.
+        return None;
+    }
+    let value = pick(column, kind, nth)?;
     match role {
         ParameterRole::Pattern => Some(format!("%{}%", word_of(&value).replace(['%', '_'], ""))),
         ParameterRole::Contained => contained(&value),
         _ if type_name.ends_with("[]") => Some(format!("{{{}}}", array_element(&value))),
+        _ if type_name.starts_with("INT") && value.contains('.') => {
+            value.parse::<f64>().ok().map(|number| format!("{number:.0}"))
+        }
         _ => Some(value),
+    }
+}
+
+fn pick(column: &CatalogColumn, kind: BindingKind, nth: usize) -> Option<String> {
+    let histogram = |share: f64| {
+        let last = column.histogram.len().checked_sub(1)?;
+        column.histogram.get(((share * last as f64) as usize + nth).min(last)).cloned()
+    };
+    let common = |at: usize| column.common_values.get(at).cloned();
+    let last_common = column.common_values.len().checked_sub(1);
+    let middle = || common((column.common_values.len() / 2 + nth).min(last_common?));
+    match kind {
+        BindingKind::LowQuantile => histogram(0.25).or_else(middle),
+        BindingKind::Median => histogram(0.5).or_else(middle),
+        BindingKind::HighQuantile => histogram(0.75).or_else(middle),
+        // What is in the histogram is rarer than every common value.
+        BindingKind::Rare => histogram(0.0).or_else(|| common(last_common?.checked_sub(nth)?)),
+        _ => common(nth).or_else(|| histogram(0.9)),
     }
 }
 
@@ -215,7 +324,7 @@ fn assumed_value(type_name: &str) -> Value {
         other if other.ends_with("[]") => "{}",
         _ => "a",
     };
-    Value { text: text.to_owned(), assumed: true }
+    Value { text: Some(text.to_owned()), assumed: true }
 }
 
 #[cfg(test)]
@@ -227,12 +336,14 @@ mod tests {
     fn catalog() -> Catalog {
         let column = |name: &str, common: &[&str], histogram: &[&str]| CatalogColumn {
             name: name.into(),
-            data_type: "text".into(),
-            nullable: false,
+            data_type: "whatever".into(),
+            nullable: true,
             n_distinct: None,
             average_width: None,
             correlation: None,
+            null_share: (name == "status").then_some(0.2),
             common_values: common.iter().map(|v| (*v).into()).collect(),
+            common_shares: vec![],
             histogram: histogram.iter().map(|v| (*v).into()).collect(),
         };
         let name = TableName::new("public", "t");
@@ -258,13 +369,60 @@ mod tests {
     }
 
     fn bound(sql: &str, types: &[&str]) -> Vec<Binding> {
+        bound_with(sql, types, &[])
+    }
+
+    fn bound_with(sql: &str, types: &[&str], logged: &[Vec<Option<String>>]) -> Vec<Binding> {
         let catalog = catalog();
         let statement = parse_one(sql).unwrap();
         let shape = analyze(&statement, &catalog).unwrap();
-        let types: Vec<String> = types.iter().map(|t| (*t).to_owned()).collect();
-        let source =
-            BindingSource { catalog: &catalog, shape: &shape, types: &types, raw_rows: Some(20) };
+        let repair = Repair::of(&statement, &shape, &catalog).unwrap();
+        let types = (1..).zip(types.iter().map(|t| (*t).to_owned())).collect();
+        let source = BindingSource {
+            catalog: &catalog,
+            shape: &shape,
+            repair: &repair,
+            types: &types,
+            raw_rows: Some(20),
+            logged,
+        };
         bind(&statement, &source).unwrap()
+    }
+
+    fn texts(binding: &Binding) -> Vec<&str> {
+        binding.values.iter().map(|value| value.as_deref().unwrap_or("NULL")).collect()
+    }
+
+    #[test]
+    fn common_quantiles_rare_and_null_are_all_bound() {
+        let bindings = bound("SELECT * FROM t WHERE status = $1 AND at > $2", &["TEXT", "DATE"]);
+        let kinds: Vec<BindingKind> = bindings.iter().map(|binding| binding.kind).collect();
+        assert_eq!(
+            kinds,
+            [BindingKind::Common, BindingKind::Median, BindingKind::LowQuantile, BindingKind::Null],
+            "what does not differ is left out"
+        );
+        let null = bindings.last().unwrap();
+        assert_eq!(texts(null), ["NULL", "2026-02-01"], "only what may be NULL is");
+        assert!(null.sql.contains("CAST(NULL AS TEXT)"), "{}", null.sql);
+    }
+
+    #[test]
+    fn values_of_a_log_come_first() {
+        let logged = [vec![Some("it's so".to_owned()), None]];
+        let bindings =
+            bound_with("SELECT * FROM t WHERE status = $1 AND at > $2", &["TEXT", "DATE"], &logged);
+        assert_eq!(bindings[0].kind, BindingKind::Logged);
+        assert_eq!(texts(&bindings[0]), ["it's so", "NULL"]);
+        assert!(!bindings[0].assumed);
+    }
+
+    #[test]
+    fn a_cast_that_is_there_is_left_alone() {
+        let bindings =
+            bound("SELECT * FROM t WHERE at < $1::date - $2::interval day", &["DATE", "INTERVAL"]);
+        assert!(bindings[0].sql.contains("- '1'::interval day"), "{}", bindings[0].sql);
+        assert!(bindings[0].sql.contains("'2026-02-01'::date"), "{}", bindings[0].sql);
     }
 
     #[test]
@@ -273,8 +431,8 @@ mod tests {
             "SELECT * FROM t WHERE status = $1 AND at > $2 LIMIT $3",
             &["TEXT", "DATE", "INT8"],
         );
-        assert_eq!(bindings[0].values, ["it's new", "2026-02-01", "20"]);
-        assert_eq!(bindings[1].values, ["done", "2026-02-01", "20"]);
+        assert_eq!(texts(&bindings[0]), ["it's new", "2026-02-01", "20"]);
+        assert_eq!(texts(&bindings[1]), ["done", "2026-02-01", "20"]);
         assert!(bindings[0].sql.contains("'it''s new'"), "{}", bindings[0].sql);
         assert!(!bindings[0].label.contains("assumed"));
     }
@@ -282,17 +440,15 @@ mod tests {
     #[test]
     fn a_list_gets_different_values() {
         let bindings = bound("SELECT * FROM t WHERE status IN ($1, $2)", &["TEXT", "TEXT"]);
-        assert_eq!(bindings[0].values, ["it's new", "done"]);
+        assert_eq!(texts(&bindings[0]), ["it's new", "done"]);
     }
 
     #[test]
     fn patterns_and_documents_are_made_from_real_values() {
-        assert_eq!(
-            bound("SELECT * FROM t WHERE body ILIKE $1", &["TEXT"])[0].values,
-            ["%product%"]
-        );
+        let pattern = bound("SELECT * FROM t WHERE body ILIKE $1", &["TEXT"]);
+        assert_eq!(texts(&pattern[0]), ["%product%"]);
         let document = bound("SELECT * FROM t WHERE doc @> $1", &["JSONB"]);
-        assert_eq!(document[0].values, ["{\"kind\":\"click\"}"]);
+        assert_eq!(texts(&document[0]), ["{\"kind\":\"click\"}"]);
     }
 
     #[test]

@@ -4,5 +4,14 @@ mod advise;
 mod bindings;
 mod collector;
 
+mod log;
+mod parameters;
+mod sql_file;
+mod understand;
+
 pub use advise::{Advice, advise};
-pub use collector::{CollectError, Collection, collect, statements_from_text};
+pub use collector::{CollectError, Collection, Ground, collect, collect_given};
+
+pub use log::{LogContents, LoggedPlan, looks_like_log, read_log};
+pub use sql_file::read_sql;
+pub use understand::{RawStatement, Reader};

@@ -169,6 +169,7 @@ impl Shop {
             token: Some(TOKEN.to_owned().into()),
             allow_same_server: Some(true),
             benchmark_seconds: Some(10),
+            collect_seconds: Some(0),
             site_root: Some(PathBuf::from("nowhere")),
             ..SettingsArgs::default()
         }

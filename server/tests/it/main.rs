@@ -16,3 +16,4 @@ mod health;
 mod recovery;
 mod rest;
 mod story;
+mod workload;

@@ -11,7 +11,9 @@ fn column(name: &str, data_type: &str, n_distinct: f64) -> CatalogColumn {
         n_distinct: Some(n_distinct),
         average_width: Some(8),
         correlation: None,
+        null_share: None,
         common_values: vec![],
+        common_shares: vec![],
         histogram: vec![],
     }
 }

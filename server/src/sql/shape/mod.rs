@@ -366,6 +366,12 @@ impl<'a> Walker<'a> {
                     self.parameter(node, role, column);
                 }
             }
+            // `price BETWEEN $1 - $2 AND …`: parts of a value are of its kind, mostly.
+            NodeEnum::AExpr(expr) if column.is_some() => {
+                for side in [inner(&expr.lexpr), inner(&expr.rexpr)].into_iter().flatten() {
+                    self.parameter(side, role, column);
+                }
+            }
             _ => {}
         }
     }

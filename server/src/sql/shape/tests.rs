@@ -16,7 +16,9 @@ fn catalog() -> Catalog {
                 n_distinct: None,
                 average_width: None,
                 correlation: None,
+                null_share: None,
                 common_values: vec![],
+                common_shares: vec![],
                 histogram: vec![],
             })
             .collect();
@@ -74,7 +76,7 @@ fn conjuncts_are_predicates_and_disjuncts_are_not() {
         roles,
         [
             "compared customer_id",
-            "other -",
+            "compared created_at",
             "compared status",
             "compared id",
             "compared status",

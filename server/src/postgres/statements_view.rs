@@ -1,0 +1,194 @@
+//! Reading `pg_stat_statements` of PostgreSQL 13 to 18. Which columns there are is asked of the view itself:
+//! the extension may be older than the server.
+
+use std::collections::BTreeMap;
+
+use optischema::model::Timestamp;
+use optischema::workload::{Counters, Reading, Snapshot, StatementKey};
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Row};
+
+use super::PgFailure;
+use crate::clock::now;
+
+/// What a column stands as where the version lacks it.
+const EXPRESSIONS: &[(&str, &[&str], &str)] = &[
+    ("toplevel", &["toplevel"], "true"),
+    ("read_time", &["shared_blk_read_time", "blk_read_time"], "0::float8"),
+    ("since", &["stats_since"], "NULL::timestamptz"),
+    ("wal_bytes", &["wal_bytes"], "0"),
+];
+
+/// The view of one database: where it is, and what it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementsView {
+    /// Quoted.
+    schema: String,
+    columns: Vec<String>,
+    has_info: bool,
+}
+
+impl StatementsView {
+    /// Finds the view.
+    ///
+    /// # Errors
+    /// It is not installed; the sentence says how to.
+    pub async fn find(connection: &mut PgConnection) -> Result<Self, PgFailure> {
+        let row = sqlx::query(
+            "SELECT /* optischema */ quote_ident(n.nspname) AS schema,
+                    to_regprocedure(quote_ident(n.nspname) || '.pg_stat_statements_info()') IS NOT NULL AS has_info,
+                    (SELECT array_agg(a.attname::text) FROM pg_attribute a
+                     JOIN pg_class c ON c.oid = a.attrelid
+                     WHERE c.relname = 'pg_stat_statements' AND c.relnamespace = n.oid AND a.attnum > 0) AS columns
+             FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+             WHERE e.extname = 'pg_stat_statements'",
+        )
+        .fetch_optional(connection)
+        .await?
+        .ok_or_else(|| {
+            PgFailure::Unexpected(
+                "pg_stat_statements is not installed in main: CREATE EXTENSION pg_stat_statements"
+                    .into(),
+            )
+        })?;
+        Ok(Self {
+            schema: row.try_get("schema")?,
+            has_info: row.try_get("has_info")?,
+            columns: row.try_get::<Option<Vec<String>>, _>("columns")?.unwrap_or_default(),
+        })
+    }
+
+    /// A view in a schema (quoted) with these columns; for recorded rows.
+    #[must_use]
+    pub fn with_columns(schema: &str, columns: Vec<String>, has_info: bool) -> Self {
+        Self { schema: schema.to_owned(), columns, has_info }
+    }
+
+    fn expression(&self, name: &str) -> String {
+        let Some((_, names, absent)) = EXPRESSIONS.iter().find(|(known, ..)| *known == name) else {
+            return format!("s.{name}");
+        };
+        names
+            .iter()
+            .find(|name| self.columns.iter().any(|column| column == *name))
+            .map_or_else(|| (*absent).to_owned(), |name| format!("s.{name}"))
+    }
+
+    /// Reads every entry of the connected database, without its text.
+    pub async fn snapshot(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<(Snapshot, i64), PgFailure> {
+        let schema = &self.schema;
+        let (toplevel, read_time) = (self.expression("toplevel"), self.expression("read_time"));
+        let (since, wal) = (self.expression("since"), self.expression("wal_bytes"));
+        let text = format!(
+            "SELECT /* optischema */ s.dbid::int8 AS dbid, s.userid::int8 AS userid, s.queryid::int8 AS queryid,
+                    {toplevel} AS toplevel, s.calls::int8 AS calls, s.total_exec_time::float8 AS total_time,
+                    s.total_plan_time::float8 AS plan_time, s.rows::int8 AS rows,
+                    s.shared_blks_hit::int8 AS hit, s.shared_blks_read::int8 AS read,
+                    (s.temp_blks_read + s.temp_blks_written)::int8 AS temp, {read_time}::float8 AS read_time,
+                    {wal}::int8 AS wal, (extract(epoch FROM {since}) * 1000)::int8 AS since
+             FROM {schema}.pg_stat_statements(false) s
+             WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        );
+        let rows = sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_all(&mut *connection);
+        let mut hidden = 0;
+        let mut readings: BTreeMap<StatementKey, Reading> = BTreeMap::new();
+        for row in rows.await? {
+            match reading(&row)? {
+                Some(reading) => {
+                    let entry = readings.entry(reading.key);
+                    let known =
+                        entry.or_insert(Reading { counters: Counters::default(), ..reading });
+                    known.counters = known.counters.plus(&reading.counters);
+                }
+                None => hidden += 1,
+            }
+        }
+        let (reset_at, deallocations) = self.info(connection).await?;
+        let readings = readings.into_values().collect();
+        Ok((Snapshot { at: now(), reset_at, deallocations, readings }, hidden))
+    }
+
+    /// How many entries there are, in all databases.
+    pub async fn count(&self, connection: &mut PgConnection) -> Result<i64, PgFailure> {
+        let text = format!(
+            "SELECT /* optischema */ count(*) AS entries FROM {}.pg_stat_statements(false)",
+            self.schema
+        );
+        let row = sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_one(connection).await?;
+        Ok(row.try_get("entries")?)
+    }
+
+    async fn info(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<(Option<Timestamp>, Option<i64>), PgFailure> {
+        if !self.has_info {
+            return Ok((None, None));
+        }
+        let text = format!(
+            "SELECT /* optischema */ dealloc::int8 AS dealloc,
+                    (extract(epoch FROM stats_reset) * 1000)::int8 AS reset
+             FROM {}.pg_stat_statements_info",
+            self.schema
+        );
+        let row = sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_one(connection).await?;
+        let reset: Option<i64> = row.try_get("reset")?;
+        Ok((reset.map(Timestamp::from_millisecond), row.try_get("dealloc")?))
+    }
+
+    /// The texts of some entries. A text in no known encoding is read as far as it goes.
+    pub async fn texts(
+        &self,
+        connection: &mut PgConnection,
+        queryids: &[i64],
+    ) -> Result<BTreeMap<i64, String>, PgFailure> {
+        let text = format!(
+            "SELECT /* optischema */ s.queryid::int8 AS queryid, textsend(s.query) AS query
+             FROM {}.pg_stat_statements(true) s
+             WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+               AND s.queryid = ANY ($1)",
+            self.schema
+        );
+        let rows = sqlx::query(AssertSqlSafe(text))
+            .bind(queryids)
+            .persistent(false)
+            .fetch_all(connection)
+            .await?;
+        let mut texts = BTreeMap::new();
+        for row in rows {
+            let bytes: Option<Vec<u8>> = row.try_get("query")?;
+            let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
+            texts.insert(row.try_get("queryid")?, text);
+        }
+        Ok(texts)
+    }
+}
+
+/// One entry; absent where the role may not see whose it is.
+fn reading(row: &PgRow) -> Result<Option<Reading>, PgFailure> {
+    let Some(queryid) = row.try_get::<Option<i64>, _>("queryid")? else { return Ok(None) };
+    let since: Option<i64> = row.try_get("since")?;
+    Ok(Some(Reading {
+        key: StatementKey {
+            dbid: row.try_get("dbid")?,
+            userid: row.try_get("userid")?,
+            queryid,
+            toplevel: row.try_get("toplevel")?,
+        },
+        counters: Counters {
+            calls: row.try_get("calls")?,
+            total_time_ms: row.try_get("total_time")?,
+            rows: row.try_get("rows")?,
+            plan_time_ms: row.try_get("plan_time")?,
+            shared_hit: row.try_get("hit")?,
+            shared_read: row.try_get("read")?,
+            temp_blocks: row.try_get("temp")?,
+            read_time_ms: row.try_get("read_time")?,
+            wal_bytes: row.try_get("wal")?,
+        },
+        since: since.map(Timestamp::from_millisecond),
+    }))
+}

@@ -1,0 +1,238 @@
+//! Reading main's counters into the store, and planning what is new or has run again.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use optischema::model::{
+    AddedQueries, CollectionReport, PlanJson, QueryKind, QuerySource, Timestamp,
+};
+use optischema::operations::{OperationError, Outcome};
+use optischema::plan::parse_plan;
+use optischema::workload::{StatementKey, deltas};
+use sha2::{Digest, Sha256};
+
+use super::analysis::{checked_main, given};
+use crate::clock::now;
+use crate::config::Settings;
+use crate::postgres::{MainSession, StatementsView, role_paths};
+use crate::store::{FreshQuery, NewReading, SeenPlan, Store, StoredQuery};
+use crate::workload::{Ground, LoggedPlan, RawStatement, Reader};
+
+/// Statements that one reading plans at most: main is asked for each.
+const MOST_PLANNED: i64 = 100;
+/// How long a plan is taken for the present one.
+const PLAN_IS_FRESH: Duration = Duration::from_secs(600);
+
+/// Reads main's counters once. A failure is kept too, so that a page can show it.
+pub(super) async fn collect(settings: &Settings, store: &Store) -> Outcome<CollectionReport> {
+    let read = read_once(settings, store).await;
+    if let (Err(error), Some(dsn)) = (&read, &settings.main_url) {
+        store.record_failed_reading(dsn.database(), now(), &error.to_string()).await?;
+    }
+    read
+}
+
+async fn read_once(settings: &Settings, store: &Store) -> Outcome<CollectionReport> {
+    let dsn = checked_main(settings).await?;
+    let database = dsn.database();
+    let begun = Instant::now();
+    let mut on_main = Duration::ZERO;
+    let before = store.last_reading(database).await?;
+
+    let asking = Instant::now();
+    let mut session = MainSession::begin(dsn).await?;
+    let view = StatementsView::find(session.connection()).await?;
+    let (snapshot, hidden) = view.snapshot(session.connection()).await?;
+    on_main += asking.elapsed();
+
+    let empty = BTreeMap::new();
+    let known = before.as_ref().map_or(&empty, |before| &before.known);
+    let deltas = deltas(
+        known,
+        before.as_ref().and_then(|before| before.reset_at),
+        before.as_ref().and_then(|before| before.deallocations),
+        &snapshot,
+    );
+    let queries = before.as_ref().map(|before| &before.queries);
+    let is_fresh = |key: &StatementKey| queries.is_none_or(|queries| !queries.contains_key(key));
+    let fresh_keys: Vec<StatementKey> = snapshot
+        .readings
+        .iter()
+        .map(|reading| reading.key)
+        // A statement inside a function is counted with the call that it is a part of.
+        .filter(|key| key.toplevel && is_fresh(key))
+        .collect();
+    let fresh = if fresh_keys.is_empty() {
+        Vec::new()
+    } else {
+        let asking = Instant::now();
+        let ids: Vec<i64> = fresh_keys.iter().map(|key| key.queryid).collect();
+        let texts = view.texts(session.connection(), &ids).await?;
+        let ground = Ground::read(&mut session).await?;
+        let roles = role_paths(session.connection()).await?;
+        on_main += asking.elapsed();
+        identify(&ground, &fresh_keys, &texts, &roles)
+    };
+    let reading = NewReading {
+        snapshot,
+        deltas,
+        fresh,
+        hidden,
+        main_ms: on_main.as_secs_f64() * 1000.0,
+        here_ms: begun.elapsed().saturating_sub(on_main).as_secs_f64() * 1000.0,
+    };
+    let report = store.record_reading(database, before.as_ref(), &reading).await?;
+    session.end().await?;
+    Ok(report)
+}
+
+fn identify(
+    ground: &Ground,
+    keys: &[StatementKey],
+    texts: &BTreeMap<i64, String>,
+    roles: &BTreeMap<i64, crate::postgres::RolePath>,
+) -> Vec<FreshQuery> {
+    let reader = ground.reader();
+    keys.iter()
+        .filter_map(|key| {
+            let text = texts.get(&key.queryid)?;
+            let role = roles.get(&key.userid);
+            let path = role.map(|role| role.search_path.as_slice());
+            let (sql, query_hash, kind) = reader.identify(text, path);
+            Some(FreshQuery {
+                key: *key,
+                query_hash,
+                sql,
+                kind,
+                role: role.map(|role| role.role.clone()).unwrap_or_default(),
+                search_path: path
+                    .filter(|path| *path != ground.catalog.search_path)
+                    .map(<[String]>::to_vec),
+            })
+        })
+        .collect()
+}
+
+/// Plans what was never planned, and what ran since its plan was looked at last.
+pub(super) async fn plan_due(settings: &Settings, store: &Store) -> Outcome<()> {
+    let dsn = checked_main(settings).await?;
+    let fresh = i64::try_from(PLAN_IS_FRESH.as_millis()).unwrap_or_default();
+    let before = Timestamp::from_millisecond(now().as_millisecond() - fresh);
+    let due = store.queries_to_plan(dsn.database(), before, MOST_PLANNED).await?;
+    if due.is_empty() {
+        return Ok(());
+    }
+    let mut session = MainSession::begin(dsn).await?;
+    let ground = Ground::read(&mut session).await?;
+    plan_queries(&mut session, store, &ground.reader(), &due).await?;
+    session.end().await?;
+    Ok(())
+}
+
+/// Plans statements of the store, and keeps what comes of it.
+pub(super) async fn plan_queries(
+    session: &mut MainSession,
+    store: &Store,
+    reader: &Reader<'_>,
+    queries: &[StoredQuery],
+) -> Outcome<()> {
+    let (mut results, mut plans) = (Vec::new(), Vec::new());
+    for query in queries {
+        let result = reader.understand(session, &raw(query)).await?;
+        if let Ok(plannable) = &result {
+            let binding = plannable.bindings.first().map(|binding| binding.label.clone());
+            plans.extend(seen(query.id, false, &plannable.plan, binding.unwrap_or_default()));
+        }
+        results.push((query.id, result));
+    }
+    store.set_plannable(&results).await?;
+    store.record_plans(&plans, now()).await?;
+    Ok(())
+}
+
+fn raw(query: &StoredQuery) -> RawStatement {
+    let statement = &query.statement;
+    RawStatement {
+        sql: statement.sql.clone(),
+        calls: statement.calls,
+        total_time_ms: statement.total_time_ms,
+        rows: statement.rows,
+        search_path: query.search_path.clone(),
+        logged: query.logged.clone(),
+    }
+}
+
+/// A plan to be kept; absent where the value is no plan.
+fn seen(query: i64, logged: bool, json: &PlanJson, binding: String) -> Option<SeenPlan> {
+    let plan = parse_plan(json).ok()?;
+    let hash = Sha256::digest(plan.outline().as_bytes());
+    Some(SeenPlan {
+        query,
+        logged,
+        outline_hash: crate::hex::hex(&hash[..8]),
+        total_cost: plan.root.total_cost,
+        plan: json.clone(),
+        binding,
+    })
+}
+
+/// Takes statements that a person gives, and plans them.
+pub(super) async fn add(settings: &Settings, store: &Store, text: &str) -> Outcome<AddedQueries> {
+    let contents = given(text)?;
+    let source = if contents.is_log { QuerySource::Log } else { QuerySource::Typed };
+    let dsn = checked_main(settings).await?;
+    let mut session = MainSession::begin(dsn).await?;
+    let ground = Ground::read(&mut session).await?;
+    let reader = ground.reader();
+    let mut result = AddedQueries { refused: contents.notes, ..AddedQueries::default() };
+    let mut ids = BTreeMap::new();
+    for given in &contents.statements {
+        let path = given.search_path.as_deref();
+        let (sql, hash, kind) = reader.identify(&given.sql, path);
+        if kind != QueryKind::User {
+            let what = sql.chars().take(80).collect::<String>();
+            result.refused.push(format!("{what}: it reads no table of the application"));
+            continue;
+        }
+        if let Err(error) = crate::sql::parse_one(&given.sql) {
+            result.refused.push(format!("{sql}: {error}"));
+            continue;
+        }
+        let figures = (given.calls.max(1), given.total_time_ms);
+        let id = store
+            .add_query(dsn.database(), &hash, &sql, source, figures, path, &given.logged)
+            .await?;
+        ids.insert(given.sql.clone(), id);
+        if !result.added.contains(&hash) {
+            result.added.push(hash);
+        }
+    }
+    let mut queries = Vec::new();
+    for hash in &result.added {
+        queries.extend(store.query(dsn.database(), hash).await?);
+    }
+    plan_queries(&mut session, store, &reader, &queries).await?;
+    session.end().await?;
+    store.record_plans(&logged_plans(&contents.plans, &ids), now()).await?;
+    Ok(result)
+}
+
+fn logged_plans(plans: &[LoggedPlan], ids: &BTreeMap<String, i64>) -> Vec<SeenPlan> {
+    plans
+        .iter()
+        .filter_map(|plan| {
+            let label = format!(
+                "logged by auto_explain, {}",
+                optischema::figures::milliseconds(plan.duration_ms)
+            );
+            seen(*ids.get(&plan.sql)?, true, &plan.plan, label)
+        })
+        .collect()
+}
+
+/// The statement is not one that a person gave.
+pub(super) fn not_removable(hash: &optischema::model::QueryHash) -> OperationError {
+    OperationError::Conflict(format!(
+        "statement {hash} is counted by main: only statements that a person gave can be removed"
+    ))
+}

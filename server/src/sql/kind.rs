@@ -1,0 +1,69 @@
+//! Whose statement a text is.
+
+use optischema::model::{Catalog, QueryKind};
+
+use super::tree;
+
+/// What OptiSchema's own queries on main carry, so that they can be told from the application's even where
+/// both use one role.
+pub const OWN_MARK: &str = "/* optischema */";
+
+/// Tells the application's statements from utility statements, from those that read no table of its own, and
+/// from OptiSchema's. A text that no parser reads counts as the application's: it is listed.
+#[must_use]
+pub fn kind_of(text: &str, catalog: &Catalog) -> QueryKind {
+    if text.contains(OWN_MARK) {
+        return QueryKind::Own;
+    }
+    let Ok(parsed) = pg_query::parse(text, 0) else { return QueryKind::User };
+    let Ok(json) = tree::as_json(&parsed.protobuf) else { return QueryKind::User };
+    let mut root = None;
+    tree::walk(&json, &mut |name, _| {
+        if root.is_none() && name.starts_with(|c: char| c.is_ascii_uppercase()) {
+            root = Some(name.to_owned());
+        }
+    });
+    let is_query = matches!(
+        root.as_deref(),
+        Some("SelectStmt" | "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt")
+    );
+    if !is_query {
+        return QueryKind::System;
+    }
+    let is_system = |relation: &tree::Relation| match relation.schema.as_str() {
+        "pg_catalog" | "information_schema" | "pg_toast" => true,
+        "" => relation.name.starts_with("pg_") && catalog.resolve("", &relation.name).is_none(),
+        schema => relation.name.starts_with("pg_stat_statements") && !schema.is_empty(),
+    };
+    if tree::relations(&json).iter().all(is_system) { QueryKind::System } else { QueryKind::User }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_are_told_apart() {
+        let of = |sql: &str| kind_of(sql, &Catalog::default());
+        for sql in [
+            "SELECT * FROM orders",
+            "INSERT INTO t VALUES ($1)",
+            "SELEC",
+            "SELECT * FROM pg_class, t",
+        ] {
+            assert_eq!(of(sql), QueryKind::User, "{sql}");
+        }
+        for sql in [
+            "SELECT 1",
+            "BEGIN",
+            "SET a = 1",
+            "SELECT * FROM pg_stat_activity",
+            "VACUUM t",
+            "SELECT * FROM information_schema.tables",
+            "EXPLAIN SELECT * FROM orders",
+        ] {
+            assert_eq!(of(sql), QueryKind::System, "{sql}");
+        }
+        assert_eq!(of("SELECT /* optischema */ * FROM orders"), QueryKind::Own);
+    }
+}

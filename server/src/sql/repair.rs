@@ -1,0 +1,372 @@
+//! Making normalised text preparable, and finding out what its parameters must be.
+//!
+//! `pg_stat_statements` replaces constants by parameters wherever they stand. Some of them then have no type
+//! (`$1 - $2`), some stand where PostgreSQL takes no parameter (`extract($1 FROM d)`), and some were one
+//! constant and are two now (`date_trunc($1, d) … GROUP BY date_trunc($2, d)`). What can be told from the
+//! tree is told here; the rest is found out by preparing (`workload/parameters.rs`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use optischema::model::{Catalog, ColumnName, StatementShape};
+use pg_query::protobuf::Token;
+use serde_json::Value;
+
+use super::rewrite::lexemes;
+use super::{SqlError, Statement, tree};
+
+/// What is known of the parameters before PostgreSQL is asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Repair {
+    /// Every parameter, ascending.
+    pub numbers: Vec<i32>,
+    /// Parameters that must be written out, since the grammar takes no parameter there.
+    pub literals: BTreeMap<i32, &'static str>,
+    /// Values that are valid where anything else would be an error: units of time.
+    pub units: BTreeMap<i32, &'static str>,
+    /// Types that PostgreSQL would not find by itself.
+    pub casts: BTreeMap<i32, String>,
+    /// Parameters that were the same constant: each names the first of them.
+    pub same_as: BTreeMap<i32, i32>,
+    /// Parameters that a cast stands on already.
+    pub cast_already: BTreeSet<i32>,
+    /// Those of them that are cast to an interval of one unit (`$1::interval day`).
+    pub interval_units: BTreeSet<i32>,
+}
+
+impl Repair {
+    /// Reads the tree. `shape` tells which columns the parameters meet.
+    ///
+    /// # Errors
+    /// The tree cannot be walked.
+    pub fn of(
+        statement: &Statement,
+        shape: &StatementShape,
+        catalog: &Catalog,
+    ) -> Result<Self, SqlError> {
+        let json = tree::as_json(&statement.tree)?;
+        let mut repair = Self { numbers: tree::parameter_numbers(&json), ..Self::default() };
+        if repair.numbers.is_empty() {
+            return Ok(repair);
+        }
+        let column = |number: i32| {
+            let used = shape.parameters.iter().find(|parameter| parameter.number == number)?;
+            type_of(catalog, used.column.as_ref()?)
+        };
+        tree::walk(&json, &mut |kind, object| match kind {
+            "FuncCall" => repair.function(object),
+            "TypeCast" => repair.type_cast(object),
+            "AExpr" => repair.arithmetic(object, &column),
+            "SelectStmt" => repair.unify(object),
+            _ => {}
+        });
+        Ok(repair)
+    }
+
+    /// The parameter that stands for this one.
+    #[must_use]
+    pub fn canonical(&self, number: i32) -> i32 {
+        self.same_as.get(&number).copied().unwrap_or(number)
+    }
+
+    /// Parameters that PostgreSQL is asked about, in the order of their numbers in the prepared text.
+    #[must_use]
+    pub fn asked(&self) -> Vec<i32> {
+        let is_asked = |number: &i32| {
+            !self.literals.contains_key(number) && self.canonical(*number) == *number
+        };
+        self.numbers.iter().copied().filter(is_asked).collect()
+    }
+
+    /// The text to be prepared: parameters numbered anew, with casts where they need one.
+    ///
+    /// # Errors
+    /// The text and its tokens do not fit.
+    pub fn prepared_text(&self, statement: &Statement) -> Result<String, SqlError> {
+        let asked = self.asked();
+        let mut literals = Vec::new();
+        for number in 1..=self.numbers.last().copied().unwrap_or_default() {
+            let canonical = self.canonical(number);
+            let place = asked.iter().position(|asked| *asked == canonical).unwrap_or_default() + 1;
+            literals.push(match (self.literals.get(&number), self.casts.get(&canonical)) {
+                (Some(literal), _) => (*literal).to_owned(),
+                (None, Some(cast)) => format!("CAST(${place} AS {cast})"),
+                (None, None) => format!("${place}"),
+            });
+        }
+        super::bind_parameters(statement, &literals)
+    }
+
+    fn function(&mut self, call: &serde_json::Map<String, Value>) {
+        let name = tree::names(call.get("funcname")).pop().unwrap_or_default();
+        let arguments: Vec<&Value> =
+            call.get("args").and_then(Value::as_array).into_iter().flatten().collect();
+        match name.as_str() {
+            "extract" => {
+                if let Some(number) = arguments.first().and_then(|node| parameter(node)) {
+                    self.literals.insert(number, "'year'");
+                }
+            }
+            "date_part" | "date_trunc" => {
+                if let Some(number) = arguments.first().and_then(|node| parameter(node)) {
+                    self.units.insert(number, "day");
+                }
+            }
+            // `substring(x FROM $1 FOR $2)`: without a type it would be taken for the regular expression.
+            "substring" => {
+                for number in arguments.iter().skip(1).filter_map(|node| parameter(node)) {
+                    self.casts.insert(number, "integer".to_owned());
+                }
+            }
+            // `sum(CASE WHEN … THEN $1 ELSE $2 END)`: two unknowns would become text.
+            "sum" | "avg" => {
+                let results = arguments.first().map(|node| case_results(node)).unwrap_or_default();
+                if let Some(Some(first)) = results.first()
+                    && results.iter().all(Option::is_some)
+                {
+                    self.casts.insert(*first, "numeric".to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn type_cast(&mut self, cast: &serde_json::Map<String, Value>) {
+        let Some(number) = cast.get("arg").and_then(parameter) else { return };
+        self.cast_already.insert(number);
+        let type_name = cast.get("type_name");
+        let is_interval = type_name
+            .and_then(|name| tree::names(name.get("names")).pop())
+            .is_some_and(|name| name == "interval");
+        let has_unit = type_name
+            .and_then(|name| name.get("typmods")?.as_array().map(|mods| !mods.is_empty()))
+            .unwrap_or(false);
+        if is_interval && has_unit {
+            self.interval_units.insert(number);
+        }
+    }
+
+    /// `$1 - $2` has no type of its own; what it is compared with tells.
+    fn arithmetic(
+        &mut self,
+        expression: &serde_json::Map<String, Value>,
+        column: &dyn Fn(i32) -> Option<String>,
+    ) {
+        let operator = tree::names(expression.get("name")).pop().unwrap_or_default();
+        let side = |key: &str| expression.get(key).and_then(parameter);
+        let (Some(left), Some(right)) = (side("lexpr"), side("rexpr")) else { return };
+        if !matches!(operator.as_str(), "+" | "-" | "*" | "/" | "%") {
+            // Two parameters compared with one another: any type does.
+            self.casts.entry(left).or_insert_with(|| "text".to_owned());
+            return;
+        }
+        let known = column(left).or_else(|| column(right)).unwrap_or_else(|| "numeric".to_owned());
+        let moment = known.starts_with("date") || known.starts_with("timestamp");
+        self.casts.insert(left, known.clone());
+        self.casts.insert(right, if moment { "interval".to_owned() } else { known });
+    }
+
+    /// Expressions of GROUP BY that also stand elsewhere were written with the same constants.
+    fn unify(&mut self, select: &serde_json::Map<String, Value>) {
+        let items = |key: &str| select.get(key).and_then(Value::as_array).into_iter().flatten();
+        let elsewhere: Vec<&Value> = items("target_list")
+            .chain(items("sort_clause"))
+            .chain(select.get("having_clause"))
+            .collect();
+        for grouped in items("group_clause").chain(items("distinct_clause")) {
+            let wanted = Masked::of(grouped);
+            if wanted.numbers.is_empty() {
+                continue;
+            }
+            for place in &elsewhere {
+                self.unify_inside(place, &wanted);
+            }
+        }
+    }
+
+    fn unify_inside(&mut self, value: &Value, wanted: &Masked) {
+        if value.get("node").is_some() {
+            let masked = Masked::of(value);
+            if masked.form == wanted.form {
+                for (one, other) in masked.numbers.iter().zip(&wanted.numbers) {
+                    let (first, second) = (*one.min(other), *one.max(other));
+                    if first != second {
+                        let first = self.canonical(first);
+                        self.same_as.insert(second, first);
+                    }
+                }
+                return;
+            }
+        }
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| self.unify_inside(item, wanted)),
+            Value::Object(object) => {
+                object.values().for_each(|child| self.unify_inside(child, wanted));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An expression without places and parameter numbers.
+struct Masked {
+    form: Value,
+    numbers: Vec<i32>,
+}
+
+impl Masked {
+    fn of(value: &Value) -> Self {
+        let mut numbers = Vec::new();
+        let form = mask(value, &mut numbers);
+        Self { form, numbers }
+    }
+}
+
+fn mask(value: &Value, numbers: &mut Vec<i32>) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(|item| mask(item, numbers)).collect(),
+        Value::Object(object) => Value::Object(
+            object
+                .iter()
+                .filter(|(key, _)| key.as_str() != "location")
+                .map(|(key, child)| {
+                    let number = child.get("number").and_then(Value::as_i64);
+                    if let ("ParamRef", Some(number)) = (key.as_str(), number) {
+                        numbers.extend(i32::try_from(number));
+                        return (key.clone(), Value::Null);
+                    }
+                    (key.clone(), mask(child, numbers))
+                })
+                .collect(),
+        ),
+        other => other.clone(),
+    }
+}
+
+/// The number of a node that is a parameter and nothing else.
+fn parameter(node: &Value) -> Option<i32> {
+    let number = node.get("node")?.get("ParamRef")?.get("number")?.as_i64()?;
+    i32::try_from(number).ok()
+}
+
+/// The parameters among a CASE's results; a result that is something else is `None`.
+fn case_results(node: &Value) -> Vec<Option<i32>> {
+    let Some(case) = node.get("node").and_then(|node| node.get("CaseExpr")) else {
+        return Vec::new();
+    };
+    let branches = case.get("args").and_then(Value::as_array).into_iter().flatten();
+    let results = branches.filter_map(|branch| branch.get("node")?.get("CaseWhen")?.get("result"));
+    let otherwise = case.get("defresult").filter(|value| !value.is_null());
+    results.chain(otherwise).map(parameter).collect()
+}
+
+/// A column's type as SQL writes it, without its modifier.
+fn type_of(catalog: &Catalog, column: &ColumnName) -> Option<String> {
+    let known = catalog.tables.get(&column.table)?.column(&column.column)?;
+    let base = match known.data_type.split_once('(') {
+        Some((name, rest)) => {
+            format!("{name}{}", rest.split_once(')').map_or("", |(_, after)| after))
+        }
+        None => known.data_type.clone(),
+    };
+    Some(base)
+}
+
+/// The place of each parameter in a text, in bytes.
+///
+/// # Errors
+/// The text cannot be split into tokens.
+pub fn parameter_places(sql: &str) -> Result<Vec<(usize, i32)>, SqlError> {
+    let found = lexemes(sql)?.into_iter().filter(|lexeme| lexeme.token == Token::Param as i32);
+    Ok(found
+        .filter_map(|lexeme| {
+            Some((lexeme.start, sql.get(lexeme.start + 1..lexeme.end)?.parse().ok()?))
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::{analyze, parse_one};
+    use optischema::model::{CatalogColumn, CatalogTable, RelationKind, TableName};
+
+    fn prepared(sql: &str) -> String {
+        let name = TableName::new("public", "t");
+        let column = |name: &str, data_type: &str| CatalogColumn {
+            name: name.into(),
+            data_type: data_type.into(),
+            nullable: true,
+            n_distinct: None,
+            average_width: None,
+            correlation: None,
+            null_share: None,
+            common_values: vec![],
+            common_shares: vec![],
+            histogram: vec![],
+        };
+        let table = CatalogTable {
+            name: name.clone(),
+            kind: RelationKind::Table,
+            rows: 1.0,
+            bytes: 1,
+            columns: vec![column("d", "date"), column("n", "numeric(12,2)"), column("s", "text")],
+            indexes: vec![],
+        };
+        let catalog = Catalog {
+            database: "d".into(),
+            search_path: vec!["public".into()],
+            tables: [(name, table)].into(),
+        };
+        let statement = parse_one(sql).unwrap();
+        let shape = analyze(&statement, &catalog).unwrap();
+        Repair::of(&statement, &shape, &catalog).unwrap().prepared_text(&statement).unwrap()
+    }
+
+    #[test]
+    fn arithmetic_on_parameters_gets_the_type_of_what_it_meets() {
+        assert_eq!(
+            prepared("SELECT 1 FROM t WHERE n BETWEEN $1 - $2 AND $3 + $4"),
+            "SELECT 1 FROM t WHERE n BETWEEN CAST($1 AS numeric) - CAST($2 AS numeric) AND CAST($3 AS numeric) + CAST($4 AS numeric)"
+        );
+        assert_eq!(
+            prepared("SELECT 1 FROM t WHERE d < $1 - $2"),
+            "SELECT 1 FROM t WHERE d < CAST($1 AS date) - CAST($2 AS interval)"
+        );
+    }
+
+    #[test]
+    fn a_parameter_where_the_grammar_takes_none_is_written_out_and_the_rest_is_renumbered() {
+        assert_eq!(
+            prepared("SELECT extract($1 FROM d) FROM t WHERE s = $2"),
+            "SELECT extract ('year' FROM d) FROM t WHERE s = $1"
+        );
+    }
+
+    #[test]
+    fn one_constant_that_became_two_is_one_again() {
+        assert_eq!(
+            prepared(
+                "SELECT date_trunc($1, d), count(*) + $2 FROM t GROUP BY date_trunc($3, d) ORDER BY date_trunc($4, d)"
+            ),
+            "SELECT date_trunc($1, d), count(*) + $2 FROM t GROUP BY date_trunc($1, d) ORDER BY date_trunc($1, d)"
+        );
+        assert_eq!(
+            prepared("SELECT n + $1 FROM t GROUP BY n - $2"),
+            "SELECT n + $1 FROM t GROUP BY n - $2",
+            "different expressions stay apart"
+        );
+    }
+
+    #[test]
+    fn sums_of_cases_and_substrings_get_their_types() {
+        assert_eq!(
+            prepared("SELECT sum(CASE WHEN s = $1 THEN $2 ELSE $3 END) FROM t"),
+            "SELECT sum(CASE WHEN s = $1 THEN CAST($2 AS numeric) ELSE $3 END) FROM t"
+        );
+        let text = prepared("SELECT substring(s from $1 for $2) FROM t");
+        assert!(
+            text.contains("CAST($1 AS integer)") && text.contains("CAST($2 AS integer)"),
+            "{text}"
+        );
+    }
+}

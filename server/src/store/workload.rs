@@ -1,0 +1,486 @@
+//! Readings of main's counters, and what is remembered of them.
+//!
+//! Thousands of rows change with each reading, so they are written in a handful of statements that take
+//! their rows as JSON.
+
+use std::collections::BTreeMap;
+
+use optischema::model::{
+    CollectionCost, CollectionReport, QueryHash, QueryKind, QuerySource, Timestamp,
+};
+use optischema::workload::{
+    Counters, Delta, Deltas, Known, RESOLUTIONS, Snapshot, StatementKey, bucket_start,
+};
+use serde_json::{Value, json};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::row::{integer, number, optional_parsed, optional_text, parsed, to_json};
+use super::{Store, StoreError, Write};
+
+/// Readings are kept for two days: what came of them is in the periods.
+const READINGS_KEPT_SECONDS: i64 = 2 * 86_400;
+
+/// The reading before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LastReading {
+    pub at: Timestamp,
+    pub reset_at: Option<Timestamp>,
+    pub deallocations: Option<i64>,
+    /// Every entry, and the query that it belongs to.
+    pub known: BTreeMap<StatementKey, Known>,
+    pub queries: BTreeMap<StatementKey, i64>,
+}
+
+/// An entry that was seen for the first time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FreshQuery {
+    pub key: StatementKey,
+    pub query_hash: QueryHash,
+    pub sql: String,
+    pub kind: QueryKind,
+    pub role: String,
+    pub search_path: Option<Vec<String>>,
+}
+
+/// A reading to be kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewReading {
+    pub snapshot: Snapshot,
+    pub deltas: Deltas,
+    pub fresh: Vec<FreshQuery>,
+    pub hidden: i64,
+    pub main_ms: f64,
+    pub here_ms: f64,
+}
+
+impl Store {
+    /// The reading before; absent at the first one.
+    pub async fn last_reading(&self, database: &str) -> Result<Option<LastReading>, StoreError> {
+        let last = sqlx::query(
+            "SELECT at, reset_at, deallocations_total FROM collections
+             WHERE database = ?1 AND error IS NULL ORDER BY id DESC LIMIT 1",
+        )
+        .bind(database)
+        .fetch_optional(&self.readers)
+        .await?;
+        let Some(last) = last else { return Ok(None) };
+        let rows = sqlx::query("SELECT * FROM workload_counters WHERE database = ?1")
+            .bind(database)
+            .fetch_all(&self.readers)
+            .await?;
+        let (mut known, mut queries) = (BTreeMap::new(), BTreeMap::new());
+        for row in &rows {
+            let key = StatementKey {
+                dbid: integer(row, "dbid")?,
+                userid: integer(row, "userid")?,
+                queryid: integer(row, "queryid")?,
+                toplevel: integer(row, "toplevel")? == 1,
+            };
+            let since = optional_parsed(row, "since")?;
+            known.insert(key, Known { counters: counters(row)?, since });
+            queries.insert(key, integer(row, "query")?);
+        }
+        Ok(Some(LastReading {
+            at: parsed(&last, "at")?,
+            reset_at: optional_parsed(&last, "reset_at")?,
+            deallocations: last.try_get("deallocations_total")?,
+            known,
+            queries,
+        }))
+    }
+
+    /// Keeps a reading: new statements, counters, history, and what it cost.
+    pub async fn record_reading(
+        &self,
+        database: &str,
+        before: Option<&LastReading>,
+        reading: &NewReading,
+    ) -> Result<CollectionReport, StoreError> {
+        let at = reading.snapshot.at;
+        let mut write = self.write().await?;
+        let mut queries = before.map(|before| before.queries.clone()).unwrap_or_default();
+        for fresh in &reading.fresh {
+            let id = upsert_query(&mut write, database, fresh, at).await?;
+            queries.insert(fresh.key, id);
+        }
+        write_counters(&mut write, database, reading, &queries).await?;
+        let deltas = by_query(&reading.deltas.changed, &queries);
+        add_totals(&mut write, &deltas, reading, at).await?;
+        // The first reading has counted for nobody knows how long: it is no period.
+        if let Some(before) = before {
+            for resolution in RESOLUTIONS {
+                let start = bucket_start(at, resolution.seconds);
+                let watched = at.seconds_since(before.at).max(0.0);
+                let period =
+                    period(&mut write, database, resolution.seconds, start, watched).await?;
+                add_deltas(&mut write, period, &deltas).await?;
+            }
+        }
+        prune(&mut write, database, at).await?;
+        let report = CollectionReport {
+            at,
+            main_ms: reading.main_ms,
+            here_ms: reading.here_ms,
+            statements: count(reading.snapshot.readings.len()),
+            changed: count(reading.deltas.changed.len()),
+            fresh: count(reading.fresh.len()),
+            gone: count(reading.deltas.gone.len()),
+            was_reset: reading.deltas.was_reset,
+            deallocations: reading.deltas.deallocations,
+            hidden: reading.hidden,
+            error: None,
+        };
+        insert_report(&mut write, database, &report, Some(&reading.snapshot)).await?;
+        write.commit().await?;
+        Ok(report)
+    }
+
+    /// Keeps that a reading failed, and why.
+    pub async fn record_failed_reading(
+        &self,
+        database: &str,
+        at: Timestamp,
+        error: &str,
+    ) -> Result<(), StoreError> {
+        let report = CollectionReport {
+            at,
+            main_ms: 0.0,
+            here_ms: 0.0,
+            statements: 0,
+            changed: 0,
+            fresh: 0,
+            gone: 0,
+            was_reset: false,
+            deallocations: 0,
+            hidden: 0,
+            error: Some(error.to_owned()),
+        };
+        let mut write = self.write().await?;
+        insert_report(&mut write, database, &report, None).await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// The reading made last, whether it failed or not.
+    pub async fn last_report(
+        &self,
+        database: &str,
+    ) -> Result<Option<CollectionReport>, StoreError> {
+        let row =
+            sqlx::query("SELECT * FROM collections WHERE database = ?1 ORDER BY id DESC LIMIT 1")
+                .bind(database)
+                .fetch_optional(&self.readers)
+                .await?;
+        row.as_ref().map(report).transpose()
+    }
+
+    /// What collecting cost main in the hour before `now`.
+    pub async fn collection_cost(
+        &self,
+        database: &str,
+        now: Timestamp,
+    ) -> Result<CollectionCost, StoreError> {
+        let row = sqlx::query(
+            "SELECT count(*) AS readings, COALESCE(sum(main_ms), 0.0) AS main_ms FROM collections
+             WHERE database = ?1 AND at >= ?2 AND error IS NULL",
+        )
+        .bind(database)
+        .bind(Timestamp::from_millisecond(now.as_millisecond() - 3_600_000).to_string())
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(CollectionCost {
+            readings: integer(&row, "readings")?,
+            main_ms_per_hour: number(&row, "main_ms")?,
+        })
+    }
+}
+
+fn count(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+pub(super) fn counters(row: &SqliteRow) -> Result<Counters, StoreError> {
+    Ok(Counters {
+        calls: integer(row, "calls")?,
+        total_time_ms: number(row, "total_time_ms")?,
+        rows: integer(row, "rows")?,
+        plan_time_ms: number(row, "plan_time_ms")?,
+        shared_hit: integer(row, "shared_hit")?,
+        shared_read: integer(row, "shared_read")?,
+        temp_blocks: integer(row, "temp_blocks")?,
+        read_time_ms: number(row, "read_time_ms")?,
+        wal_bytes: integer(row, "wal_bytes")?,
+    })
+}
+
+fn as_row(id: i64, c: &Counters) -> Value {
+    json!([
+        id,
+        c.calls,
+        c.total_time_ms,
+        c.rows,
+        c.plan_time_ms,
+        c.shared_hit,
+        c.shared_read,
+        c.temp_blocks,
+        c.read_time_ms,
+        c.wal_bytes
+    ])
+}
+
+fn by_query(changed: &[Delta], queries: &BTreeMap<StatementKey, i64>) -> BTreeMap<i64, Counters> {
+    let mut sums: BTreeMap<i64, Counters> = BTreeMap::new();
+    for delta in changed {
+        if let Some(query) = queries.get(&delta.key) {
+            let sum = sums.entry(*query).or_default();
+            *sum = sum.plus(&delta.counters);
+        }
+    }
+    sums
+}
+
+async fn upsert_query(
+    write: &mut Write<'_>,
+    database: &str,
+    fresh: &FreshQuery,
+    at: Timestamp,
+) -> Result<i64, StoreError> {
+    let search_path =
+        fresh.search_path.as_ref().map(|path| to_json("search_path_json", path)).transpose()?;
+    let row = sqlx::query(
+        "INSERT INTO queries (database, query_hash, kind, source, calls, total_time_ms, rows,
+             plan_time_ms, shared_hit, shared_read, temp_blocks, read_time_ms, wal_bytes,
+             first_seen_at, last_seen_at, sql, search_path_json, roles_json)
+         VALUES (?1, ?2, ?3, ?4, 0, 0.0, 0, 0.0, 0, 0, 0, 0.0, 0, ?5, ?5, ?6, ?7, json_array(?8))
+         ON CONFLICT (database, query_hash) DO UPDATE SET source = excluded.source,
+             roles_json = CASE WHEN EXISTS (SELECT 1 FROM json_each(roles_json) WHERE value = ?8)
+                 THEN roles_json ELSE json_insert(roles_json, '$[#]', ?8) END
+         RETURNING id",
+    )
+    .bind(database)
+    .bind(&fresh.query_hash.0)
+    .bind(fresh.kind.as_str())
+    .bind(QuerySource::Main.as_str())
+    .bind(at.to_string())
+    .bind(&fresh.sql)
+    .bind(search_path)
+    .bind(&fresh.role)
+    .fetch_one(&mut **write)
+    .await?;
+    integer(&row, "id")
+}
+
+async fn write_counters(
+    write: &mut Write<'_>,
+    database: &str,
+    reading: &NewReading,
+    queries: &BTreeMap<StatementKey, i64>,
+) -> Result<(), StoreError> {
+    let changed: BTreeMap<&StatementKey, ()> =
+        reading.deltas.changed.iter().map(|delta| (&delta.key, ())).collect();
+    let rows: Vec<Value> = reading
+        .snapshot
+        .readings
+        .iter()
+        .filter(|reading| changed.contains_key(&reading.key))
+        .filter_map(|reading| {
+            let (key, c) = (&reading.key, &reading.counters);
+            let since = reading.since.map(|since| since.to_string());
+            let query = queries.get(key)?;
+            Some(json!([
+                key.dbid,
+                key.userid,
+                key.queryid,
+                i64::from(key.toplevel),
+                query,
+                c.calls,
+                c.total_time_ms,
+                c.rows,
+                c.plan_time_ms,
+                c.shared_hit,
+                c.shared_read,
+                c.temp_blocks,
+                c.read_time_ms,
+                c.wal_bytes,
+                since
+            ]))
+        })
+        .collect();
+    sqlx::query(
+        "INSERT INTO workload_counters
+         SELECT ?1, value->>0, value->>1, value->>2, value->>3, value->>4, value->>5,
+                CAST(value->>6 AS REAL), value->>7, CAST(value->>8 AS REAL), value->>9, value->>10,
+                value->>11, CAST(value->>12 AS REAL), value->>13, value->>14
+         FROM json_each(?2) WHERE true
+         ON CONFLICT DO UPDATE SET query = excluded.query, calls = excluded.calls,
+             total_time_ms = excluded.total_time_ms, rows = excluded.rows,
+             plan_time_ms = excluded.plan_time_ms, shared_hit = excluded.shared_hit,
+             shared_read = excluded.shared_read, temp_blocks = excluded.temp_blocks,
+             read_time_ms = excluded.read_time_ms, wal_bytes = excluded.wal_bytes,
+             since = excluded.since",
+    )
+    .bind(database)
+    .bind(Value::from(rows).to_string())
+    .execute(&mut **write)
+    .await?;
+    let gone: Vec<Value> = reading
+        .deltas
+        .gone
+        .iter()
+        .map(|key| json!([key.dbid, key.userid, key.queryid, i64::from(key.toplevel)]))
+        .collect();
+    sqlx::query(
+        "DELETE FROM workload_counters WHERE database = ?1 AND (dbid, userid, queryid, toplevel) IN
+             (SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(?2))",
+    )
+    .bind(database)
+    .bind(Value::from(gone).to_string())
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+async fn add_totals(
+    write: &mut Write<'_>,
+    deltas: &BTreeMap<i64, Counters>,
+    reading: &NewReading,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let rows: Vec<Value> = deltas.iter().map(|(id, counters)| as_row(*id, counters)).collect();
+    sqlx::query(
+        "UPDATE queries SET calls = queries.calls + (d.value->>1),
+             total_time_ms = queries.total_time_ms + (d.value->>2), rows = queries.rows + (d.value->>3),
+             plan_time_ms = queries.plan_time_ms + (d.value->>4),
+             shared_hit = queries.shared_hit + (d.value->>5),
+             shared_read = queries.shared_read + (d.value->>6),
+             temp_blocks = queries.temp_blocks + (d.value->>7),
+             read_time_ms = queries.read_time_ms + (d.value->>8),
+             wal_bytes = queries.wal_bytes + (d.value->>9), last_seen_at = ?2,
+             counted_since = COALESCE(queries.counted_since, ?3)
+         FROM json_each(?1) d WHERE queries.id = d.value->>0",
+    )
+    .bind(Value::from(rows).to_string())
+    .bind(at.to_string())
+    .bind(reading.snapshot.reset_at.map(|at| at.to_string()))
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+async fn period(
+    write: &mut Write<'_>,
+    database: &str,
+    seconds: i64,
+    start: Timestamp,
+    watched: f64,
+) -> Result<i64, StoreError> {
+    let row = sqlx::query(
+        "INSERT INTO workload_periods (database, seconds, started_at, watched_seconds)
+         VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (database, seconds, started_at)
+             DO UPDATE SET watched_seconds = watched_seconds + excluded.watched_seconds
+         RETURNING id",
+    )
+    .bind(database)
+    .bind(seconds)
+    .bind(start.to_string())
+    .bind(watched)
+    .fetch_one(&mut **write)
+    .await?;
+    integer(&row, "id")
+}
+
+async fn add_deltas(
+    write: &mut Write<'_>,
+    period: i64,
+    deltas: &BTreeMap<i64, Counters>,
+) -> Result<(), StoreError> {
+    let rows: Vec<Value> = deltas.iter().map(|(id, counters)| as_row(*id, counters)).collect();
+    sqlx::query(
+        "INSERT INTO workload_deltas
+         SELECT ?1, value->>0, value->>1, CAST(value->>2 AS REAL), value->>3, value->>5, value->>6,
+                value->>7
+         FROM json_each(?2) WHERE true
+         ON CONFLICT (period, query) DO UPDATE SET calls = calls + excluded.calls,
+             total_time_ms = total_time_ms + excluded.total_time_ms, rows = rows + excluded.rows,
+             shared_hit = shared_hit + excluded.shared_hit,
+             shared_read = shared_read + excluded.shared_read,
+             temp_blocks = temp_blocks + excluded.temp_blocks",
+    )
+    .bind(period)
+    .bind(Value::from(rows).to_string())
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// Drops what is older than its resolution is kept.
+async fn prune(write: &mut Write<'_>, database: &str, at: Timestamp) -> Result<(), StoreError> {
+    let before = |seconds: i64| {
+        Timestamp::from_millisecond(at.as_millisecond() - seconds * 1000).to_string()
+    };
+    for resolution in RESOLUTIONS {
+        sqlx::query(
+            "DELETE FROM workload_periods WHERE database = ?1 AND seconds = ?2 AND started_at < ?3",
+        )
+        .bind(database)
+        .bind(resolution.seconds)
+        .bind(before(resolution.kept))
+        .execute(&mut **write)
+        .await?;
+    }
+    sqlx::query("DELETE FROM collections WHERE database = ?1 AND at < ?2")
+        .bind(database)
+        .bind(before(READINGS_KEPT_SECONDS))
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
+async fn insert_report(
+    write: &mut Write<'_>,
+    database: &str,
+    report: &CollectionReport,
+    snapshot: Option<&Snapshot>,
+) -> Result<(), StoreError> {
+    let reset_at = snapshot.and_then(|snapshot| snapshot.reset_at).map(|at| at.to_string());
+    sqlx::query(
+        "INSERT INTO collections (database, at, main_ms, here_ms, statements, changed, fresh, gone,
+             was_reset, deallocations, reset_at, deallocations_total, hidden, error)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+    )
+    .bind(database)
+    .bind(report.at.to_string())
+    .bind(report.main_ms)
+    .bind(report.here_ms)
+    .bind(report.statements)
+    .bind(report.changed)
+    .bind(report.fresh)
+    .bind(report.gone)
+    .bind(report.was_reset)
+    .bind(report.deallocations)
+    .bind(reset_at)
+    .bind(snapshot.and_then(|snapshot| snapshot.deallocations))
+    .bind(report.hidden)
+    .bind(&report.error)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+fn report(row: &SqliteRow) -> Result<CollectionReport, StoreError> {
+    Ok(CollectionReport {
+        at: parsed(row, "at")?,
+        main_ms: number(row, "main_ms")?,
+        here_ms: number(row, "here_ms")?,
+        statements: integer(row, "statements")?,
+        changed: integer(row, "changed")?,
+        fresh: integer(row, "fresh")?,
+        gone: integer(row, "gone")?,
+        was_reset: integer(row, "was_reset")? == 1,
+        deallocations: integer(row, "deallocations")?,
+        hidden: integer(row, "hidden")?,
+        error: optional_text(row, "error")?,
+    })
+}

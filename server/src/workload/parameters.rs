@@ -1,0 +1,116 @@
+//! Types of parameters, by preparing. Where PostgreSQL cannot tell, types are tried at the place that it
+//! complains about, the likeliest first.
+
+use std::collections::BTreeMap;
+
+use crate::postgres::{MainSession, PgFailure, PlanFailure};
+use crate::sql::{Repair, Statement, parameter_places, parse_one};
+
+/// Types to be tried, the likeliest first.
+const CANDIDATES: &[&str] =
+    &["numeric", "text", "integer", "timestamptz", "interval", "date", "boolean", "text[]"];
+
+/// Attempts for one statement; each is a round trip.
+const MOST_ATTEMPTS: usize = 40;
+
+/// What PostgreSQL said against a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Complaint {
+    message: String,
+    position: Option<usize>,
+}
+
+/// Finds a type for every parameter that is asked for; casts that were needed are added to `repair`.
+///
+/// # Errors
+/// PostgreSQL takes the statement with none of the types.
+pub(super) async fn infer(
+    session: &mut MainSession,
+    statement: &Statement,
+    repair: &mut Repair,
+) -> Result<BTreeMap<i32, String>, PlanFailure> {
+    let mut attempts = 0;
+    let mut failure = match attempt(session, statement, repair).await {
+        Ok(types) => return Ok(types),
+        Err(failure) => failure,
+    };
+    while let Some(complaint) = complaint(&failure) {
+        let mut progress = None;
+        'search: for number in suspects(statement, repair, &complaint) {
+            for candidate in CANDIDATES {
+                attempts += 1;
+                if attempts > MOST_ATTEMPTS {
+                    return Err(failure);
+                }
+                let mut tried = repair.clone();
+                tried.casts.insert(number, (*candidate).to_owned());
+                match attempt(session, statement, &tried).await {
+                    Ok(types) => {
+                        *repair = tried;
+                        return Ok(types);
+                    }
+                    // Another complaint further on: this one is settled.
+                    Err(next) if settles(&complaint, &next) => {
+                        progress = Some((tried, next));
+                        break 'search;
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+        let Some((tried, next)) = progress else { return Err(failure) };
+        (*repair, failure) = (tried, next);
+    }
+    Err(failure)
+}
+
+async fn attempt(
+    session: &mut MainSession,
+    statement: &Statement,
+    repair: &Repair,
+) -> Result<BTreeMap<i32, String>, PlanFailure> {
+    let prepared = parse_one(&repair.prepared_text(statement)?)?;
+    let types = session.parameter_types(&prepared).await?;
+    Ok(repair.asked().into_iter().zip(types).collect())
+}
+
+/// Complaints about types: ambiguous or undefined function, indeterminate or mismatched type.
+fn complaint(failure: &PlanFailure) -> Option<Complaint> {
+    match failure {
+        PlanFailure::Target(PgFailure::Sql { sqlstate, message, position })
+            if matches!(
+                sqlstate.as_str(),
+                "42725" | "42883" | "42P18" | "42804" | "42846" | "42P08"
+            ) =>
+        {
+            Some(Complaint { message: message.clone(), position: *position })
+        }
+        _ => None,
+    }
+}
+
+fn settles(before: &Complaint, next: &PlanFailure) -> bool {
+    complaint(next).is_some_and(|next| next.position > before.position)
+}
+
+/// Parameters without a type, those nearest to the complaint first.
+fn suspects(statement: &Statement, repair: &Repair, complaint: &Complaint) -> Vec<i32> {
+    let open =
+        |number: &i32| !repair.casts.contains_key(number) && !repair.cast_already.contains(number);
+    let Ok(prepared) = repair.prepared_text(statement).and_then(|text| parse_one(&text)) else {
+        return Vec::new();
+    };
+    let at = complaint.position.unwrap_or_default();
+    let asked = repair.asked();
+    let mut near: Vec<(usize, i32)> = parameter_places(&prepared.sql)
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|(place, number)| {
+            let original = asked.get(usize::try_from(number - 1).ok()?)?;
+            Some((place.abs_diff(at), *original))
+        })
+        .filter(|(_, number)| open(number))
+        .collect();
+    near.sort_unstable();
+    near.into_iter().map(|(_, number)| number).take(4).collect()
+}

@@ -1,0 +1,288 @@
+//! From a text to a statement that can be planned. One that cannot be is kept, with its reason.
+
+use std::collections::BTreeMap;
+
+use optischema::model::{
+    Binding, BindingKind, Catalog, PlannableStatement, QueryHash, QueryKind, TableName,
+    TrackedStatement,
+};
+use optischema::plan::{Lineage, dependencies};
+use serde_json::Value;
+
+use super::bindings::{BindingSource, bind};
+use super::parameters::infer;
+use crate::postgres::{MainSession, PgFailure, PlanFailure};
+use crate::sql::{self, Repair, Statement};
+
+/// Longer texts are not parsed: a tree takes some hundred times the room of its text.
+const LONGEST: usize = 256 * 1024;
+/// What is kept of a text that is too long to be read.
+const KEPT_OF_LONG: usize = 4 * 1024;
+
+/// One statement as a source has it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RawStatement {
+    pub sql: String,
+    pub calls: i64,
+    pub total_time_ms: f64,
+    pub rows: i64,
+    /// Schemas that unqualified names are looked for in; the session's own where absent.
+    pub search_path: Option<Vec<String>>,
+    /// Sets of values that a log showed.
+    pub logged: Vec<Vec<Option<String>>>,
+}
+
+/// What every statement of one database is read with.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    pub catalog: &'a Catalog,
+    pub lineage: &'a Lineage,
+    /// `track_activity_query_size`: texts end there in some sources.
+    pub cut_at: usize,
+}
+
+impl Reader<'_> {
+    /// The text that is kept, its fingerprint and its kind.
+    #[must_use]
+    pub fn identify(
+        &self,
+        text: &str,
+        search_path: Option<&[String]>,
+    ) -> (String, QueryHash, QueryKind) {
+        let text = text.trim();
+        if text.len() > LONGEST {
+            let kept = text.char_indices().take_while(|(at, _)| *at < KEPT_OF_LONG).map(|(_, c)| c);
+            let kept = kept.collect::<String>() + " …";
+            return (kept, hashed(text), QueryKind::User);
+        }
+        let kind = sql::kind_of(text, self.catalog);
+        let Ok(hash) = sql::fingerprint(text) else {
+            return (first_word(text), hashed(text), kind);
+        };
+        let path = search_path.unwrap_or(&self.catalog.search_path);
+        let elsewhere = self.qualified(text, path);
+        let hash = match elsewhere {
+            // The same text on other tables is another statement.
+            Some(qualified) => sql::fingerprint(&qualified.sql).unwrap_or(hash),
+            None => hash,
+        };
+        let shown = if kind == QueryKind::User { text.to_owned() } else { normalised(text) };
+        (shown, hash, kind)
+    }
+
+    /// The statement with its tables named in full, where its search path makes them others than the
+    /// session's would.
+    fn qualified(&self, text: &str, path: &[String]) -> Option<Statement> {
+        let statement = sql::parse_one(text).ok()?;
+        let mut differs = false;
+        let names = std::cell::RefCell::new(&mut differs);
+        let qualified = sql::qualify(&statement, &|schema, name| {
+            let table = self.table(schema, name, path)?;
+            let usual = self.catalog.resolve(schema, name).map(|table| &table.name);
+            if usual != Some(&table) {
+                **names.borrow_mut() = true;
+            }
+            Some(table)
+        })
+        .ok()?;
+        if differs { sql::parse_one(&qualified).ok() } else { None }
+    }
+
+    /// A table by its search path; else the only one of that name.
+    fn table(&self, schema: &str, name: &str, path: &[String]) -> Option<TableName> {
+        if !schema.is_empty() {
+            return self.catalog.resolve(schema, name).map(|table| table.name.clone());
+        }
+        let on_path = path.iter().find_map(|schema| self.catalog.resolve(schema, name));
+        if let Some(table) = on_path {
+            return Some(table.name.clone());
+        }
+        let mut named = self.catalog.tables.keys().filter(|table| table.name == name);
+        let only = named.next().cloned();
+        if named.next().is_some() { None } else { only }
+    }
+
+    /// Makes a statement plannable, or says why it is not.
+    ///
+    /// # Errors
+    /// Main is out of reach.
+    pub async fn understand(
+        &self,
+        session: &mut MainSession,
+        raw: &RawStatement,
+    ) -> Result<Result<PlannableStatement, String>, PgFailure> {
+        match self.plannable(session, raw).await {
+            Ok(plannable) => Ok(Ok(plannable)),
+            Err(Unplannable::Target(failure)) => Err(failure),
+            Err(Unplannable::Reason(reason)) => Ok(Err(reason)),
+        }
+    }
+
+    async fn plannable(
+        &self,
+        session: &mut MainSession,
+        raw: &RawStatement,
+    ) -> Result<PlannableStatement, Unplannable> {
+        let text = raw.sql.trim();
+        if text == "<insufficient privilege>" {
+            return Err("the role may not see its text: GRANT pg_read_all_stats".into());
+        }
+        if text.len() > LONGEST {
+            return Err(Unplannable::Reason(format!(
+                "it is {} long, and texts above {} are not read",
+                optischema::figures::bytes(i64::try_from(text.len()).unwrap_or(i64::MAX)),
+                optischema::figures::bytes(LONGEST as i64)
+            )));
+        }
+        let path = raw.search_path.as_deref().unwrap_or(&self.catalog.search_path);
+        let statement = match self.qualified(text, path) {
+            Some(statement) => statement,
+            None => sql::parse_one(text).map_err(|error| self.parse_failure(text, &error))?,
+        };
+        sql::check_select(&statement)?;
+        let shape = sql::analyze(&statement, self.catalog)?;
+        if shape.tables.is_empty() {
+            return Err("it reads no user table".into());
+        }
+        let mut repair = Repair::of(&statement, &shape, self.catalog)?;
+        let types = if repair.numbers.is_empty() {
+            BTreeMap::new()
+        } else {
+            target_or_reason(infer(session, &statement, &mut repair).await)?
+        };
+        let source = BindingSource {
+            catalog: self.catalog,
+            shape: &shape,
+            repair: &repair,
+            types: &types,
+            raw_rows: rows_per_call(raw),
+            logged: &raw.logged,
+        };
+        let bindings = bind(&statement, &source)?;
+        let (bindings, plan) = planned(session, &statement, bindings).await?;
+        let named = shape.tables.iter().cloned().collect();
+        let lineage = Lineage { named, ..self.lineage.clone() };
+        let dependencies = dependencies(&plan.0, &lineage);
+        let search_path = raw.search_path.clone().unwrap_or_default();
+        Ok(PlannableStatement { shape, bindings, plan: plan.1, dependencies, search_path })
+    }
+
+    fn parse_failure(&self, text: &str, error: &sql::SqlError) -> Unplannable {
+        if self.cut_at > 1 && text.len() + 1 >= self.cut_at && text.len() <= self.cut_at {
+            return Unplannable::Reason(format!(
+                "its text was cut off at {} bytes: raise track_activity_query_size",
+                text.len()
+            ));
+        }
+        Unplannable::Reason(error.to_string())
+    }
+
+    /// The whole of it: what a source gives, as it is tracked.
+    ///
+    /// # Errors
+    /// Main is out of reach.
+    pub async fn track(
+        &self,
+        session: &mut MainSession,
+        raw: &RawStatement,
+    ) -> Result<TrackedStatement, PgFailure> {
+        let (sql, query_hash, kind) = self.identify(&raw.sql, raw.search_path.as_deref());
+        let plannable = match kind {
+            QueryKind::User => self.understand(session, raw).await?,
+            QueryKind::System => Err("it reads no table of the application".to_owned()),
+            QueryKind::Own => Err("it is OptiSchema's own".to_owned()),
+        };
+        // PostgreSQL does not normalise every statement, and one of them may hold a password.
+        let sql = if plannable.is_ok() { sql } else { normalised(&sql) };
+        let RawStatement { calls, total_time_ms, rows, .. } = *raw;
+        Ok(TrackedStatement { query_hash, sql, kind, calls, total_time_ms, rows, plannable })
+    }
+}
+
+/// Plans the first binding that can be, and keeps those that can. On PostgreSQL 16 and later the generic plan
+/// is what is left when no values fit.
+async fn planned(
+    session: &mut MainSession,
+    statement: &Statement,
+    bindings: Vec<Binding>,
+) -> Result<(Vec<Binding>, (optischema::plan::Plan, Value)), Unplannable> {
+    let mut failure = None;
+    let mut usable = Vec::new();
+    let mut plan = None;
+    for binding in bindings {
+        let bound = sql::parse_one(&binding.sql)?;
+        if plan.is_none() {
+            match target_or_reason(session.plan_verbose(&bound).await) {
+                Ok(found) => plan = Some(found),
+                Err(gone @ Unplannable::Target(_)) => return Err(gone),
+                Err(reason) => {
+                    failure.get_or_insert(reason);
+                    continue;
+                }
+            }
+        }
+        usable.push(binding);
+    }
+    if let Some(plan) = plan {
+        return Ok((usable, plan));
+    }
+    let reason = failure.unwrap_or_else(|| "no values could be bound to its parameters".into());
+    if session.version_number() < 160_000 {
+        return Err(reason);
+    }
+    let Ok(plan) = target_or_reason(session.plan_verbose(statement).await) else {
+        return Err(reason);
+    };
+    let generic = Binding {
+        label: "any values (generic plan)".to_owned(),
+        assumed: true,
+        kind: BindingKind::Generic,
+        values: Vec::new(),
+        sql: statement.sql.clone(),
+    };
+    Ok((vec![generic], plan))
+}
+
+/// A text that no parser reads still needs a name of its own.
+fn hashed(text: &str) -> QueryHash {
+    use sha2::{Digest, Sha256};
+    QueryHash(crate::hex::hex(&Sha256::digest(text.as_bytes())[..8]))
+}
+
+fn first_word(text: &str) -> String {
+    format!("{} …", text.split_whitespace().next().unwrap_or_default())
+}
+
+/// The text without its constants; what no parser reads is cut to its first word.
+fn normalised(text: &str) -> String {
+    if text.ends_with(" …") {
+        return text.to_owned();
+    }
+    pg_query::normalize(text).unwrap_or_else(|_| first_word(text))
+}
+
+fn rows_per_call(raw: &RawStatement) -> Option<i64> {
+    (raw.calls > 0 && raw.rows > 0).then(|| (raw.rows / raw.calls).max(1))
+}
+
+enum Unplannable {
+    /// Main itself is gone.
+    Target(PgFailure),
+    Reason(String),
+}
+
+impl<E: ToString> From<E> for Unplannable {
+    fn from(error: E) -> Self {
+        Self::Reason(error.to_string())
+    }
+}
+
+fn target_or_reason<T>(result: Result<T, PlanFailure>) -> Result<T, Unplannable> {
+    match result {
+        Ok(value) => Ok(value),
+        Err(PlanFailure::Target(failure)) if failure.is_connection() => {
+            Err(Unplannable::Target(failure))
+        }
+        Err(other) => Err(Unplannable::Reason(other.to_string())),
+    }
+}

@@ -1,0 +1,11 @@
+//! What a database did from one reading of its counters to the next, and how long that is remembered.
+//!
+//! Pure values: reading them is the server's business.
+
+mod counters;
+mod delta;
+mod resolution;
+
+pub use counters::{Counters, Reading, Snapshot, StatementKey};
+pub use delta::{Delta, Deltas, Known, Origin, deltas};
+pub use resolution::{KEPT_SECONDS, RESOLUTIONS, Resolution, bucket_start};
