@@ -16,7 +16,7 @@ use crate::clock::now;
 use crate::config::Settings;
 use crate::postgres::{MainSession, StatementsView, role_paths};
 use crate::store::{FreshQuery, NewReading, SeenPlan, Store, StoredQuery};
-use crate::workload::{Ground, LoggedPlan, RawStatement, Reader};
+use crate::workload::{CUT, Ground, Identity, LoggedPlan, RawStatement, Reader};
 
 /// Statements that one reading plans at most: main is asked for each.
 const MOST_PLANNED: i64 = 100;
@@ -98,12 +98,13 @@ fn identify(
             let text = texts.get(&key.queryid)?;
             let role = roles.get(&key.userid);
             let path = role.map(|role| role.search_path.as_slice());
-            let (sql, query_hash, kind) = reader.identify(text, path);
+            let Identity { sql, query_hash, kind, unreadable } = reader.identify(text, path);
             Some(FreshQuery {
                 key: *key,
                 query_hash,
                 sql,
                 kind,
+                unreadable,
                 role: role.map(|role| role.role.clone()).unwrap_or_default(),
                 search_path: path
                     .filter(|path| *path != ground.catalog.search_path)
@@ -138,6 +139,11 @@ pub(super) async fn plan_queries(
 ) -> Outcome<()> {
     let (mut results, mut plans) = (Vec::new(), Vec::new());
     for query in queries {
+        if query.statement.sql.ends_with(CUT) {
+            // Only a part of it was kept, with the reason.
+            results.push((query.id, query.statement.plannable.clone()));
+            continue;
+        }
         let result = reader.understand(session, &raw(query)).await?;
         if let Ok(plannable) = &result {
             let binding = plannable.bindings.first().map(|binding| binding.label.clone());
@@ -188,14 +194,16 @@ pub(super) async fn add(settings: &Settings, store: &Store, text: &str) -> Outco
     let mut ids = BTreeMap::new();
     for given in &contents.statements {
         let path = given.search_path.as_deref();
-        let (sql, hash, kind) = reader.identify(&given.sql, path);
+        let Identity { sql, query_hash: hash, kind, unreadable } =
+            reader.identify(&given.sql, path);
         if kind != QueryKind::User {
             let what = sql.chars().take(80).collect::<String>();
             result.refused.push(format!("{what}: it reads no table of the application"));
             continue;
         }
-        if let Err(error) = crate::sql::parse_one(&given.sql) {
-            result.refused.push(format!("{sql}: {error}"));
+        if let Some(reason) = unreadable {
+            let what = sql.chars().take(80).collect::<String>();
+            result.refused.push(format!("{what}: {reason}"));
             continue;
         }
         let figures = (given.calls.max(1), given.total_time_ms);

@@ -39,6 +39,8 @@ pub struct FreshQuery {
     pub query_hash: QueryHash,
     pub sql: String,
     pub kind: QueryKind,
+    /// Why its text could not be read.
+    pub unreadable: Option<String>,
     pub role: String,
     pub search_path: Option<Vec<String>>,
 }
@@ -251,8 +253,9 @@ async fn upsert_query(
     let row = sqlx::query(
         "INSERT INTO queries (database, query_hash, kind, source, calls, total_time_ms, rows,
              plan_time_ms, shared_hit, shared_read, temp_blocks, read_time_ms, wal_bytes,
-             first_seen_at, last_seen_at, sql, search_path_json, roles_json)
-         VALUES (?1, ?2, ?3, ?4, 0, 0.0, 0, 0.0, 0, 0, 0, 0.0, 0, ?5, ?5, ?6, ?7, json_array(?8))
+             first_seen_at, last_seen_at, sql, search_path_json, roles_json, reason, planned)
+         VALUES (?1, ?2, ?3, ?4, 0, 0.0, 0, 0.0, 0, 0, 0, 0.0, 0, ?5, ?5, ?6, ?7, json_array(?8), ?9,
+             CASE WHEN ?9 IS NULL THEN NULL ELSE 0 END)
          ON CONFLICT (database, query_hash) DO UPDATE SET source = excluded.source,
              roles_json = CASE WHEN EXISTS (SELECT 1 FROM json_each(roles_json) WHERE value = ?8)
                  THEN roles_json ELSE json_insert(roles_json, '$[#]', ?8) END
@@ -266,6 +269,7 @@ async fn upsert_query(
     .bind(&fresh.sql)
     .bind(search_path)
     .bind(&fresh.role)
+    .bind(&fresh.unreadable)
     .fetch_one(&mut **write)
     .await?;
     integer(&row, "id")

@@ -7,7 +7,7 @@ use optischema::plan::Lineage;
 use sqlx::Row;
 use thiserror::Error;
 
-use super::understand::{RawStatement, Reader};
+use super::understand::{Identity, RawStatement, Reader};
 use crate::postgres::{
     MainSession, PgFailure, StatementsView, read_catalog, read_lineage, role_paths,
 };
@@ -110,7 +110,8 @@ async fn understand_all(
     let mut merged: BTreeMap<QueryHash, RawStatement> = BTreeMap::new();
     let mut left_out = 0;
     for raw in raw {
-        let (_, hash, kind) = reader.identify(&raw.sql, raw.search_path.as_deref());
+        let Identity { query_hash: hash, kind, .. } =
+            reader.identify(&raw.sql, raw.search_path.as_deref());
         if kind != QueryKind::User {
             left_out += 1;
             continue;

@@ -14,4 +14,4 @@ pub use collector::{CollectError, Collection, Ground, collect, collect_given};
 
 pub use log::{LogContents, LoggedPlan, looks_like_log, read_log};
 pub use sql_file::read_sql;
-pub use understand::{RawStatement, Reader};
+pub use understand::{CUT, Identity, RawStatement, Reader};

@@ -32,6 +32,20 @@ pub struct RawStatement {
     pub logged: Vec<Vec<Option<String>>>,
 }
 
+/// What is kept of a text, and what it is called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identity {
+    /// The text; cut, and ended by [`CUT`], where it could not be read.
+    pub sql: String,
+    pub query_hash: QueryHash,
+    pub kind: QueryKind,
+    /// Why it could not be read.
+    pub unreadable: Option<String>,
+}
+
+/// What a text ends with that is kept in part only.
+pub const CUT: &str = " …";
+
 /// What every statement of one database is read with.
 #[derive(Debug)]
 pub struct Reader<'a> {
@@ -42,32 +56,43 @@ pub struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The text that is kept, its fingerprint and its kind.
+    /// What a text is called, and what is kept of it.
     #[must_use]
-    pub fn identify(
-        &self,
-        text: &str,
-        search_path: Option<&[String]>,
-    ) -> (String, QueryHash, QueryKind) {
+    pub fn identify(&self, text: &str, search_path: Option<&[String]>) -> Identity {
         let text = text.trim();
         if text.len() > LONGEST {
             let kept = text.char_indices().take_while(|(at, _)| *at < KEPT_OF_LONG).map(|(_, c)| c);
-            let kept = kept.collect::<String>() + " …";
-            return (kept, hashed(text), QueryKind::User);
+            return Identity {
+                sql: kept.collect::<String>() + CUT,
+                query_hash: hashed(text),
+                kind: QueryKind::User,
+                unreadable: Some(format!(
+                    "it is {} long, and texts above {} are not read",
+                    optischema::figures::bytes(i64::try_from(text.len()).unwrap_or(i64::MAX)),
+                    optischema::figures::bytes(LONGEST as i64)
+                )),
+            };
         }
         let kind = sql::kind_of(text, self.catalog);
-        let Ok(hash) = sql::fingerprint(text) else {
-            return (first_word(text), hashed(text), kind);
+        let hash = match sql::fingerprint(text) {
+            Ok(hash) => hash,
+            Err(error) => {
+                return Identity {
+                    sql: first_word(text),
+                    query_hash: hashed(text),
+                    kind,
+                    unreadable: Some(self.parse_failure(text, &error)),
+                };
+            }
         };
         let path = search_path.unwrap_or(&self.catalog.search_path);
-        let elsewhere = self.qualified(text, path);
-        let hash = match elsewhere {
+        let query_hash = match self.qualified(text, path) {
             // The same text on other tables is another statement.
             Some(qualified) => sql::fingerprint(&qualified.sql).unwrap_or(hash),
             None => hash,
         };
-        let shown = if kind == QueryKind::User { text.to_owned() } else { normalised(text) };
-        (shown, hash, kind)
+        let sql = if kind == QueryKind::User { text.to_owned() } else { normalised(text) };
+        Identity { sql, query_hash, kind, unreadable: None }
     }
 
     /// The statement with its tables named in full, where its search path makes them others than the
@@ -127,13 +152,6 @@ impl Reader<'_> {
         if text == "<insufficient privilege>" {
             return Err("the role may not see its text: GRANT pg_read_all_stats".into());
         }
-        if text.len() > LONGEST {
-            return Err(Unplannable::Reason(format!(
-                "it is {} long, and texts above {} are not read",
-                optischema::figures::bytes(i64::try_from(text.len()).unwrap_or(i64::MAX)),
-                optischema::figures::bytes(LONGEST as i64)
-            )));
-        }
         let path = raw.search_path.as_deref().unwrap_or(&self.catalog.search_path);
         let statement = match self.qualified(text, path) {
             Some(statement) => statement,
@@ -167,14 +185,16 @@ impl Reader<'_> {
         Ok(PlannableStatement { shape, bindings, plan: plan.1, dependencies, search_path })
     }
 
-    fn parse_failure(&self, text: &str, error: &sql::SqlError) -> Unplannable {
-        if self.cut_at > 1 && text.len() + 1 >= self.cut_at && text.len() <= self.cut_at {
-            return Unplannable::Reason(format!(
+    fn parse_failure(&self, text: &str, error: &sql::SqlError) -> String {
+        // A character of several bytes may have fallen off the end.
+        let ends_there = text.len() + 5 > self.cut_at && text.len() < self.cut_at;
+        if self.cut_at > 1 && ends_there {
+            return format!(
                 "its text was cut off at {} bytes: raise track_activity_query_size",
                 text.len()
-            ));
+            );
         }
-        Unplannable::Reason(error.to_string())
+        error.to_string()
     }
 
     /// The whole of it: what a source gives, as it is tracked.
@@ -186,8 +206,10 @@ impl Reader<'_> {
         session: &mut MainSession,
         raw: &RawStatement,
     ) -> Result<TrackedStatement, PgFailure> {
-        let (sql, query_hash, kind) = self.identify(&raw.sql, raw.search_path.as_deref());
+        let Identity { sql, query_hash, kind, unreadable } =
+            self.identify(&raw.sql, raw.search_path.as_deref());
         let plannable = match kind {
+            QueryKind::User if unreadable.is_some() => Err(unreadable.unwrap_or_default()),
             QueryKind::User => self.understand(session, raw).await?,
             QueryKind::System => Err("it reads no table of the application".to_owned()),
             QueryKind::Own => Err("it is OptiSchema's own".to_owned()),
@@ -250,12 +272,12 @@ fn hashed(text: &str) -> QueryHash {
 }
 
 fn first_word(text: &str) -> String {
-    format!("{} …", text.split_whitespace().next().unwrap_or_default())
+    format!("{}{CUT}", text.split_whitespace().next().unwrap_or_default())
 }
 
 /// The text without its constants; what no parser reads is cut to its first word.
 fn normalised(text: &str) -> String {
-    if text.ends_with(" …") {
+    if text.ends_with(CUT) {
         return text.to_owned();
     }
     pg_query::normalize(text).unwrap_or_else(|_| first_word(text))

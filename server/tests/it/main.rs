@@ -13,6 +13,7 @@ mod apply;
 mod attacks;
 mod fixture;
 mod health;
+mod readback;
 mod recovery;
 mod rest;
 mod story;
