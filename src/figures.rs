@@ -32,6 +32,12 @@ pub fn grouped(value: f64) -> String {
     if value <= -0.5 { format!("−{out}") } else { out }
 }
 
+/// An average of counts: `0.25`, `3.4`, `1 200`.
+#[must_use]
+pub fn average(value: f64) -> String {
+    short(value)
+}
+
 /// Milliseconds: `41 ms`, `1.3 ms`, `0.12 ms`, `2.1 s`.
 #[must_use]
 pub fn milliseconds(value: f64) -> String {

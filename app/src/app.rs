@@ -7,8 +7,8 @@ use leptos_router::{SsrMode, path};
 
 use crate::components::{NavBar, NoticeBoard, NoticeList};
 use crate::pages::{
-    ChangesPage, ConnectionsPage, DashboardPage, JobsPage, NotFoundPage, RecommendationPage,
-    RecommendationsPage,
+    ChangesPage, ConnectionsPage, DashboardPage, JobsPage, NotFoundPage, QueriesPage, QueryPage,
+    RecommendationPage, RecommendationsPage,
 };
 
 /// The app. Pages wait for their data on the server, so that they can be read without JavaScript.
@@ -27,6 +27,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/dashboard") view=DashboardPage ssr=SsrMode::Async/>
                     <Route path=path!("/recommendations") view=RecommendationsPage ssr=SsrMode::Async/>
                     <Route path=path!("/recommendations/:id") view=RecommendationPage ssr=SsrMode::Async/>
+                    <Route path=path!("/queries") view=QueriesPage ssr=SsrMode::Async/>
+                    <Route path=path!("/queries/:id") view=QueryPage ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=JobsPage ssr=SsrMode::Async/>
                     <Route path=path!("/changes") view=ChangesPage ssr=SsrMode::Async/>
                     <Route path=path!("/connections") view=ConnectionsPage ssr=SsrMode::Async/>

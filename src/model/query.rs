@@ -297,9 +297,10 @@ pub struct QueryPage {
     pub next_cursor: Option<String>,
     /// Statements that fit the filters.
     pub total: i64,
-    /// Statements of the application that could be planned, that could not, and the others.
+    /// Statements of the application that could be planned, that could not, and that nobody has tried.
     pub planned: i64,
     pub unplanned: i64,
+    pub untried: i64,
     pub system: i64,
     pub own: i64,
     /// Milliseconds of all statements of this kind in the range.

@@ -9,15 +9,22 @@ use optischema::model::{
 
 /// The list's URL with other parameters.
 pub(crate) fn list_url(query: &RecommendationQuery) -> String {
-    let pairs = [
-        ("status", &query.status),
-        ("type", &query.recommendation_type),
-        ("table", &query.table),
-        ("q", &query.q),
-        ("sort", &query.sort),
-        ("cursor", &query.cursor),
-    ];
-    let mut url = "/recommendations".to_owned();
+    url_with(
+        "/recommendations",
+        &[
+            ("status", &query.status),
+            ("type", &query.recommendation_type),
+            ("table", &query.table),
+            ("q", &query.q),
+            ("sort", &query.sort),
+            ("cursor", &query.cursor),
+        ],
+    )
+}
+
+/// A path with those parameters that are given.
+pub(super) fn url_with(path: &str, pairs: &[(&str, &Option<String>)]) -> String {
+    let mut url = path.to_owned();
     let mut separator = '?';
     for (name, value) in pairs {
         let Some(value) = value.as_deref().filter(|value| !value.is_empty()) else { continue };

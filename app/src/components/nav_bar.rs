@@ -15,6 +15,7 @@ pub(crate) fn NavBar() -> impl IntoView {
             <nav aria-label="Main">
                 <A href="/dashboard">"Dashboard"</A>
                 <A href="/recommendations">"Recommendations"</A>
+                <A href="/queries">"Queries"</A>
                 <A href="/jobs">"Jobs"</A>
                 <A href="/changes">"Changes"</A>
                 <A href="/connections">"Connections"</A>

@@ -5,6 +5,8 @@ mod connections;
 mod dashboard;
 mod jobs;
 mod not_found;
+mod queries;
+mod query;
 mod recommendation;
 mod recommendations;
 
@@ -13,5 +15,7 @@ pub(crate) use connections::ConnectionsPage;
 pub(crate) use dashboard::DashboardPage;
 pub(crate) use jobs::JobsPage;
 pub(crate) use not_found::NotFoundPage;
+pub(crate) use queries::QueriesPage;
+pub(crate) use query::QueryPage;
 pub(crate) use recommendation::RecommendationPage;
 pub(crate) use recommendations::RecommendationsPage;

@@ -6,6 +6,7 @@ mod context;
 mod changes;
 mod jobs;
 mod overview;
+mod queries;
 mod recommendations;
 #[cfg(feature = "ssr")]
 mod status;
@@ -21,6 +22,7 @@ pub(crate) use status::page_not_found;
 pub use changes::{StartApply, StartRollback, load_changes};
 pub use jobs::{CancelJob, StartBenchmark, load_job, load_jobs};
 pub use overview::{Analyze, load_dashboard, load_health};
+pub use queries::{AddQueries, Collect, RemoveQuery, load_queries, load_query};
 pub use recommendations::{
     Dismiss, RecommendationView, Restore, load_recommendation, load_recommendations,
 };

@@ -22,7 +22,7 @@ pub struct SeenPlan {
 }
 
 /// Plans of one statement that are kept.
-const KEPT: i64 = 20;
+const KEPT: i64 = 10;
 
 impl Store {
     /// Keeps a plan: a known one is seen again; another one than last time is an event.

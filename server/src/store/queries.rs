@@ -245,6 +245,7 @@ impl Store {
         let counts = sqlx::query(
             "SELECT COALESCE(sum(kind = 'user' AND planned = 1), 0) AS planned,
                     COALESCE(sum(kind = 'user' AND planned = 0), 0) AS unplanned,
+                    COALESCE(sum(kind = 'user' AND planned IS NULL), 0) AS untried,
                     COALESCE(sum(kind = 'system'), 0) AS system, COALESCE(sum(kind = 'own'), 0) AS own
              FROM queries WHERE database = ?1",
         )
@@ -257,6 +258,7 @@ impl Store {
             total,
             planned: integer(&counts, "planned")?,
             unplanned: integer(&counts, "unplanned")?,
+            untried: integer(&counts, "untried")?,
             system: integer(&counts, "system")?,
             own: integer(&counts, "own")?,
             total_time_ms: whole_ms,

@@ -182,7 +182,9 @@ impl Reader<'_> {
         let lineage = Lineage { named, ..self.lineage.clone() };
         let dependencies = dependencies(&plan.0, &lineage);
         let search_path = raw.search_path.clone().unwrap_or_default();
-        Ok(PlannableStatement { shape, bindings, plan: plan.1, dependencies, search_path })
+        let mut plan = plan.1;
+        drop_outputs(&mut plan);
+        Ok(PlannableStatement { shape, bindings, plan, dependencies, search_path })
     }
 
     fn parse_failure(&self, text: &str, error: &sql::SqlError) -> String {
@@ -263,6 +265,18 @@ async fn planned(
         sql: statement.sql.clone(),
     };
     Ok((vec![generic], plan))
+}
+
+/// The columns that each node hands on are most of a verbose plan, and nobody reads them.
+fn drop_outputs(plan: &mut Value) {
+    match plan {
+        Value::Array(items) => items.iter_mut().for_each(drop_outputs),
+        Value::Object(object) => {
+            object.remove("Output");
+            object.values_mut().for_each(drop_outputs);
+        }
+        _ => {}
+    }
 }
 
 /// A text that no parser reads still needs a name of its own.

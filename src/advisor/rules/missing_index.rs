@@ -160,6 +160,7 @@ mod tests {
     fn statement() -> TrackedStatement {
         TrackedStatement {
             query_hash: QueryHash("00000000000000aa".into()),
+            kind: crate::model::QueryKind::User,
             sql: "SELECT * FROM orders WHERE customer_id = $1".into(),
             calls: 10,
             total_time_ms: 100.0,

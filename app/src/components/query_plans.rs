@@ -1,0 +1,118 @@
+//! The plans that a statement had, and when they changed.
+
+use leptos::prelude::*;
+use optischema::model::{QueryEvent, QueryPlan};
+use optischema::plan::{PlanChange, PlanFinding};
+
+use super::badge::Provenance;
+use super::plan_tree::PlanTree;
+use optischema::figures;
+
+fn finding(finding: &PlanFinding) -> impl IntoView + use<> {
+    view! {
+        <li>
+            <strong>{finding.kind.label()}</strong>
+            ", " {finding.label.clone()} ": " {finding.fact.clone()} ". "
+            <span class="quiet">{finding.consequence.clone()} "."</span>
+        </li>
+    }
+}
+
+fn plan(plan: QueryPlan) -> impl IntoView {
+    let findings: Vec<_> = plan.findings.iter().map(finding).collect();
+    let findings = (!findings.is_empty()).then(|| view! { <ul class="warnings">{findings}</ul> });
+    let open = plan.current;
+    view! {
+        <details open=open>
+            <summary>
+                {if plan.current { "The plan now" } else { "An earlier plan" }}
+                ", cost " {figures::grouped(plan.total_cost)}
+                ", " {plan.binding.clone()} " " <Provenance text=plan.source.clone()/>
+                <span class="quiet">
+                    " from " {plan.first_seen_at.readable()} " to " {plan.last_seen_at.readable()}
+                </span>
+            </summary>
+            {findings}
+            <PlanTree plan=plan.plan/>
+        </details>
+    }
+}
+
+fn change(change: &PlanChange) -> impl IntoView + use<> {
+    let side = |how: &Option<String>, cost: Option<f64>| match how {
+        Some(how) => format!("{how}, cost {}", figures::grouped(cost.unwrap_or_default())),
+        None => "–".to_owned(),
+    };
+    view! {
+        <tr>
+            <td>{change.step.clone()}</td>
+            <td>{side(&change.before, change.cost_before)}</td>
+            <td>{side(&change.after, change.cost_after)}</td>
+        </tr>
+    }
+}
+
+/// What a call took, before and after.
+fn times(event: &QueryEvent) -> String {
+    match (event.mean_before_ms, event.mean_after_ms) {
+        (Some(before), Some(after)) if before > 0.0 => format!(
+            "a call took {} in the hour before and {} in the hour after: {}",
+            figures::milliseconds(before),
+            figures::milliseconds(after),
+            figures::change(100.0 * (after / before - 1.0))
+        ),
+        (None, Some(after)) => {
+            format!(
+                "a call took {} in the hour after; none was counted in the hour before",
+                figures::milliseconds(after)
+            )
+        }
+        (Some(before), _) => {
+            format!(
+                "a call took {} in the hour before; none was counted in the hour after",
+                figures::milliseconds(before)
+            )
+        }
+        (None, None) => "no call was counted in the hours around it".to_owned(),
+    }
+}
+
+fn event(event: QueryEvent) -> impl IntoView {
+    let said = times(&event);
+    let changes: Vec<_> = event.diff.iter().flat_map(|diff| &diff.changes).map(change).collect();
+    let table = (!changes.is_empty()).then(|| {
+        view! {
+            <div class="scroll" tabindex="0">
+                <table>
+                    <thead>
+                        <tr>
+                            <th scope="col">"Step"</th>
+                            <th scope="col">"Before"</th>
+                            <th scope="col">"After"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{changes}</tbody>
+                </table>
+            </div>
+        }
+    });
+    view! {
+        <div class="card event">
+            <p><strong>"The plan changed"</strong> " at " {event.at.readable()} ": " {said} "."</p>
+            {table}
+        </div>
+    }
+}
+
+/// Changes first, then every plan.
+#[component]
+pub(crate) fn QueryPlans(plans: Vec<QueryPlan>, events: Vec<QueryEvent>) -> impl IntoView {
+    let none = plans.is_empty();
+    let events: Vec<_> = events.into_iter().map(event).collect();
+    let plans: Vec<_> = plans.into_iter().map(plan).collect();
+    view! {
+        {none.then(|| view! { <p class="quiet">"No plan is known: the statement could not be planned, or nobody has tried yet."</p> })}
+        {events}
+        {plans}
+    }
+}
