@@ -59,7 +59,7 @@ pub(crate) fn history_chart(periods: &[QueryPeriod], figure: HistoryFigure) -> O
     let values = || points.iter().filter_map(|(_, value)| *value);
     let high = values().fold(0.0, f64::max);
     let (first, last) = (points.first()?, points.last()?);
-    if values().next().is_none() || !high.is_finite() {
+    if high <= 0.0 || !high.is_finite() {
         return None;
     }
     let mut svg = String::new();
@@ -70,7 +70,7 @@ pub(crate) fn history_chart(periods: &[QueryPeriod], figure: HistoryFigure) -> O
         draw(&area, &points, range, high.max(f64::MIN_POSITIVE) * 1.1, figure).ok()?;
         area.present().ok()?;
     }
-    let newest = values().last().unwrap_or_default();
+    let newest = values().next_back().unwrap_or_default();
     let title = format!(
         "{}: at most {}, {} in the last period, over {} periods",
         figure.title(),
@@ -185,6 +185,7 @@ mod tests {
     fn nothing_watched_is_no_chart_and_no_zero() {
         assert_eq!(history_chart(&[], HistoryFigure::Load), None);
         assert_eq!(history_chart(&[period(0, 5, 0.0)], HistoryFigure::Load), None);
+        assert_eq!(history_chart(&[period(0, 0, 60.0)], HistoryFigure::Load), None);
         assert_eq!(spark_line(&[None, Some(1.0), None]), None);
         assert!(spark_line(&[Some(1.0), None, Some(2.0)]).is_some());
     }

@@ -269,6 +269,11 @@ fn interval_percent(interval: Interval) -> ConfidenceInterval {
     }
 }
 
+/// Values as a person reads them.
+fn shown_values(values: &[Option<String>]) -> Vec<String> {
+    values.iter().map(|value| value.clone().unwrap_or_else(|| "NULL".to_owned())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,9 +300,4 @@ mod tests {
         pairs.patched.push(run("c"));
         assert!(pairs.is_unstable());
     }
-}
-
-/// Values as a person reads them.
-fn shown_values(values: &[Option<String>]) -> Vec<String> {
-    values.iter().map(|value| value.clone().unwrap_or_else(|| "NULL".to_owned())).collect()
 }

@@ -339,7 +339,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<BTreeMap<i64, Vec<Option<f64>>>, StoreError> {
         let seconds = range.seconds().unwrap_or(30 * 86_400);
-        let resolution = range.sum_resolution();
+        let resolution = self.resolution(database, range.sum_resolution(), at).await?;
         let rows = sqlx::query(
             "SELECT p.id AS period, p.watched_seconds, w.value AS query, d.total_time_ms
              FROM workload_periods p, json_each(?4) w
@@ -362,6 +362,32 @@ impl Store {
         Ok(trends)
     }
 
+    /// The finest periods that still hold all of the history, and are at most `coarsest` seconds long: a
+    /// young history in days would be a single point.
+    async fn resolution(
+        &self,
+        database: &str,
+        coarsest: i64,
+        at: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let row = sqlx::query("SELECT min(at) AS first FROM collections WHERE database = ?1")
+            .bind(database)
+            .fetch_one(&self.readers)
+            .await?;
+        let days = sqlx::query(
+            "SELECT min(started_at) AS first FROM workload_periods WHERE database = ?1 AND seconds = 3600",
+        )
+        .bind(database)
+        .fetch_one(&self.readers)
+        .await?;
+        let first: [Option<Timestamp>; 2] =
+            [optional_parsed(&row, "first")?, optional_parsed(&days, "first")?];
+        let age = first.into_iter().flatten().min().map_or(0.0, |first| at.seconds_since(first));
+        let holds = |resolution: &&optischema::workload::Resolution| resolution.kept as f64 >= age;
+        let finest = optischema::workload::RESOLUTIONS.iter().find(holds);
+        Ok(finest.map_or(coarsest, |finest| finest.seconds.min(coarsest)))
+    }
+
     /// One statement's history, period by period, the oldest first.
     pub async fn query_history(
         &self,
@@ -371,7 +397,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<Vec<QueryPeriod>, StoreError> {
         let seconds = range.seconds().unwrap_or(30 * 86_400);
-        let resolution = range.chart_resolution();
+        let resolution = self.resolution(database, range.chart_resolution(), at).await?;
         let rows = sqlx::query(
             "SELECT p.started_at, p.watched_seconds, COALESCE(d.calls, 0) AS calls,
                     COALESCE(d.total_time_ms, 0.0) AS total_time_ms, COALESCE(d.rows, 0) AS rows,

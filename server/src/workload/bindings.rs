@@ -260,8 +260,9 @@ fn from_statistics(
     }
     if let (Some(wanted), Some(known)) = (family(type_name), family(&column.data_type))
         && wanted != known
+        && wanted != Family::Text
     {
-        // `d < $1 + $2`: what is added to a date is no date.
+        // `d < $1 + $2`: what is added to a date is no date. Any value can be written as text, though.
         return None;
     }
     let value = pick(column, kind, nth)?;

@@ -223,8 +223,8 @@ impl Reader<'_> {
     }
 }
 
-/// Plans the first binding that can be, and keeps those that can. On PostgreSQL 16 and later the generic plan
-/// is what is left when no values fit.
+/// Plans the first binding that can be, and keeps those after it. Where no values fit, the plan that
+/// PostgreSQL makes for any values is left.
 async fn planned(
     session: &mut MainSession,
     statement: &Statement,
@@ -251,9 +251,6 @@ async fn planned(
         return Ok((usable, plan));
     }
     let reason = failure.unwrap_or_else(|| "no values could be bound to its parameters".into());
-    if session.version_number() < 160_000 {
-        return Err(reason);
-    }
     let Ok(plan) = target_or_reason(session.plan_verbose(statement).await) else {
         return Err(reason);
     };
