@@ -51,6 +51,11 @@ pub struct SettingsArgs {
         default_missing_value = "true", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_privileged_main: Option<bool>,
+    /// Functions of main that planning may run, since they do nothing but give a result: `schema.name`, or
+    /// `schema.*`.
+    #[arg(long, env = "OPTISCHEMA_TRUSTED_FUNCTIONS", value_delimiter = ',', global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trusted_functions: Option<Vec<String>>,
     /// Accept a sandbox that is another database on main's own server.
     #[arg(long, env = "OPTISCHEMA_ALLOW_SAME_SERVER", num_args = 0..=1,
         default_missing_value = "true", global = true)]
@@ -198,8 +203,9 @@ impl Settings {
                 rule: "it must have at least 16 characters",
             });
         }
+        let trusted = args.trusted_functions.unwrap_or_default();
         Ok(Self {
-            main_url: args.main_url,
+            main_url: args.main_url.map(|main| main.trusting(&trusted)),
             sandbox_url: args.sandbox_url,
             replica_url: args.replica_url,
             data_dir,

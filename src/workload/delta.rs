@@ -85,7 +85,18 @@ pub fn deltas(
 
 fn restarted(before: &Known, now: &Counters, since: Option<Timestamp>) -> bool {
     let entry_is_new = matches!((before.since, since), (Some(a), Some(b)) if a != b);
-    entry_is_new || now.calls < before.counters.calls || now.rows < before.counters.rows
+    let then = &before.counters;
+    // None of them ever falls by itself.
+    let fell = now.calls < then.calls
+        || now.rows < then.rows
+        || now.total_time_ms < then.total_time_ms
+        || now.plan_time_ms < then.plan_time_ms
+        || now.shared_hit < then.shared_hit
+        || now.shared_read < then.shared_read
+        || now.temp_blocks < then.temp_blocks
+        || now.read_time_ms < then.read_time_ms
+        || now.wal_bytes < then.wal_bytes;
+    entry_is_new || fell
 }
 
 #[cfg(test)]
@@ -166,6 +177,18 @@ mod tests {
         let found = deltas(&known(&[(1, 10)]), reset(), Some(5), &snapshot(&[(1, 3)]));
         assert_eq!(found.changed[0].counters, counters(3));
         assert_eq!(found.changed[0].origin, Origin::Restarted);
+    }
+
+    #[test]
+    fn one_that_came_back_with_more_calls_is_known_by_any_counter_that_fell() {
+        let mut now = snapshot(&[(1, 11)]);
+        now.readings[0].counters.rows = 30;
+        now.readings[0].counters.total_time_ms = 0.2;
+        let mut before = known(&[(1, 10)]);
+        before.values_mut().for_each(|k| k.counters.shared_hit = 5310);
+        let found = deltas(&before, reset(), Some(5), &now);
+        assert_eq!(found.changed[0].origin, Origin::Restarted);
+        assert_eq!(found.changed[0].counters.calls, 11);
     }
 
     #[test]

@@ -20,9 +20,23 @@ pub struct Dsn {
     url: String,
     address: String,
     role: String,
+    /// Functions that the person vouches for, where it is main's.
+    trusted_functions: Vec<String>,
 }
 
 impl Dsn {
+    /// The same, where these functions (`schema.name`, `schema.*`) may be reached by planning.
+    #[must_use]
+    pub fn trusting(self, functions: &[String]) -> Self {
+        Self { trusted_functions: functions.to_vec(), ..self }
+    }
+
+    /// Functions that the person vouches for.
+    #[must_use]
+    pub fn trusted_functions(&self) -> &[String] {
+        &self.trusted_functions
+    }
+
     /// `host:port/database`.
     #[must_use]
     pub fn address(&self) -> &str {
@@ -72,6 +86,7 @@ impl FromStr for Dsn {
         Ok(Self {
             address: format!("{}:{}/{database}", options.get_host(), options.get_port()),
             role: options.get_username().to_owned(),
+            trusted_functions: Vec::new(),
             url: text.to_owned(),
         })
     }

@@ -1,7 +1,7 @@
 //! Everything in a statement that may make PostgreSQL run a function while it only plans: calls,
 //! operators, casts, and the dot that may be a call.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -23,14 +23,31 @@ pub struct Calls {
     pub types: BTreeSet<Name>,
     /// Names after the dot of an expression (`(x).name`): a field, or a function of x.
     pub fields: BTreeSet<String>,
-    /// Last names of columns (`t.name`): a column, or a function of the row.
-    pub columns: BTreeSet<String>,
+    /// Qualifier and name (`t.name`): a column, or a function of t.
+    pub columns: BTreeSet<(String, String)>,
     pub relations: BTreeSet<Name>,
+    /// What stands behind each name of FROM; `None` for what is no table.
+    pub ranges: BTreeMap<String, Vec<Option<Name>>>,
 }
 
 /// Operators that stand in a statement without being written: `IN`, `USING`, `BETWEEN`, `CASE x WHEN`,
 /// `DISTINCT FROM`, `NULLIF`, `ORDER BY`.
 const IMPLIED: &[&str] = &["=", "<>", "<", "<=", ">", ">="];
+
+/// SQL/JSON of later versions: an earlier server reads the same words as calls.
+const CALLS_BEFORE: &[(&str, &[&str])] = &[
+    ("JsonObjectConstructor", &["json_object"]),
+    ("JsonArrayConstructor", &["json_array"]),
+    ("JsonArrayQueryConstructor", &["json_array"]),
+    ("JsonObjectAgg", &["json_objectagg"]),
+    ("JsonArrayAgg", &["json_arrayagg"]),
+    ("JsonParseExpr", &["json"]),
+    ("JsonScalarExpr", &["json_scalar"]),
+    ("JsonSerializeExpr", &["json_serialize"]),
+    ("JsonFuncExpr", &["json_exists", "json_query", "json_value"]),
+    ("JsonTable", &["json_table"]),
+    ("XmlSerialize", &["xmlserialize"]),
+];
 
 fn name_of(mut parts: Vec<String>) -> Option<Name> {
     let name = parts.pop()?;
@@ -53,14 +70,46 @@ pub fn calls(statement: &Statement) -> Result<Calls, SqlError> {
             "SortBy" => calls.operators.extend(named("use_op")),
             "TypeName" | "type_name" => calls.types.extend(named("names")),
             "AIndirection" => calls.fields.extend(tree::names(object.get("indirection"))),
-            "ColumnRef" => calls.columns.extend(tree::names(object.get("fields")).pop()),
+            "ColumnRef" => {
+                let mut names = tree::names(object.get("fields"));
+                if let (Some(name), Some(qualifier)) = (names.pop(), names.pop()) {
+                    calls.columns.insert((qualifier, name));
+                }
+            }
+            "RangeTableSample" => calls.functions.extend(named("method")),
+            "RangeVar" => calls.range_of_table(object),
+            "RangeSubselect" | "RangeFunction" | "RangeTableFunc" | "JsonTable" | "JoinExpr" => {
+                calls.ranges.entry(alias(object).unwrap_or_default()).or_default().push(None);
+            }
+            "CommonTableExpr" => {
+                let name = object.get("ctename").and_then(Value::as_str).unwrap_or_default();
+                calls.ranges.entry(name.to_owned()).or_default().push(None);
+            }
             _ => {}
+        }
+        let earlier = CALLS_BEFORE.iter().filter(|(node, _)| *node == kind);
+        for name in earlier.flat_map(|(_, names)| *names) {
+            calls.functions.insert(Name { schema: String::new(), name: (*name).to_owned() });
         }
     });
     let implied = IMPLIED.iter().map(|name| Name { schema: String::new(), name: (*name).into() });
     calls.operators.extend(implied);
     calls.relations = relations(&json);
     Ok(calls)
+}
+
+fn alias(range: &serde_json::Map<String, Value>) -> Option<String> {
+    Some(range.get("alias")?.get("aliasname")?.as_str()?.to_owned())
+}
+
+impl Calls {
+    fn range_of_table(&mut self, range: &serde_json::Map<String, Value>) {
+        let text =
+            |key: &str| range.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let table = Name { schema: text("schemaname"), name: text("relname") };
+        let alias = alias(range).unwrap_or_else(|| table.name.clone());
+        self.ranges.entry(alias).or_default().push(Some(table));
+    }
 }
 
 fn relations(json: &Value) -> BTreeSet<Name> {
@@ -94,7 +143,9 @@ mod tests {
         }
         assert!(has(&calls.operators, "x", "###") && has(&calls.operators, "", "<<<"));
         assert!(has(&calls.types, "my", "Type"));
-        assert!(calls.fields.contains("g") && calls.columns.contains("h"));
+        assert!(
+            calls.fields.contains("g") && calls.columns.contains(&("t".to_owned(), "h".to_owned()))
+        );
         assert!(has(&calls.relations, "", "t") && !has(&calls.relations, "", "c"));
     }
 

@@ -12,7 +12,7 @@ pub const OWN_MARK: &str = "/* optischema */";
 /// from OptiSchema's. A text that no parser reads counts as the application's: it is listed.
 #[must_use]
 pub fn kind_of(text: &str, catalog: &Catalog) -> QueryKind {
-    if text.contains(OWN_MARK) {
+    if text.contains(OWN_MARK) && has_mark(text) {
         return QueryKind::Own;
     }
     let Ok(parsed) = pg_query::parse(text, 0) else { return QueryKind::User };
@@ -36,6 +36,16 @@ pub fn kind_of(text: &str, catalog: &Catalog) -> QueryKind {
         schema => relation.name.starts_with("pg_stat_statements") && !schema.is_empty(),
     };
     if tree::relations(&json).iter().all(is_system) { QueryKind::System } else { QueryKind::User }
+}
+
+/// Whether the mark is a comment, and not a part of a literal.
+fn has_mark(text: &str) -> bool {
+    let Ok(scanned) = pg_query::scan(text) else { return false };
+    let place = |at: i32| usize::try_from(at).unwrap_or_default();
+    scanned.tokens.iter().any(|token| {
+        token.token == pg_query::protobuf::Token::CComment as i32
+            && text.get(place(token.start)..place(token.end)) == Some(OWN_MARK)
+    })
 }
 
 #[cfg(test)]
@@ -65,5 +75,6 @@ mod tests {
             assert_eq!(of(sql), QueryKind::System, "{sql}");
         }
         assert_eq!(of("SELECT /* optischema */ * FROM orders"), QueryKind::Own);
+        assert_eq!(of("SELECT '/* optischema */' FROM orders"), QueryKind::User);
     }
 }

@@ -47,6 +47,8 @@ pub struct Statement {
     /// prepared.
     pub sql: String,
     pub tree: pg_query::protobuf::ParseResult,
+    /// Only parsing makes one: what is checked in the tree is what the text says.
+    _parsed: (),
 }
 
 /// Parses a text that must be one statement.
@@ -64,13 +66,13 @@ pub fn parse_one(text: &str) -> Result<Statement, SqlError> {
     if let Ok(again) = pg_query::parse(&sql, 0)
         && again.protobuf.stmts.len() == 1
     {
-        return Ok(Statement { sql, tree: again.protobuf });
+        return Ok(Statement { sql, tree: again.protobuf, _parsed: () });
     }
     // The deparser is not perfect (`(ARRAY[1])[1]` loses its parentheses): then the text itself.
     let sql = own_text(text, &parsed.protobuf).to_owned();
     let tree = pg_query::parse(&sql, 0)?.protobuf;
     match tree.stmts.len() {
-        1 => Ok(Statement { sql, tree }),
+        1 => Ok(Statement { sql, tree, _parsed: () }),
         other => Err(SqlError::NotOne(other)),
     }
 }

@@ -19,8 +19,11 @@ use super::{SqlError, Statement, tree};
 pub struct Repair {
     /// Every parameter, ascending.
     pub numbers: Vec<i32>,
-    /// Parameters that must be written out, since the grammar takes no parameter there.
-    pub literals: BTreeMap<i32, &'static str>,
+    /// Parameters that must be written out, as SQL: the grammar takes no parameter there, or the same
+    /// constant still stands elsewhere.
+    pub literals: BTreeMap<i32, String>,
+    /// Those of them that are guessed.
+    pub guessed: BTreeSet<i32>,
     /// Values that are valid where anything else would be an error: units of time.
     pub units: BTreeMap<i32, &'static str>,
     /// Types that PostgreSQL would not find by itself.
@@ -32,6 +35,9 @@ pub struct Repair {
     /// Those of them that are cast to an interval of one unit (`$1::interval day`).
     pub interval_units: BTreeSet<i32>,
 }
+
+/// The protocol counts parameters in 16 bits.
+const MOST_PARAMETERS: i32 = 65_535;
 
 impl Repair {
     /// Reads the tree. `shape` tells which columns the parameters meet.
@@ -47,6 +53,11 @@ impl Repair {
         let mut repair = Self { numbers: tree::parameter_numbers(&json), ..Self::default() };
         if repair.numbers.is_empty() {
             return Ok(repair);
+        }
+        if repair.numbers.last().is_some_and(|last| *last > MOST_PARAMETERS) {
+            return Err(SqlError::Refused(format!(
+                "it has a parameter above ${MOST_PARAMETERS}, which PostgreSQL does not take"
+            )));
         }
         let column = |number: i32| {
             let used = shape.parameters.iter().find(|parameter| parameter.number == number)?;
@@ -88,7 +99,7 @@ impl Repair {
             let canonical = self.canonical(number);
             let place = asked.iter().position(|asked| *asked == canonical).unwrap_or_default() + 1;
             literals.push(match (self.literals.get(&number), self.casts.get(&canonical)) {
-                (Some(literal), _) => (*literal).to_owned(),
+                (Some(literal), _) => literal.clone(),
                 (None, Some(cast)) => format!("CAST(${place} AS {cast})"),
                 (None, None) => format!("${place}"),
             });
@@ -103,7 +114,8 @@ impl Repair {
         match name.as_str() {
             "extract" => {
                 if let Some(number) = arguments.first().and_then(|node| parameter(node)) {
-                    self.literals.insert(number, "'year'");
+                    self.literals.insert(number, "'year'".to_owned());
+                    self.guessed.insert(number);
                 }
             }
             "date_part" | "date_trunc" => {
@@ -174,7 +186,7 @@ impl Repair {
             .collect();
         for grouped in items("group_clause").chain(items("distinct_clause")) {
             let wanted = Masked::of(grouped);
-            if wanted.numbers.is_empty() {
+            if wanted.slots.is_empty() {
                 continue;
             }
             for place in &elsewhere {
@@ -183,16 +195,28 @@ impl Repair {
         }
     }
 
+    fn unify_slots(&mut self, pair: (&Slot, &Slot)) {
+        match pair {
+            (Slot::Parameter(one), Slot::Parameter(other)) if one != other => {
+                let (first, second) = (*one.min(other), *one.max(other));
+                let first = self.canonical(first);
+                self.same_as.insert(second, first);
+            }
+            (Slot::Parameter(number), Slot::Constant(constant))
+            | (Slot::Constant(constant), Slot::Parameter(number)) => {
+                self.literals.insert(*number, constant.clone());
+                self.guessed.remove(number);
+            }
+            _ => {}
+        }
+    }
+
     fn unify_inside(&mut self, value: &Value, wanted: &Masked) {
         if value.get("node").is_some() {
             let masked = Masked::of(value);
-            if masked.form == wanted.form {
-                for (one, other) in masked.numbers.iter().zip(&wanted.numbers) {
-                    let (first, second) = (*one.min(other), *one.max(other));
-                    if first != second {
-                        let first = self.canonical(first);
-                        self.same_as.insert(second, first);
-                    }
+            if masked.form == wanted.form && masked.agrees(wanted) {
+                for pair in masked.slots.iter().zip(&wanted.slots) {
+                    self.unify_slots(pair);
                 }
                 return;
             }
@@ -207,34 +231,67 @@ impl Repair {
     }
 }
 
-/// An expression without places and parameter numbers.
+/// A place in an expression where a constant stands, or stood.
+#[derive(PartialEq)]
+enum Slot {
+    Parameter(i32),
+    /// As SQL.
+    Constant(String),
+}
+
+/// An expression without places, parameter numbers and constants.
 struct Masked {
     form: Value,
-    numbers: Vec<i32>,
+    slots: Vec<Slot>,
 }
 
 impl Masked {
     fn of(value: &Value) -> Self {
-        let mut numbers = Vec::new();
-        let form = mask(value, &mut numbers);
-        Self { form, numbers }
+        let mut slots = Vec::new();
+        let form = mask(value, &mut slots);
+        Self { form, slots }
+    }
+
+    /// Two different constants make two different expressions.
+    fn agrees(&self, other: &Self) -> bool {
+        self.slots.iter().zip(&other.slots).all(|pair| match pair {
+            (Slot::Constant(one), Slot::Constant(other)) => one == other,
+            _ => true,
+        })
     }
 }
 
-fn mask(value: &Value, numbers: &mut Vec<i32>) -> Value {
+/// A constant as SQL.
+fn constant(node: &Value) -> Option<String> {
+    let value = node.get("val")?;
+    let text = |kind: &str, field: &str| value.get(kind)?.get(field)?.as_str().map(str::to_owned);
+    text("Sval", "sval")
+        .map(|text| optischema::model::quote_literal(&text))
+        .or_else(|| text("Fval", "fval"))
+        .or_else(|| Some(value.get("Ival")?.get("ival")?.as_i64()?.to_string()))
+        .or_else(|| Some(value.get("Boolval")?.get("boolval")?.as_bool()?.to_string()))
+}
+
+fn mask(value: &Value, slots: &mut Vec<Slot>) -> Value {
     match value {
-        Value::Array(items) => items.iter().map(|item| mask(item, numbers)).collect(),
+        Value::Array(items) => items.iter().map(|item| mask(item, slots)).collect(),
         Value::Object(object) => Value::Object(
             object
                 .iter()
                 .filter(|(key, _)| key.as_str() != "location")
                 .map(|(key, child)| {
                     let number = child.get("number").and_then(Value::as_i64);
-                    if let ("ParamRef", Some(number)) = (key.as_str(), number) {
-                        numbers.extend(i32::try_from(number));
-                        return (key.clone(), Value::Null);
+                    let number = number.and_then(|number| i32::try_from(number).ok());
+                    let slot = match key.as_str() {
+                        "ParamRef" => number.map(Slot::Parameter),
+                        "AConst" => constant(child).map(Slot::Constant),
+                        _ => None,
+                    };
+                    if let Some(slot) = slot {
+                        slots.push(slot);
+                        return ("constant".to_owned(), Value::Null);
                     }
-                    (key.clone(), mask(child, numbers))
+                    (key.clone(), mask(child, slots))
                 })
                 .collect(),
         ),
@@ -349,6 +406,13 @@ mod tests {
                 "SELECT date_trunc($1, d), count(*) + $2 FROM t GROUP BY date_trunc($3, d) ORDER BY date_trunc($4, d)"
             ),
             "SELECT date_trunc($1, d), count(*) + $2 FROM t GROUP BY date_trunc($1, d) ORDER BY date_trunc($1, d)"
+        );
+        // From PostgreSQL 15 on only the target list lost its constant.
+        assert_eq!(
+            prepared(
+                "SELECT date_trunc($1, d), n + $2 FROM t GROUP BY date_trunc('month', d), n + 3"
+            ),
+            "SELECT date_trunc('month', d), n + 3 FROM t GROUP BY date_trunc('month', d), n + 3"
         );
         assert_eq!(
             prepared("SELECT n + $1 FROM t GROUP BY n - $2"),

@@ -125,7 +125,7 @@ impl Store {
             main_ms: reading.main_ms,
             here_ms: reading.here_ms,
             statements: count(reading.snapshot.readings.len()),
-            changed: count(reading.deltas.changed.len()),
+            changed: count(deltas.len()),
             fresh: count(reading.fresh.len()),
             gone: count(reading.deltas.gone.len()),
             was_reset: reading.deltas.was_reset,
@@ -160,6 +160,7 @@ impl Store {
         };
         let mut write = self.write().await?;
         insert_report(&mut write, database, &report, None).await?;
+        prune(&mut write, database, at).await?;
         write.commit().await?;
         Ok(())
     }

@@ -99,8 +99,10 @@ impl BindingSource<'_> {
         let (mut values, mut literals, mut assumed) = (Vec::new(), Vec::new(), Vec::new());
         for number in 1..=self.repair.numbers.last().copied().unwrap_or_default() {
             if let Some(literal) = self.repair.literals.get(&number) {
-                assumed.push(format!("${number}"));
-                literals.push((*literal).to_owned());
+                if self.repair.guessed.contains(&number) {
+                    assumed.push(format!("${number}"));
+                }
+                literals.push(literal.clone());
                 values.push(Some(literal.trim_matches('\'').to_owned()));
                 continue;
             }
@@ -315,7 +317,18 @@ fn array_element(value: &str) -> String {
 
 /// A value where no statistics say: typical of its type, and marked as assumed.
 fn assumed_value(type_name: &str) -> Value {
-    let text = match type_name {
+    let upper = type_name.to_ascii_uppercase();
+    let text = match upper.as_str() {
+        "REGCONFIG" => "simple",
+        "REGCLASS" => "pg_class",
+        "INET" | "CIDR" => "127.0.0.1",
+        "MACADDR" => "00:00:00:00:00:00",
+        "TID" => "(0,1)",
+        "JSONPATH" => "$",
+        "XML" => "<a/>",
+        "TIME" | "TIMETZ" => "12:00",
+        "BYTEA" | "BIT" | "VARBIT" => "",
+        other if other.ends_with("RANGE") => "empty",
         "BOOL" => "true",
         "INT2" | "INT4" | "INT8" | "NUMERIC" | "FLOAT4" | "FLOAT8" | "OID" => "1",
         "DATE" | "TIMESTAMP" | "TIMESTAMPTZ" => "now",

@@ -121,9 +121,9 @@ async fn understand_all(
                 merged.insert(hash, raw);
             }
             Some(known) => {
-                known.calls += raw.calls;
+                known.calls = known.calls.saturating_add(raw.calls);
                 known.total_time_ms += raw.total_time_ms;
-                known.rows += raw.rows;
+                known.rows = known.rows.saturating_add(raw.rows);
                 known.logged.extend(raw.logged);
             }
         }

@@ -113,7 +113,8 @@ enum Event {
 
 fn event(entry: &Entry) -> Option<Event> {
     let (time, what) = entry.message.strip_prefix("duration: ")?.split_once(" ms  ")?;
-    let duration_ms: f64 = time.parse().ok()?;
+    let duration_ms: f64 =
+        time.parse().ok().filter(|time: &f64| time.is_finite() && *time >= 0.0)?;
     if let Some(json) = what.strip_prefix("plan:") {
         return Some(planned(json.trim(), duration_ms));
     }
@@ -363,6 +364,14 @@ mod tests {
         assert_eq!(parameters("$1 = 'abc'..., $2 = '1'"), None);
         assert_eq!(parameters("$1 = 'unclosed"), None);
         assert_eq!(parameters("nonsense"), None);
+    }
+
+    #[test]
+    fn a_time_that_is_no_time_is_passed_over() {
+        for time in ["NaN", "inf", "-1e308"] {
+            let log = format!("x LOG:  duration: {time} ms  statement: SELECT 1 FROM t");
+            assert!(read_log(&log).statements.is_empty(), "{time}");
+        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(super) async fn infer(
     };
     while let Some(complaint) = complaint(&failure) {
         let mut progress = None;
-        'search: for number in suspects(statement, repair, &complaint) {
+        for number in suspects(statement, repair, &complaint) {
             for candidate in CANDIDATES {
                 attempts += 1;
                 if attempts > MOST_ATTEMPTS {
@@ -49,10 +49,9 @@ pub(super) async fn infer(
                         *repair = tried;
                         return Ok(types);
                     }
-                    // Another complaint further on: this one is settled.
+                    // Another complaint further on: this one may be settled, where no type settles all.
                     Err(next) if settles(&complaint, &next) => {
-                        progress = Some((tried, next));
-                        break 'search;
+                        progress.get_or_insert((tried, next));
                     }
                     Err(_) => {}
                 }

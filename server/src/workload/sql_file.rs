@@ -7,6 +7,12 @@ use pg_query::protobuf::Token;
 use super::understand::RawStatement;
 use crate::sql::SqlError;
 
+/// The largest weight: sums of them stay far from the ends of the numbers.
+const HEAVIEST: i64 = 1_000_000_000;
+
+/// Semicolons that are tried from the end, where a quote is never closed.
+const MOST_TRIES: usize = 500;
+
 /// Reads the statements of a text, in order.
 ///
 /// # Errors
@@ -36,8 +42,26 @@ pub fn read_sql(text: &str) -> Result<Vec<RawStatement>, SqlError> {
 /// The parts between semicolons, comments included. The scanner knows what is quoted, and a statement that
 /// cannot be parsed does not hide the others.
 fn split(text: &str) -> Result<Vec<&str>, SqlError> {
+    let error = match pg_query::scan(text) {
+        Ok(scanned) => return Ok(split_at(text, &scanned.tokens)),
+        Err(error) => error,
+    };
+    // A quote that is never closed spoils what follows it, and not what stands before.
+    let ends = text.rmatch_indices(';').map(|(at, _)| at + 1).take(MOST_TRIES);
+    for end in ends {
+        let (whole, rest) = text.split_at(end);
+        if let Ok(scanned) = pg_query::scan(whole) {
+            let mut parts = split_at(whole, &scanned.tokens);
+            parts.push(rest);
+            return Ok(parts);
+        }
+    }
+    if text.trim().is_empty() { Err(error.into()) } else { Ok(vec![text]) }
+}
+
+fn split_at<'a>(text: &'a str, tokens: &[pg_query::protobuf::ScanToken]) -> Vec<&'a str> {
     let (mut parts, mut start) = (Vec::new(), 0);
-    for token in &pg_query::scan(text)?.tokens {
+    for token in tokens {
         if token.token == Token::Ascii59 as i32 {
             let end = usize::try_from(token.start).unwrap_or_default();
             parts.extend(text.get(start..end));
@@ -45,7 +69,7 @@ fn split(text: &str) -> Result<Vec<&str>, SqlError> {
         }
     }
     parts.extend(text.get(start..));
-    Ok(parts)
+    parts
 }
 
 /// The weight that the comments before a statement give it (1 where none does), and the statement without
@@ -67,7 +91,7 @@ fn weighed(part: &str) -> (i64, &str) {
         if let Some(given) = words.trim().strip_prefix("weight:")
             && let Ok(given) = given.trim().parse::<i64>()
         {
-            weight = given.max(1);
+            weight = given.clamp(1, HEAVIEST);
         }
     }
     (weight, "")
@@ -126,5 +150,10 @@ mod tests {
         let found = read_sql("SELECT 1 FROM a; SELEC 2; SELECT 3 FROM c;").unwrap();
         assert_eq!(found.len(), 3);
         assert_eq!(found[1].sql, "SELEC 2");
+        let unclosed = read_sql("SELECT 1 FROM a; SELECT 'x;y' FROM b; SELECT 'open").unwrap();
+        assert_eq!(unclosed.len(), 3);
+        assert_eq!(unclosed[2].sql, "SELECT 'open");
+        let heavy = read_sql("-- weight: 9223372036854775807\nSELECT 1 FROM a").unwrap();
+        assert_eq!(heavy[0].calls, HEAVIEST);
     }
 }

@@ -179,6 +179,11 @@ impl<'a> Walker<'a> {
                     }
                 }
             }
+            NodeEnum::RangeTableSample(sample) => {
+                if let Some(relation) = inner(&sample.relation) {
+                    self.from(relation, scope, conditions, depth + 1)?;
+                }
+            }
             NodeEnum::RangeSubselect(subselect) => {
                 if let Some(NodeEnum::SelectStmt(query)) = inner(&subselect.subquery) {
                     // A LATERAL one sees its neighbours; any other sees what lies outside.

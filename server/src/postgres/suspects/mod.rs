@@ -1,0 +1,280 @@
+//! Which functions planning a statement on main could run, and whether it may.
+//!
+//! PostgreSQL runs functions before it executes anything: parsing reads literals by their type's functions,
+//! planning folds immutable functions over constants, runs stable ones to estimate selectivity, and operators
+//! against most common values. What is marked immutable may do anything, so a statement is only planned when
+//! everything in its reach is PostgreSQL's own and not volatile, belongs to a known extension, or was vouched
+//! for by the person. Reach is taken widely: types with all that they are made of, operators and casts between
+//! any of these, what hangs on the tables, and what stands in views. Where a name could mean a suspect too, it
+//! counts as one.
+
+mod read;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+use super::PgFailure;
+use super::main_session::PlanFailure;
+use crate::sql::{self, Calls, Name, SqlError, Statement};
+
+#[derive(Debug, Clone)]
+struct Function {
+    schema: String,
+    name: String,
+    /// Why it is not to be reached.
+    why: &'static str,
+    /// It can be called with one argument, as `(x).name` or `x.name`.
+    unary: bool,
+}
+
+impl Function {
+    fn said(&self) -> String {
+        format!("{}.{}, {}", self.schema, self.name, self.why)
+    }
+}
+
+/// An operator of this database.
+#[derive(Debug)]
+struct Operator {
+    schema: String,
+    name: String,
+    /// OIDs of its operands; zero where it has only one.
+    types: [i64; 2],
+}
+
+/// A cast by a function of this database.
+#[derive(Debug)]
+struct Cast {
+    types: [i64; 2],
+    source: String,
+    target: String,
+    implicit: bool,
+}
+
+/// A type that is not PostgreSQL's own.
+#[derive(Debug)]
+struct Type {
+    name: String,
+    /// What it is made of: base type, element, fields, subtype.
+    parts: Vec<i64>,
+    is_array: bool,
+    /// Why a value of it cannot even be read.
+    why: Option<&'static str>,
+}
+
+#[derive(Debug, Default)]
+struct Relation {
+    oid: i64,
+    is_view: bool,
+    is_foreign: bool,
+    columns: BTreeSet<String>,
+    /// Types of columns that are not PostgreSQL's own.
+    types: Vec<i64>,
+    /// Suspects in expressions that the planner takes up with the table, in words.
+    attached: Vec<String>,
+    /// What its policies read.
+    policies_read: BTreeSet<Name>,
+}
+
+/// What must not be reached in one database, as one role sees it.
+#[derive(Debug, Default)]
+pub struct Suspects {
+    search_path: Vec<String>,
+    functions: BTreeMap<String, Vec<Function>>,
+    operators: Vec<Operator>,
+    casts: Vec<Cast>,
+    types: BTreeMap<i64, Type>,
+    relations: BTreeMap<Name, Relation>,
+}
+
+impl Suspects {
+    /// Reads them from the catalogs. `trusted` names functions that the person vouches for: `schema.name`,
+    /// or `schema.*`.
+    pub async fn read(
+        connection: &mut PgConnection,
+        trusted: &[String],
+    ) -> Result<Self, PgFailure> {
+        read::read(connection, trusted).await
+    }
+
+    /// Checks a statement, and every view that it reads through.
+    ///
+    /// # Errors
+    /// It reaches a suspect; the sentence names it. Or main cannot be asked.
+    pub async fn check(
+        &self,
+        connection: &mut PgConnection,
+        statement: &Statement,
+    ) -> Result<(), PlanFailure> {
+        let mut waiting = vec![(sql::calls(statement)?, String::new())];
+        let mut seen = BTreeSet::new();
+        while let Some((mut calls, place)) = waiting.pop() {
+            self.add_policies(&mut calls);
+            let relations: Vec<(&Name, &Relation)> =
+                calls.relations.iter().filter_map(|name| self.relation(name)).collect();
+            if let Some(objection) = self.objection(&calls, &relations) {
+                return Err(SqlError::Refused(format!("{objection}{place}")).into());
+            }
+            for (name, view) in relations.into_iter().filter(|(_, relation)| relation.is_view) {
+                if !seen.insert(view.oid) {
+                    continue;
+                }
+                let row =
+                    sqlx::query("SELECT /* optischema */ pg_get_viewdef($1::int8::oid) AS text")
+                        .bind(view.oid)
+                        .fetch_one(&mut *connection)
+                        .await
+                        .map_err(PgFailure::from)?;
+                let text: Option<String> = row.try_get("text").map_err(PgFailure::from)?;
+                let inside = sql::parse_one(&text.unwrap_or_default())?;
+                sql::check_select(&inside)?;
+                waiting.push((sql::calls(&inside)?, format!(", in the view {}", name.name)));
+            }
+        }
+        Ok(())
+    }
+
+    /// What policies of the statement's tables read is read with them.
+    fn add_policies(&self, calls: &mut Calls) {
+        let mut waiting: Vec<Name> = calls.relations.iter().cloned().collect();
+        while let Some(name) = waiting.pop() {
+            for read in self.relation(&name).iter().flat_map(|(_, table)| &table.policies_read) {
+                if calls.relations.insert(read.clone()) {
+                    waiting.push(read.clone());
+                }
+            }
+        }
+    }
+
+    fn in_sight(&self, name: &Name, schema: &str) -> bool {
+        if name.schema.is_empty() {
+            schema == "pg_catalog" || self.search_path.iter().any(|path| path == schema)
+        } else {
+            name.schema == schema
+        }
+    }
+
+    fn relation<'a>(&'a self, name: &Name) -> Option<(&'a Name, &'a Relation)> {
+        if !name.schema.is_empty() {
+            return self.relations.get_key_value(name);
+        }
+        self.search_path.iter().find_map(|schema| {
+            let name = Name { schema: schema.clone(), name: name.name.clone() };
+            self.relations.get_key_value(&name)
+        })
+    }
+
+    fn objection(&self, calls: &Calls, relations: &[(&Name, &Relation)]) -> Option<String> {
+        self.objection_to_calls(calls)
+            .or_else(|| self.objection_to_types(calls, relations))
+            .or_else(|| relations.iter().find_map(|(name, table)| objection_to_table(name, table)))
+    }
+
+    fn objection_to_calls(&self, calls: &Calls) -> Option<String> {
+        let called = calls.functions.iter().find_map(|name| {
+            self.functions.get(&name.name)?.iter().find(|f| self.in_sight(name, &f.schema))
+        });
+        let unary =
+            |name: &String| self.functions.get(name)?.iter().find(|function| function.unary);
+        let dotted = || {
+            let fields = calls.fields.iter();
+            let columns = calls.columns.iter().filter(|column| !self.is_column(calls, column));
+            fields.chain(columns.map(|(_, name)| name)).find_map(unary)
+        };
+        called.or_else(dotted).map(|function| format!("it calls {}", function.said()))
+    }
+
+    /// Whether `qualifier.name` is surely a column: everything that goes by the qualifier's name is a table
+    /// that has it.
+    fn is_column(&self, calls: &Calls, (qualifier, name): &(String, String)) -> bool {
+        calls.ranges.get(qualifier).is_some_and(|ranges| {
+            ranges.iter().all(|range| {
+                let table = range.as_ref().and_then(|range| self.relation(range));
+                table.is_some_and(|(_, table)| table.columns.contains(name))
+            })
+        })
+    }
+
+    /// Every type in reach: of columns, of casts, and all that these are made of.
+    fn reach(&self, calls: &Calls, relations: &[(&Name, &Relation)]) -> BTreeSet<i64> {
+        let mut waiting: Vec<i64> =
+            relations.iter().flat_map(|(_, relation)| &relation.types).copied().collect();
+        // A cast may also be written as a call: mytype(x). An array's type has a name of its own.
+        let named = |name: &str| {
+            let plain = name.strip_prefix('_').unwrap_or(name);
+            let is = |other: &Name| other.name == name || other.name == plain;
+            calls.types.iter().any(is) || calls.functions.iter().any(is)
+        };
+        waiting.extend(self.types.iter().filter(|(_, t)| named(&t.name)).map(|(oid, _)| *oid));
+        let mut reach = BTreeSet::new();
+        while let Some(oid) = waiting.pop() {
+            if reach.insert(oid) {
+                waiting.extend(self.types.get(&oid).iter().flat_map(|t| &t.parts));
+            }
+        }
+        // Arrays of what is in reach can be made from it.
+        let arrays = self
+            .types
+            .iter()
+            .filter(|(_, t)| t.is_array && t.parts.iter().any(|part| reach.contains(part)));
+        let arrays: Vec<i64> = arrays.map(|(oid, _)| *oid).collect();
+        reach.extend(arrays);
+        reach
+    }
+
+    fn objection_to_types(
+        &self,
+        calls: &Calls,
+        relations: &[(&Name, &Relation)],
+    ) -> Option<String> {
+        let reach = self.reach(calls, relations);
+        let bad = reach.iter().find_map(|oid| self.types.get(oid).filter(|t| t.why.is_some()));
+        if let Some(bad) = bad {
+            return Some(format!("its type {} {}", bad.name, bad.why.unwrap_or_default()));
+        }
+        let built_in = |oid: &i64| !self.types.contains_key(oid);
+        let near = |oid: &i64| built_in(oid) || reach.contains(oid);
+        let operator = self.operators.iter().find(|operator| {
+            let spelled =
+                |name: &Name| name.name == operator.name && self.in_sight(name, &operator.schema);
+            if operator.types.iter().all(built_in) {
+                calls.operators.iter().any(spelled)
+            } else {
+                // It may be reached unspelled: by a class, a negator, a comparison of arrays or rows.
+                operator.types.iter().all(near)
+            }
+        });
+        if let Some(operator) = operator {
+            return Some(format!(
+                "it can reach the operator {}.{}, which is of this database, so that planning could run its function",
+                operator.schema, operator.name
+            ));
+        }
+        let cast = self.casts.iter().find(|cast| {
+            let named =
+                || calls.types.iter().chain(&calls.functions).any(|n| n.name == cast.target);
+            if cast.types.iter().all(built_in) {
+                cast.implicit || named()
+            } else {
+                cast.types.iter().all(near)
+            }
+        })?;
+        Some(format!(
+            "it can reach the cast from {} to {}, which runs a function of this database",
+            cast.source, cast.target
+        ))
+    }
+}
+
+fn objection_to_table(name: &Name, table: &Relation) -> Option<String> {
+    if table.is_foreign {
+        return Some(format!(
+            "it reads {}, a foreign table or the parent of one: planning may reach another server",
+            name.name
+        ));
+    }
+    let attached = table.attached.first()?;
+    Some(format!("the table {} carries an expression that calls {attached}", name.name))
+}

@@ -1,0 +1,353 @@
+//! Reading the catalogs for [`Suspects`].
+//!
+//! Own means: made in this database (OID from 16384 on), and no member of a known extension. What the person
+//! vouches for (`schema.function`) counts as PostgreSQL's own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::Row;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::{Cast, Function, Operator, Relation, Suspects, Type};
+use crate::postgres::PgFailure;
+use crate::sql::Name;
+
+/// Extensions whose functions of fixed results are known to be what they say.
+const KNOWN_EXTENSIONS: &[&str] = &[
+    "btree_gin",
+    "btree_gist",
+    "citext",
+    "cube",
+    "earthdistance",
+    "fuzzystrmatch",
+    "hstore",
+    "intarray",
+    "isn",
+    "ltree",
+    "pg_trgm",
+    "pgcrypto",
+    "postgis",
+    "seg",
+    "unaccent",
+    "vector",
+];
+
+/// Volatile, and harmless all the same: a clock, a random number, a size.
+const HARMLESS: &[&str] = &[
+    "random",
+    "clock_timestamp",
+    "timeofday",
+    "gen_random_uuid",
+    "uuidv4",
+    "uuidv7",
+    "pg_total_relation_size",
+    "pg_relation_size",
+    "pg_table_size",
+    "pg_indexes_size",
+    "pg_database_size",
+    "pg_column_size",
+];
+
+/// Not volatile, and more than a result: they take a transaction number, or read the whole database.
+const HARMFUL: &[&str] = &[
+    "txid_current",
+    "pg_current_xact_id",
+    "table_to_xml",
+    "table_to_xml_and_xmlschema",
+    "schema_to_xml",
+    "schema_to_xml_and_xmlschema",
+    "database_to_xml",
+    "database_to_xml_and_xmlschema",
+];
+
+/// Objects of known extensions, by catalog.
+const KNOWN: &str = "
+    SELECT /* optischema */ d.classid::regclass::text AS catalog, d.objid::int8 AS oid
+    FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
+    WHERE d.deptype = 'e' AND e.extname::text = ANY ($1)";
+
+const FUNCTIONS: &str = "
+    SELECT /* optischema */ p.oid::int8 AS oid, n.nspname::text AS schema, p.proname::text AS name,
+           p.provolatile = 'v' AS volatile,
+           p.pronargs - p.pronargdefaults <= 1 AND p.pronargs >= 1 AS unary
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE p.oid::int8 >= 16384 OR p.provolatile = 'v' OR p.proname::text = ANY ($1)";
+
+const OPERATORS: &str = "
+    SELECT /* optischema */ o.oid::int8 AS oid, n.nspname::text AS schema, o.oprname::text AS name,
+           o.oprcode::oid::int8 AS function, o.oprleft::int8 AS left_type, o.oprright::int8 AS right_type
+    FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid::int8 >= 16384";
+
+const CASTS: &str = "
+    SELECT /* optischema */ c.oid::int8 AS oid, s.oid::int8 AS source, t.oid::int8 AS target,
+           s.typname::text AS source_name, t.typname::text AS target_name, c.castcontext = 'i' AS implicit
+    FROM pg_cast c JOIN pg_type s ON s.oid = c.castsource JOIN pg_type t ON t.oid = c.casttarget
+    WHERE c.oid::int8 >= 16384 AND c.castfunc <> 0";
+
+/// Types with what they are made of: base type, element, fields, subtype.
+const TYPES: &str = "
+    SELECT /* optischema */ t.oid::int8 AS oid, t.typname::text AS name, t.typtype::text AS kind,
+           t.typinput::oid::int8 AS input, t.typcategory = 'A' AS is_array,
+           array_remove(ARRAY[t.typbasetype::int8, t.typelem::int8, COALESCE(r.rngsubtype::int8, 0)], 0)
+           || ARRAY(SELECT m.rngtypid::int8 FROM pg_range m WHERE t.typtype = 'm'
+                    AND (to_jsonb(m)->>'rngmultitypid')::int8 = t.oid::int8)
+           || ARRAY(SELECT a.atttypid::int8 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+                    WHERE a.attrelid = t.typrelid AND c.relkind = 'c' AND a.attnum > 0
+                      AND NOT a.attisdropped) AS parts,
+           COALESCE(r.rngcanonical::oid::int8, 0) AS canonical, COALESCE(r.rngsubdiff::oid::int8, 0) AS difference,
+           COALESCE(r.rngsubopc::int8, 0) AS class
+    FROM pg_type t LEFT JOIN pg_range r ON r.rngtypid = t.oid WHERE t.oid::int8 >= 16384";
+
+const CLASSES: &str = "
+    SELECT /* optischema */ oid::int8 AS oid, opcintype::int8 AS input FROM pg_opclass WHERE oid::int8 >= 16384";
+
+const RELATIONS: &str = "
+    SELECT /* optischema */ c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
+           c.relkind::text AS kind
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f') AND c.oid::int8 >= 16384 AND n.nspname !~ '^pg_toast'";
+
+const COLUMNS: &str = "
+    SELECT /* optischema */ a.attrelid::int8 AS relation, array_agg(a.attname::text) AS columns,
+           array_agg(DISTINCT a.atttypid::int8) FILTER (WHERE a.atttypid::int8 >= 16384) AS types
+    FROM pg_attribute a WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attrelid::int8 >= 16384
+    GROUP BY a.attrelid";
+
+/// What expressions that the planner takes up with a table depend on: checks, index expressions, predicates
+/// and operator classes, statistics, partition keys, generated columns, and the policies that apply to the
+/// role. Domains' checks have no table; their type stands instead.
+const ATTACHED: &str = "
+    SELECT /* optischema */ d.refclassid::regclass::text AS catalog, d.refobjid::int8 AS oid,
+           COALESCE(NULLIF(con.conrelid, 0), idx.indrelid, pol.polrelid, ext.stxrelid, def.adrelid, rel.oid)::int8
+               AS relation,
+           NULLIF(con.contypid, 0)::int8 AS domain
+    FROM pg_depend d
+    LEFT JOIN pg_constraint con ON d.classid = 'pg_constraint'::regclass AND con.oid = d.objid
+    LEFT JOIN pg_index idx ON d.classid = 'pg_class'::regclass AND idx.indexrelid = d.objid
+    LEFT JOIN pg_policy pol ON d.classid = 'pg_policy'::regclass AND pol.oid = d.objid
+        AND NOT (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles r WHERE r.rolname = current_user)
+        AND EXISTS (SELECT 1 FROM unnest(pol.polroles) role WHERE role = 0 OR pg_has_role(role, 'USAGE'))
+    LEFT JOIN pg_statistic_ext ext ON d.classid = 'pg_statistic_ext'::regclass AND ext.oid = d.objid
+    LEFT JOIN pg_attrdef def ON d.classid = 'pg_attrdef'::regclass AND def.oid = d.objid
+        AND EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = def.adrelid AND a.attnum = def.adnum
+                    AND a.attgenerated <> '')
+    LEFT JOIN pg_class rel ON d.classid = 'pg_class'::regclass AND rel.oid = d.objid
+        AND rel.relkind IN ('r', 'p', 'm', 'f')
+    WHERE d.refobjid::int8 >= 16384 AND (d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass,
+              'pg_opclass'::regclass) OR (d.refclassid = 'pg_class'::regclass AND pol.oid IS NOT NULL))";
+
+const INHERITS: &str = "
+    SELECT /* optischema */ inhrelid::int8 AS child, inhparent::int8 AS parent FROM pg_inherits";
+
+/// What is known of a database while it is read.
+struct Reading {
+    known: BTreeSet<(String, i64)>,
+    /// Functions that must not be reached, by OID.
+    functions: BTreeMap<i64, Function>,
+    /// Own operators and operator classes.
+    operators: BTreeSet<i64>,
+    classes: BTreeSet<i64>,
+}
+
+impl Reading {
+    fn own(&self, catalog: &str, oid: i64) -> bool {
+        oid >= 16_384 && !self.known.contains(&(catalog.to_owned(), oid))
+    }
+
+    /// Whether an object that an expression depends on is a suspect, in words.
+    fn suspect(&self, catalog: &str, oid: i64) -> Option<String> {
+        match catalog {
+            "pg_proc" => self.functions.get(&oid).map(Function::said),
+            "pg_operator" if self.operators.contains(&oid) => {
+                Some("an operator of this database".into())
+            }
+            "pg_opclass" if self.classes.contains(&oid) => {
+                Some("an operator class of this database".into())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Reads everything, in a dozen queries on the catalogs.
+pub(super) async fn read(
+    connection: &mut PgConnection,
+    trusted: &[String],
+) -> Result<Suspects, PgFailure> {
+    let row = sqlx::query("SELECT /* optischema */ current_schemas(false)::text[] AS search_path")
+        .fetch_one(&mut *connection)
+        .await?;
+    let search_path = row.try_get("search_path")?;
+    let mut reading = Reading {
+        known: BTreeSet::new(),
+        functions: BTreeMap::new(),
+        operators: BTreeSet::new(),
+        classes: BTreeSet::new(),
+    };
+    for row in sqlx::query(KNOWN).bind(KNOWN_EXTENSIONS).fetch_all(&mut *connection).await? {
+        reading.known.insert((row.try_get("catalog")?, row.try_get("oid")?));
+    }
+    for row in sqlx::query(FUNCTIONS).bind(HARMFUL).fetch_all(&mut *connection).await? {
+        let oid = row.try_get("oid")?;
+        if let Some(function) = function(&row, reading.own("pg_proc", oid), trusted)? {
+            reading.functions.insert(oid, function);
+        }
+    }
+    let mut suspects = Suspects { search_path, ..Suspects::default() };
+    for function in reading.functions.values() {
+        suspects.functions.entry(function.name.clone()).or_default().push(function.clone());
+    }
+    read_operators(connection, &mut reading, &mut suspects).await?;
+    read_types(connection, &mut reading, &mut suspects).await?;
+    read_relations(connection, &reading, &mut suspects).await?;
+    Ok(suspects)
+}
+
+fn function(row: &PgRow, own: bool, trusted: &[String]) -> Result<Option<Function>, PgFailure> {
+    let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
+    let vouched = trusted
+        .iter()
+        .any(|trusted| trusted == &format!("{schema}.{name}") || trusted == &format!("{schema}.*"));
+    let volatile: bool = row.try_get("volatile")?;
+    let why = if vouched {
+        return Ok(None);
+    } else if own {
+        "a function of this database that planning could run (if it does nothing but give a result, name it in OPTISCHEMA_TRUSTED_FUNCTIONS)"
+    } else if volatile && !HARMLESS.contains(&name.as_str()) {
+        "which is volatile"
+    } else if HARMFUL.contains(&name.as_str()) {
+        "which does more than give a result"
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(Function { schema, name, why, unary: row.try_get("unary")? }))
+}
+
+async fn read_operators(
+    connection: &mut PgConnection,
+    reading: &mut Reading,
+    suspects: &mut Suspects,
+) -> Result<(), PgFailure> {
+    for row in sqlx::query(OPERATORS).fetch_all(&mut *connection).await? {
+        let oid = row.try_get("oid")?;
+        if !reading.own("pg_operator", oid) {
+            continue;
+        }
+        reading.operators.insert(oid);
+        suspects.operators.push(Operator {
+            schema: row.try_get("schema")?,
+            name: row.try_get("name")?,
+            types: [row.try_get("left_type")?, row.try_get("right_type")?],
+        });
+    }
+    for row in sqlx::query(CASTS).fetch_all(&mut *connection).await? {
+        if reading.own("pg_cast", row.try_get("oid")?) {
+            suspects.casts.push(Cast {
+                types: [row.try_get("source")?, row.try_get("target")?],
+                source: row.try_get("source_name")?,
+                target: row.try_get("target_name")?,
+                implicit: row.try_get("implicit")?,
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn read_types(
+    connection: &mut PgConnection,
+    reading: &mut Reading,
+    suspects: &mut Suspects,
+) -> Result<(), PgFailure> {
+    let mut class_of_type = BTreeSet::new();
+    for row in sqlx::query(CLASSES).fetch_all(&mut *connection).await? {
+        let oid = row.try_get("oid")?;
+        if reading.own("pg_opclass", oid) {
+            reading.classes.insert(oid);
+            class_of_type.insert(row.try_get::<i64, _>("input")?);
+        }
+    }
+    for row in sqlx::query(TYPES).fetch_all(&mut *connection).await? {
+        let oid: i64 = row.try_get("oid")?;
+        let (kind, is_array): (String, bool) = (row.try_get("kind")?, row.try_get("is_array")?);
+        let input: i64 = row.try_get("input")?;
+        let range = [row.try_get::<i64, _>("canonical")?, row.try_get("difference")?];
+        let class: i64 = row.try_get("class")?;
+        let why = if kind == "b" && !is_array && reading.functions.contains_key(&input) {
+            Some("reads its values by a function of this database")
+        } else if range.iter().any(|function| reading.functions.contains_key(function)) {
+            Some("is a range with a function of this database")
+        } else if class_of_type.contains(&oid) || reading.classes.contains(&class) {
+            Some("is compared by an operator class of this database")
+        } else {
+            None
+        };
+        let parts: Vec<i64> = row.try_get("parts")?;
+        suspects.types.insert(oid, Type { name: row.try_get("name")?, parts, is_array, why });
+    }
+    Ok(())
+}
+
+async fn read_relations(
+    connection: &mut PgConnection,
+    reading: &Reading,
+    suspects: &mut Suspects,
+) -> Result<(), PgFailure> {
+    let mut by_oid: BTreeMap<i64, (Name, Relation)> = BTreeMap::new();
+    for row in sqlx::query(RELATIONS).fetch_all(&mut *connection).await? {
+        let oid = row.try_get("oid")?;
+        let kind: String = row.try_get("kind")?;
+        let name = Name { schema: row.try_get("schema")?, name: row.try_get("name")? };
+        let (is_view, is_foreign) = (kind == "v", kind == "f");
+        by_oid.insert(oid, (name, Relation { oid, is_view, is_foreign, ..Relation::default() }));
+    }
+    for row in sqlx::query(COLUMNS).fetch_all(&mut *connection).await? {
+        if let Some((_, relation)) = by_oid.get_mut(&row.try_get("relation")?) {
+            relation.columns = row.try_get::<Vec<String>, _>("columns")?.into_iter().collect();
+            relation.types = row.try_get::<Option<Vec<i64>>, _>("types")?.unwrap_or_default();
+        }
+    }
+    let mut parents: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for row in sqlx::query(INHERITS).fetch_all(&mut *connection).await? {
+        parents.entry(row.try_get("child")?).or_default().push(row.try_get("parent")?);
+    }
+    let foreign: Vec<i64> =
+        by_oid.values().filter(|(_, r)| r.is_foreign).map(|(_, r)| r.oid).collect();
+    for oid in foreign.into_iter().flat_map(|oid| above(&parents, oid)) {
+        if let Some((_, relation)) = by_oid.get_mut(&oid) {
+            relation.is_foreign = true;
+        }
+    }
+    for row in sqlx::query(ATTACHED).fetch_all(&mut *connection).await? {
+        let (catalog, oid): (String, i64) = (row.try_get("catalog")?, row.try_get("oid")?);
+        let read = by_oid.get(&oid).map(|(name, _)| name.clone());
+        let suspect = reading.suspect(&catalog, oid);
+        if let (Some(domain), true) = (row.try_get::<Option<i64>, _>("domain")?, suspect.is_some())
+            && let Some(known) = suspects.types.get_mut(&domain)
+        {
+            known.why = Some("is checked by a function or operator of this database");
+        }
+        let Some(relation) = row.try_get::<Option<i64>, _>("relation")? else { continue };
+        for at in above(&parents, relation) {
+            let Some((_, table)) = by_oid.get_mut(&at) else { continue };
+            table.attached.extend(suspect.clone());
+            if catalog == "pg_class" && at == relation {
+                table.policies_read.extend(read.clone());
+            }
+        }
+    }
+    suspects.relations = by_oid.into_values().collect();
+    Ok(())
+}
+
+/// A table and everything that it is a part of: what a partition brings, its parent brings too.
+fn above(parents: &BTreeMap<i64, Vec<i64>>, oid: i64) -> BTreeSet<i64> {
+    let (mut found, mut waiting) = (BTreeSet::from([oid]), vec![oid]);
+    while let Some(at) = waiting.pop() {
+        for parent in parents.get(&at).into_iter().flatten() {
+            if found.insert(*parent) {
+                waiting.push(*parent);
+            }
+        }
+    }
+    found
+}
