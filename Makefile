@@ -58,9 +58,14 @@ check: setup ## fmt, clippy, docs; cargo-deny and cargo-machete where they are i
 		else echo "==> cargo-machete is not installed: left out"; fi
 
 .PHONY: bench
-bench: setup ## Times of the main steps, measured on the demo's shop
+bench: setup ## Times: the main steps on the demo's shop, the collector, the store, the plan parser
 	@$(ENV) cargo leptos build --release
 	@OPTISCHEMA_PROGRAM=$(TARGET)/release/optischema scripts/bench
+	@$(ENV) cargo bench -q -p optischema-server --bench workload
+
+.PHONY: fuzz
+fuzz: ## The fuzz targets, a minute each: the guard of main, the plan parser
+	@$(ENV) scripts/fuzz
 
 .PHONY: release
 release: setup ## An optimised program in target/release, with its files in target/site

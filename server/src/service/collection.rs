@@ -116,6 +116,7 @@ fn identify(
 
 /// Plans what was never planned, and what ran since its plan was looked at last.
 pub(super) async fn plan_due(settings: &Settings, store: &Store) -> Outcome<()> {
+    let begun = Instant::now();
     let dsn = checked_main(settings).await?;
     let fresh = i64::try_from(PLAN_IS_FRESH.as_millis()).unwrap_or_default();
     let before = Timestamp::from_millisecond(now().as_millisecond() - fresh);
@@ -127,6 +128,8 @@ pub(super) async fn plan_due(settings: &Settings, store: &Store) -> Outcome<()> 
     let ground = Ground::read(&mut session).await?;
     plan_queries(&mut session, store, &ground.reader(), &due).await?;
     session.end().await?;
+    // Nearly all of it is waiting for main.
+    store.add_reading_cost(dsn.database(), begun.elapsed().as_secs_f64() * 1000.0).await?;
     Ok(())
 }
 

@@ -40,15 +40,14 @@ impl From<pg_query::Error> for SqlError {
     }
 }
 
-/// One parsed statement.
+/// One parsed statement. Only parsing makes one: what is checked in the tree is what the text says.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Statement {
     /// The text as PostgreSQL's deparser writes it: `date $1` has become `$1::date`, which can be
     /// prepared.
     pub sql: String,
     pub tree: pg_query::protobuf::ParseResult,
-    /// Only parsing makes one: what is checked in the tree is what the text says.
-    _parsed: (),
 }
 
 /// Parses a text that must be one statement.
@@ -66,13 +65,13 @@ pub fn parse_one(text: &str) -> Result<Statement, SqlError> {
     if let Ok(again) = pg_query::parse(&sql, 0)
         && again.protobuf.stmts.len() == 1
     {
-        return Ok(Statement { sql, tree: again.protobuf, _parsed: () });
+        return Ok(Statement { sql, tree: again.protobuf });
     }
     // The deparser is not perfect (`(ARRAY[1])[1]` loses its parentheses): then the text itself.
     let sql = own_text(text, &parsed.protobuf).to_owned();
     let tree = pg_query::parse(&sql, 0)?.protobuf;
     match tree.stmts.len() {
-        1 => Ok(Statement { sql, tree, _parsed: () }),
+        1 => Ok(Statement { sql, tree }),
         other => Err(SqlError::NotOne(other)),
     }
 }

@@ -165,6 +165,21 @@ impl Store {
         Ok(())
     }
 
+    /// Adds to what the last reading cost main: planning what it found.
+    pub async fn add_reading_cost(&self, database: &str, ms: f64) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        sqlx::query(
+            "UPDATE collections SET main_ms = main_ms + ?2
+             WHERE id = (SELECT max(id) FROM collections WHERE database = ?1)",
+        )
+        .bind(database)
+        .bind(ms)
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(())
+    }
+
     /// The reading made last, whether it failed or not.
     pub async fn last_report(
         &self,

@@ -13,6 +13,8 @@ mod apply;
 mod attacks;
 mod fixture;
 mod health;
+mod history;
+mod month;
 mod readback;
 mod recovery;
 mod rest;

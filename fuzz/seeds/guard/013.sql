@@ -1,0 +1,1 @@
+WITH a AS (INSERT INTO orders (name) VALUES ('x') RETURNING 1), b AS (SELECT 1) SELECT * FROM b

@@ -1,0 +1,1 @@
+SELECT * FROM (WITH u AS (UPDATE orders SET name = 'x' RETURNING 1) SELECT * FROM u) s

@@ -1,0 +1,1 @@
+MERGE INTO orders o USING orders s ON o.id = s.id WHEN MATCHED THEN DELETE

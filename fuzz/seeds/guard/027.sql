@@ -1,0 +1,1 @@
+SELECT * FROM dblink('dbname=shop', 'DELETE FROM orders') AS t(a int)

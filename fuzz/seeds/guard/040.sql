@@ -1,0 +1,1 @@
+SELECT 1 FROM orders WHERE name = database_to_xml(true, true, '')::text

@@ -1,0 +1,1 @@
+SELECT 1 FROM orders WHERE id = txid_current()

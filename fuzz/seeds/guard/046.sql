@@ -1,0 +1,1 @@
+SELECT * FROM public.trapped_twice

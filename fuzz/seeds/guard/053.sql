@@ -1,0 +1,1 @@
+SELECT 1 FROM orders LIMIT evil(1)

@@ -1,0 +1,1 @@
+SELECT sum(1) FILTER (WHERE evil(1) = 1) OVER (PARTITION BY evil(2)) FROM orders

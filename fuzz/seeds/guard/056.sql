@@ -1,0 +1,1 @@
+SELECT 1 FROM orders JOIN LATERAL evil(1) e ON true

@@ -1,0 +1,1 @@
+VALUES (evil(1))

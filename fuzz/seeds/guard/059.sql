@@ -1,0 +1,1 @@
+SELECT definer(1)

@@ -1,0 +1,1 @@
+SELECT inlined(id::int) FROM orders

@@ -1,0 +1,1 @@
+SELECT 1 FROM orders WHERE 7 === ANY (ARRAY[1, 2])

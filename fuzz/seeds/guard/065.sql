@@ -1,0 +1,1 @@
+SELECT int4(ROW(1)::wrapped)

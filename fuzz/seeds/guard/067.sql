@@ -1,0 +1,1 @@
+SELECT * FROM checked WHERE a = 1

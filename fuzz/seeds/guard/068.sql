@@ -1,0 +1,1 @@
+SELECT * FROM indexed WHERE a = 1

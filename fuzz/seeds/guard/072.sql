@@ -1,0 +1,1 @@
+SELECT 1 FROM orders, abs(5) g WHERE id = g.evil

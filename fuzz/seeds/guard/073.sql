@@ -1,0 +1,1 @@
+SELECT 1 FROM orders o, misleading m, (SELECT 1 AS z) s WHERE o.id = s.of_record

@@ -1,0 +1,1 @@
+SELECT * FROM spans WHERE s && '[5,50)'::span

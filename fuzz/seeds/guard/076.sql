@@ -1,0 +1,1 @@
+SELECT 1 FROM orders WHERE 5 = ANY ('{5}'::checked_int[])

@@ -1,0 +1,1 @@
+SELECT a FROM parent_check WHERE a = 1

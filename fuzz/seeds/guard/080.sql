@@ -1,0 +1,1 @@
+SELECT x FROM keyed WHERE x = 5

@@ -1,0 +1,1 @@
+SELECT 1 FROM orders WHERE NOT (id::int @@@ 3)

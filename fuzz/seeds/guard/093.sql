@@ -1,0 +1,1 @@
+CALL evil(1)

@@ -1,0 +1,1 @@
+SELECT name FROM plain WHERE name ILIKE '%x%' AND similarity(name, 'order') > 0.3

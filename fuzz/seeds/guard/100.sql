@@ -1,0 +1,1 @@
+SELECT lower(name), now(), random(), 1 + 2, id::int FROM orders WHERE name = ANY (ARRAY['a'])
