@@ -74,13 +74,25 @@ test('every page is free of console errors, wide and narrow, light and dark', as
   for (const [width, colorScheme] of [[1280, 'light'], [400, 'dark']]) {
     await page.setViewportSize({ width, height: 900 });
     await page.emulateMedia({ colorScheme });
-    for (const path of ['dashboard', 'recommendations', 'jobs', 'changes', 'connections']) {
+    for (const path of ['dashboard', 'recommendations', 'queries', 'queries?range=hour&planned=no', 'jobs', 'changes', 'connections']) {
       await page.goto(`${origin()}/${path}`);
       await hydrated(page);
       await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       expect(overflow, `${path} at ${width}`).toBeLessThanOrEqual(0);
     }
+  }
+});
+
+test('lists without any filter load on the way from page to page', async ({ page }) => {
+  await signIn(page);
+  await hydrated(page);
+  const bar = page.getByRole('navigation', { name: 'Main' });
+  for (const name of ['Recommendations', 'Queries', 'Jobs', 'Changes', 'Connections', 'Dashboard']) {
+    await bar.getByRole('link', { name }).click();
+    await hydrated(page);
+    await expect(page.getByRole('alert')).toHaveCount(0);
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
   }
 });
 

@@ -33,6 +33,27 @@ test('pages can be read and actions taken without JavaScript', async ({ page }) 
   await expect(page.locator('figure.chart svg').first()).toBeVisible();
 });
 
+test('the workload can be read and added to without JavaScript', async ({ page }) => {
+  await signIn(page);
+  await page.goto(`${origin()}/queries`);
+  await page.locator('select[name=range]').selectOption('all');
+  await page.getByLabel('Search').fill('order_items WHERE order_id');
+  await page.getByRole('button', { name: 'Show' }).click();
+  await expect(page).toHaveURL(/range=all/);
+  await page.locator('tbody a').first().click();
+  await expect(page.locator('.plan-tree')).toContainText('Seq Scan on order_items');
+  await expect(page.getByRole('button', { name: 'Copy' })).toBeHidden();
+  await page.goto(`${origin()}/queries`);
+  await page.getByText('Add statements or a log').click();
+  await page.locator('textarea').fill("SELECT name FROM products WHERE name = 'without a script'");
+  await page.getByRole('button', { name: 'Add' }).click();
+  await page.goto(`${origin()}/queries?q=script`);
+  await page.locator('tbody a').first().click();
+  await page.getByRole('button', { name: 'Remove' }).click();
+  await page.goto(`${origin()}/queries?q=script`);
+  await expect(page.getByText('No statement fits these filters')).toBeVisible();
+});
+
 test('the connections page says what works and what is missing', async ({ page }) => {
   await signIn(page);
   await page.goto(`${origin()}/connections`);

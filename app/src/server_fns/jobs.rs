@@ -6,7 +6,7 @@ use optischema::model::{Job, JobPage, JobQuery};
 
 /// A page of jobs.
 #[server(prefix = "/rpc", endpoint = "jobs", input = GetUrl)]
-pub async fn load_jobs(query: JobQuery) -> Result<JobPage, ServerFnError> {
+pub async fn load_jobs(#[server(default)] query: JobQuery) -> Result<JobPage, ServerFnError> {
     use super::context::{failed, operations};
     let filter = query.parse().map_err(|error| failed(error.into()))?;
     operations()?.jobs(filter).await.map_err(failed)

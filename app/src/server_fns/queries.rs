@@ -6,7 +6,9 @@ use optischema::model::{AddedQueries, CollectionReport, QueryDetail, QueryPage, 
 
 /// A page of statements.
 #[server(prefix = "/rpc", endpoint = "queries", input = GetUrl)]
-pub async fn load_queries(query: QueryQuery) -> Result<QueryPage, ServerFnError> {
+pub async fn load_queries(
+    #[server(default)] query: QueryQuery,
+) -> Result<QueryPage, ServerFnError> {
     use super::context::{failed, operations};
     let filter = query.parse().map_err(|error| failed(error.into()))?;
     operations()?.queries(filter).await.map_err(failed)

@@ -15,7 +15,7 @@ pub struct RecommendationView {
 /// A page of the list.
 #[server(prefix = "/rpc", endpoint = "recommendations", input = GetUrl)]
 pub async fn load_recommendations(
-    query: RecommendationQuery,
+    #[server(default)] query: RecommendationQuery,
 ) -> Result<RecommendationPage, ServerFnError> {
     use super::context::{failed, operations};
     let filter = query.parse().map_err(|error| failed(error.into()))?;
