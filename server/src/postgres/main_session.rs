@@ -63,12 +63,14 @@ impl MainSession {
             return Ok(());
         }
         sql::check_select(statement)?;
-        let connection = &mut self.session.connection;
         if self.suspects.is_none() {
-            self.suspects = Some(Suspects::read(connection, &self.trusted).await?);
+            let trusted = self.trusted.clone();
+            let read =
+                async |connection: &mut PgConnection| Suspects::read(connection, &trusted).await;
+            self.suspects = Some(self.guarded(read).await?);
         }
         if let Some(suspects) = &self.suspects {
-            suspects.check(connection, statement).await?;
+            suspects.check(&mut self.session.connection, statement).await?;
         }
         self.approved.insert(statement.sql.clone());
         Ok(())

@@ -2,6 +2,8 @@
 
 use optischema::model::{Catalog, QueryKind};
 
+use pg_query::protobuf::{KeywordKind, Token};
+
 use super::tree;
 
 /// What OptiSchema's own queries on main carry, so that they can be told from the application's even where
@@ -15,7 +17,7 @@ pub fn kind_of(text: &str, catalog: &Catalog) -> QueryKind {
     if text.contains(OWN_MARK) && has_mark(text) {
         return QueryKind::Own;
     }
-    let Ok(parsed) = pg_query::parse(text, 0) else { return QueryKind::User };
+    let Ok(parsed) = pg_query::parse(text, 0) else { return kind_of_unread(text) };
     let Ok(json) = tree::as_json(&parsed.protobuf) else { return QueryKind::User };
     let mut root = None;
     tree::walk(&json, &mut |name, _| {
@@ -38,12 +40,36 @@ pub fn kind_of(text: &str, catalog: &Catalog) -> QueryKind {
     if tree::relations(&json).iter().all(is_system) { QueryKind::System } else { QueryKind::User }
 }
 
+/// From PostgreSQL 17 on utility statements are normalised to what no parser reads (`SAVEPOINT $1`): their
+/// first word tells.
+fn kind_of_unread(text: &str) -> QueryKind {
+    const QUERIES: &[Token] = &[
+        Token::Select,
+        Token::With,
+        Token::Insert,
+        Token::Update,
+        Token::DeleteP,
+        Token::Merge,
+        Token::Values,
+        Token::Table,
+    ];
+    let Ok(scanned) = pg_query::scan(text) else { return QueryKind::User };
+    let is_comment =
+        |token: i32| token == Token::CComment as i32 || token == Token::SqlComment as i32;
+    let Some(first) = scanned.tokens.iter().find(|token| !is_comment(token.token)) else {
+        return QueryKind::System;
+    };
+    let is_word = first.keyword_kind != KeywordKind::NoKeyword as i32;
+    let is_query = QUERIES.iter().any(|query| *query as i32 == first.token);
+    if is_word && !is_query { QueryKind::System } else { QueryKind::User }
+}
+
 /// Whether the mark is a comment, and not a part of a literal.
 fn has_mark(text: &str) -> bool {
     let Ok(scanned) = pg_query::scan(text) else { return false };
     let place = |at: i32| usize::try_from(at).unwrap_or_default();
     scanned.tokens.iter().any(|token| {
-        token.token == pg_query::protobuf::Token::CComment as i32
+        token.token == Token::CComment as i32
             && text.get(place(token.start)..place(token.end)) == Some(OWN_MARK)
     })
 }
@@ -71,6 +97,8 @@ mod tests {
             "VACUUM t",
             "SELECT * FROM information_schema.tables",
             "EXPLAIN SELECT * FROM orders",
+            "SAVEPOINT $1",
+            "/* x */ RELEASE SAVEPOINT $1",
         ] {
             assert_eq!(of(sql), QueryKind::System, "{sql}");
         }

@@ -186,7 +186,8 @@ impl Repair {
             .collect();
         for grouped in items("group_clause").chain(items("distinct_clause")) {
             let wanted = Masked::of(grouped);
-            if wanted.slots.is_empty() {
+            // A bare constant is a place in the target list: GROUP BY 1.
+            if wanted.slots.is_empty() || wanted.is_bare() {
                 continue;
             }
             for place in &elsewhere {
@@ -250,6 +251,11 @@ impl Masked {
         let mut slots = Vec::new();
         let form = mask(value, &mut slots);
         Self { form, slots }
+    }
+
+    /// Whether it is a constant and nothing else.
+    fn is_bare(&self) -> bool {
+        self.form.get("node").is_some_and(|node| node.get("constant").is_some())
     }
 
     /// Two different constants make two different expressions.
@@ -407,6 +413,8 @@ mod tests {
             ),
             "SELECT date_trunc($1, d), count(*) + $2 FROM t GROUP BY date_trunc($1, d) ORDER BY date_trunc($1, d)"
         );
+        let by_place = "SELECT date_trunc($1, d), count(*) FROM t GROUP BY 1 ORDER BY 1";
+        assert_eq!(prepared(by_place), by_place);
         // From PostgreSQL 15 on only the target list lost its constant.
         assert_eq!(
             prepared(

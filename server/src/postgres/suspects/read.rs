@@ -88,7 +88,7 @@ const CASTS: &str = "
 const TYPES: &str = "
     SELECT /* optischema */ t.oid::int8 AS oid, t.typname::text AS name, t.typtype::text AS kind,
            t.typinput::oid::int8 AS input, t.typcategory = 'A' AS is_array,
-           array_remove(ARRAY[t.typbasetype::int8, t.typelem::int8, COALESCE(r.rngsubtype::int8, 0)], 0)
+           array_remove(ARRAY[t.typbasetype::int8, t.typelem::int8, COALESCE(r.rngsubtype::int8, 0)], 0::int8)
            || ARRAY(SELECT m.rngtypid::int8 FROM pg_range m WHERE t.typtype = 'm'
                     AND (to_jsonb(m)->>'rngmultitypid')::int8 = t.oid::int8)
            || ARRAY(SELECT a.atttypid::int8 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
