@@ -1,7 +1,7 @@
 //! What a statement reads: tables with their indexes, joins, and the ways it reaches them.
 
 use leptos::prelude::*;
-use optischema::model::{QueryIndex, QueryTable};
+use optischema::model::{ColumnName, QueryIndex, QueryTable, StatementShape};
 use optischema::plan::{Dependencies, Through};
 
 use optischema::figures;
@@ -54,9 +54,30 @@ fn way(through: &Through) -> String {
     }
 }
 
-/// The tables, and the columns that tie them.
+fn searched(shape: &StatementShape) -> Option<impl IntoView + use<>> {
+    let column = |name: &ColumnName| format!("{}.{}", name.table, name.column);
+    let mut found: Vec<String> = shape
+        .predicates
+        .iter()
+        .map(|p| format!("{} {} ({})", column(&p.column), p.operator, p.kind))
+        .collect();
+    found.extend(shape.sort.iter().map(|key| {
+        format!("sorted by {}{}", column(&key.column), if key.descending { " DESC" } else { "" })
+    }));
+    found.extend(shape.group.iter().map(|name| format!("grouped by {}", column(name))));
+    let items: Vec<_> =
+        found.into_iter().map(|text| view! { <li><code>{text}</code></li> }).collect();
+    (!items.is_empty()).then(|| view! { <p>"Searched, sorted and grouped by"</p><ul>{items}</ul> })
+}
+
+/// The tables, the columns that tie them, and those that are searched.
 #[component]
-pub(crate) fn QueryTables(tables: Vec<QueryTable>, dependencies: Dependencies) -> impl IntoView {
+pub(crate) fn QueryTables(
+    tables: Vec<QueryTable>,
+    dependencies: Dependencies,
+    shape: Option<StatementShape>,
+) -> impl IntoView {
+    let searched = shape.as_ref().and_then(searched);
     let joins: Vec<_> = dependencies
         .joins
         .iter()
@@ -78,5 +99,5 @@ pub(crate) fn QueryTables(tables: Vec<QueryTable>, dependencies: Dependencies) -
             table(known, through)
         })
         .collect();
-    view! { {tables} {joins} }
+    view! { {tables} {joins} {searched} }
 }

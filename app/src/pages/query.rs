@@ -140,10 +140,11 @@ fn content(detail: QueryDetail, remove: ServerAction<RemoveQuery>) -> impl IntoV
     });
     let tables = (!detail.tables.is_empty()).then(|| {
         let (tables, dependencies) = (detail.tables.clone(), detail.dependencies.clone());
+        let shape = detail.shape.clone();
         view! {
             <section aria-labelledby="tables">
                 <h2 id="tables">"Tables"</h2>
-                <QueryTables tables dependencies/>
+                <QueryTables tables dependencies shape/>
             </section>
         }
     });

@@ -234,10 +234,7 @@ async fn statements_finding(connection: &mut PgConnection) -> Result<Finding, Pg
         Err(failure) if failure.sqlstate() == Some("55000") => Finding::error(
             "pg_stat_statements_not_loaded",
             "pg_stat_statements is installed, and the server has not loaded it.",
-            format!(
-                "ALTER SYSTEM SET shared_preload_libraries = '{}'; then restart the server",
-                preloaded_with_statements(connection).await?
-            ),
+            preloading(connection).await?,
         ),
         Err(failure) if failure.is_connection() => return Err(failure),
         Err(failure) => Finding::error(
@@ -248,18 +245,21 @@ async fn statements_finding(connection: &mut PgConnection) -> Result<Finding, Pg
     })
 }
 
-/// What is preloaded now, where the role may see it, and pg_stat_statements.
-async fn preloaded_with_statements(connection: &mut PgConnection) -> Result<String, PgFailure> {
+/// How to load it, beside what is loaded now; a role may not be allowed to see that.
+async fn preloading(connection: &mut PgConnection) -> Result<String, PgFailure> {
     let row = sqlx::query(
         "SELECT /* optischema */ (SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries') AS loaded",
     )
     .fetch_one(connection)
     .await?;
     let loaded: Option<String> = row.try_get("loaded")?;
-    Ok(match loaded.filter(|loaded| !loaded.is_empty()) {
-        Some(loaded) => format!("{loaded}, pg_stat_statements"),
-        None => "pg_stat_statements".to_owned(),
-    })
+    let libraries = match loaded.as_deref() {
+        Some("") => "'pg_stat_statements'".to_owned(),
+        Some(loaded) => format!("'{loaded}, pg_stat_statements'"),
+        None => "'pg_stat_statements' (and before it what SHOW shared_preload_libraries names)"
+            .to_owned(),
+    };
+    Ok(format!("ALTER SYSTEM SET shared_preload_libraries = {libraries}; then restart the server"))
 }
 
 /// The role's name, as SQL takes it.

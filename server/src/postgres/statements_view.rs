@@ -146,7 +146,9 @@ impl StatementsView {
         queryids: &[i64],
     ) -> Result<BTreeMap<i64, String>, PgFailure> {
         let text = format!(
-            "SELECT /* optischema */ s.queryid::int8 AS queryid, textsend(s.query) AS query
+            "SELECT /* optischema */ s.queryid::int8 AS queryid,
+                    convert_to(s.query, CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)
+                        AS query
              FROM {}.pg_stat_statements(true) s
              WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
                AND s.queryid = ANY ($1)",

@@ -42,7 +42,7 @@ async fn read_once(settings: &Settings, store: &Store) -> Outcome<CollectionRepo
     let asking = Instant::now();
     let mut session = MainSession::begin(dsn).await?;
     let view = StatementsView::find(session.connection()).await?;
-    let (snapshot, hidden) = view.snapshot(session.connection()).await?;
+    let (snapshot, mut hidden) = view.snapshot(session.connection()).await?;
     on_main += asking.elapsed();
 
     let empty = BTreeMap::new();
@@ -67,7 +67,17 @@ async fn read_once(settings: &Settings, store: &Store) -> Outcome<CollectionRepo
     } else {
         let asking = Instant::now();
         let ids: Vec<i64> = fresh_keys.iter().map(|key| key.queryid).collect();
-        let texts = view.texts(session.connection(), &ids).await?;
+        // A text of another database, in no encoding, can keep all of them from being read. What is known
+        // goes on being counted; what is new waits, and is counted as hidden.
+        let texts = match view.texts(session.connection(), &ids).await {
+            Err(failure) if failure.sqlstate().is_some() => {
+                tracing::warn!(%failure, "the texts of new statements cannot be read");
+                session = MainSession::begin(dsn).await?;
+                hidden += i64::try_from(ids.len()).unwrap_or_default();
+                BTreeMap::new()
+            }
+            texts => texts?,
+        };
         let ground = Ground::read(&mut session).await?;
         let roles = role_paths(session.connection()).await?;
         on_main += asking.elapsed();

@@ -319,3 +319,29 @@ fn target_or_reason<T>(result: Result<T, PlanFailure>) -> Result<T, Unplannable>
         Err(other) => Err(Unplannable::Reason(other.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_was_cut_off_says_so_and_keeps_its_first_word_only() {
+        let (catalog, lineage) = (Catalog::default(), Lineage::default());
+        let reader = Reader { catalog: &catalog, lineage: &lineage, cut_at: 64 };
+        let whole = "SELECT a, b, c FROM some_table WHERE name = 'a secret that is much longer'";
+        let identity = reader.identify(&whole[..63], None);
+        assert_eq!(identity.sql, "SELECT …");
+        assert!(identity.unreadable.unwrap().contains("raise track_activity_query_size"));
+        let broken = reader.identify("SELECT 'a secret", None);
+        assert!(broken.unreadable.unwrap().contains("cannot be parsed"));
+        assert_eq!(broken.sql, "SELECT …");
+        assert!(reader.identify(whole, None).unreadable.is_none());
+    }
+
+    #[test]
+    fn outputs_are_dropped_from_plans_and_nothing_else() {
+        let mut plan = serde_json::json!([{"Plan": {"Output": ["a"], "Plans": [{"Output": [1], "Filter": "x"}]}}]);
+        drop_outputs(&mut plan);
+        assert_eq!(plan, serde_json::json!([{"Plan": {"Plans": [{"Filter": "x"}]}}]));
+    }
+}

@@ -165,3 +165,53 @@ async fn an_unreachable_sandbox_leaves_the_rest_working() {
     assert_eq!(serde_json::to_value(job.result).unwrap()["source"], "estimated");
     app.stop().await;
 }
+
+#[tokio::test]
+async fn an_extension_that_the_server_has_not_loaded_names_the_setting() {
+    use optischema_server::demo::Cluster;
+    let mut shop = Shop::start().await;
+    shop.run(
+        "postgres",
+        "postgres",
+        &["ALTER SYSTEM SET shared_preload_libraries = 'auto_explain'"],
+    )
+    .await;
+    shop.cluster.stop().await.unwrap();
+    shop.cluster = Cluster::start(&shop.folder.path().join("postgres"), "test").await.unwrap();
+    let (state, findings) = health(&shop.settings(), TargetKind::Main).await;
+    assert_eq!(state, TargetState::Down);
+    let remedy = finding(&findings, "pg_stat_statements_not_loaded").remedy.clone().unwrap();
+    assert!(
+        remedy.contains("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'"),
+        "{remedy}"
+    );
+    let app = App::start(&shop.settings()).await;
+    let response = app.post("/api/queries/collect").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let text = response.text().await.unwrap();
+    assert!(text.contains("restart the server"), "{text}");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_workload_that_is_only_half_seen_is_a_warning_with_its_setting() {
+    let shop = Shop::start().await;
+    shop.run(
+        "postgres",
+        "shop",
+        &[
+            "ALTER SYSTEM SET pg_stat_statements.track = 'none'",
+            "SELECT pg_reload_conf()",
+            "CREATE TABLE secret (a int)",
+            "REVOKE pg_read_all_data FROM reader",
+        ],
+    )
+    .await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let (state, findings) = health(&shop.settings(), TargetKind::Main).await;
+    assert_eq!(state, TargetState::Warning);
+    let remedy = finding(&findings, "statements_not_tracked").remedy.clone().unwrap();
+    assert!(remedy.starts_with("ALTER SYSTEM SET pg_stat_statements.track"), "{remedy}");
+    let remedy = finding(&findings, "tables_unreadable").remedy.clone().unwrap();
+    assert_eq!(remedy, "GRANT pg_read_all_data TO reader");
+}
