@@ -57,7 +57,7 @@ test('a statement is added, planned, read again with main, and removed', async (
   await page.getByText('Add statements or a log').click();
   await page.locator('textarea').fill("-- weight: 77\nSELECT id, price FROM products WHERE price BETWEEN 1 AND 2;\nSELEC;");
   await page.getByRole('button', { name: 'Add' }).click();
-  await expect(page.getByText(/1 statements added/)).toBeVisible();
+  await expect(page.getByText(/1 statement added/)).toBeVisible();
   await expect(page.getByText(/Not added: SELEC/)).toBeVisible();
   await page.goto(`${origin()}/queries?q=price%20between`);
   await hydrated(page);

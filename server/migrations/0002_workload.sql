@@ -118,6 +118,8 @@ CREATE TABLE query_events (
     id INTEGER PRIMARY KEY,
     query INTEGER NOT NULL REFERENCES queries (id) ON DELETE CASCADE,
     at TEXT NOT NULL,
+    -- When the plan before was seen last: between the two nobody knows which one ran.
+    before_seen_at TEXT NOT NULL,
     plan_before INTEGER NOT NULL REFERENCES query_plans (id) ON DELETE CASCADE,
     plan_after INTEGER NOT NULL REFERENCES query_plans (id) ON DELETE CASCADE
 ) STRICT;

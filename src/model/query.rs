@@ -383,7 +383,8 @@ pub struct QueryEvent {
     pub plan_before: i64,
     pub plan_after: i64,
     pub diff: Option<PlanDiff>,
-    /// Milliseconds of one call, in the hour before and in the hour after; absent where it was not called.
+    /// Milliseconds of one call, in the hour before the old plan was seen last and in the hour after the new
+    /// one was seen first; absent where it was not called.
     pub mean_before_ms: Option<f64>,
     pub mean_after_ms: Option<f64>,
 }

@@ -7,7 +7,7 @@ use plotters::prelude::*;
 use super::palette::{GRID, INK, PATCHED, described};
 use optischema::figures;
 
-const SIZE: (u32, u32) = (720, 170);
+const SIZE: (u32, u32) = (420, 160);
 const SPARK: (u32, u32) = (96, 22);
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
@@ -92,14 +92,14 @@ fn draw(
         .margin(8)
         .margin_right(16)
         .x_label_area_size(26)
-        .y_label_area_size(76)
+        .y_label_area_size(66)
         .build_cartesian_2d(range.0..range.1, 0.0..high)?;
     let days = range.1 - range.0 > 2.0 * 86_400_000.0;
     chart
         .configure_mesh()
         .disable_x_mesh()
         .y_labels(4)
-        .x_labels(6)
+        .x_labels(4)
         .light_line_style(GRID.mix(0.0))
         .bold_line_style(GRID)
         .axis_style(GRID)

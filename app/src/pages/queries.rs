@@ -110,7 +110,10 @@ fn content(page: QueryPage, query: QueryQuery) -> impl IntoView {
 }
 
 fn said(added: &AddedQueries) -> String {
-    let mut text = format!("{} statements added.", added.added.len());
+    let mut text = match added.added.len() {
+        1 => "1 statement added.".to_owned(),
+        count => format!("{count} statements added."),
+    };
     for refused in &added.refused {
         text.push_str(&format!(" Not added: {refused}."));
     }

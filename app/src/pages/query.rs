@@ -124,6 +124,11 @@ fn content(detail: QueryDetail, remove: ServerAction<RemoveQuery>) -> impl IntoV
         QueryKind::System => "Statement of the system",
         QueryKind::Own => "OptiSchema's own statement",
     };
+    let provenance = match summary.source {
+        QuerySource::Main => "measured by pg_stat_statements",
+        QuerySource::Typed => "calls as given by a person, never run here",
+        QuerySource::Log => "calls and times of a log",
+    };
     let warnings: Vec<_> = summary
         .warnings
         .iter()
@@ -157,7 +162,7 @@ fn content(detail: QueryDetail, remove: ServerAction<RemoveQuery>) -> impl IntoV
         <HighlightedSql caption spans=detail.formatted.clone()/>
         {ranges(&summary.query_hash.to_string(), detail.range)}
         {facts(&summary, &detail)}
-        <p><Provenance text="measured by pg_stat_statements"/></p>
+        <p><Provenance text=provenance/></p>
         {charts(&detail)}
         {recommendations(&detail)}
         <section aria-labelledby="plans">

@@ -234,6 +234,7 @@ async fn sandbox_init(settings: Settings) -> Done {
     Targets::new(std::sync::Arc::new(settings)).require_sandbox().await?;
     let mut main = MainSession::begin(&main).await?;
     let mut sandbox = connect_writable(&sandbox, 3600).await?;
+    main.use_own_path().await?;
     let catalog = read_catalog(main.connection()).await?;
     let report = init_staging(
         main.connection(),

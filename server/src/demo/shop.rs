@@ -182,6 +182,7 @@ impl Shop {
             .execute(&mut sandbox.connection)
             .await
             .ok();
+        main.use_own_path().await?;
         let catalog = read_catalog(main.connection()).await?;
         let limit = 512 * 1024 * 1024;
         init_staging(main.connection(), &mut sandbox.connection, &catalog, limit, 1.0, &mut |_| {})

@@ -82,6 +82,7 @@ async fn measure(
     let mut session = connect_writable(sandbox, settings.statement_timeout_s).await?;
     tag(&mut session.connection, claimed).await?;
     let mut reading = MainSession::begin(main).await?;
+    reading.use_own_path().await?;
     tag(reading.connection(), claimed).await?;
     // The seed is the job's own, so that the same job is repeated the same way.
     let seed = claimed.job.id.0.as_u64_pair().1;

@@ -56,7 +56,9 @@ const INDEXES: &str = "
 /// Reads every user table of the connected database, with columns, indexes and statistics.
 pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFailure> {
     let row = sqlx::query(
-        "SELECT /* optischema */ current_database()::text AS database, current_schemas(false)::text[] AS search_path",
+        "SELECT /* optischema */ current_database()::text AS database, COALESCE(
+             NULLIF(current_setting('optischema.search_path', true), '')::text[], current_schemas(false)::text[])
+             AS search_path",
     )
     .fetch_one(&mut *connection)
     .await?;

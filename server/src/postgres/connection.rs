@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Row};
 
 use super::PgFailure;
+use super::roles::split_path;
 
 /// A target that does not answer within this is down.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -116,9 +117,43 @@ pub struct Session {
     pub version_number: i32,
     /// `server_version`.
     pub version: String,
+    /// The search path that the database or role sets, where the connection's own is pinned.
+    pub own_path: Option<String>,
 }
 
-async fn connect(dsn: &Dsn, options: &[(&str, &str)]) -> Result<Session, PgFailure> {
+/// Pins the path of names to PostgreSQL's own: a function of the database's with a name and arguments that
+/// fit better would otherwise be called by our own queries. Schemas of the path before it are kept in a
+/// setting of ours (`optischema.search_path`), for `read_catalog`.
+async fn pin_path(connection: &mut PgConnection) -> Result<String, PgFailure> {
+    let row = sqlx::query("SHOW search_path").fetch_one(&mut *connection).await?;
+    let path: String = row.try_get(0)?;
+    sqlx::query("SET search_path = pg_catalog").execute(&mut *connection).await?;
+    let row = sqlx::query("SELECT /* optischema */ current_user::text AS role")
+        .fetch_one(&mut *connection)
+        .await?;
+    let role: String = row.try_get("role")?;
+    let named = split_path(&path).into_iter();
+    let named: Vec<String> =
+        named.map(|schema| if schema == "$user" { role.clone() } else { schema }).collect();
+    let rows = sqlx::query(
+        "SELECT /* optischema */ n.nspname::text AS name FROM pg_namespace n
+         WHERE n.nspname::text = ANY ($1) AND has_schema_privilege(n.oid, 'USAGE')",
+    )
+    .bind(&named)
+    .fetch_all(&mut *connection)
+    .await?;
+    let there = rows.iter().map(|row| row.try_get("name")).collect::<Result<Vec<String>, _>>()?;
+    let schemas: Vec<String> = named.into_iter().filter(|name| there.contains(name)).collect();
+    sqlx::query(
+        "SELECT /* optischema */ set_config('optischema.search_path', ($1::text[])::text, false)",
+    )
+    .bind(&schemas)
+    .execute(connection)
+    .await?;
+    Ok(path)
+}
+
+async fn connect(dsn: &Dsn, options: &[(&str, &str)], pinned: bool) -> Result<Session, PgFailure> {
     let connecting = dsn.options()?.options(options.iter().copied());
     let connection = tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&connecting));
     let mut connection = connection.await.map_err(|_| {
@@ -127,6 +162,7 @@ async fn connect(dsn: &Dsn, options: &[(&str, &str)]) -> Result<Session, PgFailu
             CONNECT_TIMEOUT.as_secs()
         ))
     })??;
+    let own_path = if pinned { Some(pin_path(&mut connection).await?) } else { None };
     let row = sqlx::query(
         "SELECT pg_backend_pid() AS pid, current_setting('server_version_num')::int AS number,
                 current_setting('server_version') AS version",
@@ -137,6 +173,7 @@ async fn connect(dsn: &Dsn, options: &[(&str, &str)]) -> Result<Session, PgFailu
         backend_pid: row.try_get("pid")?,
         version_number: row.try_get("number")?,
         version: row.try_get("version")?,
+        own_path,
         connection,
     })
 }
@@ -150,7 +187,9 @@ pub async fn connect_main(dsn: &Dsn) -> Result<Session, PgFailure> {
             ("statement_timeout", "30s"),
             ("lock_timeout", "1s"),
             ("idle_in_transaction_session_timeout", "10min"),
+            ("standard_conforming_strings", "on"),
         ],
+        true,
     )
     .await
 }
@@ -158,7 +197,7 @@ pub async fn connect_main(dsn: &Dsn) -> Result<Session, PgFailure> {
 /// A connection to the sandbox (or a writable clone).
 pub async fn connect_writable(dsn: &Dsn, statement_timeout_s: u32) -> Result<Session, PgFailure> {
     let timeout = format!("{statement_timeout_s}s");
-    connect(dsn, &[("statement_timeout", &timeout), ("lock_timeout", "10s")]).await
+    connect(dsn, &[("statement_timeout", &timeout), ("lock_timeout", "10s")], false).await
 }
 
 #[cfg(test)]

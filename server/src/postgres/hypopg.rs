@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use optischema::advisor::{CostError, CostOracle, IndexCandidate};
 use serde_json::Value;
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::PgFailure;
 use super::main_session::{MainSession, PlanFailure};
@@ -11,12 +11,7 @@ use crate::sql::Statement;
 
 /// Whether HypoPG can be called in the connected database.
 pub async fn has_hypopg(session: &mut MainSession) -> Result<bool, PgFailure> {
-    let row = sqlx::query(
-        "SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'hypopg') AS present",
-    )
-    .fetch_one(session.connection())
-    .await?;
-    Ok(row.try_get("present")?)
+    Ok(session.hypopg_schema().await?.is_some())
 }
 
 /// Costs statements on main's planner, with hypothetical indexes.
@@ -70,12 +65,14 @@ impl<'a> HypoOracle<'a> {
     }
 
     async fn create(&mut self, indexes: &[&IndexCandidate]) -> Result<(), PlanFailure> {
+        let call = format!("SELECT {}.hypopg_create_index($1)", self.schema().await?);
         for index in indexes {
             let statement = index.create_sql(false);
+            let call = AssertSqlSafe(call.clone());
             // Behind a savepoint: an index that cannot be made must not end the whole analysis.
             self.session
                 .guarded(async |connection| {
-                    let made = sqlx::query("SELECT hypopg_create_index($1)").bind(statement);
+                    let made = sqlx::query(call).bind(statement);
                     made.execute(connection).await?;
                     Ok(())
                 })
@@ -84,9 +81,16 @@ impl<'a> HypoOracle<'a> {
         Ok(())
     }
 
+    /// Where its functions stand; never looked for by a search path.
+    async fn schema(&mut self) -> Result<String, PgFailure> {
+        let schema = self.session.hypopg_schema().await?;
+        schema.ok_or_else(|| PgFailure::Unexpected("HypoPG is not installed".into()))
+    }
+
     /// Hypothetical indexes outlive a ROLLBACK, so they are removed each time.
     async fn reset(&mut self) -> Result<(), PgFailure> {
-        sqlx::query("SELECT hypopg_reset()").execute(self.session.connection()).await?;
+        let call = format!("SELECT {}.hypopg_reset()", self.schema().await?);
+        sqlx::query(AssertSqlSafe(call)).execute(self.session.connection()).await?;
         Ok(())
     }
 }
@@ -116,16 +120,16 @@ impl CostOracle for HypoOracle<'_> {
 
     async fn size(&mut self, index: &IndexCandidate) -> Result<i64, CostError> {
         let statement = index.create_sql(false);
+        let schema = self.schema().await.map_err(said)?;
+        let call = format!(
+            "SELECT {schema}.hypopg_relation_size(indexrelid)::int8 AS bytes
+             FROM {schema}.hypopg_create_index($1)"
+        );
         let bytes = self
             .session
             .guarded(async |connection| {
-                let row = sqlx::query(
-                    "SELECT hypopg_relation_size(indexrelid)::int8 AS bytes
-                     FROM hypopg_create_index($1)",
-                )
-                .bind(statement)
-                .fetch_one(connection)
-                .await?;
+                let row =
+                    sqlx::query(AssertSqlSafe(call)).bind(statement).fetch_one(connection).await?;
                 Ok(row.try_get::<i64, _>("bytes")?)
             })
             .await;

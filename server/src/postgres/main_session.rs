@@ -4,7 +4,7 @@
 use optischema::plan::Plan;
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Executor, SqlSafeStr, Statement as _, TypeInfo};
+use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr, Statement as _, TypeInfo};
 
 use super::suspects::Suspects;
 use super::{Dsn, ExplainMode, PgFailure, Session, connect_main, explain};
@@ -16,6 +16,8 @@ pub struct MainSession {
     session: Session,
     /// Read when the first statement is to be planned.
     suspects: Option<Suspects>,
+    /// Schema of HypoPG, once it was asked for.
+    hypopg: Option<String>,
     /// Functions that the person vouches for.
     trusted: Vec<String>,
     /// Texts that have passed.
@@ -35,9 +37,35 @@ impl MainSession {
         Ok(Self {
             session,
             suspects: None,
+            hypopg: None,
             trusted: dsn.trusted_functions().to_vec(),
             approved: std::collections::HashSet::new(),
         })
+    }
+
+    /// Gives the rest of the transaction the database's own search path, so that definitions are written
+    /// the way that its owner writes them.
+    pub async fn use_own_path(&mut self) -> Result<(), PgFailure> {
+        let path = self.own_path();
+        set_path(&mut self.session.connection, &path).await
+    }
+
+    fn own_path(&self) -> String {
+        self.session.own_path.clone().unwrap_or_else(|| "pg_catalog".to_owned())
+    }
+
+    /// The schema of HypoPG, quoted, where it is installed.
+    pub(super) async fn hypopg_schema(&mut self) -> Result<Option<String>, PgFailure> {
+        if self.hypopg.is_none() {
+            let row = sqlx::query(
+                "SELECT /* optischema */ quote_ident(n.nspname) AS schema FROM pg_extension e
+                 JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg'",
+            )
+            .fetch_optional(&mut self.session.connection)
+            .await?;
+            self.hypopg = row.map(|row| row.try_get("schema")).transpose()?;
+        }
+        Ok(self.hypopg.clone())
     }
 
     /// The connection, for OptiSchema's own queries on the catalogs.
@@ -79,7 +107,9 @@ impl MainSession {
     /// Plans a statement that the guard passes; nothing of it runs. A failure leaves the session usable.
     pub async fn plan(&mut self, statement: &Statement) -> Result<(Plan, Value), PlanFailure> {
         self.check(statement).await?;
+        let path = self.own_path();
         self.guarded(async |connection| {
+            set_path(connection, &path).await?;
             explain(connection, ExplainMode::Plan, &statement.sql).await
         })
         .await
@@ -92,12 +122,14 @@ impl MainSession {
         statement: &Statement,
     ) -> Result<(Plan, Value), PlanFailure> {
         self.check(statement).await?;
+        let path = self.own_path();
         let places = sql::parameter_places(&statement.sql)?;
         let parameters: std::collections::BTreeSet<i32> =
             places.into_iter().map(|(_, number)| number).collect();
         if parameters.is_empty() {
             return self
                 .guarded(async |connection| {
+                    set_path(connection, &path).await?;
                     explain(connection, ExplainMode::Verbose, &statement.sql).await
                 })
                 .await;
@@ -106,6 +138,7 @@ impl MainSession {
         let values = vec!["NULL"; usize::try_from(count).unwrap_or_default()].join(", ");
         let planned = self
             .guarded(async |connection| {
+                set_path(connection, &path).await?;
                 let prepare = format!("PREPARE optischema_generic AS {}", statement.sql);
                 sqlx::query(AssertSqlSafe(prepare))
                     .persistent(false)
@@ -128,7 +161,9 @@ impl MainSession {
     ) -> Result<Vec<String>, PlanFailure> {
         self.check(statement).await?;
         let text = AssertSqlSafe(statement.sql.clone()).into_sql_str();
+        let path = self.own_path();
         self.guarded(async |connection| {
+            set_path(connection, &path).await?;
             let prepared = (&mut *connection).prepare(text).await?;
             let types = prepared.parameters().and_then(sqlx::Either::left).unwrap_or_default();
             Ok(types.iter().map(|info| info.name().to_owned()).collect())
@@ -155,6 +190,16 @@ impl MainSession {
         sqlx::Connection::close(self.session.connection).await?;
         Ok(())
     }
+}
+
+/// For the transaction or the step.
+async fn set_path(connection: &mut PgConnection, path: &str) -> Result<(), PgFailure> {
+    sqlx::query("SELECT /* optischema */ pg_catalog.set_config('search_path', $1, true)")
+        .bind(path)
+        .persistent(false)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 async fn execute(connection: &mut PgConnection, statement: &'static str) -> Result<(), PgFailure> {

@@ -21,7 +21,7 @@ use crate::workload::{CUT, Ground, Identity, LoggedPlan, RawStatement, Reader};
 /// Statements that one reading plans at most: main is asked for each.
 const MOST_PLANNED: i64 = 100;
 /// How long a plan is taken for the present one.
-const PLAN_IS_FRESH: Duration = Duration::from_secs(600);
+const PLAN_IS_FRESH: Duration = Duration::from_secs(60);
 
 /// Reads main's counters once. A failure is kept too, so that a page can show it.
 pub(super) async fn collect(settings: &Settings, store: &Store) -> Outcome<CollectionReport> {
@@ -136,6 +136,7 @@ pub(super) async fn plan_due(settings: &Settings, store: &Store) -> Outcome<()> 
     }
     let mut session = MainSession::begin(dsn).await?;
     let ground = Ground::read(&mut session).await?;
+    store.replace_catalog(dsn.database(), &ground.catalog.tables).await?;
     plan_queries(&mut session, store, &ground.reader(), &due).await?;
     session.end().await?;
     // Nearly all of it is waiting for main.
@@ -198,6 +199,10 @@ fn seen(query: i64, logged: bool, json: &PlanJson, binding: String) -> Option<Se
 /// Takes statements that a person gives, and plans them.
 pub(super) async fn add(settings: &Settings, store: &Store, text: &str) -> Outcome<AddedQueries> {
     let contents = given(text)?;
+    if contents.statements.is_empty() && contents.plans.is_empty() {
+        let message = "there is no statement in it".to_owned();
+        return Err(OperationError::Invalid { field: "text".into(), message });
+    }
     let source = if contents.is_log { QuerySource::Log } else { QuerySource::Typed };
     let dsn = checked_main(settings).await?;
     let mut session = MainSession::begin(dsn).await?;

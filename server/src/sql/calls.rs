@@ -26,8 +26,18 @@ pub struct Calls {
     /// Qualifier and name (`t.name`): a column, or a function of t.
     pub columns: BTreeSet<(String, String)>,
     pub relations: BTreeSet<Name>,
-    /// What stands behind each name of FROM; `None` for what is no table.
-    pub ranges: BTreeMap<String, Vec<Option<Name>>>,
+    /// What stands behind each name of FROM.
+    pub ranges: BTreeMap<String, Vec<Range>>,
+}
+
+/// What a name of FROM stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Range {
+    Table(Name),
+    /// A subquery or `WITH` query.
+    Rows,
+    /// A function or join, or something with column names of its own.
+    Unknown,
 }
 
 /// Operators that stand in a statement without being written: `IN`, `USING`, `BETWEEN`, `CASE x WHEN`,
@@ -61,6 +71,7 @@ fn name_of(mut parts: Vec<String>) -> Option<Name> {
 pub fn calls(statement: &Statement) -> Result<Calls, SqlError> {
     let json = tree::as_json(&statement.tree)?;
     let mut calls = Calls::default();
+    let mut ctes = BTreeSet::new();
     tree::walk(&json, &mut |kind, object| {
         let named = |key: &str| name_of(tree::names(object.get(key)));
         match kind {
@@ -78,12 +89,19 @@ pub fn calls(statement: &Statement) -> Result<Calls, SqlError> {
             }
             "RangeTableSample" => calls.functions.extend(named("method")),
             "RangeVar" => calls.range_of_table(object),
-            "RangeSubselect" | "RangeFunction" | "RangeTableFunc" | "JsonTable" | "JoinExpr" => {
-                calls.ranges.entry(alias(object).unwrap_or_default()).or_default().push(None);
+            "RangeSubselect" => calls.range(alias(object), Range::Rows),
+            "RangeFunction" | "RangeTableFunc" | "JsonTable" => {
+                calls.range(alias(object), Range::Unknown);
+            }
+            "JoinExpr" => {
+                calls.range(alias(object), Range::Unknown);
+                let using = object.get("join_using_alias").and_then(|a| a.get("aliasname"));
+                calls.range(using.and_then(Value::as_str).map(str::to_owned), Range::Unknown);
             }
             "CommonTableExpr" => {
-                let name = object.get("ctename").and_then(Value::as_str).unwrap_or_default();
-                calls.ranges.entry(name.to_owned()).or_default().push(None);
+                let name = object.get("ctename").and_then(Value::as_str).map(str::to_owned);
+                ctes.extend(name.clone());
+                calls.range(name, Range::Rows);
             }
             _ => {}
         }
@@ -95,6 +113,13 @@ pub fn calls(statement: &Statement) -> Result<Calls, SqlError> {
     let implied = IMPLIED.iter().map(|name| Name { schema: String::new(), name: (*name).into() });
     calls.operators.extend(implied);
     calls.relations = relations(&json);
+    // A name that a WITH query has somewhere may be that query here.
+    for range in calls.ranges.values_mut().flatten() {
+        if matches!(range, Range::Table(name) if name.schema.is_empty() && ctes.contains(&name.name))
+        {
+            *range = Range::Rows;
+        }
+    }
     Ok(calls)
 }
 
@@ -103,12 +128,18 @@ fn alias(range: &serde_json::Map<String, Value>) -> Option<String> {
 }
 
 impl Calls {
+    fn range(&mut self, name: Option<String>, range: Range) {
+        self.ranges.entry(name.unwrap_or_default()).or_default().push(range);
+    }
+
     fn range_of_table(&mut self, range: &serde_json::Map<String, Value>) {
         let text =
             |key: &str| range.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let table = Name { schema: text("schemaname"), name: text("relname") };
+        let renamed = range.get("alias").and_then(|alias| alias.get("colnames")?.as_array());
         let alias = alias(range).unwrap_or_else(|| table.name.clone());
-        self.ranges.entry(alias).or_default().push(Some(table));
+        let has_names = renamed.is_some_and(|names| !names.is_empty());
+        self.range(Some(alias), if has_names { Range::Rows } else { Range::Table(table) });
     }
 }
 

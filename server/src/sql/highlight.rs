@@ -44,6 +44,9 @@ fn class_of(token: i32, keyword: i32) -> SqlClass {
         SqlClass::Comment
     } else if LITERALS.iter().any(|literal| *literal as i32 == token) {
         SqlClass::Literal
+    } else if token == Token::By as i32 {
+        // Unreserved, and yet never a name where it matters.
+        SqlClass::Keyword
     } else if keyword == KeywordKind::NoKeyword as i32
         || keyword == KeywordKind::UnreservedKeyword as i32
     {

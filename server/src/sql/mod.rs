@@ -14,7 +14,7 @@ mod tree;
 use optischema::model::QueryHash;
 use thiserror::Error;
 
-pub use calls::{Calls, Name, calls};
+pub use calls::{Calls, Name, Range, calls};
 pub use guard::check_select;
 pub use highlight::highlighted;
 pub use kind::{OWN_MARK, kind_of};

@@ -34,7 +34,7 @@ impl Store {
         for plan in seen {
             let source = if plan.logged { "logged" } else { "planned" };
             let last = sqlx::query(
-                "SELECT id FROM query_plans WHERE query = ?1 AND source = ?2
+                "SELECT id, last_seen_at FROM query_plans WHERE query = ?1 AND source = ?2
                  ORDER BY last_seen_at DESC, id DESC LIMIT 1",
             )
             .bind(plan.query)
@@ -60,14 +60,19 @@ impl Store {
             .fetch_one(&mut *write)
             .await?;
             let id = integer(&row, "id")?;
-            let before = last.as_ref().map(|row| integer(row, "id")).transpose()?;
-            if let (Some(before), false) = (before.filter(|before| *before != id), plan.logged) {
+            let before = match &last {
+                Some(row) => Some((integer(row, "id")?, text(row, "last_seen_at")?)),
+                None => None,
+            };
+            let before = before.filter(|(before, _)| *before != id);
+            if let (Some((before, seen_at)), false) = (before, plan.logged) {
                 sqlx::query(
-                    "INSERT INTO query_events (query, at, plan_before, plan_after)
-                     VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT INTO query_events (query, at, before_seen_at, plan_before, plan_after)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
                 )
                 .bind(plan.query)
                 .bind(at.to_string())
+                .bind(seen_at)
                 .bind(before)
                 .bind(id)
                 .execute(&mut *write)
@@ -136,14 +141,19 @@ impl Store {
         for row in &rows {
             let at: Timestamp = parsed(row, "at")?;
             let (before, after) = (integer(row, "plan_before")?, integer(row, "plan_after")?);
-            let hour = |offset: i64| Timestamp::from_millisecond(at.as_millisecond() + offset);
+            let seen: Timestamp = parsed(row, "before_seen_at")?;
+            let moved =
+                |at: Timestamp, offset| Timestamp::from_millisecond(at.as_millisecond() + offset);
+            let hour = 3_600_000;
             events.push(QueryEvent {
                 at,
                 plan_before: before,
                 plan_after: after,
                 diff: plan(before).zip(plan(after)).map(|(before, after)| diff(&before, &after)),
-                mean_before_ms: self.mean_between(database, query, hour(-3_600_000), at).await?,
-                mean_after_ms: self.mean_between(database, query, at, hour(3_600_000)).await?,
+                mean_before_ms: self
+                    .mean_between(database, query, moved(seen, -hour), seen)
+                    .await?,
+                mean_after_ms: self.mean_between(database, query, at, moved(at, hour)).await?,
             });
         }
         Ok(events)

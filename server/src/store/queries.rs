@@ -296,7 +296,7 @@ impl Store {
         let mut query = sums(database, range, at);
         query.push(
             "SELECT COALESCE(sum(s.total_time_ms), 0.0) AS whole FROM sums s
-             JOIN queries q ON q.id = s.id WHERE q.kind = ",
+             JOIN queries q ON q.id = s.id WHERE q.source = 'main' AND q.kind = ",
         );
         query.push_bind(kind.as_str());
         number(&query.build().fetch_one(&self.readers).await?, "whole")

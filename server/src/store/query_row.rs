@@ -1,7 +1,7 @@
 //! Rows of statements, as the domain's types.
 
 use optischema::model::{
-    PlannableStatement, QueryFigures, QueryHash, QuerySummary, TrackedStatement,
+    PlannableStatement, QueryFigures, QueryHash, QuerySource, QuerySummary, TrackedStatement,
 };
 use optischema::workload::Counters;
 use sqlx::Row;
@@ -36,6 +36,8 @@ pub(super) fn summary(row: &SqliteRow, whole_ms: f64) -> Result<QuerySummary, St
         temp_blocks: integer(row, "range_temp")?,
         ..Counters::default()
     };
+    // What a person gave did not take main's time in this range.
+    let source: QuerySource = parsed(row, "source")?;
     let figures = QueryFigures {
         calls: counters.calls,
         total_time_ms: counters.total_time_ms,
@@ -45,7 +47,11 @@ pub(super) fn summary(row: &SqliteRow, whole_ms: f64) -> Result<QuerySummary, St
         shared_read: counters.shared_read,
         temp_blocks: counters.temp_blocks,
         cache_hit_percent: counters.cache_hit_percent(),
-        share_percent: if whole_ms > 0.0 { 100.0 * counters.total_time_ms / whole_ms } else { 0.0 },
+        share_percent: if whole_ms > 0.0 && source == QuerySource::Main {
+            100.0 * counters.total_time_ms / whole_ms
+        } else {
+            0.0
+        },
     };
     let planned: Option<i64> = row.try_get("planned")?;
     let reason = optional_text(row, "reason")?;
@@ -54,7 +60,7 @@ pub(super) fn summary(row: &SqliteRow, whole_ms: f64) -> Result<QuerySummary, St
         query_hash: QueryHash(text(row, "query_hash")?),
         sql: text(row, "sql")?,
         kind: parsed(row, "kind")?,
-        source: parsed(row, "source")?,
+        source,
         warnings: warnings(&figures, reason.as_deref(), changed),
         figures,
         trend: Vec::new(),

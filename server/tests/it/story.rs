@@ -61,7 +61,8 @@ async fn the_role_on_main_cannot_write() {
     use optischema_server::postgres::connect_main;
     let owner = shop.url("app", "shop").parse().unwrap();
     let mut session = connect_main(&owner).await.unwrap();
-    let result = sqlx::query("UPDATE orders SET name = 'x'").execute(&mut session.connection).await;
+    let result =
+        sqlx::query("UPDATE public.orders SET name = 'x'").execute(&mut session.connection).await;
     let refused = result.unwrap_err().into_database_error().unwrap();
     assert_eq!(refused.code().as_deref(), Some("25006"), "read_only_sql_transaction");
 }

@@ -17,7 +17,7 @@ use sqlx::postgres::PgConnection;
 
 use super::PgFailure;
 use super::main_session::PlanFailure;
-use crate::sql::{self, Calls, Name, SqlError, Statement};
+use crate::sql::{self, Calls, Name, Range, SqlError, Statement};
 
 #[derive(Debug, Clone)]
 struct Function {
@@ -27,6 +27,8 @@ struct Function {
     why: &'static str,
     /// It can be called with one argument, as `(x).name` or `x.name`.
     unary: bool,
+    /// That argument can be a row.
+    of_row: bool,
 }
 
 impl Function {
@@ -50,7 +52,6 @@ struct Cast {
     types: [i64; 2],
     source: String,
     target: String,
-    implicit: bool,
 }
 
 /// A type that is not PostgreSQL's own.
@@ -78,11 +79,26 @@ struct Relation {
     policies_read: BTreeSet<Name>,
 }
 
+/// What `x.name` can be; the later, the less is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Dot {
+    /// A column, surely.
+    Column,
+    /// A field of a row, or a function of a row.
+    RowsField,
+    /// A function of anything.
+    Anything,
+}
+
 /// What must not be reached in one database, as one role sees it.
 #[derive(Debug, Default)]
 pub struct Suspects {
     search_path: Vec<String>,
     functions: BTreeMap<String, Vec<Function>>,
+    /// Types of this database that functions of a name return.
+    results: BTreeMap<String, BTreeSet<i64>>,
+    /// An operator class of this database on one of PostgreSQL's own types.
+    class_of_built_in: Option<String>,
     operators: Vec<Operator>,
     casts: Vec<Cast>,
     types: BTreeMap<i64, Type>,
@@ -160,6 +176,10 @@ impl Suspects {
         if !name.schema.is_empty() {
             return self.relations.get_key_value(name);
         }
+        // PostgreSQL looks into its own schema first.
+        if name.name.starts_with("pg_") {
+            return None;
+        }
         self.search_path.iter().find_map(|schema| {
             let name = Name { schema: schema.clone(), name: name.name.clone() };
             self.relations.get_key_value(&name)
@@ -176,25 +196,35 @@ impl Suspects {
         let called = calls.functions.iter().find_map(|name| {
             self.functions.get(&name.name)?.iter().find(|f| self.in_sight(name, &f.schema))
         });
-        let unary =
-            |name: &String| self.functions.get(name)?.iter().find(|function| function.unary);
-        let dotted = || {
-            let fields = calls.fields.iter();
-            let columns = calls.columns.iter().filter(|column| !self.is_column(calls, column));
-            fields.chain(columns.map(|(_, name)| name)).find_map(unary)
+        let find = |name: &String, fits: fn(&Function) -> bool| {
+            self.functions.get(name)?.iter().find(|function| fits(function))
         };
-        called.or_else(dotted).map(|function| format!("it calls {}", function.said()))
+        let of_field = || calls.fields.iter().find_map(|name| find(name, |f| f.unary));
+        let of_column = || {
+            calls.columns.iter().find_map(|(qualifier, name)| {
+                match self.dot(calls, qualifier, name) {
+                    Dot::Column => None,
+                    Dot::RowsField => find(name, |f| f.unary && f.of_row),
+                    Dot::Anything => find(name, |f| f.unary),
+                }
+            })
+        };
+        let found = called.or_else(of_field).or_else(of_column);
+        found.map(|function| format!("it calls {}", function.said()))
     }
 
-    /// Whether `qualifier.name` is surely a column: everything that goes by the qualifier's name is a table
-    /// that has it.
-    fn is_column(&self, calls: &Calls, (qualifier, name): &(String, String)) -> bool {
-        calls.ranges.get(qualifier).is_some_and(|ranges| {
-            ranges.iter().all(|range| {
-                let table = range.as_ref().and_then(|range| self.relation(range));
-                table.is_some_and(|(_, table)| table.columns.contains(name))
-            })
-        })
+    /// What `qualifier.name` can be, by everything that goes by the qualifier's name.
+    fn dot(&self, calls: &Calls, qualifier: &str, name: &str) -> Dot {
+        let Some(ranges) = calls.ranges.get(qualifier) else { return Dot::Anything };
+        let each = ranges.iter().map(|range| match range {
+            Range::Table(table) => match self.relation(table) {
+                Some((_, table)) if table.columns.contains(name) => Dot::Column,
+                _ => Dot::RowsField,
+            },
+            Range::Rows => Dot::RowsField,
+            Range::Unknown => Dot::Anything,
+        });
+        each.max().unwrap_or(Dot::Anything)
     }
 
     /// Every type in reach: of columns, of casts, and all that these are made of.
@@ -208,6 +238,9 @@ impl Suspects {
             calls.types.iter().any(is) || calls.functions.iter().any(is)
         };
         waiting.extend(self.types.iter().filter(|(_, t)| named(&t.name)).map(|(oid, _)| *oid));
+        waiting.extend(
+            calls.functions.iter().filter_map(|name| self.results.get(&name.name)).flatten(),
+        );
         let mut reach = BTreeSet::new();
         while let Some(oid) = waiting.pop() {
             if reach.insert(oid) {
@@ -229,6 +262,11 @@ impl Suspects {
         calls: &Calls,
         relations: &[(&Name, &Relation)],
     ) -> Option<String> {
+        if let Some(class) = &self.class_of_built_in {
+            return Some(format!(
+                "this database has an operator class of its own on a built-in type, {class}, whose functions planning could run"
+            ));
+        }
         let reach = self.reach(calls, relations);
         let bad = reach.iter().find_map(|oid| self.types.get(oid).filter(|t| t.why.is_some()));
         if let Some(bad) = bad {
@@ -239,12 +277,11 @@ impl Suspects {
         let operator = self.operators.iter().find(|operator| {
             let spelled =
                 |name: &Name| name.name == operator.name && self.in_sight(name, &operator.schema);
-            if operator.types.iter().all(built_in) {
-                calls.operators.iter().any(spelled)
-            } else {
-                // It may be reached unspelled: by a class, a negator, a comparison of arrays or rows.
-                operator.types.iter().all(near)
-            }
+            // It may be reached unspelled: by a class, a comparison of arrays or rows.
+            calls.operators.iter().any(spelled) && operator.types.iter().all(built_in)
+                || operator.types.iter().any(|oid| !built_in(oid))
+                    && operator.types.iter().all(near)
+                || calls.operators.iter().any(|name| spelled(name) && !is_common(&operator.name))
         });
         if let Some(operator) = operator {
             return Some(format!(
@@ -252,20 +289,34 @@ impl Suspects {
                 operator.schema, operator.name
             ));
         }
-        let cast = self.casts.iter().find(|cast| {
-            let named =
-                || calls.types.iter().chain(&calls.functions).any(|n| n.name == cast.target);
-            if cast.types.iter().all(built_in) {
-                cast.implicit || named()
-            } else {
-                cast.types.iter().all(near)
-            }
-        })?;
+        // Between two built-in types it is in reach everywhere: of a domain, an array, a field.
+        let cast = self.casts.iter().find(|cast| cast.types.iter().all(near))?;
         Some(format!(
             "it can reach the cast from {} to {}, which runs a function of this database",
             cast.source, cast.target
         ))
     }
+}
+
+/// Operators that every type has: their name says nothing about whose they are.
+fn is_common(name: &str) -> bool {
+    matches!(
+        name,
+        "=" | "<>"
+            | "<"
+            | "<="
+            | ">"
+            | ">="
+            | "+"
+            | "-"
+            | "*"
+            | "/"
+            | "||"
+            | "~~"
+            | "@>"
+            | "<@"
+            | "&&"
+    )
 }
 
 fn objection_to_table(name: &Name, table: &Relation) -> Option<String> {

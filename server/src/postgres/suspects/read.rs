@@ -18,7 +18,6 @@ const KNOWN_EXTENSIONS: &[&str] = &[
     "btree_gist",
     "citext",
     "cube",
-    "earthdistance",
     "fuzzystrmatch",
     "hstore",
     "intarray",
@@ -69,18 +68,22 @@ const KNOWN: &str = "
 const FUNCTIONS: &str = "
     SELECT /* optischema */ p.oid::int8 AS oid, n.nspname::text AS schema, p.proname::text AS name,
            p.provolatile = 'v' AS volatile,
-           p.pronargs - p.pronargdefaults <= 1 AND p.pronargs >= 1 AS unary
+           p.pronargs - p.pronargdefaults <= 1 AND p.pronargs >= 1 AS unary,
+           COALESCE((SELECT t.typtype IN ('c', 'p') FROM pg_type t WHERE t.oid = p.proargtypes[0]), false) AS of_row,
+           p.prorettype::int8 AS result
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE p.oid::int8 >= 16384 OR p.provolatile = 'v' OR p.proname::text = ANY ($1)";
 
 const OPERATORS: &str = "
     SELECT /* optischema */ o.oid::int8 AS oid, n.nspname::text AS schema, o.oprname::text AS name,
-           o.oprcode::oid::int8 AS function, o.oprleft::int8 AS left_type, o.oprright::int8 AS right_type
+           ARRAY[o.oprcode::oid::int8]
+               || ARRAY(SELECT p.oprcode::oid::int8 FROM pg_operator p WHERE p.oid IN (o.oprnegate, o.oprcom))
+               AS functions, o.oprleft::int8 AS left_type, o.oprright::int8 AS right_type
     FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid::int8 >= 16384";
 
 const CASTS: &str = "
     SELECT /* optischema */ c.oid::int8 AS oid, s.oid::int8 AS source, t.oid::int8 AS target,
-           s.typname::text AS source_name, t.typname::text AS target_name, c.castcontext = 'i' AS implicit
+           c.castfunc::int8 AS function, s.typname::text AS source_name, t.typname::text AS target_name
     FROM pg_cast c JOIN pg_type s ON s.oid = c.castsource JOIN pg_type t ON t.oid = c.casttarget
     WHERE c.oid::int8 >= 16384 AND c.castfunc <> 0";
 
@@ -92,18 +95,23 @@ const TYPES: &str = "
            || ARRAY(SELECT m.rngtypid::int8 FROM pg_range m WHERE t.typtype = 'm'
                     AND (to_jsonb(m)->>'rngmultitypid')::int8 = t.oid::int8)
            || ARRAY(SELECT a.atttypid::int8 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-                    WHERE a.attrelid = t.typrelid AND c.relkind = 'c' AND a.attnum > 0
+                    WHERE a.attrelid = t.typrelid AND a.atttypid::int8 >= 16384 AND a.attnum > 0
                       AND NOT a.attisdropped) AS parts,
            COALESCE(r.rngcanonical::oid::int8, 0) AS canonical, COALESCE(r.rngsubdiff::oid::int8, 0) AS difference,
            COALESCE(r.rngsubopc::int8, 0) AS class
     FROM pg_type t LEFT JOIN pg_range r ON r.rngtypid = t.oid WHERE t.oid::int8 >= 16384";
 
 const CLASSES: &str = "
-    SELECT /* optischema */ oid::int8 AS oid, opcintype::int8 AS input FROM pg_opclass WHERE oid::int8 >= 16384";
+    SELECT /* optischema */ c.oid::int8 AS oid, c.opcname::text AS name, c.opcintype::int8 AS input,
+           c.opcmethod::int8 IN (403, 405) AS compares,
+           ARRAY(SELECT p.amproc::oid::int8 FROM pg_amproc p WHERE p.amprocfamily = c.opcfamily)
+           || ARRAY(SELECT op.oprcode::oid::int8 FROM pg_amop o JOIN pg_operator op ON op.oid = o.amopopr
+                    WHERE o.amopfamily = c.opcfamily) AS functions
+    FROM pg_opclass c WHERE c.oid::int8 >= 16384";
 
 const RELATIONS: &str = "
     SELECT /* optischema */ c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
-           c.relkind::text AS kind
+           c.relkind::text AS kind, c.reltype::int8 AS row_type
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f') AND c.oid::int8 >= 16384 AND n.nspname !~ '^pg_toast'";
 
@@ -114,8 +122,8 @@ const COLUMNS: &str = "
     GROUP BY a.attrelid";
 
 /// What expressions that the planner takes up with a table depend on: checks, index expressions, predicates
-/// and operator classes, statistics, partition keys, generated columns, and the policies that apply to the
-/// role. Domains' checks have no table; their type stands instead.
+/// and operator classes, statistics, partition keys, generated columns, and policies (those of a view's owner may apply, whoever
+/// asks). Domains' checks have no table; their type stands instead.
 const ATTACHED: &str = "
     SELECT /* optischema */ d.refclassid::regclass::text AS catalog, d.refobjid::int8 AS oid,
            COALESCE(NULLIF(con.conrelid, 0), idx.indrelid, pol.polrelid, ext.stxrelid, def.adrelid, rel.oid)::int8
@@ -125,8 +133,6 @@ const ATTACHED: &str = "
     LEFT JOIN pg_constraint con ON d.classid = 'pg_constraint'::regclass AND con.oid = d.objid
     LEFT JOIN pg_index idx ON d.classid = 'pg_class'::regclass AND idx.indexrelid = d.objid
     LEFT JOIN pg_policy pol ON d.classid = 'pg_policy'::regclass AND pol.oid = d.objid
-        AND NOT (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles r WHERE r.rolname = current_user)
-        AND EXISTS (SELECT 1 FROM unnest(pol.polroles) role WHERE role = 0 OR pg_has_role(role, 'USAGE'))
     LEFT JOIN pg_statistic_ext ext ON d.classid = 'pg_statistic_ext'::regclass AND ext.oid = d.objid
     LEFT JOIN pg_attrdef def ON d.classid = 'pg_attrdef'::regclass AND def.oid = d.objid
         AND EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = def.adrelid AND a.attnum = def.adnum
@@ -134,7 +140,16 @@ const ATTACHED: &str = "
     LEFT JOIN pg_class rel ON d.classid = 'pg_class'::regclass AND rel.oid = d.objid
         AND rel.relkind IN ('r', 'p', 'm', 'f')
     WHERE d.refobjid::int8 >= 16384 AND (d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass,
-              'pg_opclass'::regclass) OR (d.refclassid = 'pg_class'::regclass AND pol.oid IS NOT NULL))";
+              'pg_opclass'::regclass, 'pg_type'::regclass) OR (d.refclassid = 'pg_class'::regclass AND pol.oid IS NOT NULL))";
+
+/// What PostgreSQL's own functions leave no trace of in `pg_depend`: those that do more than give a result,
+/// in policies and checks.
+const HARM: &str = "
+    SELECT /* optischema */ p.polrelid::int8 AS relation FROM pg_policy p
+    WHERE pg_get_expr(p.polqual, p.polrelid) ~ '(txid_current|pg_current_xact_id|_to_xml)'
+    UNION SELECT c.conrelid::int8 FROM pg_constraint c
+    WHERE c.contype = 'c' AND c.conrelid <> 0
+      AND pg_get_constraintdef(c.oid) ~ '(txid_current|pg_current_xact_id|_to_xml)'";
 
 const INHERITS: &str = "
     SELECT /* optischema */ inhrelid::int8 AS child, inhparent::int8 AS parent FROM pg_inherits";
@@ -150,6 +165,11 @@ struct Reading {
 }
 
 impl Reading {
+    /// Whether one of these functions must not be reached.
+    fn reaches(&self, functions: &[i64]) -> bool {
+        functions.iter().any(|function| self.functions.contains_key(function))
+    }
+
     fn own(&self, catalog: &str, oid: i64) -> bool {
         oid >= 16_384 && !self.known.contains(&(catalog.to_owned(), oid))
     }
@@ -174,7 +194,10 @@ pub(super) async fn read(
     connection: &mut PgConnection,
     trusted: &[String],
 ) -> Result<Suspects, PgFailure> {
-    let row = sqlx::query("SELECT /* optischema */ current_schemas(false)::text[] AS search_path")
+    let row = sqlx::query(
+        "SELECT /* optischema */ COALESCE(NULLIF(current_setting('optischema.search_path', true), '')::text[],
+             current_schemas(false)::text[]) AS search_path",
+    )
         .fetch_one(&mut *connection)
         .await?;
     let search_path = row.try_get("search_path")?;
@@ -187,13 +210,18 @@ pub(super) async fn read(
     for row in sqlx::query(KNOWN).bind(KNOWN_EXTENSIONS).fetch_all(&mut *connection).await? {
         reading.known.insert((row.try_get("catalog")?, row.try_get("oid")?));
     }
+    let mut results: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
     for row in sqlx::query(FUNCTIONS).bind(HARMFUL).fetch_all(&mut *connection).await? {
         let oid = row.try_get("oid")?;
+        let result: i64 = row.try_get("result")?;
+        if result >= 16_384 {
+            results.entry(row.try_get("name")?).or_default().insert(result);
+        }
         if let Some(function) = function(&row, reading.own("pg_proc", oid), trusted)? {
             reading.functions.insert(oid, function);
         }
     }
-    let mut suspects = Suspects { search_path, ..Suspects::default() };
+    let mut suspects = Suspects { search_path, results, ..Suspects::default() };
     for function in reading.functions.values() {
         suspects.functions.entry(function.name.clone()).or_default().push(function.clone());
     }
@@ -220,7 +248,13 @@ fn function(row: &PgRow, own: bool, trusted: &[String]) -> Result<Option<Functio
     } else {
         return Ok(None);
     };
-    Ok(Some(Function { schema, name, why, unary: row.try_get("unary")? }))
+    Ok(Some(Function {
+        schema,
+        name,
+        why,
+        unary: row.try_get("unary")?,
+        of_row: row.try_get("of_row")?,
+    }))
 }
 
 async fn read_operators(
@@ -230,7 +264,9 @@ async fn read_operators(
 ) -> Result<(), PgFailure> {
     for row in sqlx::query(OPERATORS).fetch_all(&mut *connection).await? {
         let oid = row.try_get("oid")?;
-        if !reading.own("pg_operator", oid) {
+        // What is judged is the function behind it, its negator's and its commutator's.
+        let functions: Vec<i64> = row.try_get("functions")?;
+        if !reading.own("pg_operator", oid) || !reading.reaches(&functions) {
             continue;
         }
         reading.operators.insert(oid);
@@ -241,12 +277,12 @@ async fn read_operators(
         });
     }
     for row in sqlx::query(CASTS).fetch_all(&mut *connection).await? {
-        if reading.own("pg_cast", row.try_get("oid")?) {
+        let function: i64 = row.try_get("function")?;
+        if reading.own("pg_cast", row.try_get("oid")?) && reading.reaches(&[function]) {
             suspects.casts.push(Cast {
                 types: [row.try_get("source")?, row.try_get("target")?],
                 source: row.try_get("source_name")?,
                 target: row.try_get("target_name")?,
-                implicit: row.try_get("implicit")?,
             });
         }
     }
@@ -261,9 +297,16 @@ async fn read_types(
     let mut class_of_type = BTreeSet::new();
     for row in sqlx::query(CLASSES).fetch_all(&mut *connection).await? {
         let oid = row.try_get("oid")?;
-        if reading.own("pg_opclass", oid) {
+        let functions: Vec<i64> = row.try_get("functions")?;
+        if reading.own("pg_opclass", oid) && reading.reaches(&functions) {
             reading.classes.insert(oid);
-            class_of_type.insert(row.try_get::<i64, _>("input")?);
+            let input: i64 = row.try_get("input")?;
+            class_of_type.insert(input);
+            // Values of built-in types are everywhere, and so is their comparison (B-tree and hash; classes
+            // of other access methods are used through an index, which names them).
+            if input < 16_384 && row.try_get("compares")? {
+                suspects.class_of_built_in = Some(row.try_get("name")?);
+            }
         }
     }
     for row in sqlx::query(TYPES).fetch_all(&mut *connection).await? {
@@ -298,12 +341,16 @@ async fn read_relations(
         let kind: String = row.try_get("kind")?;
         let name = Name { schema: row.try_get("schema")?, name: row.try_get("name")? };
         let (is_view, is_foreign) = (kind == "v", kind == "f");
-        by_oid.insert(oid, (name, Relation { oid, is_view, is_foreign, ..Relation::default() }));
+        let types = vec![row.try_get::<i64, _>("row_type")?];
+        by_oid.insert(
+            oid,
+            (name, Relation { oid, is_view, is_foreign, types, ..Relation::default() }),
+        );
     }
     for row in sqlx::query(COLUMNS).fetch_all(&mut *connection).await? {
         if let Some((_, relation)) = by_oid.get_mut(&row.try_get("relation")?) {
             relation.columns = row.try_get::<Vec<String>, _>("columns")?.into_iter().collect();
-            relation.types = row.try_get::<Option<Vec<i64>>, _>("types")?.unwrap_or_default();
+            relation.types.extend(row.try_get::<Option<Vec<i64>>, _>("types")?.unwrap_or_default());
         }
     }
     let mut parents: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
@@ -321,17 +368,30 @@ async fn read_relations(
         let (catalog, oid): (String, i64) = (row.try_get("catalog")?, row.try_get("oid")?);
         let read = by_oid.get(&oid).map(|(name, _)| name.clone());
         let suspect = reading.suspect(&catalog, oid);
-        if let (Some(domain), true) = (row.try_get::<Option<i64>, _>("domain")?, suspect.is_some())
-            && let Some(known) = suspects.types.get_mut(&domain)
-        {
-            known.why = Some("is checked by a function or operator of this database");
+        let domain: Option<i64> = row.try_get("domain")?;
+        if let Some(known) = domain.and_then(|domain| suspects.types.get_mut(&domain)) {
+            if suspect.is_some() {
+                known.why = Some("is checked by a function or operator of this database");
+            } else if catalog == "pg_type" {
+                known.parts.push(oid);
+            }
         }
         let Some(relation) = row.try_get::<Option<i64>, _>("relation")? else { continue };
         for at in above(&parents, relation) {
             let Some((_, table)) = by_oid.get_mut(&at) else { continue };
             table.attached.extend(suspect.clone());
+            if catalog == "pg_type" {
+                table.types.push(oid);
+            }
             if catalog == "pg_class" && at == relation {
                 table.policies_read.extend(read.clone());
+            }
+        }
+    }
+    for row in sqlx::query(HARM).fetch_all(&mut *connection).await? {
+        for at in above(&parents, row.try_get("relation")?) {
+            if let Some((_, table)) = by_oid.get_mut(&at) {
+                table.attached.push("a function that does more than give a result".to_owned());
             }
         }
     }
