@@ -277,11 +277,10 @@ impl Suspects {
         let operator = self.operators.iter().find(|operator| {
             let spelled =
                 |name: &Name| name.name == operator.name && self.in_sight(name, &operator.schema);
-            // It may be reached unspelled: by a class, a comparison of arrays or rows.
-            calls.operators.iter().any(spelled) && operator.types.iter().all(built_in)
-                || operator.types.iter().any(|oid| !built_in(oid))
-                    && operator.types.iter().all(near)
-                || calls.operators.iter().any(|name| spelled(name) && !is_common(&operator.name))
+            // Unspelled it is only reached by an operator class, which is judged above, and by what stands
+            // for `=` and its like (`IN`, `USING`, `BETWEEN`), which count as spelled.
+            calls.operators.iter().any(spelled)
+                && (!is_common(&operator.name) || operator.types.iter().all(near))
         });
         if let Some(operator) = operator {
             return Some(format!(
