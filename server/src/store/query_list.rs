@@ -40,12 +40,12 @@ impl Store {
         });
         query.push(", query_hash LIMIT ").push_bind(i64::from(limit));
         query.push(" OFFSET ").push_bind(i64::from(offset));
-        // Both add up the whole range: side by side they take the time of one.
-        let (whole_ms, rows) = tokio::join!(
-            self.whole_time(database, range, kind, at),
-            query.build().fetch_all(&self.readers)
-        );
-        let (whole_ms, rows) = (whole_ms?, rows?);
+        let rows = query.build().fetch_all(&self.readers).await?;
+        // The list brings the sum of all statements along; a list without rows brings nothing.
+        let whole_ms = match rows.first() {
+            Some(row) => number(row, "whole")?,
+            None => self.whole_time(database, range, kind, at).await?,
+        };
         let total = match rows.first() {
             Some(row) => integer(row, "total")?,
             None => 0,
@@ -110,11 +110,8 @@ impl Store {
         at: Timestamp,
     ) -> Result<f64, StoreError> {
         let mut query = sums(database, range, at);
-        query.push(
-            "SELECT COALESCE(sum(s.total_time_ms), 0.0) AS whole FROM sums s
-             JOIN queries q ON q.id = s.id WHERE q.source = 'main' AND q.kind = ",
-        );
-        query.push_bind(kind.as_str());
+        query.push("SELECT ");
+        push_whole(&mut query, kind);
         number(&query.build().fetch_one(&self.readers).await?, "whole")
     }
 
@@ -282,6 +279,15 @@ fn sums(database: &str, range: QueryRange, at: Timestamp) -> QueryBuilder<Sqlite
     query
 }
 
+/// Milliseconds of all statements of a kind, as `whole`.
+fn push_whole(query: &mut QueryBuilder<Sqlite>, kind: QueryKind) {
+    query.push(
+        "(SELECT COALESCE(sum(w.total_time_ms), 0.0) FROM sums w JOIN queries k ON k.id = w.id
+          WHERE k.source = 'main' AND k.kind = ",
+    );
+    query.push_bind(kind.as_str()).push(") AS whole");
+}
+
 fn push_list(
     query: &mut QueryBuilder<Sqlite>,
     database: &str,
@@ -290,8 +296,10 @@ fn push_list(
     at: Timestamp,
 ) {
     let yesterday = Timestamp::from_millisecond(at.as_millisecond() - 86_400_000).to_string();
+    query.push("SELECT ");
+    push_whole(query, kind);
     query.push(
-        "SELECT q.id, q.query_hash, substr(q.sql, 1, 2000) AS sql, q.kind, q.source, q.planned,
+        ", q.id, q.query_hash, substr(q.sql, 1, 2000) AS sql, q.kind, q.source, q.planned,
                 q.reason, q.first_seen_at, q.last_seen_at, s.calls AS range_calls,
                 s.total_time_ms AS range_time, s.rows AS range_rows, s.shared_hit AS range_hit,
                 s.shared_read AS range_read, s.temp_blocks AS range_temp, count(*) OVER () AS total,
