@@ -4,8 +4,17 @@
 //! without any language model.
 
 mod candidates;
+mod index;
 pub mod rules;
 mod selection;
+mod size;
+mod upkeep;
 
-pub use candidates::{CandidateSet, IndexCandidate, KeyColumn, generate};
-pub use selection::{CostError, CostOracle, Costed, Selection, WeightedStatement, select_indexes};
+pub use candidates::{CandidateSet, generate, merged};
+pub use index::{IndexCandidate, IndexKey, IndexMethod, IndexPredicate, KeyTarget, PredicateTest};
+pub use selection::{
+    Choice, CostError, CostOracle, Costed, Limits, Priced, Selection, WeightedStatement, WhatIf,
+    select_indexes,
+};
+pub use size::{IndexSize, index_size, share_of};
+pub use upkeep::{TableWrites, WriteCost, write_cost};

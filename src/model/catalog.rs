@@ -1,10 +1,10 @@
 //! What the system catalogs say of a database: facts, read once and passed around.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::TableName;
+use super::{TableName, Timestamp};
 
 /// The tables of one database, with their columns, indexes and statistics.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,9 @@ pub struct Catalog {
     /// `search_path`, in order, as schema names.
     pub search_path: Vec<String>,
     pub tables: BTreeMap<TableName, CatalogTable>,
+    /// What holds for the server and the database as a whole.
+    #[serde(default)]
+    pub server: ServerFacts,
 }
 
 impl Catalog {
@@ -28,7 +31,7 @@ impl Catalog {
 }
 
 /// One table, partitioned table or materialised view.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CatalogTable {
     pub name: TableName,
     pub kind: RelationKind,
@@ -36,8 +39,137 @@ pub struct CatalogTable {
     pub rows: f64,
     /// `pg_table_size`.
     pub bytes: i64,
+    /// `relpages`: 8 KiB pages at the last VACUUM or ANALYZE.
+    #[serde(default)]
+    pub pages: f64,
+    /// `relallvisible`: pages that an index-only scan need not visit.
+    #[serde(default)]
+    pub all_visible_pages: f64,
     pub columns: Vec<CatalogColumn>,
     pub indexes: Vec<CatalogIndex>,
+    #[serde(default)]
+    pub foreign_keys: Vec<ForeignKey>,
+    /// `CREATE STATISTICS` objects.
+    #[serde(default)]
+    pub statistics: Vec<ExtendedStatistics>,
+    /// `reloptions`, as `name=value`.
+    #[serde(default)]
+    pub options: Vec<String>,
+    /// `age(relfrozenxid)`: transactions since its oldest row may have been written.
+    #[serde(default)]
+    pub frozen_age: i64,
+    /// Absent where the counters cannot be read.
+    #[serde(default)]
+    pub activity: Option<TableActivity>,
+    /// The partitioned table that it is a part of.
+    #[serde(default)]
+    pub partition_of: Option<TableName>,
+}
+
+/// `pg_stat_all_tables`, since the counters were reset.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TableActivity {
+    pub sequential_scans: i64,
+    pub index_scans: i64,
+    pub inserts: i64,
+    pub updates: i64,
+    /// Updates that touched no index (heap-only tuples).
+    pub hot_updates: i64,
+    pub deletes: i64,
+    pub live_rows: i64,
+    pub dead_rows: i64,
+    pub modified_since_analyze: i64,
+    /// By hand or by autovacuum.
+    pub last_vacuum: Option<Timestamp>,
+    pub last_analyze: Option<Timestamp>,
+}
+
+impl TableActivity {
+    /// The share of updates that left all indexes alone, 0 to 1; absent without updates.
+    #[must_use]
+    pub fn hot_share(&self) -> Option<f64> {
+        (self.updates > 0).then(|| self.hot_updates as f64 / self.updates as f64)
+    }
+}
+
+/// A foreign key of a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ForeignKey {
+    pub name: String,
+    pub columns: Vec<String>,
+    pub references: TableName,
+    pub referenced_columns: Vec<String>,
+}
+
+/// `pg_statistic_ext`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExtendedStatistics {
+    pub name: String,
+    pub columns: Vec<String>,
+    /// `stxkind`: `d` n_distinct, `f` dependencies, `m` most common values.
+    pub kinds: Vec<String>,
+}
+
+/// Settings, sequences and counters of the whole database.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServerFacts {
+    /// `server_version_num`.
+    pub version_number: i32,
+    /// By name.
+    pub settings: BTreeMap<String, Setting>,
+    pub sequences: Vec<SequenceFacts>,
+    /// `age(datfrozenxid)`.
+    pub frozen_age: i64,
+    /// When the counters of tables and indexes begin.
+    pub counters_since: Option<Timestamp>,
+    /// When this was read.
+    pub read_at: Option<Timestamp>,
+    pub extensions: BTreeSet<String>,
+    /// Extensions that are there to be created.
+    pub available_extensions: BTreeSet<String>,
+    pub database_bytes: i64,
+}
+
+impl ServerFacts {
+    /// A setting as a number in its unit, where it is one.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<f64> {
+        self.settings.get(name)?.value.parse().ok()
+    }
+
+    /// Whether a setting is on.
+    #[must_use]
+    pub fn is_on(&self, name: &str) -> Option<bool> {
+        self.settings.get(name).map(|setting| setting.value == "on")
+    }
+
+    /// Days that the counters of tables and indexes cover.
+    #[must_use]
+    pub fn days_counted(&self) -> Option<f64> {
+        Some(self.read_at?.seconds_since(self.counters_since?) / 86_400.0)
+    }
+}
+
+/// One row of `pg_settings`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Setting {
+    pub value: String,
+    pub unit: Option<String>,
+    /// `default`, `configuration file`, …
+    pub source: String,
+}
+
+/// A sequence, and the column that it fills.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SequenceFacts {
+    pub name: TableName,
+    /// Absent while it was never used.
+    pub last_value: Option<i64>,
+    pub max_value: i64,
+    pub increment: i64,
+    pub cycles: bool,
+    /// The column that owns it, with its type.
+    pub owner: Option<(TableName, String, String)>,
 }
 
 impl CatalogTable {
@@ -49,8 +181,9 @@ impl CatalogTable {
 }
 
 /// `pg_class.relkind`, for what can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RelationKind {
+    #[default]
     Table,
     Partitioned,
     MaterializedView,
@@ -59,11 +192,23 @@ pub enum RelationKind {
 }
 
 /// One column, with what `pg_stats` knows of its values.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CatalogColumn {
     pub name: String,
     /// As `format_type` gives it.
     pub data_type: String,
+    /// `typlen`: bytes, or negative where values differ in length.
+    #[serde(default)]
+    pub type_length: i16,
+    /// `typalign` in bytes: 1, 2, 4 or 8.
+    #[serde(default)]
+    pub type_align: u8,
+    /// Whether its type has a default B-tree operator class.
+    #[serde(default)]
+    pub ordered: bool,
+    /// Whether equal values are equal bytes, so that a B-tree keeps them once (numeric does not).
+    #[serde(default)]
+    pub equal_image: bool,
     pub nullable: bool,
     /// Distinct values: above zero a count, below zero a share of the rows (pg_stats).
     pub n_distinct: Option<f64>,
@@ -90,7 +235,7 @@ impl CatalogColumn {
 }
 
 /// One index.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CatalogIndex {
     pub name: String,
     /// `pg_get_indexdef`.
@@ -105,4 +250,30 @@ pub struct CatalogIndex {
     /// The predicate of a partial index, as SQL.
     pub predicate: Option<String>,
     pub bytes: i64,
+    /// Columns that it carries beside its keys.
+    #[serde(default)]
+    pub include: Vec<String>,
+    /// `indoption` of each key: 1 is descending, 2 is nulls first.
+    #[serde(default)]
+    pub key_options: Vec<i16>,
+    /// Operator class and collation of each key, as one text.
+    #[serde(default)]
+    pub key_classes: Vec<String>,
+    /// The constraint that it backs.
+    #[serde(default)]
+    pub constraint: Option<String>,
+    #[serde(default)]
+    pub replica_identity: bool,
+    /// `idx_scan`, since the counters were reset.
+    #[serde(default)]
+    pub scans: i64,
+}
+
+impl CatalogIndex {
+    /// Everything that `pg_get_indexdef` says but its name and table: two indexes of one table with the
+    /// same are the same index.
+    #[must_use]
+    pub fn body(&self) -> &str {
+        self.definition.split_once(" USING ").map_or("", |(_, body)| body)
+    }
 }

@@ -29,6 +29,8 @@ text_enum! {
         Containment => "containment",
         /// `IS NULL`
         Null => "null",
+        /// `IS NOT NULL`
+        NotNull => "not_null",
     }
 }
 
@@ -39,6 +41,18 @@ pub struct Predicate {
     pub kind: PredicateKind,
     /// The operator as written.
     pub operator: String,
+    /// The value as SQL, where it is written out.
+    #[serde(default)]
+    pub constant: Option<String>,
+}
+
+/// A comparison of an expression over the columns of one table with something that is no column.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ExpressionPredicate {
+    pub table: TableName,
+    /// As PostgreSQL's deparser writes it, its columns without their table.
+    pub expression: String,
+    pub kind: PredicateKind,
 }
 
 /// Two columns that tie two tables.
@@ -94,5 +108,20 @@ pub struct StatementShape {
     pub sort: Vec<SortKey>,
     pub group: Vec<ColumnName>,
     pub has_limit: bool,
+    /// Comparisons of expressions, such as `lower(email) = $1`.
+    #[serde(default)]
+    pub expressions: Vec<ExpressionPredicate>,
+    /// Comparisons that stand under an OR: an index serves one arm each.
+    #[serde(default)]
+    pub alternatives: Vec<Predicate>,
+    /// Arguments of a lone `min` or `max`.
+    #[serde(default)]
+    pub extremes: Vec<ColumnName>,
+    /// Every column that the statement reads, once.
+    #[serde(default)]
+    pub columns: Vec<ColumnName>,
+    /// Tables of which it reads whole rows (`*`).
+    #[serde(default)]
+    pub whole_rows: Vec<TableName>,
     pub parameters: Vec<ParameterUse>,
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{PlanJson, QueryHash, QueryKind, Recommendation, StatementShape, TableName};
+use crate::advisor::IndexCandidate;
 use crate::plan::Dependencies;
 
 /// One statement of the workload, with what could be made of it.
@@ -98,11 +99,31 @@ pub struct StatementReport {
 }
 
 /// A candidate that was not recommended, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RejectedCandidate {
     pub table: TableName,
     pub definition: String,
     pub reason: String,
+    /// Bytes that it would take, where that is known.
+    #[serde(default)]
+    pub estimated_bytes: Option<i64>,
+    /// What it alone would save of the workload's planned cost, in percent, where the planner was asked.
+    #[serde(default)]
+    pub alone_percent: Option<f64>,
+}
+
+impl RejectedCandidate {
+    /// A candidate that no planner was asked about.
+    #[must_use]
+    pub fn of(candidate: &IndexCandidate, reason: String) -> Self {
+        Self {
+            table: candidate.table.clone(),
+            definition: candidate.create_sql(false),
+            reason,
+            estimated_bytes: None,
+            alone_percent: None,
+        }
+    }
 }
 
 /// What collecting and advising gave.

@@ -22,6 +22,7 @@ use crate::postgres::{MainSession, PgFailure, connect_writable, read_catalog};
 use crate::sandbox::{SandboxError, init_staging};
 use crate::service::{Targets, analyze_once};
 use crate::store::StoreError;
+use crate::workload::AdviseLimits;
 
 /// Why a command did not do what it was asked. Each is one sentence.
 #[derive(Debug, Error)]
@@ -56,8 +57,12 @@ pub(super) async fn dispatch(cli: Cli) -> Done {
         Command::Serve => serve(Settings::resolve(&args)?).await,
         Command::Demo { once, keep } => demo(args, once, keep).await,
         Command::Check { format } => check_targets(Settings::resolve(&args)?, format).await,
-        Command::Analyze { workload, format } => {
-            analyze(Settings::resolve(&args)?, workload, format).await
+        Command::Analyze { workload, budget_mb, deadline_s, format } => {
+            let limits = AdviseLimits {
+                budget: budget_mb.map(|megabytes| i64::from(megabytes) * 1_000_000),
+                deadline: std::time::Duration::from_secs(u64::from(deadline_s)),
+            };
+            analyze(Settings::resolve(&args)?, workload, limits, format).await
         }
         Command::Benchmark { recommendation_id, format } => {
             benchmark::run(Settings::resolve(&args)?, recommendation_id, format).await
@@ -170,13 +175,18 @@ async fn check_targets(settings: Settings, format: Format) -> Done {
     Ok(if usable { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-async fn analyze(settings: Settings, workload: Option<PathBuf>, format: AnalyzeFormat) -> Done {
+async fn analyze(
+    settings: Settings,
+    workload: Option<PathBuf>,
+    limits: AdviseLimits,
+    format: AnalyzeFormat,
+) -> Done {
     let text = workload
         .map(|path| {
             std::fs::read_to_string(&path).map_err(|error| CommandError::Folder(path, error))
         })
         .transpose()?;
-    let (_, advice) = analyze_once(&settings, text.as_deref()).await?;
+    let (_, advice) = analyze_once(&settings, text.as_deref(), limits).await?;
     for note in &advice.notes {
         eprintln!("{note}");
     }
@@ -234,8 +244,8 @@ async fn sandbox_init(settings: Settings) -> Done {
     Targets::new(std::sync::Arc::new(settings)).require_sandbox().await?;
     let mut main = MainSession::begin(&main).await?;
     let mut sandbox = connect_writable(&sandbox, 3600).await?;
-    main.use_own_path().await?;
     let catalog = read_catalog(main.connection()).await?;
+    main.use_own_path().await?;
     let report = init_staging(
         main.connection(),
         &mut sandbox.connection,

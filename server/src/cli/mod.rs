@@ -45,6 +45,12 @@ pub enum Command {
         /// Statements to advise on, instead of main's own.
         #[arg(long)]
         workload: Option<PathBuf>,
+        /// Megabytes (10^6) that all new indexes may take together; without it, storage is weighed.
+        #[arg(long)]
+        budget_mb: Option<u32>,
+        /// Seconds that the planner may be asked: the best set found by then is given.
+        #[arg(long, default_value_t = 10)]
+        deadline_s: u32,
         #[arg(long, value_enum, default_value_t = AnalyzeFormat::Table)]
         format: AnalyzeFormat,
     },

@@ -182,8 +182,8 @@ impl Shop {
             .execute(&mut sandbox.connection)
             .await
             .ok();
-        main.use_own_path().await?;
         let catalog = read_catalog(main.connection()).await?;
+        main.use_own_path().await?;
         let limit = 512 * 1024 * 1024;
         init_staging(main.connection(), &mut sandbox.connection, &catalog, limit, 1.0, &mut |_| {})
             .await?;

@@ -3,19 +3,38 @@
 use std::collections::BTreeMap;
 
 use optischema::model::{
-    Catalog, CatalogColumn, CatalogIndex, CatalogTable, RelationKind, TableName,
+    Catalog, CatalogColumn, CatalogIndex, CatalogTable, ExtendedStatistics, ForeignKey,
+    RelationKind, ServerFacts, TableActivity, TableName, Timestamp,
 };
 use optischema::plan::Lineage;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::PgFailure;
+use super::server_facts::read_server;
 
 const TABLES: &str = "
     SELECT /* optischema */ c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
            c.relkind::text AS kind, c.reltuples::float8 AS rows,
-           CASE WHEN c.relkind IN ('r', 'm') THEN pg_table_size(c.oid) ELSE 0 END::int8 AS bytes
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           CASE WHEN c.relkind IN ('r', 'm') THEN pg_table_size(c.oid) ELSE 0 END::int8 AS bytes,
+           c.relpages::float8 AS pages, c.relallvisible::float8 AS all_visible_pages,
+           COALESCE(c.reloptions, '{}')::text[] AS options,
+           CASE WHEN c.relfrozenxid = '0' THEN 0 ELSE age(c.relfrozenxid) END::int8 AS frozen_age,
+           st.seq_scan AS sequential_scans, st.idx_scan AS index_scans, st.n_tup_ins AS inserts,
+           st.n_tup_upd AS updates, st.n_tup_hot_upd AS hot_updates, st.n_tup_del AS deletes,
+           st.n_live_tup AS live_rows, st.n_dead_tup AS dead_rows,
+           st.n_mod_since_analyze AS modified_since_analyze,
+           to_char(GREATEST(st.last_vacuum, st.last_autovacuum) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')
+               AS last_vacuum,
+           to_char(GREATEST(st.last_analyze, st.last_autoanalyze) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')
+               AS last_analyze,
+           (SELECT pn.nspname::text FROM pg_inherits h JOIN pg_class p ON p.oid = h.inhparent
+            JOIN pg_namespace pn ON pn.oid = p.relnamespace
+            WHERE h.inhrelid = c.oid AND c.relispartition LIMIT 1) AS parent_schema,
+           (SELECT p.relname::text FROM pg_inherits h JOIN pg_class p ON p.oid = h.inhparent
+            WHERE h.inhrelid = c.oid AND c.relispartition LIMIT 1) AS parent_name
+    FROM pg_class c LEFT JOIN pg_stat_all_tables st ON st.relid = c.oid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f') AND c.relpersistence <> 't'
       AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'
       AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
@@ -24,6 +43,11 @@ const TABLES: &str = "
 const COLUMNS: &str = "
     SELECT /* optischema */ a.attrelid::int8 AS table_oid, a.attname::text AS name,
            format_type(a.atttypid, a.atttypmod) AS data_type, NOT a.attnotnull AS nullable,
+           t.typlen AS type_length, CASE t.typalign WHEN 'd' THEN 8 WHEN 'i' THEN 4 WHEN 's' THEN 2 ELSE 1 END
+               AS type_align,
+           COALESCE(oc.ordered, false) AS ordered, COALESCE(oc.equal_image, false)
+               AND COALESCE((SELECT co.collisdeterministic FROM pg_collation co WHERE co.oid = a.attcollation), true)
+               AS equal_image,
            s.n_distinct::float8 AS n_distinct, s.avg_width AS average_width,
            s.correlation::float8 AS correlation,
            s.null_frac::float8 AS null_share,
@@ -32,6 +56,19 @@ const COLUMNS: &str = "
            s.histogram_bounds::text::text[] AS histogram
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_type t ON t.oid = a.atttypid
+    -- A domain is ordered as what it is made of; varchar has text's operator class, an enum any enum's.
+    LEFT JOIN LATERAL (
+        SELECT true AS ordered, EXISTS (SELECT 1 FROM pg_amproc p WHERE p.amprocfamily = o.opcfamily
+                   AND p.amproclefttype = o.opcintype AND p.amprocrighttype = o.opcintype AND p.amprocnum = 4)
+               AS equal_image
+        FROM pg_opclass o, (SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END AS base) d
+        WHERE o.opcdefault AND o.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')
+          AND o.opcintype = CASE
+              WHEN d.base = 'varchar'::regtype THEN 'text'::regtype
+              WHEN (SELECT b.typtype FROM pg_type b WHERE b.oid = d.base) = 'e' THEN 'anyenum'::regtype
+              ELSE d.base END
+        LIMIT 1) oc ON true
     LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname
         AND s.attname = a.attname AND NOT s.inherited
     WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'm', 'v', 'f')
@@ -44,14 +81,44 @@ const INDEXES: &str = "
            i.indisunique AS is_unique, i.indisprimary AS is_primary, i.indisvalid AS is_valid,
            pg_get_expr(i.indpred, i.indrelid) AS predicate,
            pg_relation_size(i.indexrelid)::int8 AS bytes,
+           i.indisreplident AS replica_identity, COALESCE(st.idx_scan, 0)::int8 AS scans,
+           ARRAY(SELECT o FROM unnest(i.indoption::int2[]) o) AS key_options,
+           (SELECT co.conname::text FROM pg_constraint co WHERE co.conindid = i.indexrelid
+              AND co.contype IN ('p', 'u', 'x') LIMIT 1) AS constraint_name,
+           (SELECT array_agg(oc.opcname || ' ' || c2.coll::oid::text ORDER BY c2.n)
+            FROM unnest(i.indclass::oid[], i.indcollation::oid[]) WITH ORDINALITY c2 (class, coll, n)
+            JOIN pg_opclass oc ON oc.oid = c2.class) AS key_classes,
+           (SELECT array_agg(a.attname::text ORDER BY k.n)
+            FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, n)
+            JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+            WHERE k.n > i.indnkeyatts) AS include,
            (SELECT array_agg(a.attname::text ORDER BY k.n)
             FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, n)
             LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
             WHERE k.n <= i.indnkeyatts) AS key_columns
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am am ON am.oid = c.relam
     JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_stat_all_indexes st ON st.indexrelid = i.indexrelid
     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'
     ORDER BY c.relname";
+
+const FOREIGN_KEYS: &str = "
+    SELECT /* optischema */ co.conrelid::int8 AS table_oid, co.conname::text AS name,
+           rn.nspname::text AS references_schema, r.relname::text AS references_name,
+           (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(co.conkey) WITH ORDINALITY k (attnum, n)
+            JOIN pg_attribute a ON a.attrelid = co.conrelid AND a.attnum = k.attnum) AS columns,
+           (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(co.confkey) WITH ORDINALITY k (attnum, n)
+            JOIN pg_attribute a ON a.attrelid = co.confrelid AND a.attnum = k.attnum) AS referenced_columns
+    FROM pg_constraint co JOIN pg_class r ON r.oid = co.confrelid JOIN pg_namespace rn ON rn.oid = r.relnamespace
+    WHERE co.contype = 'f' ORDER BY co.conname";
+
+const STATISTICS: &str = "
+    SELECT /* optischema */ s.stxrelid::int8 AS table_oid, s.stxname::text AS name,
+           s.stxkind::text[] AS kinds,
+           COALESCE((SELECT array_agg(a.attname::text ORDER BY k.n)
+            FROM unnest(s.stxkeys::int2[]) WITH ORDINALITY k (attnum, n)
+            JOIN pg_attribute a ON a.attrelid = s.stxrelid AND a.attnum = k.attnum), '{}') AS columns
+    FROM pg_statistic_ext s ORDER BY s.stxname";
 
 /// Reads every user table of the connected database, with columns, indexes and statistics.
 pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFailure> {
@@ -66,6 +133,7 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
         database: row.try_get("database")?,
         search_path: row.try_get("search_path")?,
         tables: BTreeMap::new(),
+        server: ServerFacts::default(),
     };
     let mut by_oid: BTreeMap<i64, CatalogTable> = BTreeMap::new();
     for row in sqlx::query(TABLES).fetch_all(&mut *connection).await? {
@@ -81,6 +149,29 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
             table.indexes.push(index(&row)?);
         }
     }
+    for row in sqlx::query(FOREIGN_KEYS).fetch_all(&mut *connection).await? {
+        if let Some(table) = by_oid.get_mut(&row.try_get("table_oid")?) {
+            table.foreign_keys.push(ForeignKey {
+                name: row.try_get("name")?,
+                columns: texts(&row, "columns")?,
+                references: TableName::new(
+                    row.try_get::<String, _>("references_schema")?,
+                    row.try_get::<String, _>("references_name")?,
+                ),
+                referenced_columns: texts(&row, "referenced_columns")?,
+            });
+        }
+    }
+    for row in sqlx::query(STATISTICS).fetch_all(&mut *connection).await? {
+        if let Some(table) = by_oid.get_mut(&row.try_get("table_oid")?) {
+            table.statistics.push(ExtendedStatistics {
+                name: row.try_get("name")?,
+                columns: texts(&row, "columns")?,
+                kinds: texts(&row, "kinds")?,
+            });
+        }
+    }
+    catalog.server = read_server(connection).await?;
     catalog.tables = by_oid.into_values().map(|table| (table.name.clone(), table)).collect();
     Ok(catalog)
 }
@@ -151,9 +242,48 @@ fn table(row: &PgRow) -> Result<CatalogTable, PgFailure> {
         },
         rows: row.try_get("rows")?,
         bytes: row.try_get("bytes")?,
-        columns: Vec::new(),
-        indexes: Vec::new(),
+        pages: row.try_get("pages")?,
+        all_visible_pages: row.try_get("all_visible_pages")?,
+        options: row.try_get("options")?,
+        frozen_age: row.try_get("frozen_age")?,
+        activity: activity(row)?,
+        partition_of: match row.try_get::<Option<String>, _>("parent_schema")? {
+            Some(schema) => Some(TableName::new(schema, row.try_get::<String, _>("parent_name")?)),
+            None => None,
+        },
+        ..CatalogTable::default()
     })
+}
+
+fn activity(row: &PgRow) -> Result<Option<TableActivity>, PgFailure> {
+    // A view has no counters, nor has a table whose counters are not collected.
+    let Some(sequential_scans) = row.try_get::<Option<i64>, _>("sequential_scans")? else {
+        return Ok(None);
+    };
+    let count = |name: &str| -> Result<i64, PgFailure> {
+        Ok(row.try_get::<Option<i64>, _>(name)?.unwrap_or_default())
+    };
+    let time = |name: &str| -> Result<Option<Timestamp>, PgFailure> {
+        let text: Option<String> = row.try_get(name)?;
+        Ok(text.and_then(|text| text.parse().ok()))
+    };
+    Ok(Some(TableActivity {
+        sequential_scans,
+        index_scans: count("index_scans")?,
+        inserts: count("inserts")?,
+        updates: count("updates")?,
+        hot_updates: count("hot_updates")?,
+        deletes: count("deletes")?,
+        live_rows: count("live_rows")?,
+        dead_rows: count("dead_rows")?,
+        modified_since_analyze: count("modified_since_analyze")?,
+        last_vacuum: time("last_vacuum")?,
+        last_analyze: time("last_analyze")?,
+    }))
+}
+
+fn texts(row: &PgRow, name: &str) -> Result<Vec<String>, PgFailure> {
+    Ok(row.try_get::<Option<Vec<String>>, _>(name)?.unwrap_or_default())
 }
 
 fn column(row: &PgRow) -> Result<CatalogColumn, PgFailure> {
@@ -166,6 +296,10 @@ fn column(row: &PgRow) -> Result<CatalogColumn, PgFailure> {
         name: row.try_get("name")?,
         data_type: row.try_get("data_type")?,
         nullable: row.try_get("nullable")?,
+        type_length: row.try_get("type_length")?,
+        type_align: u8::try_from(row.try_get::<i32, _>("type_align")?).unwrap_or(1),
+        ordered: row.try_get("ordered")?,
+        equal_image: row.try_get("equal_image")?,
         n_distinct: row.try_get("n_distinct")?,
         average_width: row.try_get("average_width")?,
         correlation: row.try_get("correlation")?,
@@ -189,5 +323,11 @@ fn index(row: &PgRow) -> Result<CatalogIndex, PgFailure> {
         valid: row.try_get("is_valid")?,
         predicate: row.try_get("predicate")?,
         bytes: row.try_get("bytes")?,
+        include: texts(row, "include")?,
+        key_options: row.try_get::<Option<Vec<i16>>, _>("key_options")?.unwrap_or_default(),
+        key_classes: texts(row, "key_classes")?,
+        constraint: row.try_get("constraint_name")?,
+        replica_identity: row.try_get("replica_identity")?,
+        scans: row.try_get("scans")?,
     })
 }

@@ -121,6 +121,18 @@ pub struct Session {
     pub own_path: Option<String>,
 }
 
+/// What would make our own queries run a function of the database's even with names pinned: a cast between
+/// two built-in types, a function put into `pg_catalog`, a built-in view made anew. No cast is used here.
+const TAMPERED: &str = "
+    SELECT /* optischema */ 'a cast between two built-in types by a function of its own' AS what
+    FROM pg_cast c WHERE c.oid >= '16384' AND c.castsource < '16384' AND c.casttarget < '16384' AND c.castmethod = 'f'
+    UNION ALL SELECT 'a function of its own in pg_catalog'
+    FROM pg_proc p WHERE p.oid >= '16384' AND p.pronamespace = '11'
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = '1255' AND d.objid = p.oid AND d.deptype = 'e')
+    UNION ALL SELECT 'a built-in view that was made anew'
+    FROM pg_depend d WHERE d.classid = '2618' AND d.objid < '16384' AND d.refobjid >= '16384'
+    LIMIT 1";
+
 /// Pins the path of names to PostgreSQL's own: a function of the database's with a name and arguments that
 /// fit better would otherwise be called by our own queries. Schemas of the path before it are kept in a
 /// setting of ours (`optischema.search_path`), for `read_catalog`.
@@ -128,6 +140,12 @@ async fn pin_path(connection: &mut PgConnection) -> Result<String, PgFailure> {
     let row = sqlx::query("SHOW search_path").fetch_one(&mut *connection).await?;
     let path: String = row.try_get(0)?;
     sqlx::query("SET search_path = pg_catalog").execute(&mut *connection).await?;
+    if let Some(row) = sqlx::query(TAMPERED).fetch_optional(&mut *connection).await? {
+        let what: String = row.try_get("what")?;
+        return Err(PgFailure::Unexpected(format!(
+            "this database has {what}: reading its catalogs could run a function of the database's, so nothing is read"
+        )));
+    }
     let row = sqlx::query("SELECT /* optischema */ current_user::text AS role")
         .fetch_one(&mut *connection)
         .await?;

@@ -1,7 +1,12 @@
 //! What-if planning with HypoPG. It writes nothing: hypothetical indexes live in the session's memory.
 
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
 use async_trait::async_trait;
-use optischema::advisor::{CostError, CostOracle, IndexCandidate};
+use optischema::advisor::{CostError, CostOracle, IndexCandidate, IndexMethod, WhatIf};
+use optischema::model::TableName;
+use optischema::plan::Plan;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -14,18 +19,50 @@ pub async fn has_hypopg(session: &mut MainSession) -> Result<bool, PgFailure> {
     Ok(session.hypopg_schema().await?.is_some())
 }
 
-/// Costs statements on main's planner, with hypothetical indexes.
+/// Costs statements on a planner, with hypothetical indexes.
 #[derive(Debug)]
 pub struct HypoOracle<'a> {
     session: &'a mut MainSession,
     /// Statements by number, each with every set of values that it is planned with.
     statements: &'a [Vec<Statement>],
+    /// Partitions of partitioned tables: an index on the whole is one on each.
+    partitions: BTreeMap<TableName, Vec<TableName>>,
+    deadline: Option<Instant>,
+    /// The indexes that stand now, in order, each with the OIDs that HypoPG gave it.
+    standing: Vec<(IndexCandidate, Vec<i64>)>,
+    schema: Option<String>,
+    /// `EXPLAIN`s made, and the time that they and their indexes took.
+    pub explained: u64,
+    pub spent: Duration,
 }
 
 impl<'a> HypoOracle<'a> {
     /// An oracle for these statements.
     pub fn new(session: &'a mut MainSession, statements: &'a [Vec<Statement>]) -> Self {
-        Self { session, statements }
+        Self {
+            session,
+            statements,
+            partitions: BTreeMap::new(),
+            deadline: None,
+            standing: Vec::new(),
+            schema: None,
+            explained: 0,
+            spent: Duration::ZERO,
+        }
+    }
+
+    /// With the partitions of partitioned tables.
+    #[must_use]
+    pub fn with_partitions(mut self, partitions: BTreeMap<TableName, Vec<TableName>>) -> Self {
+        self.partitions = partitions;
+        self
+    }
+
+    /// Until when it may be asked.
+    #[must_use]
+    pub const fn until(mut self, deadline: Instant) -> Self {
+        self.deadline = Some(deadline);
+        self
     }
 
     /// The plan of a statement with its first set of values, were these candidates real indexes.
@@ -43,64 +80,165 @@ impl<'a> HypoOracle<'a> {
         statement: usize,
         indexes: &[&IndexCandidate],
         most: usize,
-    ) -> Result<Vec<(f64, Value)>, CostError> {
-        let bound = self.statements.get(statement).ok_or_else(no_statement)?;
-        if let Err(failure) = self.create(indexes).await {
-            self.reset().await.map_err(said)?;
-            return Err(said(failure));
-        }
-        let mut plans = Vec::new();
-        let mut failed = None;
-        for statement in bound.iter().take(most) {
-            match self.session.plan(statement).await {
-                Ok((plan, json)) => plans.push((plan.root.total_cost, json)),
-                Err(error) => failed = Some(CostError(error.to_string())),
-            }
-        }
-        self.reset().await.map_err(said)?;
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(plans),
-        }
+    ) -> Result<Vec<(Plan, Value)>, CostError> {
+        let begun = Instant::now();
+        let plans = self.planned(statement, indexes, most).await;
+        self.spent += begun.elapsed();
+        plans
     }
 
-    async fn create(&mut self, indexes: &[&IndexCandidate]) -> Result<(), PlanFailure> {
-        let call = format!("SELECT {}.hypopg_create_index($1)", self.schema().await?);
-        for index in indexes {
-            let statement = index.create_sql(false);
-            let call = AssertSqlSafe(call.clone());
-            // Behind a savepoint: an index that cannot be made must not end the whole analysis.
-            self.session
-                .guarded(async |connection| {
-                    let made = sqlx::query(call).bind(statement);
-                    made.execute(connection).await?;
+    async fn planned(
+        &mut self,
+        statement: usize,
+        indexes: &[&IndexCandidate],
+        most: usize,
+    ) -> Result<Vec<(Plan, Value)>, CostError> {
+        let bound = self.statements.get(statement).ok_or_else(no_statement)?;
+        self.stand(indexes).await?;
+        let mut plans = Vec::new();
+        for statement in bound.iter().take(most) {
+            self.explained += 1;
+            match self.session.plan_what_if(statement).await {
+                Ok(plan) => plans.push(plan),
+                Err(error) => return Err(said(error)),
+            }
+        }
+        Ok(plans)
+    }
+
+    /// Makes exactly these indexes stand: what stands already stays.
+    async fn stand(&mut self, indexes: &[&IndexCandidate]) -> Result<(), CostError> {
+        let schema = self.schema().await.map_err(said)?;
+        let (stays, goes): (Vec<_>, Vec<_>) = std::mem::take(&mut self.standing)
+            .into_iter()
+            .partition(|(known, _)| indexes.contains(&known));
+        self.standing = stays;
+        let dropped: Vec<i64> = goes.into_iter().flat_map(|(_, oids)| oids).collect();
+        if !dropped.is_empty() {
+            let call = format!(
+                "SELECT /* optischema */ {schema}.hypopg_drop_index(o::pg_catalog.oid)
+                 FROM pg_catalog.unnest($1::pg_catalog.int8[]) o"
+            );
+            let removed = self
+                .session
+                .guarded(async |c| {
+                    sqlx::query(AssertSqlSafe(call)).bind(&dropped).execute(c).await?;
                     Ok(())
                 })
-                .await?;
+                .await;
+            removed.map_err(said)?;
+        }
+        let missing: Vec<(usize, &IndexCandidate)> = indexes
+            .iter()
+            .enumerate()
+            .filter(|(_, index)| !self.standing.iter().any(|(known, _)| known == **index))
+            .map(|(position, index)| (position, *index))
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if self.make(&schema, &missing).await.is_ok() {
+            return Ok(());
+        }
+        // One of them cannot be made: one by one, to see which.
+        for (position, index) in missing {
+            if let Err(failure) = self.make(&schema, &[(position, index)]).await {
+                if let PlanFailure::Target(target) = &failure
+                    && target.is_connection()
+                {
+                    return Err(said(failure));
+                }
+                return Err(CostError::Candidate { position, reason: failure.to_string() });
+            }
+        }
+        Ok(())
+    }
+
+    async fn make(
+        &mut self,
+        schema: &str,
+        indexes: &[(usize, &IndexCandidate)],
+    ) -> Result<(), PlanFailure> {
+        let mut texts = Vec::new();
+        let mut owners = Vec::new();
+        for (at, (_, index)) in indexes.iter().enumerate() {
+            if index.method == IndexMethod::Gin {
+                return Err(PgFailure::Unexpected("HypoPG cannot cost a GIN index".into()).into());
+            }
+            match self.partitions.get(&index.table) {
+                None => {
+                    texts.push(index.create_sql(false));
+                    owners.push(at);
+                }
+                Some(parts) => {
+                    for part in parts {
+                        let index = IndexCandidate { table: part.clone(), ..(*index).clone() };
+                        texts.push(index.create_sql(false));
+                        owners.push(at);
+                    }
+                }
+            }
+        }
+        let call = format!(
+            "SELECT /* optischema */ (SELECT i.indexrelid FROM {schema}.hypopg_create_index(t.statement) i)::pg_catalog.int8
+                 AS made
+             FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY t (statement, n) ORDER BY t.n"
+        );
+        // Behind a savepoint: an index that cannot be made must not end the whole analysis.
+        let made: Vec<i64> = self
+            .session
+            .guarded(async |connection| {
+                let rows =
+                    sqlx::query(AssertSqlSafe(call)).bind(&texts).fetch_all(connection).await?;
+                let oids = rows.iter().map(|row| row.try_get::<Option<i64>, _>("made"));
+                Ok(oids.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+            })
+            .await?;
+        for (at, (_, index)) in indexes.iter().enumerate() {
+            let oids = made.iter().zip(&owners).filter(|(_, owner)| **owner == at);
+            self.standing.push(((*index).clone(), oids.map(|(oid, _)| *oid).collect()));
         }
         Ok(())
     }
 
     /// Where its functions stand; never looked for by a search path.
     async fn schema(&mut self) -> Result<String, PgFailure> {
-        let schema = self.session.hypopg_schema().await?;
-        schema.ok_or_else(|| PgFailure::Unexpected("HypoPG is not installed".into()))
+        if self.schema.is_none() {
+            self.schema = self.session.hypopg_schema().await?;
+            self.reset().await?;
+        }
+        self.schema.clone().ok_or_else(|| PgFailure::Unexpected("HypoPG is not installed".into()))
     }
 
-    /// Hypothetical indexes outlive a ROLLBACK, so they are removed each time.
-    async fn reset(&mut self) -> Result<(), PgFailure> {
-        let call = format!("SELECT {}.hypopg_reset()", self.schema().await?);
+    /// Hypothetical indexes outlive a ROLLBACK, so they are removed at the beginning and at the end.
+    pub async fn reset(&mut self) -> Result<(), PgFailure> {
+        self.standing.clear();
+        let Some(schema) = &self.schema else { return Ok(()) };
+        let call = format!("SELECT /* optischema */ {schema}.hypopg_reset()");
         sqlx::query(AssertSqlSafe(call)).execute(self.session.connection()).await?;
         Ok(())
+    }
+
+    /// Positions of the indexes that a plan uses: HypoPG names them `<oid>method_table_columns`.
+    fn used(&self, plan: &Plan, indexes: &[&IndexCandidate]) -> Vec<usize> {
+        let mut used = Vec::new();
+        for name in plan.root.walk().filter_map(|node| node.index_name.as_deref()) {
+            let oid = name.strip_prefix('<').and_then(|rest| rest.split_once('>'));
+            let Some(oid) = oid.and_then(|(oid, _)| oid.parse::<i64>().ok()) else { continue };
+            let owner = self.standing.iter().find(|(_, oids)| oids.contains(&oid));
+            let position = owner.and_then(|(index, _)| indexes.iter().position(|i| *i == index));
+            used.extend(position);
+        }
+        used
     }
 }
 
 fn no_statement() -> CostError {
-    CostError("there is no such statement".into())
+    CostError::Statement("there is no such statement".into())
 }
 
 fn said(failure: impl std::fmt::Display) -> CostError {
-    CostError(failure.to_string())
+    CostError::Statement(failure.to_string())
 }
 
 #[async_trait]
@@ -109,31 +247,18 @@ impl CostOracle for HypoOracle<'_> {
         &mut self,
         statement: usize,
         indexes: &[&IndexCandidate],
-    ) -> Result<f64, CostError> {
+    ) -> Result<WhatIf, CostError> {
         let plans = self.plans(statement, indexes, usize::MAX).await?;
         if plans.is_empty() {
             return Err(no_statement());
         }
         // One common value would hide what the many others cost.
-        Ok(plans.iter().map(|(cost, _)| cost).sum::<f64>() / plans.len() as f64)
+        let cost = plans.iter().map(|(plan, _)| plan.root.total_cost).sum::<f64>();
+        let used = plans.iter().flat_map(|(plan, _)| self.used(plan, indexes)).collect();
+        Ok(WhatIf { cost: cost / plans.len() as f64, used })
     }
 
-    async fn size(&mut self, index: &IndexCandidate) -> Result<i64, CostError> {
-        let statement = index.create_sql(false);
-        let schema = self.schema().await.map_err(said)?;
-        let call = format!(
-            "SELECT {schema}.hypopg_relation_size(indexrelid)::int8 AS bytes
-             FROM {schema}.hypopg_create_index($1)"
-        );
-        let bytes = self
-            .session
-            .guarded(async |connection| {
-                let row =
-                    sqlx::query(AssertSqlSafe(call)).bind(statement).fetch_one(connection).await?;
-                Ok(row.try_get::<i64, _>("bytes")?)
-            })
-            .await;
-        self.reset().await.map_err(said)?;
-        bytes.map_err(said)
+    fn is_out_of_time(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 }

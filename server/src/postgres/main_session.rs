@@ -4,7 +4,7 @@
 use optischema::plan::Plan;
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr, Statement as _, TypeInfo};
+use sqlx::{AssertSqlSafe, Row};
 
 use super::suspects::Suspects;
 use super::{Dsn, ExplainMode, PgFailure, Session, connect_main, explain};
@@ -20,6 +20,8 @@ pub struct MainSession {
     hypopg: Option<String>,
     /// Functions that the person vouches for.
     trusted: Vec<String>,
+    /// Whether the transaction has the database's own search path, behind a savepoint.
+    is_on_own_path: bool,
     /// Texts that have passed.
     approved: std::collections::HashSet<String>,
 }
@@ -39,14 +41,17 @@ impl MainSession {
             suspects: None,
             hypopg: None,
             trusted: dsn.trusted_functions().to_vec(),
+            is_on_own_path: false,
             approved: std::collections::HashSet::new(),
         })
     }
 
     /// Gives the rest of the transaction the database's own search path, so that definitions are written
-    /// the way that its owner writes them.
+    /// the way that its owner writes them, and rows are read whole or not at all: a policy would run its
+    /// functions, and leave rows out in silence.
     pub async fn use_own_path(&mut self) -> Result<(), PgFailure> {
         let path = self.own_path();
+        execute(&mut self.session.connection, "SET LOCAL row_security = off").await?;
         set_path(&mut self.session.connection, &path).await
     }
 
@@ -115,6 +120,26 @@ impl MainSession {
         .await
     }
 
+    /// The same for many plans of statements, one after the other: what holds for all of them is set once.
+    pub(super) async fn plan_what_if(
+        &mut self,
+        statement: &Statement,
+    ) -> Result<(Plan, Value), PlanFailure> {
+        self.check(statement).await?;
+        let connection = &mut self.session.connection;
+        if !self.is_on_own_path {
+            let path = self.session.own_path.clone().unwrap_or_else(|| "pg_catalog".to_owned());
+            set_path(connection, &path).await?;
+            execute(connection, "SAVEPOINT what_if").await?;
+            self.is_on_own_path = true;
+        }
+        let planned = explain(connection, ExplainMode::Plan, &statement.sql).await;
+        if planned.is_err() {
+            execute(connection, "ROLLBACK TO SAVEPOINT what_if").await?;
+        }
+        Ok(planned?)
+    }
+
     /// The same, with schemas named. A statement whose parameters have no values gets the plan that
     /// PostgreSQL makes for any.
     pub async fn plan_verbose(
@@ -160,15 +185,31 @@ impl MainSession {
         statement: &Statement,
     ) -> Result<Vec<String>, PlanFailure> {
         self.check(statement).await?;
-        let text = AssertSqlSafe(statement.sql.clone()).into_sql_str();
         let path = self.own_path();
-        self.guarded(async |connection| {
-            set_path(connection, &path).await?;
-            let prepared = (&mut *connection).prepare(text).await?;
-            let types = prepared.parameters().and_then(sqlx::Either::left).unwrap_or_default();
-            Ok(types.iter().map(|info| info.name().to_owned()).collect())
-        })
-        .await
+        let prepare = format!("PREPARE optischema_types AS {}", statement.sql);
+        let types = self
+            .guarded(async |connection| {
+                set_path(connection, &path).await?;
+                let query = sqlx::query(AssertSqlSafe(prepare)).persistent(false);
+                query.execute(&mut *connection).await?;
+                // Read with PostgreSQL's own names only: the driver's look at types would be made with the
+                // database's path.
+                set_path(connection, "pg_catalog").await?;
+                let row = sqlx::query(
+                    "SELECT /* optischema */ ARRAY(SELECT t.typname::text
+                         FROM unnest(p.parameter_types) WITH ORDINALITY u (type, n)
+                         JOIN pg_type t ON t.oid = u.type::oid ORDER BY u.n) AS types
+                     FROM pg_prepared_statements p WHERE p.name = 'optischema_types'",
+                )
+                .persistent(false)
+                .fetch_one(connection)
+                .await?;
+                Ok(row.try_get("types")?)
+            })
+            .await;
+        // A rollback does not take it away. Where it was not made there is nothing to remove.
+        drop(self.guarded(async |c| execute(c, "DEALLOCATE optischema_types").await).await);
+        types
     }
 
     /// Runs a step behind a savepoint, so that its failure does not end the transaction.

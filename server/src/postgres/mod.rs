@@ -9,6 +9,7 @@ mod hypopg;
 mod identity;
 mod main_session;
 mod roles;
+mod server_facts;
 mod statements_view;
 mod suspects;
 

@@ -107,9 +107,11 @@ pub async fn read_structure(
     connection: &mut PgConnection,
     table: &TableName,
 ) -> Result<TableStructure, SandboxError> {
+    // Main's own search path is set here, so that definitions are written as their owner writes them: every
+    // call has exactly the types of PostgreSQL's own function, which is then taken before any other.
     let row = sqlx::query(
         "SELECT c.oid::int8 AS oid, c.relkind::text AS kind,
-                CASE WHEN c.relkind IN ('r', 'm') THEN pg_table_size(c.oid) ELSE 0 END::int8 AS bytes
+                CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_table_size(c.oid::pg_catalog.regclass) ELSE 0 END::int8 AS bytes
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = $1 AND c.relname = $2",
     )

@@ -8,8 +8,8 @@ use crate::config::Settings;
 use crate::postgres::{Dsn, MainSession, check_main, main_is_refused};
 use crate::store::Store;
 use crate::workload::{
-    Advice, CollectError, Collection, Ground, LogContents, advise, collect, collect_given,
-    looks_like_log, read_log, read_sql,
+    Advice, AdviseLimits, CollectError, Collection, Ground, LogContents, advise, collect,
+    collect_given, looks_like_log, read_log, read_sql,
 };
 
 impl From<CollectError> for OperationError {
@@ -36,13 +36,14 @@ pub(super) async fn checked_main(settings: &Settings) -> Outcome<&Dsn> {
 pub async fn analyze_once(
     settings: &Settings,
     workload: Option<&str>,
+    limits: AdviseLimits,
 ) -> Outcome<(Collection, Advice)> {
     let mut session = MainSession::begin(checked_main(settings).await?).await?;
     let collection = match workload {
         None => collect(&mut session).await?,
         Some(text) => collect_given(&mut session, given(text)?.statements).await?,
     };
-    let advice = advise(&mut session, &collection).await?;
+    let advice = advise(&mut session, &collection, limits).await?;
     session.end().await?;
     Ok((collection, advice))
 }
@@ -74,7 +75,7 @@ pub(super) async fn analyze(settings: &Settings, store: &Store) -> Outcome<Analy
     let statements = store.user_queries(&database).await?;
     let statements = statements.into_iter().map(|query| query.statement).collect();
     let collection = Collection { catalog: ground.catalog, statements, left_out: 0 };
-    let advice = advise(&mut session, &collection).await?;
+    let advice = advise(&mut session, &collection, AdviseLimits::default()).await?;
     session.end().await?;
     let recommendations = store.upsert_proposals(&database, &advice.proposals).await?;
     let Advice { rejected, statements, .. } = advice;

@@ -28,6 +28,8 @@ pub struct Calls {
     pub relations: BTreeSet<Name>,
     /// What stands behind each name of FROM.
     pub ranges: BTreeMap<String, Vec<Range>>,
+    /// A function stands in FROM without an alias: it goes by a name that PostgreSQL gives it.
+    pub has_unnamed_range: bool,
 }
 
 /// What a name of FROM stands for.
@@ -91,7 +93,9 @@ pub fn calls(statement: &Statement) -> Result<Calls, SqlError> {
             "RangeVar" => calls.range_of_table(object),
             "RangeSubselect" => calls.range(alias(object), Range::Rows),
             "RangeFunction" | "RangeTableFunc" | "JsonTable" => {
-                calls.range(alias(object), Range::Unknown);
+                let alias = alias(object);
+                calls.has_unnamed_range |= alias.is_none();
+                calls.range(alias, Range::Unknown);
             }
             "JoinExpr" => {
                 calls.range(alias(object), Range::Unknown);

@@ -10,6 +10,7 @@ mod repair;
 mod rewrite;
 mod shape;
 mod tree;
+mod writes;
 
 use optischema::model::QueryHash;
 use thiserror::Error;
@@ -22,6 +23,7 @@ pub use patch::{CreateIndex, DropIndex, Patch, PatchKind, drop_index_sql, index_
 pub use repair::{Repair, parameter_places};
 pub use rewrite::{bind_parameters, qualify, retarget};
 pub use shape::analyze;
+pub use writes::{WriteKind, Written, written};
 
 /// Why a text is not a statement that OptiSchema can work with. Each message is for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -36,7 +38,13 @@ pub enum SqlError {
 
 impl From<pg_query::Error> for SqlError {
     fn from(error: pg_query::Error) -> Self {
-        Self::Parse(error.to_string())
+        match error {
+            // Trees are handed over in a form that nests a hundred levels.
+            pg_query::Error::Decode(_) => {
+                Self::Refused("it is nested too deeply to be read".into())
+            }
+            other => Self::Parse(other.to_string()),
+        }
     }
 }
 

@@ -359,13 +359,7 @@ mod tests {
             name: name.into(),
             data_type: data_type.into(),
             nullable: true,
-            n_distinct: None,
-            average_width: None,
-            correlation: None,
-            null_share: None,
-            common_values: vec![],
-            common_shares: vec![],
-            histogram: vec![],
+            ..CatalogColumn::default()
         };
         let table = CatalogTable {
             name: name.clone(),
@@ -373,12 +367,13 @@ mod tests {
             rows: 1.0,
             bytes: 1,
             columns: vec![column("d", "date"), column("n", "numeric(12,2)"), column("s", "text")],
-            indexes: vec![],
+            ..CatalogTable::default()
         };
         let catalog = Catalog {
             database: "d".into(),
             search_path: vec!["public".into()],
             tables: [(name, table)].into(),
+            ..Catalog::default()
         };
         let statement = parse_one(sql).unwrap();
         let shape = analyze(&statement, &catalog).unwrap();

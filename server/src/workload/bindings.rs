@@ -352,13 +352,10 @@ mod tests {
             name: name.into(),
             data_type: "whatever".into(),
             nullable: true,
-            n_distinct: None,
-            average_width: None,
-            correlation: None,
             null_share: (name == "status").then_some(0.2),
             common_values: common.iter().map(|v| (*v).into()).collect(),
-            common_shares: vec![],
             histogram: histogram.iter().map(|v| (*v).into()).collect(),
+            ..CatalogColumn::default()
         };
         let name = TableName::new("public", "t");
         let table = CatalogTable {
@@ -373,12 +370,13 @@ mod tests {
                 column("doc", &["{\"n\": [1], \"kind\": \"click\"}"], &[]),
                 column("unknown", &[], &[]),
             ],
-            indexes: vec![],
+            ..CatalogTable::default()
         };
         Catalog {
             database: "d".into(),
             search_path: vec!["public".into()],
             tables: [(name, table)].into(),
+            ..Catalog::default()
         }
     }
 

@@ -9,7 +9,7 @@ mod parameters;
 mod sql_file;
 mod understand;
 
-pub use advise::{Advice, advise};
+pub use advise::{Advice, AdviseLimits, Effort, advise};
 pub use collector::{CollectError, Collection, Ground, collect, collect_given};
 
 pub use log::{LogContents, LoggedPlan, looks_like_log, read_log};

@@ -5,6 +5,7 @@ use optischema_server::config::{Settings, SettingsArgs};
 use optischema_server::postgres::{MainSession, PlanFailure};
 use optischema_server::service::analyze_once;
 use optischema_server::sql::parse_one;
+use optischema_server::workload::AdviseLimits;
 
 use crate::fixture::Shop;
 
@@ -68,6 +69,31 @@ const TRAPS: &[&str] = &[
     "CREATE FUNCTION array_remove(int8[], int8) RETURNS int8[] IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN $1; END'",
     "CREATE FUNCTION quote_ident(name) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN $1; END'",
     "CREATE FUNCTION unnest(oid[]) RETURNS SETOF oid IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN; END'",
+    // Named as PostgreSQL names its own.
+    "CREATE VIEW pg_evil AS SELECT id, name FROM orders WHERE id = evil(1)",
+    "CREATE TABLE pg_tab (a int, b int)",
+    "CREATE INDEX ON pg_tab ((a + evil(0)))",
+    "CREATE TABLE abs (evil int, z int)",
+    "CREATE VIEW rows AS SELECT 1 AS a, 2 AS b",
+    "CREATE DOMAIN row_domain AS rows",
+    "CREATE FUNCTION of_domain(row_domain) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN 1; END'",
+    "CREATE FUNCTION of_many(VARIADIC rows[]) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN 1; END'",
+    "CREATE TABLE hidden (a int)",
+    "ALTER TABLE hidden ENABLE ROW LEVEL SECURITY",
+    // A type by its number leaves no trace in pg_depend.
+    "DO $$ BEGIN EXECUTE format('CREATE POLICY p ON hidden USING (a = pg_column_size(array_in(''{12}''::cstring, %s, -1)))',
+        'checked_int'::regtype::oid); END $$",
+    "CREATE DOMAIN xml_domain AS int CHECK (query_to_xml('select public.evil(1)', true, true, '') IS NOT NULL)",
+    "CREATE DOMAIN lock_domain AS int CHECK (pg_advisory_lock(4242)::text IS NOT NULL)",
+    "CREATE TABLE ranged (a int, b int) PARTITION BY RANGE (inlined(a))",
+    "CREATE TABLE ranged_1 PARTITION OF ranged FOR VALUES FROM (0) TO (1000)",
+    // An aggregate that the driver's own look at types would take.
+    "CREATE TYPE colour AS ENUM ('red', 'blue')",
+    "CREATE TABLE coloured (id int, c colour)",
+    "CREATE FUNCTION collect(name[], name) RETURNS name[] IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN $1; END'",
+    "CREATE AGGREGATE array_agg(name) (SFUNC = collect, STYPE = name[])",
+    "CREATE FUNCTION pg_table_size(oid) RETURNS int8 IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN 1; END'",
+    "CREATE FUNCTION pg_relation_size(oid) RETURNS int8 IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN 1; END'",
     "CREATE FOREIGN DATA WRAPPER nothing",
     "CREATE SERVER elsewhere FOREIGN DATA WRAPPER nothing",
     "CREATE FOREIGN TABLE far (a int) SERVER elsewhere",
@@ -113,6 +139,37 @@ const ATTACKS: &[(&str, &str)] = &[
     ("SELECT set_config('transaction_read_only', 'off', false)", "set_config"),
     ("SET TRANSACTION READ WRITE", "not a SELECT"),
     ("SELECT pg_terminate_backend(pid) FROM pg_stat_activity", "pg_terminate_backend"),
+    ("SELECT * FROM pg_evil WHERE id = 5", "evil"),
+    ("SELECT b FROM pg_tab WHERE a = 5", "pg_tab"),
+    (
+        "SELECT 1 FROM orders o, abs(5) WHERE o.id = abs.evil AND EXISTS (SELECT 1 FROM public.abs)",
+        "evil",
+    ),
+    ("SELECT o.id FROM orders o, rows WHERE o.id = rows.of_domain", "of_domain"),
+    ("SELECT o.id FROM orders o, rows WHERE o.id = rows.of_many", "of_many"),
+    ("SELECT o.id FROM orders o, (SELECT 1 AS a, 2 AS b) s WHERE o.id = s.of_domain", "of_domain"),
+    ("SELECT id, (('{5}')._checked_int) FROM orders WHERE id = 3", "checked_int"),
+    ("SELECT id FROM orders WHERE pg_catalog.int4(('{5}')._checked_int[1]) = 5", "checked_int"),
+    (
+        "SELECT id FROM orders WHERE id = pg_column_size(domain_in('5'::cstring, 'checked_int'::regtype::oid, -1))",
+        "domain_in",
+    ),
+    (
+        "SELECT id FROM orders WHERE id = pg_column_size(array_in('{5}'::cstring, 'checked_int'::regtype::oid, -1))",
+        "array_in",
+    ),
+    (
+        "SELECT id FROM orders WHERE name = pg_get_partition_constraintdef('ranged_1'::regclass)",
+        "constraintdef",
+    ),
+    (
+        "SELECT id FROM orders WHERE satisfies_hash_partition('ranged'::regclass, 1, 0, 5)",
+        "satisfies_hash",
+    ),
+    ("SELECT a FROM hidden WHERE a = 3", "hidden"),
+    ("SELECT id FROM orders WHERE id = ANY ('{5}'::xml_domain[])", "xml_domain"),
+    ("SELECT id FROM orders WHERE id = '5'::lock_domain", "lock_domain"),
+    ("SELECT b FROM ranged_1 WHERE a = 5", "ranged_1"),
     ("SELECT pg_cancel_backend(1)", "pg_cancel_backend"),
     ("SELECT pg_reload_conf()", "pg_reload_conf"),
     ("SELECT pg_notify('a', 'b')", "pg_notify"),
@@ -317,7 +374,7 @@ async fn a_workload_of_attacks_is_listed_with_reasons_and_changes_nothing() {
     })
     .unwrap();
     for (attack, _) in ATTACKS {
-        match analyze_once(&settings, Some(attack)).await {
+        match analyze_once(&settings, Some(attack), AdviseLimits::default()).await {
             Ok((collection, _)) => {
                 assert!(
                     collection
@@ -359,5 +416,57 @@ async fn without_the_guard_planning_would_run_them() {
         }
         assert_ne!(state(&shop).await, before, "{statement}");
         shop.run("postgres", "shop", &["COPY (SELECT 1) TO PROGRAM 'rm -f witness'"]).await;
+    }
+}
+
+/// The driver asks for the names of types that it does not know: not with the database's own functions.
+#[tokio::test]
+async fn types_of_parameters_are_read_with_postgresqls_own_functions() {
+    let shop = trapped().await;
+    let before = state(&shop).await;
+    let dsn: optischema_server::postgres::Dsn = shop.url("reader", "shop").parse().unwrap();
+    let mut session = MainSession::begin(&dsn).await.unwrap();
+    let statement = parse_one("SELECT * FROM coloured WHERE c = $1 AND id = $2").unwrap();
+    assert_eq!(session.parameter_types(&statement).await.unwrap(), ["colour", "int4"]);
+    assert_eq!(state(&shop).await, before);
+}
+
+/// The structure of main is read with main's own search path.
+#[tokio::test]
+async fn reading_the_structure_of_main_runs_nothing_of_its_own() {
+    let shop = trapped().await;
+    let before = state(&shop).await;
+    let dsn: optischema_server::postgres::Dsn = shop.url("postgres", "shop").parse().unwrap();
+    let mut session = MainSession::begin(&dsn).await.unwrap();
+    session.use_own_path().await.unwrap();
+    let table = optischema::model::TableName::new("public", "orders");
+    let structure =
+        optischema_server::sandbox::read_structure(session.connection(), &table).await.unwrap();
+    assert!(structure.bytes > 0);
+    assert_eq!(state(&shop).await, before);
+}
+
+#[tokio::test]
+async fn a_database_whose_catalog_was_tampered_with_is_not_read_at_all() {
+    for (tampering, said) in [
+        ("CREATE CAST (regclass AS text) WITH FUNCTION named(regclass)", "a cast between two built-in"),
+        ("CREATE FUNCTION pg_catalog.added() RETURNS int LANGUAGE sql AS 'SELECT 1'", "in pg_catalog"),
+        (
+            "CREATE OR REPLACE VIEW information_schema.information_schema_catalog_name AS
+             SELECT current_database()::information_schema.sql_identifier AS catalog_name WHERE named(1) = ''",
+            "made anew",
+        ),
+    ] {
+        let shop = Shop::start().await;
+        let setup = [
+            "SET allow_system_table_mods = on",
+            "CREATE FUNCTION named(regclass) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT ''''::text'",
+            "CREATE FUNCTION named(int) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT ''''::text'",
+            tampering,
+        ];
+        shop.run("postgres", "shop", &setup).await;
+        let dsn: optischema_server::postgres::Dsn = shop.url("reader", "shop").parse().unwrap();
+        let refused = MainSession::begin(&dsn).await.unwrap_err().to_string();
+        assert!(refused.contains(said), "{tampering}: {refused}");
     }
 }

@@ -19,4 +19,5 @@ mod readback;
 mod recovery;
 mod rest;
 mod story;
+mod tpch;
 mod workload;

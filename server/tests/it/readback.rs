@@ -5,33 +5,14 @@ use optischema_server::postgres::MainSession;
 use optischema_server::sql::parse_one;
 use optischema_server::workload::{Collection, collect, read_sql};
 use sqlx::AssertSqlSafe;
-use sqlx::postgres::PgConnection;
 
 use crate::fixture::Shop;
+use crate::tpch::{QUERIES, SCHEMA, fill};
 
-const SCHEMA: &str = include_str!("tpch/schema.sql");
-const QUERIES: &str = include_str!("tpch/queries.sql");
 /// Rows of lineitem in thousands: enough for statistics.
 const SCALE: f64 = 0.002;
 
-/// Streams generated rows into a table, as the generator writes them.
-async fn load(connection: &mut PgConnection, table: &str, rows: impl Iterator<Item = String>) {
-    let mut copy =
-        connection.copy_in_raw(&format!("COPY {table} FROM STDIN (DELIMITER '|')")).await.unwrap();
-    let mut text = String::new();
-    for row in rows {
-        text.push_str(row.trim_end().trim_end_matches('|'));
-        text.push('\n');
-    }
-    copy.send(text.as_bytes()).await.unwrap();
-    copy.finish().await.unwrap();
-}
-
 async fn tpch() -> Shop {
-    use tpchgen::generators::{
-        CustomerGenerator, LineItemGenerator, NationGenerator, OrderGenerator, PartGenerator,
-        PartSuppGenerator, RegionGenerator, SupplierGenerator,
-    };
     let shop = Shop::start().await;
     shop.run("postgres", "postgres", &["CREATE DATABASE tpch OWNER app"]).await;
     shop.run(
@@ -43,19 +24,7 @@ async fn tpch() -> Shop {
     let mut connection = shop.connect("app", "tpch").await;
     let tables: Vec<&str> = SCHEMA.split(';').map(str::trim).filter(|s| !s.is_empty()).collect();
     shop.run("app", "tpch", &tables).await;
-    macro_rules! fill {
-        ($table:literal, $generator:expr) => {
-            load(&mut connection, $table, $generator.iter().map(|row| row.to_string())).await
-        };
-    }
-    fill!("region", RegionGenerator::default());
-    fill!("nation", NationGenerator::default());
-    fill!("part", PartGenerator::new(SCALE, 1, 1));
-    fill!("supplier", SupplierGenerator::new(SCALE, 1, 1));
-    fill!("partsupp", PartSuppGenerator::new(SCALE, 1, 1));
-    fill!("customer", CustomerGenerator::new(SCALE, 1, 1));
-    fill!("orders", OrderGenerator::new(SCALE, 1, 1));
-    fill!("lineitem", LineItemGenerator::new(SCALE, 1, 1));
+    fill(&mut connection, SCALE).await;
     sqlx::query("ANALYZE").execute(&mut connection).await.unwrap();
     shop
 }

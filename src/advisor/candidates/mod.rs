@@ -1,115 +1,52 @@
-//! Which indexes a statement could use: key orders from equality, then range, then sort columns, and
-//! joins in both directions. Pruned against the indexes that exist before any planner is asked.
+//! Which indexes a statement could use: key orders from equality, then range, then sort columns; joins in
+//! both directions; columns carried for index-only scans; partial, expression, hash and BRIN indexes. Pruned
+//! against the indexes that exist before any planner is asked.
 
+mod keys;
+mod prune;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
-    Catalog, CatalogTable, ColumnName, PredicateKind, RejectedCandidate, RelationKind,
-    StatementShape, TableName, quote_identifier,
+    Catalog, CatalogTable, PredicateKind, RejectedCandidate, StatementShape, TableName,
 };
 
+use super::index::{IndexCandidate, IndexKey, IndexMethod, IndexPredicate, PredicateTest};
+use keys::key_orders;
+use prune::{objection, table_objection};
+
 /// Key columns beyond this make an index wide and rarely help.
-const MAX_WIDTH: usize = 4;
-/// A table below this many bytes is read whole faster than any index could be.
-const MIN_TABLE_BYTES: i64 = 64 * 1024;
-
-/// One key column.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyColumn {
-    pub column: String,
-    pub descending: bool,
-}
-
-/// A B-tree index that might be worth having.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IndexCandidate {
-    pub table: TableName,
-    pub keys: Vec<KeyColumn>,
-}
-
-impl IndexCandidate {
-    /// The name that it gets: table, columns, `idx`, cut to PostgreSQL's 63 bytes with a digest of the
-    /// whole where it is longer, so that two long names never meet.
-    #[must_use]
-    pub fn name(&self) -> String {
-        self.numbered_name(0)
-    }
-
-    /// The same, or the first of `…_idx1`, `…_idx2`, … that is not taken.
-    #[must_use]
-    pub fn free_name(&self, is_taken: impl Fn(&str) -> bool) -> String {
-        let mut number = 0;
-        loop {
-            let name = self.numbered_name(number);
-            if !is_taken(&name) {
-                return name;
-            }
-            number += 1;
-        }
-    }
-
-    fn numbered_name(&self, number: u32) -> String {
-        let columns: Vec<&str> = self.keys.iter().map(|key| key.column.as_str()).collect();
-        let number = if number == 0 { String::new() } else { number.to_string() };
-        let full = format!("{}_{}_idx{number}", self.table.name, columns.join("_"));
-        if full.len() <= 63 {
-            return full;
-        }
-        let digest = full.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        let mut end = 63 - 13;
-        while !full.is_char_boundary(end) {
-            end -= 1;
-        }
-        format!("{}_{:08x}_idx", &full[..end], digest & 0xffff_ffff)
-    }
-
-    /// `CREATE INDEX … ON … USING btree (…)`, with every identifier quoted.
-    #[must_use]
-    pub fn create_sql(&self, concurrently: bool) -> String {
-        self.create_sql_named(&self.name(), concurrently)
-    }
-
-    /// The same, under a name that the caller knows to be free.
-    #[must_use]
-    pub fn create_sql_named(&self, name: &str, concurrently: bool) -> String {
-        let keys: Vec<String> = self
-            .keys
-            .iter()
-            .map(|key| {
-                let direction = if key.descending { " DESC" } else { "" };
-                format!("{}{direction}", quote_identifier(&key.column))
-            })
-            .collect();
-        format!(
-            "CREATE INDEX {}{} ON {} USING btree ({})",
-            if concurrently { "CONCURRENTLY " } else { "" },
-            quote_identifier(name),
-            self.table.quoted(),
-            keys.join(", ")
-        )
-    }
-
-    /// The key columns as a person writes them.
-    #[must_use]
-    pub fn columns(&self) -> Vec<String> {
-        self.keys
-            .iter()
-            .map(|key| format!("{}{}", key.column, if key.descending { " DESC" } else { "" }))
-            .collect()
-    }
-}
+const MAX_WIDTH: usize = 3;
+/// Carrying more columns than this makes a second table of the index.
+const MAX_CARRIED: usize = 6;
+/// A carried column may be at most this many bytes wide on average.
+const MAX_CARRIED_WIDTH: i32 = 64;
+/// A partial index holds at most this share of the rows, 0 to 1.
+const MAX_PARTIAL_SHARE: f64 = 0.25;
+/// Values wider than this, on average, are where a hash index is much smaller than a B-tree.
+const WIDE_VALUE: i32 = 48;
+/// BRIN follows the physical order: below this correlation it finds nothing.
+const MIN_BRIN_CORRELATION: f64 = 0.9;
+/// BRIN pays on tables that are many ranges long.
+const MIN_BRIN_BYTES: i64 = 64 * 1024 * 1024;
 
 /// Candidates, with the ones that were dropped and why.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CandidateSet {
-    /// Each with the indexes of the statements that asked for it.
+    /// Each with the numbers of the statements that asked for it.
     pub candidates: BTreeMap<IndexCandidate, Vec<usize>>,
     pub rejected: Vec<RejectedCandidate>,
+}
+
+impl CandidateSet {
+    fn want(&mut self, candidate: IndexCandidate, statement: usize) {
+        let wanted_by = self.candidates.entry(candidate).or_default();
+        if wanted_by.last() != Some(&statement) {
+            wanted_by.push(statement);
+        }
+    }
 }
 
 /// The candidates of all statements.
@@ -119,184 +56,196 @@ pub fn generate(catalog: &Catalog, statements: &[&StatementShape]) -> CandidateS
     for (number, shape) in statements.iter().enumerate() {
         for name in &shape.tables {
             let Some(table) = catalog.tables.get(name) else { continue };
-            for keys in key_orders(table, shape) {
-                let candidate = IndexCandidate { table: name.clone(), keys };
-                set.candidates.entry(candidate).or_default().push(number);
+            for candidate in of_table(table, shape) {
+                set.want(candidate, number);
             }
         }
     }
     let all = std::mem::take(&mut set.candidates);
+    let mut refused: BTreeSet<TableName> = BTreeSet::new();
     for (candidate, wanted_by) in all {
-        match catalog.tables.get(&candidate.table).and_then(|table| objection(table, &candidate)) {
+        let Some(table) = catalog.tables.get(&candidate.table) else { continue };
+        // One sentence for a table that no index can help, not one for each candidate.
+        if let Some(reason) = table_objection(table) {
+            if refused.insert(candidate.table.clone()) {
+                set.rejected.push(RejectedCandidate::of(&candidate, reason));
+            }
+            continue;
+        }
+        match objection(table, &candidate) {
             None => {
                 set.candidates.insert(candidate, wanted_by);
             }
-            Some(reason) => set.rejected.push(RejectedCandidate {
-                table: candidate.table.clone(),
-                definition: candidate.create_sql(false),
-                reason,
-            }),
+            Some(reason) => set.rejected.push(RejectedCandidate::of(&candidate, reason)),
         }
     }
     set
 }
 
-/// Why a candidate is not worth asking the planner about.
-fn objection(table: &CatalogTable, candidate: &IndexCandidate) -> Option<String> {
-    match table.kind {
-        RelationKind::Table | RelationKind::MaterializedView => {}
-        RelationKind::Partitioned => {
-            return Some(
-                "the table is partitioned: an index on it is made partition by partition, which is not proposed yet"
-                    .into(),
-            );
-        }
-        RelationKind::View => return Some("a view cannot have an index".into()),
-        RelationKind::Foreign => return Some("a foreign table cannot have an index here".into()),
+/// Two indexes of one table that begin alike, as one that serves the statements of both.
+#[must_use]
+pub fn merged(a: &IndexCandidate, b: &IndexCandidate) -> Option<IndexCandidate> {
+    if a == b
+        || a.table != b.table
+        || a.method != IndexMethod::Btree
+        || b.method != IndexMethod::Btree
+        || a.predicate != b.predicate
+    {
+        return None;
     }
-    if table.rows >= 0.0 && table.bytes < MIN_TABLE_BYTES {
-        return Some(format!(
-            "the table has {} kB: reading it whole is as fast as any index",
-            table.bytes / 1024
-        ));
+    let (long, short) = if a.keys.len() >= b.keys.len() { (a, b) } else { (b, a) };
+    let leads = short.keys.iter().zip(&long.keys).all(|(s, l)| s == l);
+    if !leads {
+        return None;
     }
-    for key in &candidate.keys {
-        let data_type = &table.column(&key.column)?.data_type;
-        if !has_btree_order(data_type) {
-            return Some(format!(
-                "{} has type {data_type}, which a B-tree cannot order",
-                key.column
-            ));
+    let mut one = long.clone();
+    for column in &short.include {
+        let is_key = one.keys.iter().any(|key| key.column_name() == Some(column));
+        if !is_key && !one.include.contains(column) {
+            one.include.push(column.clone());
         }
     }
-    let existing = table.indexes.iter().find(|index| {
-        index.valid
-            && index.method == "btree"
-            && index.predicate.is_none()
-            && index.key_columns.len() >= candidate.keys.len()
-            && index
-                .key_columns
+    one.include.sort();
+    (one.include.len() <= MAX_CARRIED && one != *a && one != *b).then_some(one)
+}
+
+/// What one statement could use on one of its tables.
+fn of_table(table: &CatalogTable, shape: &StatementShape) -> Vec<IndexCandidate> {
+    let mut candidates = Vec::new();
+    let orders = key_orders(table, shape);
+    let carried = carried(table, shape);
+    let partial = partial_predicates(table, shape);
+    for keys in &orders {
+        let plain = IndexCandidate {
+            table: table.name.clone(),
+            keys: keys.clone(),
+            ..IndexCandidate::default()
+        };
+        if let Some(columns) = &carried {
+            let include: Vec<String> = columns
                 .iter()
-                .zip(&candidate.keys)
-                .all(|(column, key)| column.as_deref() == Some(key.column.as_str()))
-    })?;
-    // A B-tree is read in both directions, so one direction for all keys is the same index.
-    let one_direction =
-        candidate.keys.windows(2).all(|pair| pair[0].descending == pair[1].descending);
-    one_direction.then(|| format!("the index {} begins with these columns already", existing.name))
-}
-
-/// Types whose default operator class is not B-tree's.
-fn has_btree_order(data_type: &str) -> bool {
-    !matches!(
-        data_type,
-        "json"
-            | "xml"
-            | "point"
-            | "polygon"
-            | "box"
-            | "circle"
-            | "line"
-            | "path"
-            | "lseg"
-            | "xid"
-            | "cid"
-            | "aclitem"
-    ) && data_type != "jsonb"
-        && data_type != "tsvector"
-        && !data_type.ends_with("[]")
-}
-
-/// The key orders that serve one table of one statement.
-fn key_orders(table: &CatalogTable, shape: &StatementShape) -> Vec<Vec<KeyColumn>> {
-    let here = |column: &ColumnName| column.table == table.name;
-    let columns_of = |kinds: &[PredicateKind]| {
-        let mut columns: Vec<String> = shape
-            .predicates
-            .iter()
-            .filter(|predicate| here(&predicate.column) && kinds.contains(&predicate.kind))
-            .map(|predicate| predicate.column.column.clone())
-            .collect();
-        columns.sort();
-        columns.dedup();
-        columns
-    };
-    let mut equality =
-        columns_of(&[PredicateKind::Equality, PredicateKind::List, PredicateKind::Null]);
-    // The most selective first: a prefix of the index then serves other statements best.
-    equality.sort_by(|a, b| distinct(table, b).total_cmp(&distinct(table, a)).then(a.cmp(b)));
-    let ranges = columns_of(&[PredicateKind::Range]);
-    let sort: Vec<KeyColumn> = shape
-        .sort
-        .iter()
-        .take_while(|key| here(&key.column))
-        .map(|key| KeyColumn { column: key.column.column.clone(), descending: key.descending })
-        .collect();
-    let mut joins: Vec<String> = shape
-        .joins
-        .iter()
-        .flat_map(|join| [&join.left, &join.right])
-        .filter(|column| here(column))
-        .map(|column| column.column.clone())
-        .collect();
-    joins.sort();
-    joins.dedup();
-
-    let mut orders = Orders::default();
-    orders.add(&equality, &[]);
-    orders.add(&equality, &sort);
-    for range in &ranges {
-        orders.add(&equality, &ascending(std::slice::from_ref(range)));
-        orders.add(std::slice::from_ref(range), &[]);
-    }
-    for column in &equality {
-        orders.add(std::slice::from_ref(column), &[]);
-        orders.add(std::slice::from_ref(column), &sort);
-        for range in &ranges {
-            orders.add(std::slice::from_ref(column), &ascending(std::slice::from_ref(range)));
-        }
-    }
-    for join in &joins {
-        orders.add(std::slice::from_ref(join), &[]);
-        orders.add(std::slice::from_ref(join), &ascending(&equality));
-        orders.add(&equality, &ascending(std::slice::from_ref(join)));
-        for range in &ranges {
-            orders.add(std::slice::from_ref(join), &ascending(std::slice::from_ref(range)));
-        }
-    }
-    if shape.has_limit {
-        orders.add(&[], &sort);
-    }
-    orders.0
-}
-
-fn distinct(table: &CatalogTable, column: &str) -> f64 {
-    table.column(column).and_then(|column| column.distinct_values(table.rows)).unwrap_or(0.0)
-}
-
-fn ascending(columns: &[String]) -> Vec<KeyColumn> {
-    columns.iter().map(|column| KeyColumn { column: column.clone(), descending: false }).collect()
-}
-
-/// Distinct key orders, none wider than [`MAX_WIDTH`].
-#[derive(Default)]
-struct Orders(Vec<Vec<KeyColumn>>);
-
-impl Orders {
-    fn add(&mut self, leading: &[String], trailing: &[KeyColumn]) {
-        let mut keys = ascending(leading);
-        for key in trailing {
-            if !keys.iter().any(|known| known.column == key.column) {
-                keys.push(key.clone());
+                .filter(|column| !keys.iter().any(|key| key.column_name() == Some(column)))
+                .cloned()
+                .collect();
+            if !include.is_empty() && include.len() <= MAX_CARRIED {
+                candidates.push(IndexCandidate { include, ..plain.clone() });
             }
         }
-        keys.truncate(MAX_WIDTH);
-        // One direction throughout reads the same index: write it ascending.
-        if keys.iter().all(|key| key.descending) {
-            keys.iter_mut().for_each(|key| key.descending = false);
+        for predicate in &partial {
+            // The column that the predicate pins needs no key of its own.
+            let keys: Vec<IndexKey> = keys
+                .iter()
+                .filter(|key| {
+                    matches!(predicate.test, PredicateTest::NotNull)
+                        || key.column_name() != predicate.column.as_deref()
+                })
+                .cloned()
+                .collect();
+            let keys = if keys.is_empty() {
+                predicate.column.iter().map(IndexKey::column).collect()
+            } else {
+                keys
+            };
+            candidates.push(IndexCandidate {
+                keys,
+                predicate: Some(predicate.clone()),
+                ..plain.clone()
+            });
         }
-        if !keys.is_empty() && !self.0.contains(&keys) {
-            self.0.push(keys);
+        candidates.push(plain);
+    }
+    candidates.extend(others(table, shape));
+    candidates
+}
+
+/// Every column that the statement reads of the table, where an index could carry them all.
+fn carried(table: &CatalogTable, shape: &StatementShape) -> Option<Vec<String>> {
+    if shape.whole_rows.contains(&table.name) {
+        return None;
+    }
+    let mut columns: Vec<String> = shape
+        .columns
+        .iter()
+        .filter(|column| column.table == table.name)
+        .map(|column| column.column.clone())
+        .collect();
+    columns.sort();
+    columns.dedup();
+    let fits = columns.iter().all(|name| {
+        table.column(name).is_some_and(|c| c.average_width.unwrap_or(0) <= MAX_CARRIED_WIDTH)
+    });
+    (!columns.is_empty() && columns.len() <= MAX_CARRIED + MAX_WIDTH && fits).then_some(columns)
+}
+
+/// Conditions on constants that few rows meet.
+fn partial_predicates(table: &CatalogTable, shape: &StatementShape) -> Vec<IndexPredicate> {
+    let mut predicates = Vec::new();
+    for predicate in &shape.predicates {
+        if predicate.column.table != table.name {
+            continue;
+        }
+        let Some(column) = table.column(&predicate.column.column) else { continue };
+        let name = crate::model::quote_identifier(&column.name);
+        let nulls = column.null_share.unwrap_or_default();
+        let (sql, test, share) = match (&predicate.kind, &predicate.constant) {
+            (PredicateKind::Null, _) => (format!("{name} IS NULL"), PredicateTest::Null, nulls),
+            (PredicateKind::NotNull, _) => {
+                (format!("{name} IS NOT NULL"), PredicateTest::NotNull, 1.0 - nulls)
+            }
+            (PredicateKind::Equality, Some(value)) => {
+                let share = super::size::share_of(table, column, value);
+                let literal = crate::model::quote_literal(value);
+                (format!("{name} = {literal}"), PredicateTest::Equals(value.clone()), share)
+            }
+            _ => continue,
+        };
+        // A key value that hardly any row has is a lookup, which a whole index serves as well.
+        let is_lookup = matches!(test, PredicateTest::Equals(_))
+            && column.distinct_values(table.rows).is_none_or(|values| values > 100.0);
+        if share <= MAX_PARTIAL_SHARE && !is_lookup {
+            predicates.push(IndexPredicate { sql, column: Some(column.name.clone()), test });
         }
     }
+    predicates
+}
+
+/// Expression, hash and BRIN indexes.
+fn others(table: &CatalogTable, shape: &StatementShape) -> Vec<IndexCandidate> {
+    let mut candidates = Vec::new();
+    let base = IndexCandidate { table: table.name.clone(), ..IndexCandidate::default() };
+    for expression in &shape.expressions {
+        if expression.table == table.name
+            && matches!(
+                expression.kind,
+                PredicateKind::Equality | PredicateKind::List | PredicateKind::Range
+            )
+        {
+            let keys = vec![IndexKey::expression(&expression.expression)];
+            candidates.push(IndexCandidate { keys, ..base.clone() });
+        }
+    }
+    for predicate in &shape.predicates {
+        if predicate.column.table != table.name {
+            continue;
+        }
+        let Some(column) = table.column(&predicate.column.column) else { continue };
+        let keys = vec![IndexKey::column(&column.name)];
+        let is_equality = matches!(predicate.kind, PredicateKind::Equality | PredicateKind::List);
+        if is_equality && column.average_width.is_some_and(|width| width >= WIDE_VALUE) {
+            let method = IndexMethod::Hash;
+            candidates.push(IndexCandidate { method, keys: keys.clone(), ..base.clone() });
+        }
+        let follows = column.correlation.is_some_and(|c| c.abs() >= MIN_BRIN_CORRELATION);
+        if predicate.kind == PredicateKind::Range && follows && table.bytes >= MIN_BRIN_BYTES {
+            let method = IndexMethod::Brin;
+            candidates.push(IndexCandidate { method, keys, ..base.clone() });
+        }
+        if predicate.kind == PredicateKind::Prefix && column.data_type.starts_with(['t', 'c']) {
+            // LIKE 'x%' needs byte order, which only the C collation has by itself.
+            let mut key = IndexKey::column(&column.name);
+            key.operator_class = Some("text_pattern_ops".into());
+            candidates.push(IndexCandidate { keys: vec![key], ..base.clone() });
+        }
+    }
+    candidates
 }

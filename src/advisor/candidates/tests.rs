@@ -1,7 +1,9 @@
 //! Statements in, candidates out.
 
 use super::*;
-use crate::model::{CatalogColumn, CatalogIndex, Join, Predicate, SortKey};
+use crate::model::{
+    CatalogColumn, CatalogIndex, ColumnName, Join, Predicate, RelationKind, SortKey,
+};
 
 fn column(name: &str, data_type: &str, n_distinct: f64) -> CatalogColumn {
     CatalogColumn {
@@ -10,11 +12,11 @@ fn column(name: &str, data_type: &str, n_distinct: f64) -> CatalogColumn {
         nullable: true,
         n_distinct: Some(n_distinct),
         average_width: Some(8),
-        correlation: None,
-        null_share: None,
-        common_values: vec![],
-        common_shares: vec![],
-        histogram: vec![],
+        ordered: data_type != "jsonb",
+        type_length: 8,
+        type_align: 8,
+        equal_image: true,
+        ..CatalogColumn::default()
     }
 }
 
@@ -33,11 +35,13 @@ fn shop(indexes: Vec<CatalogIndex>) -> Catalog {
             column("detail", "jsonb", -0.5),
         ],
         indexes,
+        ..CatalogTable::default()
     };
     Catalog {
         database: "shop".into(),
         search_path: vec!["public".into()],
         tables: [(name, table)].into(),
+        ..Catalog::default()
     }
 }
 
@@ -46,7 +50,7 @@ fn at(column: &str) -> ColumnName {
 }
 
 fn predicate(column: &str, kind: PredicateKind) -> Predicate {
-    Predicate { column: at(column), kind, operator: "=".into() }
+    Predicate { column: at(column), kind, operator: "=".into(), constant: None }
 }
 
 fn orders(predicates: Vec<Predicate>) -> StatementShape {
@@ -98,11 +102,8 @@ fn what_an_index_serves_already_is_rejected_with_its_name() {
         definition: String::new(),
         method: "btree".into(),
         key_columns: vec![Some("customer_id".into()), Some("status".into())],
-        unique: false,
-        primary: false,
         valid: true,
-        predicate: None,
-        bytes: 0,
+        ..CatalogIndex::default()
     };
     let shape = orders(vec![predicate("customer_id", PredicateKind::Equality)]);
     let set = generate(&shop(vec![existing.clone()]), &[&shape]);
@@ -135,20 +136,18 @@ fn a_small_table_needs_no_index() {
 
 #[test]
 fn a_taken_name_gets_a_number() {
-    let keys = vec![KeyColumn { column: "b".into(), descending: false }];
-    let candidate = IndexCandidate { table: TableName::new("public", "t"), keys };
+    let candidate = IndexCandidate::btree(TableName::new("public", "t"), &["b"]);
     assert_eq!(candidate.free_name(|_| false), "t_b_idx");
     assert_eq!(candidate.free_name(|name| name == "t_b_idx"), "t_b_idx1");
 }
 
 #[test]
 fn names_and_identifiers_are_quoted_and_long_names_stay_apart() {
-    let keys = |tail: &str| {
-        vec![KeyColumn { column: format!("{}{tail}", "x".repeat(62)), descending: true }]
+    let of = |tail: &str| {
+        let column = format!("{}{tail}", "x".repeat(62));
+        IndexCandidate::btree(TableName::new("My Schema", "a\"b"), &[&column])
     };
-    let table = TableName::new("My Schema", "a\"b");
-    let one = IndexCandidate { table: table.clone(), keys: keys("1") };
-    let two = IndexCandidate { table, keys: keys("2") };
+    let (one, two) = (of("1"), of("2"));
     assert_ne!(one.name(), two.name());
     assert!(one.name().len() <= 63);
     assert!(one.create_sql(true).contains("\"My Schema\".\"a\"\"b\""));

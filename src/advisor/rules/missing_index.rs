@@ -53,16 +53,20 @@ pub fn propose_index(rule: MissingIndex<'_>) -> Option<Proposal> {
     let (confidence_score, confidence_reason) = confidence(rule.table, &main, assumed);
     let (risk_level, risk_reason) = risk(rule.table);
     let columns = candidate.columns();
-    let list = columns.join(", ");
+    let list = candidate.label();
     Some(Proposal {
-        fingerprint: format!("index:{}:btree:{list}", candidate.table),
+        fingerprint: format!("index:{}:{}:{list}", candidate.table, candidate.method.as_str()),
         query_hash: main.query_hash.clone(),
         recommendation_type: RecommendationType::Index,
-        title: format!("Index {} on ({list})", candidate.table),
+        title: format!("Index {} on {list}", candidate.table),
         description: format!(
-            "{} of the tracked statements would be planned cheaper with a B-tree index on {} ({list}). \
+            "{} of the tracked statements would be planned cheaper with a {} index on {} {list}. \
              The one that gains most goes from {:.0} to {:.0} planner cost units a call.",
-            gaining, candidate.table, main.cost_before, main.cost_after,
+            gaining,
+            candidate.method.label(),
+            candidate.table,
+            main.cost_before,
+            main.cost_after,
         ),
         sql_fix: format!("{};", candidate.create_sql_named(rule.name, true)),
         original_sql: main.sql.clone(),
@@ -133,7 +137,7 @@ fn risk(table: &CatalogTable) -> (RiskLevel, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advisor::{IndexCandidate, KeyColumn};
+    use crate::advisor::IndexCandidate;
     use crate::model::{QueryHash, RelationKind, TableName};
 
     fn table(rows: f64) -> CatalogTable {
@@ -142,18 +146,18 @@ mod tests {
             kind: RelationKind::Table,
             rows,
             bytes: 1 << 24,
-            columns: vec![],
-            indexes: vec![],
+            ..CatalogTable::default()
         }
     }
 
     fn costed(effects: Vec<(usize, f64, f64)>) -> Costed {
-        let keys = vec![KeyColumn { column: "customer_id".into(), descending: false }];
         Costed {
-            candidate: IndexCandidate { table: TableName::new("public", "orders"), keys },
+            candidate: IndexCandidate::btree(TableName::new("public", "orders"), &["customer_id"]),
             bytes: 4096,
+            upkeep: 0.0,
             effects,
             workload_gain: 0.5,
+            marginal_gain: 0.5,
         }
     }
 

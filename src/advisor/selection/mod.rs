@@ -1,45 +1,87 @@
-//! Which of the candidates to have, over the whole weighted workload.
+//! Which of the candidates to have, over the whole weighted workload, under a storage budget.
 //!
-//! Complete multi-column candidates compete by benefit per byte; after each choice all others are costed
-//! again beside what is chosen, and at the end whatever the rest makes superfluous is dropped. A chosen
-//! index is never grown column by column.
+//! What the planner says of a statement beside a set of indexes is kept as an *atom*: the indexes that its plan
+//! uses, and its cost. A statement beside any set costs what its cheapest atom within the set costs, and that
+//! is exact wherever a plan was made beside a larger set. So few plans answer for many sets:
+//!
+//! 1. [`explore`] finds atoms: beside all candidates, beside ever fewer of them, beside each alone.
+//! 2. [`search`] chooses among them without a planner: benefit per byte first, then adds, drops and swaps until
+//!    nothing gains.
+//! 3. The planner is asked about what was chosen. What it says anew becomes an atom, and the search goes on from
+//!    there, until they agree or the time is up. The best set so far is always at hand.
+//!
+//! Complete multi-column candidates compete from the start; a chosen index is never grown column by column.
 
+mod explain;
+mod explore;
+mod search;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::model::RejectedCandidate;
 
-use super::candidates::{CandidateSet, IndexCandidate};
+use super::candidates::merged;
+use super::index::IndexCandidate;
+use explore::Explorer;
+use search::Search;
 
 /// A statement gains only if it gets cheaper by this share: less is within the planner's error.
-const MIN_GAIN: f64 = 0.10;
+pub(super) const MIN_GAIN: f64 = 0.10;
 /// A tracked statement may not get dearer by more than this share.
-const MAX_LOSS: f64 = 0.10;
-/// A choice must save at least this share of the whole workload, or of one statement [`MIN_GAIN`].
-const MIN_WORKLOAD_GAIN: f64 = 0.001;
+pub(super) const MAX_LOSS: f64 = 0.10;
+/// A choice must save at least this share of the whole workload.
+pub(super) const MIN_WORKLOAD_GAIN: f64 = 0.001;
+/// Without a budget, indexes as large as all tables together must save this share of the workload.
+const STORAGE_PRICE: f64 = 0.05;
+/// Rounds of asking about what was chosen.
+const MAX_ROUNDS: usize = 6;
+/// The first of them also ask what else would help beside what was chosen.
+const WIDE_ROUNDS: usize = 3;
+/// Merged candidates that are tried.
+const MAX_MERGED: usize = 24;
 
 /// A planner call that did not give a cost.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0}")]
-pub struct CostError(pub String);
+pub enum CostError {
+    /// The statement cannot be planned; the others go on.
+    #[error("{0}")]
+    Statement(String),
+    /// The candidate at this position cannot be made.
+    #[error("{reason}")]
+    Candidate { position: usize, reason: String },
+    #[error("the time is up")]
+    OutOfTime,
+}
+
+/// What a planner says of a statement beside some indexes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WhatIf {
+    /// The cost of one call.
+    pub cost: f64,
+    /// Positions of the indexes that its plan uses.
+    pub used: Vec<usize>,
+}
 
 /// Asks a planner what statements would cost.
 #[async_trait]
 pub trait CostOracle: Send {
-    /// The planner's cost of one call of a statement, were these candidates real indexes.
+    /// The planner's cost of one call of a statement, were these candidates real indexes, and which of them
+    /// its plan uses.
     async fn cost(
         &mut self,
         statement: usize,
         indexes: &[&IndexCandidate],
-    ) -> Result<f64, CostError>;
+    ) -> Result<WhatIf, CostError>;
 
-    /// The size that a candidate would have, in bytes.
-    async fn size(&mut self, index: &IndexCandidate) -> Result<i64, CostError>;
+    /// Whether no more should be asked.
+    fn is_out_of_time(&self) -> bool {
+        false
+    }
 }
 
 /// One statement as selection sees it.
@@ -49,15 +91,50 @@ pub struct WeightedStatement {
     pub weight: f64,
 }
 
+/// A candidate with what having it takes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Priced {
+    pub candidate: IndexCandidate,
+    pub bytes: i64,
+    /// Planner cost units that its upkeep takes over the time that the weights cover.
+    pub upkeep: f64,
+    /// Statements that it was made for.
+    pub wanted_by: Vec<usize>,
+}
+
+/// Within what to choose.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Limits {
+    /// For all that is chosen.
+    pub bytes: Option<i64>,
+    /// Planner calls.
+    pub calls: Option<u64>,
+    /// Bytes of all tables: without a budget, storage is weighed against them.
+    pub data_bytes: i64,
+}
+
+/// What there is to choose from.
+#[derive(Debug)]
+pub struct Choice<'a> {
+    pub statements: &'a [WeightedStatement],
+    pub priced: Vec<Priced>,
+    /// For each statement, which tables' indexes it can use.
+    pub tables: Vec<Vec<crate::model::TableName>>,
+    pub limits: Limits,
+}
+
 /// A chosen index, and what it alone does to the workload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Costed {
     pub candidate: IndexCandidate,
     pub bytes: i64,
+    pub upkeep: f64,
     /// Statement number, cost before, cost after: those whose cost changes.
     pub effects: Vec<(usize, f64, f64)>,
     /// The share of the whole workload's cost that it saves alone, 0 to 1.
     pub workload_gain: f64,
+    /// The share that would be lost without it, all others in place.
+    pub marginal_gain: f64,
 }
 
 /// What was chosen, and what was not.
@@ -67,313 +144,70 @@ pub struct Selection {
     pub rejected: Vec<RejectedCandidate>,
     /// Statements that the planner could not cost, with its reason.
     pub uncosted: BTreeMap<usize, String>,
+    /// Weighted cost of the workload without and with all that is chosen.
+    pub cost_before: f64,
+    pub cost_after: f64,
     /// Planner calls made.
     pub calls: u64,
+    /// Questions that an earlier plan answered.
+    pub reused: u64,
+    /// Questions that bounds decided.
+    pub bounded: u64,
 }
 
-/// Chooses among the candidates.
+/// Chooses. `price` gives bytes and upkeep of candidates that come up on the way, by merging two.
 pub async fn select_indexes(
     oracle: &mut dyn CostOracle,
-    statements: &[WeightedStatement],
-    candidates: &CandidateSet,
+    choice: Choice<'_>,
+    price: &(dyn Fn(&IndexCandidate) -> Option<(i64, f64)> + Sync),
 ) -> Selection {
-    let mut search = Search::new(oracle, statements);
-    search.cost_baseline().await;
-    search.size_candidates(candidates).await;
-    let chosen = search.choose().await;
-    let chosen = search.swap_for_better(chosen).await;
-    let chosen = search.drop_superfluous(chosen).await;
-    search.finish(chosen, candidates).await
+    let limits = choice.limits;
+    let mut explorer = Explorer::new(oracle, choice);
+    explorer.explore().await;
+    let mut best = Search::new(&explorer, limits).from_scratch();
+    if explorer.add_merged(&merges(&explorer, &best), price).await {
+        best = Search::new(&explorer, limits).better_of(best);
+    }
+    // What would be chosen within less, and within more, shows plans that lie near.
+    for share in [0.5, 2.0] {
+        if let Some(bytes) = limits.bytes {
+            let bytes = Some((bytes as f64 * share) as i64);
+            let near = Search::new(&explorer, Limits { bytes, ..limits }).from_scratch();
+            explorer.verify(&near, true).await;
+        }
+    }
+    for round in 0..MAX_ROUNDS {
+        let news = explorer.verify(&best, round < WIDE_ROUNDS).await;
+        let harmful = explorer.harmful(&best);
+        for (candidate, statement) in &harmful {
+            explorer.ban(*candidate, format!("statement {} would get dearer", statement + 1));
+        }
+        if !news && harmful.is_empty() {
+            break;
+        }
+        best = Search::new(&explorer, limits).better_of(best);
+    }
+    explain::selection(explorer, best, limits).await
 }
 
-struct Search<'a> {
-    oracle: &'a mut dyn CostOracle,
-    statements: &'a [WeightedStatement],
-    baseline: Vec<Option<f64>>,
-    /// Candidates that have a size.
-    open: Vec<(IndexCandidate, i64)>,
-    /// What a statement costs beside a set of candidates of its tables.
-    cache: BTreeMap<(usize, BTreeSet<usize>), f64>,
-    wanted_by: Vec<BTreeSet<usize>>,
-    rejected: Vec<RejectedCandidate>,
-    uncosted: BTreeMap<usize, String>,
-    calls: u64,
-}
-
-impl<'a> Search<'a> {
-    fn new(oracle: &'a mut dyn CostOracle, statements: &'a [WeightedStatement]) -> Self {
-        Self {
-            oracle,
-            statements,
-            baseline: Vec::new(),
-            open: Vec::new(),
-            cache: BTreeMap::new(),
-            wanted_by: Vec::new(),
-            rejected: Vec::new(),
-            uncosted: BTreeMap::new(),
-            calls: 0,
-        }
-    }
-
-    async fn cost_baseline(&mut self) {
-        for statement in 0..self.statements.len() {
-            self.calls += 1;
-            let cost = match self.oracle.cost(statement, &[]).await {
-                Ok(cost) => Some(cost),
-                Err(error) => {
-                    self.uncosted.insert(statement, error.0);
-                    None
-                }
-            };
-            self.baseline.push(cost);
-        }
-    }
-
-    async fn size_candidates(&mut self, candidates: &CandidateSet) {
-        for candidate in candidates.candidates.keys() {
-            match self.oracle.size(candidate).await {
-                Ok(bytes) => {
-                    // A statement can use a candidate only where it reads the candidate's table, and
-                    // generation has already tied every candidate to the statements it could serve.
-                    // Others on the table are planned too: they may gain from what was not meant for them.
-                    let same_table = candidates
-                        .candidates
-                        .iter()
-                        .filter(|(other, _)| other.table == candidate.table)
-                        .flat_map(|(_, wanted_by)| wanted_by.iter().copied());
-                    self.wanted_by.push(same_table.collect());
-                    self.open.push((candidate.clone(), bytes.max(1)));
-                }
-                Err(error) => self.reject(candidate, format!("it could not be sized: {error}")),
+/// Candidates that unite two of one table: what was chosen with each other, and with what serves beside it.
+fn merges(explorer: &Explorer<'_>, chosen: &[usize]) -> Vec<(IndexCandidate, Vec<usize>)> {
+    let mut others: Vec<usize> = explorer.members_of_atoms();
+    others.retain(|other| !chosen.contains(other));
+    let mut found: Vec<(IndexCandidate, Vec<usize>)> = Vec::new();
+    for one in chosen {
+        for other in chosen.iter().chain(&others) {
+            let (a, b) = (&explorer.priced[*one], &explorer.priced[*other]);
+            let Some(candidate) = merged(&a.candidate, &b.candidate) else { continue };
+            let is_known = explorer.priced.iter().any(|p| p.candidate == candidate)
+                || found.iter().any(|(known, _)| *known == candidate);
+            if !is_known && found.len() < MAX_MERGED {
+                let mut wanted_by = [a.wanted_by.as_slice(), b.wanted_by.as_slice()].concat();
+                wanted_by.sort_unstable();
+                wanted_by.dedup();
+                found.push((candidate, wanted_by));
             }
         }
     }
-
-    fn reject(&mut self, candidate: &IndexCandidate, reason: String) {
-        self.rejected.push(RejectedCandidate {
-            table: candidate.table.clone(),
-            definition: candidate.create_sql(false),
-            reason,
-        });
-    }
-
-    /// The cost of a statement beside a set of candidates; the planner is asked once for each set of
-    /// candidates that matter to it.
-    async fn cost(&mut self, statement: usize, set: &BTreeSet<usize>) -> Option<f64> {
-        let baseline = self.baseline[statement]?;
-        let relevant: BTreeSet<usize> =
-            set.iter().copied().filter(|i| self.wanted_by[*i].contains(&statement)).collect();
-        if relevant.is_empty() {
-            return Some(baseline);
-        }
-        let key = (statement, relevant);
-        if let Some(cost) = self.cache.get(&key) {
-            return Some(*cost);
-        }
-        let indexes: Vec<&IndexCandidate> = key.1.iter().map(|i| &self.open[*i].0).collect();
-        self.calls += 1;
-        match self.oracle.cost(statement, &indexes).await {
-            Ok(cost) => {
-                self.cache.insert(key, cost);
-                Some(cost)
-            }
-            Err(error) => {
-                self.uncosted.insert(statement, error.0);
-                None
-            }
-        }
-    }
-
-    async fn total(&mut self, set: &BTreeSet<usize>) -> f64 {
-        let mut total = 0.0;
-        for statement in 0..self.statements.len() {
-            if let Some(cost) = self.cost(statement, set).await {
-                total += cost * self.statements[statement].weight;
-            }
-        }
-        total
-    }
-
-    /// Whether some statement gains enough from `with` over `without`, and none loses too much.
-    async fn worth(&mut self, without: &BTreeSet<usize>, with: &BTreeSet<usize>) -> Worth {
-        let mut gains = false;
-        for statement in 0..self.statements.len() {
-            let (Some(before), Some(after)) =
-                (self.cost(statement, without).await, self.cost(statement, with).await)
-            else {
-                continue;
-            };
-            let original = self.baseline[statement].unwrap_or(before);
-            if after > original * (1.0 + MAX_LOSS) {
-                return Worth::Harms(statement);
-            }
-            gains |= after < before * (1.0 - MIN_GAIN);
-        }
-        if gains { Worth::Gains } else { Worth::Nothing }
-    }
-
-    async fn choose(&mut self) -> BTreeSet<usize> {
-        let mut chosen = BTreeSet::new();
-        let workload = self.total(&chosen).await.max(f64::MIN_POSITIVE);
-        loop {
-            let current = self.total(&chosen).await;
-            let mut best: Option<(f64, usize)> = None;
-            for candidate in 0..self.open.len() {
-                if chosen.contains(&candidate) {
-                    continue;
-                }
-                let mut with = chosen.clone();
-                with.insert(candidate);
-                let saved = current - self.total(&with).await;
-                let rate = saved / self.open[candidate].1 as f64;
-                if saved / workload < MIN_WORKLOAD_GAIN || best.is_some_and(|(top, _)| rate <= top)
-                {
-                    continue;
-                }
-                if self.worth(&chosen, &with).await == Worth::Gains {
-                    best = Some((rate, candidate));
-                }
-            }
-            match best {
-                Some((_, candidate)) => chosen.insert(candidate),
-                None => return chosen,
-            };
-        }
-    }
-
-    /// Replaces a chosen index, or two of one table, by a candidate of that table with which some statement
-    /// gets cheaper and none dearer: two narrow indexes become the one that serves better.
-    async fn swap_for_better(&mut self, mut chosen: BTreeSet<usize>) -> BTreeSet<usize> {
-        // Each swap makes the whole cheaper, so this ends; the bound is for the planner's rounding.
-        for _ in 0..self.open.len() {
-            let Some(better) = self.better_swap(&chosen).await else { break };
-            chosen = better;
-        }
-        chosen
-    }
-
-    async fn better_swap(&mut self, chosen: &BTreeSet<usize>) -> Option<BTreeSet<usize>> {
-        let current = self.total(chosen).await;
-        let mut best: Option<(f64, BTreeSet<usize>)> = None;
-        let members: Vec<usize> = chosen.iter().copied().collect();
-        for (position, first) in members.iter().enumerate() {
-            for second in &members[position..] {
-                let table = self.open[*first].0.table.clone();
-                if self.open[*second].0.table != table {
-                    continue;
-                }
-                for candidate in 0..self.open.len() {
-                    if chosen.contains(&candidate) || self.open[candidate].0.table != table {
-                        continue;
-                    }
-                    let mut with = chosen.clone();
-                    with.remove(first);
-                    with.remove(second);
-                    with.insert(candidate);
-                    let total = self.total(&with).await;
-                    // Two for one may cost the same; one for one must be cheaper.
-                    let limit = if first == second { current * (1.0 - 1e-6) } else { current };
-                    if total > limit || best.as_ref().is_some_and(|(least, _)| total >= *least) {
-                        continue;
-                    }
-                    if first != second || self.improves(chosen, &with).await {
-                        best = Some((total, with));
-                    }
-                }
-            }
-        }
-        best.map(|(_, with)| with)
-    }
-
-    /// Whether some statement gains enough from `to` instead of `from`, and none loses as much.
-    async fn improves(&mut self, from: &BTreeSet<usize>, to: &BTreeSet<usize>) -> bool {
-        self.worth(from, to).await == Worth::Gains && self.worth(to, from).await != Worth::Gains
-    }
-
-    /// Drops every chosen index without which the rest does as well.
-    async fn drop_superfluous(&mut self, mut chosen: BTreeSet<usize>) -> BTreeSet<usize> {
-        for candidate in chosen.clone() {
-            let mut without = chosen.clone();
-            without.remove(&candidate);
-            let (full, reduced) = (self.total(&chosen).await, self.total(&without).await);
-            let needed = self.worth(&without, &chosen).await == Worth::Gains;
-            if !needed || reduced <= full * (1.0 + MIN_WORKLOAD_GAIN) {
-                chosen = without;
-            }
-        }
-        chosen
-    }
-
-    async fn finish(mut self, chosen: BTreeSet<usize>, candidates: &CandidateSet) -> Selection {
-        let empty = BTreeSet::new();
-        let workload = self.total(&empty).await.max(f64::MIN_POSITIVE);
-        let mut costed = Vec::new();
-        for candidate in &chosen {
-            let alone = BTreeSet::from([*candidate]);
-            let mut effects = Vec::new();
-            for statement in 0..self.statements.len() {
-                let (Some(before), Some(after)) =
-                    (self.baseline[statement], self.cost(statement, &alone).await)
-                else {
-                    continue;
-                };
-                if (after - before).abs() > before * 0.001 {
-                    effects.push((statement, before, after));
-                }
-            }
-            let weight = |effect: &(usize, f64, f64)| {
-                (effect.1 - effect.2) * self.statements[effect.0].weight
-            };
-            effects.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
-            let gain = (workload - self.total(&alone).await) / workload;
-            let (index, bytes) = self.open[*candidate].clone();
-            costed.push(Costed { candidate: index, bytes, effects, workload_gain: gain });
-        }
-        costed.sort_by(|a, b| b.workload_gain.total_cmp(&a.workload_gain));
-        self.explain_the_rest(&chosen).await;
-        let mut rejected = candidates.rejected.clone();
-        rejected.append(&mut self.rejected);
-        Selection { chosen: costed, rejected, uncosted: self.uncosted, calls: self.calls }
-    }
-
-    /// Says of every candidate that was not chosen why it was not.
-    async fn explain_the_rest(&mut self, chosen: &BTreeSet<usize>) {
-        let empty = BTreeSet::new();
-        for candidate in 0..self.open.len() {
-            if chosen.contains(&candidate) {
-                continue;
-            }
-            let alone = BTreeSet::from([candidate]);
-            let mut with = chosen.clone();
-            with.insert(candidate);
-            let reason = match self.worth(&empty, &alone).await {
-                Worth::Nothing => {
-                    format!("no statement gets cheaper by {:.0} % with it", MIN_GAIN * 100.0)
-                }
-                Worth::Harms(statement) => {
-                    format!("statement {} would get dearer", statement + 1)
-                }
-                Worth::Gains => match self.worth(chosen, &with).await {
-                    Worth::Harms(statement) => {
-                        format!("beside the others, statement {} would get dearer", statement + 1)
-                    }
-                    Worth::Nothing => "what is recommended serves the same statements".to_owned(),
-                    Worth::Gains => format!(
-                        "it saves less than {:.1} % of the workload's cost",
-                        MIN_WORKLOAD_GAIN * 100.0
-                    ),
-                },
-            };
-            let index = self.open[candidate].0.clone();
-            self.reject(&index, reason);
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Worth {
-    Gains,
-    Nothing,
-    /// The statement that would get too dear.
-    Harms(usize),
+    found
 }

@@ -27,8 +27,6 @@ struct Function {
     why: &'static str,
     /// It can be called with one argument, as `(x).name` or `x.name`.
     unary: bool,
-    /// That argument can be a row.
-    of_row: bool,
 }
 
 impl Function {
@@ -79,17 +77,6 @@ struct Relation {
     policies_read: BTreeSet<Name>,
 }
 
-/// What `x.name` can be; the later, the less is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Dot {
-    /// A column, surely.
-    Column,
-    /// A field of a row, or a function of a row.
-    RowsField,
-    /// A function of anything.
-    Anything,
-}
-
 /// What must not be reached in one database, as one role sees it.
 #[derive(Debug, Default)]
 pub struct Suspects {
@@ -103,6 +90,8 @@ pub struct Suspects {
     casts: Vec<Cast>,
     types: BTreeMap<i64, Type>,
     relations: BTreeMap<Name, Relation>,
+    /// Names of `pg_catalog`'s own relations.
+    system_relations: BTreeSet<String>,
 }
 
 impl Suspects {
@@ -176,14 +165,18 @@ impl Suspects {
         if !name.schema.is_empty() {
             return self.relations.get_key_value(name);
         }
-        // PostgreSQL looks into its own schema first.
-        if name.name.starts_with("pg_") {
+        // PostgreSQL looks into its own schema first, unless the path says when.
+        let own_first = !self.search_path.iter().any(|schema| schema == "pg_catalog");
+        if own_first && self.system_relations.contains(&name.name) {
             return None;
         }
-        self.search_path.iter().find_map(|schema| {
+        let known = self.search_path.iter().find_map(|schema| {
+            let is_system = schema == "pg_catalog" && self.system_relations.contains(&name.name);
             let name = Name { schema: schema.clone(), name: name.name.clone() };
-            self.relations.get_key_value(&name)
-        })
+            let found = self.relations.get_key_value(&name);
+            (is_system || found.is_some()).then_some(found)
+        });
+        known.flatten()
     }
 
     fn objection(&self, calls: &Calls, relations: &[(&Name, &Relation)]) -> Option<String> {
@@ -202,29 +195,24 @@ impl Suspects {
         let of_field = || calls.fields.iter().find_map(|name| find(name, |f| f.unary));
         let of_column = || {
             calls.columns.iter().find_map(|(qualifier, name)| {
-                match self.dot(calls, qualifier, name) {
-                    Dot::Column => None,
-                    Dot::RowsField => find(name, |f| f.unary && f.of_row),
-                    Dot::Anything => find(name, |f| f.unary),
-                }
+                if self.is_column(calls, qualifier, name) { None } else { find(name, |f| f.unary) }
             })
         };
         let found = called.or_else(of_field).or_else(of_column);
         found.map(|function| format!("it calls {}", function.said()))
     }
 
-    /// What `qualifier.name` can be, by everything that goes by the qualifier's name.
-    fn dot(&self, calls: &Calls, qualifier: &str, name: &str) -> Dot {
-        let Some(ranges) = calls.ranges.get(qualifier) else { return Dot::Anything };
-        let each = ranges.iter().map(|range| match range {
-            Range::Table(table) => match self.relation(table) {
-                Some((_, table)) if table.columns.contains(name) => Dot::Column,
-                _ => Dot::RowsField,
-            },
-            Range::Rows => Dot::RowsField,
-            Range::Unknown => Dot::Anything,
-        });
-        each.max().unwrap_or(Dot::Anything)
+    /// Whether `qualifier.name` is a column whatever else goes by the qualifier's name; else it may be a call
+    /// of a function.
+    fn is_column(&self, calls: &Calls, qualifier: &str, name: &str) -> bool {
+        let Some(ranges) = calls.ranges.get(qualifier) else { return false };
+        !calls.has_unnamed_range
+            && ranges.iter().all(|range| match range {
+                Range::Table(table) => {
+                    self.relation(table).is_some_and(|(_, table)| table.columns.contains(name))
+                }
+                Range::Rows | Range::Unknown => false,
+            })
     }
 
     /// Every type in reach: of columns, of casts, and all that these are made of.
@@ -235,7 +223,11 @@ impl Suspects {
         let named = |name: &str| {
             let plain = name.strip_prefix('_').unwrap_or(name);
             let is = |other: &Name| other.name == name || other.name == plain;
-            calls.types.iter().any(is) || calls.functions.iter().any(is)
+            let after_dot = |other: &String| other == name || other == plain;
+            calls.types.iter().any(is)
+                || calls.functions.iter().any(is)
+                || calls.fields.iter().any(after_dot)
+                || calls.columns.iter().any(|(_, other)| after_dot(other))
         };
         waiting.extend(self.types.iter().filter(|(_, t)| named(&t.name)).map(|(oid, _)| *oid));
         waiting.extend(

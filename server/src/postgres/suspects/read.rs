@@ -47,7 +47,8 @@ const HARMLESS: &[&str] = &[
     "pg_column_size",
 ];
 
-/// Not volatile, and more than a result: they take a transaction number, or read the whole database.
+/// More than a result, whatever they are marked as: they take a transaction number, read the whole database,
+/// run a text, or read a value by a type that is given as a number or text.
 const HARMFUL: &[&str] = &[
     "txid_current",
     "pg_current_xact_id",
@@ -57,6 +58,16 @@ const HARMFUL: &[&str] = &[
     "schema_to_xml_and_xmlschema",
     "database_to_xml",
     "database_to_xml_and_xmlschema",
+    "query_to_xml",
+    "query_to_xml_and_xmlschema",
+    "query_to_xmlschema",
+    "cursor_to_xml",
+    "ts_stat",
+    "ts_rewrite",
+    "pg_input_is_valid",
+    "pg_input_error_info",
+    "satisfies_hash_partition",
+    "pg_get_partition_constraintdef",
 ];
 
 /// Objects of known extensions, by catalog.
@@ -68,11 +79,21 @@ const KNOWN: &str = "
 const FUNCTIONS: &str = "
     SELECT /* optischema */ p.oid::int8 AS oid, n.nspname::text AS schema, p.proname::text AS name,
            p.provolatile = 'v' AS volatile,
+           -- PostgreSQL's own are in C or SQL; a member of a known extension is trusted where it is in C.
+           l.lanname IN ('internal', 'c') OR (p.oid::int8 < 16384 AND l.lanname = 'sql') AS native,
            p.pronargs - p.pronargdefaults <= 1 AND p.pronargs >= 1 AS unary,
-           COALESCE((SELECT t.typtype IN ('c', 'p') FROM pg_type t WHERE t.oid = p.proargtypes[0]), false) AS of_row,
+           -- Called by name they read a value of any type: 'cstring' and 'internal'.
+           p.oid::int8 < 16384 AND ('2275'::oid = ANY (p.proargtypes) OR '2281'::oid = ANY (p.proargtypes))
+               AS reads_any_type,
            p.prorettype::int8 AS result
-    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-    WHERE p.oid::int8 >= 16384 OR p.provolatile = 'v' OR p.proname::text = ANY ($1)";
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
+    WHERE p.oid::int8 >= 16384 OR p.provolatile = 'v' OR p.proname::text = ANY ($1)
+       OR l.lanname NOT IN ('internal', 'c', 'sql')
+       OR '2275'::oid = ANY (p.proargtypes) OR '2281'::oid = ANY (p.proargtypes)";
+
+const SYSTEM_RELATIONS: &str = "
+    SELECT /* optischema */ c.relname::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'pg_catalog' AND c.relkind IN ('r', 'v')";
 
 const OPERATORS: &str = "
     SELECT /* optischema */ o.oid::int8 AS oid, n.nspname::text AS schema, o.oprname::text AS name,
@@ -142,14 +163,22 @@ const ATTACHED: &str = "
     WHERE d.refobjid::int8 >= 16384 AND (d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass,
               'pg_opclass'::regclass, 'pg_type'::regclass) OR (d.refclassid = 'pg_class'::regclass AND pol.oid IS NOT NULL))";
 
-/// What PostgreSQL's own functions leave no trace of in `pg_depend`: those that do more than give a result,
-/// in policies and checks.
-const HARM: &str = "
-    SELECT /* optischema */ p.polrelid::int8 AS relation FROM pg_policy p
-    WHERE pg_get_expr(p.polqual, p.polrelid) ~ '(txid_current|pg_current_xact_id|_to_xml)'
-    UNION SELECT c.conrelid::int8 FROM pg_constraint c
-    WHERE c.contype = 'c' AND c.conrelid <> 0
-      AND pg_get_constraintdef(c.oid) ~ '(txid_current|pg_current_xact_id|_to_xml)'";
+/// The functions in the same expressions, read from their trees: PostgreSQL's own leave no trace in `pg_depend`.
+const CALLED: &str = "
+    SELECT /* optischema */ t.relation::int8 AS relation, t.domain::int8 AS domain,
+           array_agg(DISTINCT m.found[1]) AS functions
+    FROM (SELECT polrelid AS relation, '0'::oid AS domain,
+                 concat(polqual::text, polwithcheck::text) AS tree FROM pg_policy
+          UNION ALL SELECT conrelid, contypid, conbin::text FROM pg_constraint WHERE conbin IS NOT NULL
+          UNION ALL SELECT indrelid, '0', concat(indexprs::text, indpred::text) FROM pg_index
+          UNION ALL SELECT stxrelid, '0', to_jsonb(s)->>'stxexprs' FROM pg_statistic_ext s
+          UNION ALL SELECT partrelid, '0', partexprs::text FROM pg_partitioned_table
+          UNION ALL SELECT d.adrelid, '0', d.adbin::text FROM pg_attrdef d
+                    JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+                    WHERE a.attgenerated <> '') t,
+         LATERAL regexp_matches(t.tree, ':(?:funcid|opfuncid) ([0-9]+)', 'g') m (found)
+    WHERE t.relation::int8 >= 16384 OR t.domain::int8 >= 16384
+    GROUP BY t.relation, t.domain";
 
 const INHERITS: &str = "
     SELECT /* optischema */ inhrelid::int8 AS child, inhparent::int8 AS parent FROM pg_inherits";
@@ -159,6 +188,8 @@ struct Reading {
     known: BTreeSet<(String, i64)>,
     /// Functions that must not be reached, by OID.
     functions: BTreeMap<i64, Function>,
+    /// Functions that must not be called by name, though types and operators are made with them.
+    by_name: BTreeMap<i64, Function>,
     /// Own operators and operator classes.
     operators: BTreeSet<i64>,
     classes: BTreeSet<i64>,
@@ -204,6 +235,7 @@ pub(super) async fn read(
     let mut reading = Reading {
         known: BTreeSet::new(),
         functions: BTreeMap::new(),
+        by_name: BTreeMap::new(),
         operators: BTreeSet::new(),
         classes: BTreeSet::new(),
     };
@@ -217,12 +249,17 @@ pub(super) async fn read(
         if result >= 16_384 {
             results.entry(row.try_get("name")?).or_default().insert(result);
         }
-        if let Some(function) = function(&row, reading.own("pg_proc", oid), trusted)? {
-            reading.functions.insert(oid, function);
-        }
+        match function(&row, reading.own("pg_proc", oid), trusted)? {
+            Some((function, true)) => reading.by_name.insert(oid, function),
+            Some((function, false)) => reading.functions.insert(oid, function),
+            None => None,
+        };
     }
     let mut suspects = Suspects { search_path, results, ..Suspects::default() };
-    for function in reading.functions.values() {
+    for row in sqlx::query(SYSTEM_RELATIONS).fetch_all(&mut *connection).await? {
+        suspects.system_relations.insert(row.try_get("name")?);
+    }
+    for function in reading.functions.values().chain(reading.by_name.values()) {
         suspects.functions.entry(function.name.clone()).or_default().push(function.clone());
     }
     read_operators(connection, &mut reading, &mut suspects).await?;
@@ -231,30 +268,34 @@ pub(super) async fn read(
     Ok(suspects)
 }
 
-fn function(row: &PgRow, own: bool, trusted: &[String]) -> Result<Option<Function>, PgFailure> {
+/// Why a function is not to be reached, and whether that holds for calls by name only.
+fn function(
+    row: &PgRow,
+    own: bool,
+    trusted: &[String],
+) -> Result<Option<(Function, bool)>, PgFailure> {
     let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
     let vouched = trusted
         .iter()
         .any(|trusted| trusted == &format!("{schema}.{name}") || trusted == &format!("{schema}.*"));
     let volatile: bool = row.try_get("volatile")?;
+    let native: bool = row.try_get("native")?;
+    let mut by_name = false;
     let why = if vouched {
         return Ok(None);
-    } else if own {
+    } else if own || !native {
         "a function of this database that planning could run (if it does nothing but give a result, name it in OPTISCHEMA_TRUSTED_FUNCTIONS)"
-    } else if volatile && !HARMLESS.contains(&name.as_str()) {
-        "which is volatile"
     } else if HARMFUL.contains(&name.as_str()) {
         "which does more than give a result"
+    } else if volatile && !HARMLESS.contains(&name.as_str()) {
+        "which is volatile"
+    } else if row.try_get("reads_any_type")? {
+        by_name = true;
+        "which can read a value of any type"
     } else {
         return Ok(None);
     };
-    Ok(Some(Function {
-        schema,
-        name,
-        why,
-        unary: row.try_get("unary")?,
-        of_row: row.try_get("of_row")?,
-    }))
+    Ok(Some((Function { schema, name, why, unary: row.try_get("unary")? }, by_name)))
 }
 
 async fn read_operators(
@@ -377,7 +418,7 @@ async fn read_relations(
             }
         }
         let Some(relation) = row.try_get::<Option<i64>, _>("relation")? else { continue };
-        for at in above(&parents, relation) {
+        for at in family(&parents, relation) {
             let Some((_, table)) = by_oid.get_mut(&at) else { continue };
             table.attached.extend(suspect.clone());
             if catalog == "pg_type" {
@@ -388,10 +429,19 @@ async fn read_relations(
             }
         }
     }
-    for row in sqlx::query(HARM).fetch_all(&mut *connection).await? {
-        for at in above(&parents, row.try_get("relation")?) {
+    for row in sqlx::query(CALLED).fetch_all(&mut *connection).await? {
+        let called: Vec<String> = row.try_get("functions")?;
+        let suspect = called
+            .iter()
+            .filter_map(|oid| oid.parse().ok())
+            .find_map(|oid: i64| reading.functions.get(&oid).or_else(|| reading.by_name.get(&oid)));
+        let Some(suspect) = suspect else { continue };
+        if let Some(domain) = suspects.types.get_mut(&row.try_get("domain")?) {
+            domain.why = Some("is checked by a function that does more than give a result");
+        }
+        for at in family(&parents, row.try_get("relation")?) {
             if let Some((_, table)) = by_oid.get_mut(&at) {
-                table.attached.push("a function that does more than give a result".to_owned());
+                table.attached.push(suspect.said());
             }
         }
     }
@@ -410,4 +460,18 @@ fn above(parents: &BTreeMap<i64, Vec<i64>>, oid: i64) -> BTreeSet<i64> {
         }
     }
     found
+}
+
+/// The same, and all its parts: a partition's bounds are made from its parent's key.
+fn family(parents: &BTreeMap<i64, Vec<i64>>, oid: i64) -> BTreeSet<i64> {
+    let mut found = above(parents, oid);
+    loop {
+        let below = parents.iter().filter(|(_, of)| of.iter().any(|parent| found.contains(parent)));
+        let below: Vec<i64> =
+            below.map(|(child, _)| *child).filter(|c| !found.contains(c)).collect();
+        if below.is_empty() {
+            return found;
+        }
+        found.extend(below);
+    }
 }

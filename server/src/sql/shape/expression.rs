@@ -2,7 +2,10 @@
 
 use optischema::model::PredicateKind;
 use pg_query::protobuf::a_const::Val;
-use pg_query::protobuf::{AConst, AExpr, AExprKind};
+use pg_query::protobuf::{
+    AConst, AExpr, AExprKind, ColumnRef, LimitOption, ParseResult, RawStmt, ResTarget, SelectStmt,
+    SetOperation,
+};
 use pg_query::{Node, NodeEnum};
 
 pub(super) fn inner(node: &Option<Box<Node>>) -> Option<&NodeEnum> {
@@ -74,7 +77,17 @@ pub(super) fn children(node: &NodeEnum) -> Vec<&NodeEnum> {
     match node {
         NodeEnum::AExpr(expr) => inner(&expr.lexpr).into_iter().chain(inner(&expr.rexpr)).collect(),
         NodeEnum::BoolExpr(expr) => of(&expr.args).collect(),
-        NodeEnum::FuncCall(call) => of(&call.args).collect(),
+        NodeEnum::FuncCall(call) => of(&call.args)
+            .chain(of(&call.agg_order))
+            .chain(inner(&call.agg_filter))
+            .chain(
+                call.over
+                    .iter()
+                    .flat_map(|over| of(&over.partition_clause).chain(of(&over.order_clause))),
+            )
+            .collect(),
+        NodeEnum::SortBy(sort) => inner(&sort.node).into_iter().collect(),
+        NodeEnum::GroupingSet(set) => of(&set.content).collect(),
         NodeEnum::CoalesceExpr(expr) => of(&expr.args).collect(),
         NodeEnum::MinMaxExpr(expr) => of(&expr.args).collect(),
         NodeEnum::RowExpr(row) => of(&row.args).collect(),
@@ -92,5 +105,86 @@ pub(super) fn children(node: &NodeEnum) -> Vec<&NodeEnum> {
             inner(&when.expr).into_iter().chain(inner(&when.result)).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+/// A value that is written out, as text.
+pub(super) fn constant(node: &NodeEnum) -> Option<String> {
+    match node {
+        NodeEnum::AConst(AConst { val: Some(value), .. }) => match value {
+            Val::Sval(text) => Some(text.sval.clone()),
+            Val::Ival(number) => Some(number.ival.to_string()),
+            Val::Fval(number) => Some(number.fval.clone()),
+            Val::Boolval(value) => Some(if value.boolval { "t" } else { "f" }.to_owned()),
+            Val::Bsval(_) => None,
+        },
+        NodeEnum::TypeCast(cast) => inner(&cast.arg).and_then(constant),
+        _ => None,
+    }
+}
+
+/// Every column that an expression names; a subquery inside is not looked into.
+pub(super) fn columns_in(node: &NodeEnum) -> Vec<&ColumnRef> {
+    match node {
+        NodeEnum::ColumnRef(column) => vec![column],
+        other => children(other).into_iter().flat_map(columns_in).collect(),
+    }
+}
+
+pub(super) fn has_parameter(node: &NodeEnum) -> bool {
+    matches!(node, NodeEnum::ParamRef(_) | NodeEnum::SubLink(_))
+        || children(node).into_iter().any(has_parameter)
+}
+
+/// An expression as SQL, its columns without their table.
+pub(super) fn unqualified(node: &NodeEnum) -> Option<String> {
+    let mut node = node.clone();
+    if !drop_qualifiers(&mut node) {
+        return None;
+    }
+    let target =
+        ResTarget { val: Some(Box::new(Node { node: Some(node) })), ..ResTarget::default() };
+    let select = SelectStmt {
+        target_list: vec![Node { node: Some(NodeEnum::ResTarget(Box::new(target))) }],
+        limit_option: LimitOption::Default as i32,
+        op: SetOperation::SetopNone as i32,
+        ..SelectStmt::default()
+    };
+    let raw = RawStmt {
+        stmt: Some(Box::new(Node { node: Some(NodeEnum::SelectStmt(Box::new(select))) })),
+        stmt_location: 0,
+        stmt_len: 0,
+    };
+    let tree = ParseResult { version: 0, stmts: vec![raw] };
+    let sql = pg_query::deparse(&tree, Default::default()).ok()?;
+    Some(sql.strip_prefix("SELECT ")?.to_owned())
+}
+
+/// `false` where something stands inside that no index expression is made of.
+fn drop_qualifiers(node: &mut NodeEnum) -> bool {
+    fn boxed(node: &mut Option<Box<Node>>) -> bool {
+        node.as_mut().and_then(|node| node.node.as_mut()).is_none_or(drop_qualifiers)
+    }
+    fn all(nodes: &mut [Node]) -> bool {
+        nodes.iter_mut().filter_map(|node| node.node.as_mut()).all(drop_qualifiers)
+    }
+    match node {
+        NodeEnum::ColumnRef(column) => {
+            let last = column.fields.len().saturating_sub(1);
+            column.fields.drain(..last);
+            true
+        }
+        NodeEnum::AConst(_) => true,
+        NodeEnum::AExpr(expr) => boxed(&mut expr.lexpr) && boxed(&mut expr.rexpr),
+        NodeEnum::FuncCall(call) => {
+            call.over.is_none()
+                && !call.agg_star
+                && call.agg_order.is_empty()
+                && all(&mut call.args)
+        }
+        NodeEnum::CoalesceExpr(expr) => all(&mut expr.args),
+        NodeEnum::TypeCast(cast) => boxed(&mut cast.arg),
+        NodeEnum::CollateClause(collate) => boxed(&mut collate.arg),
+        _ => false,
     }
 }

@@ -9,18 +9,19 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use optischema::model::{
-    Catalog, ColumnName, Join, ParameterRole, ParameterUse, Predicate, PredicateKind, SortKey,
-    StatementShape,
+    Catalog, ColumnName, ExpressionPredicate, Join, ParameterRole, ParameterUse, Predicate,
+    PredicateKind, SortKey, StatementShape,
 };
-use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    AExpr, BoolExpr, BoolExprType, NullTestType, SelectStmt, SortByDir, SortByNulls, SubLink,
-    SubLinkType,
+    AExpr, BoolExpr, BoolExprType, ColumnRef, NullTestType, SelectStmt, SortByDir, SortByNulls,
+    SubLink, SubLinkType,
 };
+use pg_query::{Node, NodeEnum};
 
 use super::{SqlError, Statement, tree};
 use expression::{
-    children, inner, is_free_of_columns, is_prefix, list_items, operator_name, predicate_kind,
+    children, columns_in, constant, has_parameter, inner, is_free_of_columns, is_prefix,
+    list_items, operator_name, predicate_kind, unqualified,
 };
 use scope::Scope;
 
@@ -125,8 +126,30 @@ impl<'a> Walker<'a> {
                 self.shape.group.extend(scope.resolve(column));
             }
         }
+        let rest = [&select.group_clause, &select.sort_clause, &select.distinct_clause];
+        let rest = rest.into_iter().flatten().filter_map(|node| node.node.as_ref());
+        self.expressions(rest, &scope, depth + 1)?;
+        self.extremes(select, &scope);
         self.limits(select);
         Ok(scope)
+    }
+
+    /// `SELECT max(x)` alone is the last entry of an index on x.
+    fn extremes(&mut self, select: &SelectStmt, scope: &Scope<'_>) {
+        let [Node { node: Some(NodeEnum::ResTarget(target)) }] = select.target_list.as_slice()
+        else {
+            return;
+        };
+        let Some(NodeEnum::FuncCall(call)) = inner(&target.val) else { return };
+        let name = match call.funcname.last().map(|name| &name.node) {
+            Some(Some(NodeEnum::String(name))) => name.sval.as_str(),
+            _ => return,
+        };
+        if let ("min" | "max", [Node { node: Some(NodeEnum::ColumnRef(column)) }]) =
+            (name, call.args.as_slice())
+        {
+            self.shape.extremes.extend(scope.resolve(column));
+        }
     }
 
     fn limits(&mut self, select: &SelectStmt) {
@@ -230,13 +253,21 @@ impl<'a> Walker<'a> {
             NodeEnum::BoolExpr(expr) => self.boolean(expr, scope, conjunct, depth),
             NodeEnum::AExpr(expr) => self.comparison(expr, scope, conjunct, depth),
             NodeEnum::NullTest(test) => {
-                let is_null = test.nulltesttype == NullTestType::IsNull as i32;
-                if let (true, Some(NodeEnum::ColumnRef(column))) =
-                    (is_null && conjunct, inner(&test.arg))
-                {
-                    self.predicate(scope.resolve(column), PredicateKind::Null, "IS NULL");
+                let (kind, operator) = if test.nulltesttype == NullTestType::IsNull as i32 {
+                    (PredicateKind::Null, "IS NULL")
+                } else {
+                    (PredicateKind::NotNull, "IS NOT NULL")
+                };
+                if let (true, Some(NodeEnum::ColumnRef(column))) = (conjunct, inner(&test.arg)) {
+                    self.predicate(scope.resolve(column), kind, operator, None, true);
                 }
                 self.expressions(inner(&test.arg).into_iter(), scope, depth + 1)
+            }
+            // A column of type boolean is a condition by itself.
+            NodeEnum::ColumnRef(column) if conjunct => {
+                let value = Some("t".to_owned());
+                self.predicate(scope.resolve(column), PredicateKind::Equality, "=", value, true);
+                self.expressions(std::iter::once(node), scope, depth + 1)
             }
             NodeEnum::SubLink(link) => self.sublink(link, scope, conjunct, depth),
             other => self.expressions(std::iter::once(other), scope, depth + 1),
@@ -251,6 +282,12 @@ impl<'a> Walker<'a> {
         depth: usize,
     ) -> Result<(), SqlError> {
         let stays = conjunct && expr.boolop == BoolExprType::AndExpr as i32;
+        if let (true, [Node { node: Some(NodeEnum::ColumnRef(column)) }]) =
+            (conjunct && expr.boolop == BoolExprType::NotExpr as i32, expr.args.as_slice())
+        {
+            let value = Some("f".to_owned());
+            self.predicate(scope.resolve(column), PredicateKind::Equality, "=", value, true);
+        }
         for argument in expr.args.iter().filter_map(|node| node.node.as_ref()) {
             self.condition(argument, scope, stays, depth + 1)?;
         }
@@ -276,9 +313,15 @@ impl<'a> Walker<'a> {
             (kind, _) => kind,
         });
         if let (Some(left), Some(right)) = (&left_column, &right_column) {
-            if conjunct && kind == Some(PredicateKind::Equality) && left.table != right.table {
-                self.shape.joins.push(Join { left: left.clone(), right: right.clone() });
+            // Under an OR as well: what all its arms say is a condition of the whole.
+            if kind == Some(PredicateKind::Equality) && left.table != right.table {
+                let join = Join { left: left.clone(), right: right.clone() };
+                if !self.shape.joins.contains(&join) {
+                    self.shape.joins.push(join);
+                }
             }
+            self.read(left.clone());
+            self.read(right.clone());
             return Ok(());
         }
         let (column, other) =
@@ -292,8 +335,18 @@ impl<'a> Walker<'a> {
             for value in other.into_iter().flat_map(list_items) {
                 self.parameter(value, role, Some(column));
             }
-            if conjunct && other.is_some_and(is_free_of_columns) {
-                self.predicate(Some(column.clone()), kind, &operator);
+            if other.is_some_and(is_free_of_columns) {
+                let value = other.and_then(constant);
+                self.predicate(Some(column.clone()), kind, &operator, value, conjunct);
+            }
+        }
+        if let (None, true, Some(kind)) = (&column, conjunct, kind) {
+            for (side, value) in [(left, right), (right, left)] {
+                if let (Some(side), Some(value)) = (side, value)
+                    && is_free_of_columns(value)
+                {
+                    self.expression_predicate(side, kind, scope);
+                }
             }
         }
         self.expressions(left.into_iter().chain(right), scope, depth + 1)
@@ -340,20 +393,79 @@ impl<'a> Walker<'a> {
             )));
         }
         for node in nodes {
-            if let NodeEnum::SubLink(link) = node {
-                self.sublink(link, scope, false, depth + 1)?;
-            } else {
-                self.expressions(children(node).into_iter(), scope, depth + 1)?;
+            match node {
+                NodeEnum::SubLink(link) => self.sublink(link, scope, false, depth + 1)?,
+                NodeEnum::ColumnRef(column) => self.column(column, scope),
+                _ => self.expressions(children(node).into_iter(), scope, depth + 1)?,
             }
         }
         Ok(())
     }
 
-    fn predicate(&mut self, column: Option<ColumnName>, kind: PredicateKind, operator: &str) {
+    /// Notes that a column is read; `*` reads whole rows.
+    fn column(&mut self, column: &ColumnRef, scope: &Scope<'_>) {
+        if let Some(column) = scope.resolve(column) {
+            self.read(column);
+        } else if column.fields.iter().any(|f| matches!(f.node, Some(NodeEnum::AStar(_)))) {
+            let qualifier = match column.fields.first().map(|field| &field.node) {
+                Some(Some(NodeEnum::String(name))) => Some(name.sval.as_str()),
+                _ => None,
+            };
+            for (alias, table) in &scope.relations {
+                if let (Some(table), true) = (table, qualifier.is_none_or(|q| q == alias))
+                    && !self.shape.whole_rows.contains(&table.name)
+                {
+                    self.shape.whole_rows.push(table.name.clone());
+                }
+            }
+        } else if let [Node { node: Some(NodeEnum::String(name)) }] = column.fields.as_slice() {
+            // `SELECT t FROM t`: the row as a value.
+            let row = scope.relations.iter().find(|(alias, _)| *alias == name.sval);
+            if let Some((_, Some(table))) = row
+                && !self.shape.whole_rows.contains(&table.name)
+            {
+                self.shape.whole_rows.push(table.name.clone());
+            }
+        }
+    }
+
+    fn read(&mut self, column: ColumnName) {
+        if !self.shape.columns.contains(&column) {
+            self.shape.columns.push(column);
+        }
+    }
+
+    /// A comparison of an expression over columns of one table.
+    fn expression_predicate(&mut self, side: &NodeEnum, kind: PredicateKind, scope: &Scope<'_>) {
+        let columns = columns_in(side);
+        let resolved: Option<Vec<ColumnName>> =
+            columns.iter().map(|column| scope.resolve(column)).collect();
+        let Some(resolved) = resolved else { return };
+        let Some(table) = resolved.first().map(|column| column.table.clone()) else { return };
+        if resolved.iter().any(|column| column.table != table) || has_parameter(side) {
+            return;
+        }
+        let Some(expression) = unqualified(side) else { return };
+        let predicate = ExpressionPredicate { table, expression, kind };
+        if !self.shape.expressions.contains(&predicate) {
+            self.shape.expressions.push(predicate);
+        }
+    }
+
+    fn predicate(
+        &mut self,
+        column: Option<ColumnName>,
+        kind: PredicateKind,
+        operator: &str,
+        constant: Option<String>,
+        conjunct: bool,
+    ) {
         let Some(column) = column else { return };
-        let predicate = Predicate { column, kind, operator: operator.to_owned() };
-        if !self.shape.predicates.contains(&predicate) {
-            self.shape.predicates.push(predicate);
+        self.read(column.clone());
+        let predicate = Predicate { column, kind, operator: operator.to_owned(), constant };
+        let list = if conjunct { &mut self.shape.predicates } else { &mut self.shape.alternatives };
+        if !list.contains(&predicate) {
+            list.push(predicate);
         }
     }
 

@@ -13,13 +13,7 @@ fn catalog() -> Catalog {
                 name: (*column).into(),
                 data_type: "bigint".into(),
                 nullable: false,
-                n_distinct: None,
-                average_width: None,
-                correlation: None,
-                null_share: None,
-                common_values: vec![],
-                common_shares: vec![],
-                histogram: vec![],
+                ..CatalogColumn::default()
             })
             .collect();
         let table = CatalogTable {
@@ -28,7 +22,7 @@ fn catalog() -> Catalog {
             rows: 1.0,
             bytes: 1,
             columns,
-            indexes: vec![],
+            ..CatalogTable::default()
         };
         (name, table)
     };
@@ -40,6 +34,7 @@ fn catalog() -> Catalog {
             table("items", &["id", "order_id", "price"]),
         ]
         .into(),
+        ..Catalog::default()
     }
 }
 

@@ -1,10 +1,14 @@
 //! From what was collected to proposals: candidates, what-if costs on main's planner, rules.
 
+mod writes;
+
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use optischema::advisor::rules::{MissingIndex, propose_index};
 use optischema::advisor::{
-    Costed, IndexCandidate, Selection, WeightedStatement, generate, select_indexes,
+    Choice, Costed, IndexCandidate, Limits, Priced, Selection, TableWrites, WeightedStatement,
+    generate, index_size, select_indexes, write_cost,
 };
 use optischema::model::{
     Binding, Catalog, PlannableStatement, Proposal, RejectedCandidate, StatementReport,
@@ -24,6 +28,22 @@ pub struct Advice {
     pub statements: Vec<StatementReport>,
     /// Why there is less advice than there could be.
     pub notes: Vec<String>,
+    pub effort: Effort,
+}
+
+/// Within what to advise.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdviseLimits {
+    /// Storage for all new indexes, in bytes.
+    pub budget: Option<i64>,
+    /// How long the planner may be asked.
+    pub deadline: Duration,
+}
+
+impl Default for AdviseLimits {
+    fn default() -> Self {
+        Self { budget: None, deadline: Duration::from_secs(10) }
+    }
 }
 
 /// Advises. Without HypoPG nothing can be costed on main, and no index is proposed.
@@ -33,6 +53,7 @@ pub struct Advice {
 pub async fn advise(
     session: &mut MainSession,
     collection: &Collection,
+    limits: AdviseLimits,
 ) -> Result<Advice, PgFailure> {
     let planned: Vec<(&TrackedStatement, &PlannableStatement, Vec<Statement>)> = collection
         .statements
@@ -67,8 +88,42 @@ pub async fn advise(
         .collect();
     let tracked: Vec<&TrackedStatement> = planned.iter().map(|(tracked, _, _)| *tracked).collect();
     let bound: Vec<Vec<Statement>> = planned.iter().map(|(_, _, bound)| bound.clone()).collect();
-    let mut oracle = HypoOracle::new(session, &bound);
-    let selection = select_indexes(&mut oracle, &weights, &candidates).await;
+    let writes = writes::of(collection);
+    let none = TableWrites::default();
+    let price = |candidate: &IndexCandidate| {
+        let table = collection.catalog.tables.get(&candidate.table)?;
+        let size = index_size(table, candidate)?;
+        let writes = writes.get(&candidate.table).unwrap_or(&none);
+        let upkeep = write_cost(table, candidate, writes)?.cost_units;
+        Some((size.bytes, upkeep))
+    };
+    let mut rejected = candidates.rejected;
+    let mut priced = Vec::new();
+    for (candidate, wanted_by) in candidates.candidates {
+        match price(&candidate) {
+            Some((bytes, upkeep)) => priced.push(Priced { candidate, bytes, upkeep, wanted_by }),
+            None => rejected.push(RejectedCandidate::of(
+                &candidate,
+                "its table was never analysed, so nothing can be reckoned with: ANALYZE it first"
+                    .to_owned(),
+            )),
+        }
+    }
+    let choice = Choice {
+        statements: &weights,
+        priced,
+        tables: shapes.iter().map(|shape| shape.tables.clone()).collect(),
+        limits: Limits {
+            bytes: limits.budget,
+            calls: None,
+            data_bytes: collection.catalog.tables.values().map(|table| table.bytes).sum(),
+        },
+    };
+    let begun = Instant::now();
+    let mut oracle = HypoOracle::new(session, &bound).until(begun + limits.deadline);
+    let selection = select_indexes(&mut oracle, choice, &price).await;
+    let seconds = begun.elapsed().as_secs_f64();
+    let planner_seconds = oracle.spent.as_secs_f64();
     let mut taken = taken_names(&collection.catalog);
     for costed in &selection.chosen {
         let plans = plans_of(&mut oracle, costed).await;
@@ -86,9 +141,37 @@ pub async fn advise(
             method: "HypoPG on main's planner, with main's statistics",
         }));
     }
+    oracle.reset().await?;
     note_uncosted(&mut advice, &selection, &tracked);
-    advice.rejected = selection.rejected;
+    advice.effort = Effort {
+        calls: selection.calls,
+        reused: selection.reused,
+        bounded: selection.bounded,
+        seconds,
+        planner_seconds,
+        cost_before: selection.cost_before,
+        cost_after: selection.cost_after,
+    };
+    rejected.extend(selection.rejected);
+    advice.rejected = rejected;
     Ok(advice)
+}
+
+/// What choosing indexes took.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Effort {
+    /// Planner calls.
+    pub calls: u64,
+    /// Questions that an earlier plan answered.
+    pub reused: u64,
+    /// Questions that bounds decided.
+    pub bounded: u64,
+    /// Spent on choosing, and of that on waiting for the planner.
+    pub seconds: f64,
+    pub planner_seconds: f64,
+    /// Weighted planner cost of the workload without and with what is recommended.
+    pub cost_before: f64,
+    pub cost_after: f64,
 }
 
 /// The sets of values that costs are taken from.

@@ -1,0 +1,130 @@
+//! What holds for the whole server and database: settings, sequences, ages, counters' beginning.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use optischema::model::{SequenceFacts, ServerFacts, Setting, TableName};
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+use super::PgFailure;
+
+/// Settings that some rule looks at.
+const SETTINGS: &[&str] = &[
+    "autovacuum",
+    "autovacuum_analyze_scale_factor",
+    "autovacuum_analyze_threshold",
+    "autovacuum_freeze_max_age",
+    "autovacuum_vacuum_scale_factor",
+    "autovacuum_vacuum_threshold",
+    "default_statistics_target",
+    "effective_cache_size",
+    "fsync",
+    "full_page_writes",
+    "jit",
+    "jit_above_cost",
+    "maintenance_work_mem",
+    "max_connections",
+    "random_page_cost",
+    "seq_page_cost",
+    "shared_buffers",
+    "synchronous_commit",
+    "track_counts",
+    "track_io_timing",
+    "work_mem",
+];
+
+const SEQUENCES: &str = "
+    SELECT /* optischema */ n.nspname::text AS schema, c.relname::text AS name,
+           CASE WHEN has_sequence_privilege(c.oid, 'USAGE, SELECT') THEN pg_sequence_last_value(c.oid) END AS last_value,
+           s.seqmax AS max_value, s.seqincrement AS increment, s.seqcycle AS cycles,
+           tn.nspname::text AS owner_schema, t.relname::text AS owner_table, a.attname::text AS owner_column,
+           format_type(a.atttypid, a.atttypmod) AS owner_type
+    FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+    LEFT JOIN pg_class t ON t.oid = d.refobjid LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace
+    LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    WHERE c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    ORDER BY 1, 2";
+
+/// Reads it.
+pub async fn read_server(connection: &mut PgConnection) -> Result<ServerFacts, PgFailure> {
+    let row = sqlx::query(
+        "SELECT /* optischema */ current_setting('server_version_num')::int4 AS version_number,
+                (SELECT age(datfrozenxid)::int8 FROM pg_database WHERE datname = current_database()) AS frozen_age,
+                to_char((SELECT stats_reset FROM pg_stat_database WHERE datname = current_database())
+                    AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS counters_since,
+                to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS read_at,
+                pg_database_size(current_database())::int8 AS database_bytes",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let time = |name: &str| -> Result<_, PgFailure> {
+        Ok(row.try_get::<Option<String>, _>(name)?.and_then(|text| text.parse().ok()))
+    };
+    let mut facts = ServerFacts {
+        version_number: row.try_get("version_number")?,
+        frozen_age: row.try_get::<Option<i64>, _>("frozen_age")?.unwrap_or_default(),
+        counters_since: time("counters_since")?,
+        read_at: time("read_at")?,
+        database_bytes: row.try_get("database_bytes")?,
+        settings: settings(connection).await?,
+        ..ServerFacts::default()
+    };
+    for row in sqlx::query(SEQUENCES).fetch_all(&mut *connection).await? {
+        facts.sequences.push(SequenceFacts {
+            name: TableName::new(
+                row.try_get::<String, _>("schema")?,
+                row.try_get::<String, _>("name")?,
+            ),
+            last_value: row.try_get("last_value")?,
+            max_value: row.try_get("max_value")?,
+            increment: row.try_get("increment")?,
+            cycles: row.try_get("cycles")?,
+            owner: match row.try_get::<Option<String>, _>("owner_schema")? {
+                Some(schema) => Some((
+                    TableName::new(schema, row.try_get::<String, _>("owner_table")?),
+                    row.try_get("owner_column")?,
+                    row.try_get("owner_type")?,
+                )),
+                None => None,
+            },
+        });
+    }
+    facts.extensions =
+        names(connection, "SELECT /* optischema */ extname::text AS name FROM pg_extension")
+            .await?;
+    facts.available_extensions = names(
+        connection,
+        "SELECT /* optischema */ name::text AS name FROM pg_available_extensions",
+    )
+    .await?;
+    Ok(facts)
+}
+
+async fn settings(connection: &mut PgConnection) -> Result<BTreeMap<String, Setting>, PgFailure> {
+    let rows = sqlx::query(
+        "SELECT /* optischema */ name, setting AS value, unit, source FROM pg_settings WHERE name = ANY ($1)",
+    )
+    .bind(SETTINGS)
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let setting = Setting {
+                value: row.try_get("value")?,
+                unit: row.try_get("unit")?,
+                source: row.try_get("source")?,
+            };
+            Ok((row.try_get("name")?, setting))
+        })
+        .collect()
+}
+
+async fn names(
+    connection: &mut PgConnection,
+    query: &'static str,
+) -> Result<BTreeSet<String>, PgFailure> {
+    let rows = sqlx::query(query).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok(row.try_get("name")?)).collect()
+}

@@ -1,0 +1,131 @@
+//! The key orders that serve one table of one statement.
+
+use crate::advisor::index::IndexKey;
+use crate::model::{CatalogTable, ColumnName, PredicateKind, StatementShape};
+
+use super::MAX_WIDTH;
+
+pub(super) fn key_orders(table: &CatalogTable, shape: &StatementShape) -> Vec<Vec<IndexKey>> {
+    let here = |column: &ColumnName| column.table == table.name;
+    let columns_of = |kinds: &[PredicateKind]| {
+        let mut columns: Vec<String> = shape
+            .predicates
+            .iter()
+            .filter(|predicate| here(&predicate.column) && kinds.contains(&predicate.kind))
+            .map(|predicate| predicate.column.column.clone())
+            .collect();
+        columns.sort();
+        columns.dedup();
+        columns
+    };
+    let mut equality =
+        columns_of(&[PredicateKind::Equality, PredicateKind::List, PredicateKind::Null]);
+    // The most selective first: a prefix of the index then serves other statements best.
+    equality.sort_by(|a, b| distinct(table, b).total_cmp(&distinct(table, a)).then(a.cmp(b)));
+    let ranges = columns_of(&[PredicateKind::Range]);
+    let sort: Vec<IndexKey> = shape
+        .sort
+        .iter()
+        .take_while(|key| here(&key.column))
+        .map(|key| IndexKey {
+            descending: key.descending,
+            nulls_first: key.nulls_first,
+            ..IndexKey::column(&key.column.column)
+        })
+        .collect();
+    let named = |columns: Vec<&ColumnName>| {
+        let mut names: Vec<String> = columns
+            .into_iter()
+            .filter(|column| here(column))
+            .map(|column| column.column.clone())
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    };
+    let joins = named(shape.joins.iter().flat_map(|join| [&join.left, &join.right]).collect());
+    let alternatives = named(shape.alternatives.iter().map(|p| &p.column).collect());
+    let extremes = named(shape.extremes.iter().collect());
+    let mut group: Vec<String> = Vec::new();
+    for column in shape.group.iter().filter(|column| here(column)) {
+        if !group.contains(&column.column) {
+            group.push(column.column.clone());
+        }
+    }
+
+    let mut orders = Orders::default();
+    orders.add(&equality, &[]);
+    orders.add(&equality, &sort);
+    for range in &ranges {
+        orders.add(&equality, &one(range));
+        orders.add(std::slice::from_ref(range), &[]);
+        // Where the range cannot be searched for first, it may at least be read off the index.
+        orders.add(std::slice::from_ref(range), &ascending(&equality));
+    }
+    for column in &equality {
+        orders.add(std::slice::from_ref(column), &[]);
+        orders.add(std::slice::from_ref(column), &sort);
+        for range in &ranges {
+            orders.add(std::slice::from_ref(column), &one(range));
+        }
+    }
+    for join in &joins {
+        orders.add(std::slice::from_ref(join), &[]);
+        orders.add(std::slice::from_ref(join), &ascending(&equality));
+        orders.add(&equality, &one(join));
+        for range in &ranges {
+            orders.add(std::slice::from_ref(join), &one(range));
+            orders.add(std::slice::from_ref(range), &one(join));
+        }
+        for other in joins.iter().filter(|other| *other != join) {
+            orders.add(std::slice::from_ref(join), &one(other));
+        }
+    }
+    for column in &alternatives {
+        orders.add(std::slice::from_ref(column), &[]);
+    }
+    for column in &extremes {
+        orders.add(&equality, &one(column));
+    }
+    if shape.has_limit || shape.predicates.is_empty() {
+        orders.add(&[], &sort);
+    }
+    orders.add(&group, &[]);
+    orders.0
+}
+
+fn distinct(table: &CatalogTable, column: &str) -> f64 {
+    table.column(column).and_then(|column| column.distinct_values(table.rows)).unwrap_or(0.0)
+}
+
+fn ascending(columns: &[String]) -> Vec<IndexKey> {
+    columns.iter().map(IndexKey::column).collect()
+}
+
+fn one(column: &String) -> Vec<IndexKey> {
+    vec![IndexKey::column(column)]
+}
+
+/// Distinct key orders, none wider than [`MAX_WIDTH`].
+#[derive(Default)]
+struct Orders(Vec<Vec<IndexKey>>);
+
+impl Orders {
+    fn add(&mut self, leading: &[String], trailing: &[IndexKey]) {
+        let mut keys = ascending(leading);
+        for key in trailing {
+            if !keys.iter().any(|known| known.target == key.target) {
+                keys.push(key.clone());
+            }
+        }
+        keys.truncate(MAX_WIDTH);
+        // One direction throughout reads the same index: write it ascending.
+        let usual_nulls = keys.iter().all(|key| key.nulls_first.is_none());
+        if usual_nulls && keys.iter().all(|key| key.descending) {
+            keys.iter_mut().for_each(|key| key.descending = false);
+        }
+        if !keys.is_empty() && !self.0.contains(&keys) {
+            self.0.push(keys);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Why a candidate is not worth asking the planner about.
+
+use crate::advisor::index::{IndexCandidate, IndexMethod};
+use crate::model::{CatalogTable, RelationKind};
+
+/// A table below this many bytes is read whole faster than any index could be.
+const MIN_TABLE_BYTES: i64 = 64 * 1024;
+/// More indexes than this on one table are not added to: PostgreSQL takes all of them into account in
+/// every plan.
+const MAX_INDEXES: usize = 60;
+
+/// Why no index on the table is worth asking about.
+pub(super) fn table_objection(table: &CatalogTable) -> Option<String> {
+    match table.kind {
+        RelationKind::Table | RelationKind::MaterializedView | RelationKind::Partitioned => {}
+        RelationKind::View => return Some("a view cannot have an index".into()),
+        RelationKind::Foreign => {
+            return Some("a foreign table cannot have an index here".into());
+        }
+    }
+    if table.kind != RelationKind::Partitioned && table.rows >= 0.0 && table.bytes < MIN_TABLE_BYTES
+    {
+        return Some(format!(
+            "the table has {} kB: reading it whole is as fast as any index",
+            table.bytes / 1024
+        ));
+    }
+    (table.indexes.len() >= MAX_INDEXES)
+        .then(|| format!("the table has {} indexes already", table.indexes.len()))
+}
+
+/// Why one candidate is not.
+pub(super) fn objection(table: &CatalogTable, candidate: &IndexCandidate) -> Option<String> {
+    for name in candidate.keys.iter().filter_map(|key| key.column_name()) {
+        let Some(column) = table.column(name) else {
+            return Some(format!("the table has no column {name}"));
+        };
+        if !column.ordered {
+            return Some(format!(
+                "{name} has type {}, which a B-tree cannot order",
+                column.data_type
+            ));
+        }
+        if candidate.method == IndexMethod::Btree
+            && column.average_width.is_some_and(|width| width > 1000)
+        {
+            return Some(format!(
+                "values of {name} are too long for a B-tree, whose entries end at 2,704 bytes"
+            ));
+        }
+    }
+    candidate
+        .covered_by(table)
+        .map(|existing| format!("the index {} begins with these columns already", existing.name))
+}

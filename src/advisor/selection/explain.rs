@@ -1,0 +1,111 @@
+//! What is chosen in figures, and of everything else why it is not.
+
+use crate::figures;
+use crate::model::RejectedCandidate;
+
+use super::explore::Explorer;
+use super::{Costed, Limits, MIN_GAIN, MIN_WORKLOAD_GAIN, Selection};
+
+pub(super) async fn selection(
+    mut explorer: Explorer<'_>,
+    chosen: Vec<usize>,
+    limits: Limits,
+) -> Selection {
+    let workload = explorer.workload();
+    let cost_of = |explorer: &Explorer<'_>, has: &dyn Fn(usize) -> bool| -> f64 {
+        (0..explorer.statements.len())
+            .map(|statement| {
+                let base = explorer.baseline[statement].unwrap_or_default();
+                let cost = explorer.known_cost(statement, has).unwrap_or(base);
+                cost.min(base) * explorer.statements[statement].weight
+            })
+            .sum()
+    };
+    let cost_after = cost_of(&explorer, &|i| chosen.contains(&i));
+    let mut costed = Vec::new();
+    for candidate in &chosen {
+        let mut effects = explorer.alone(*candidate).await;
+        let weight = |effect: &(usize, f64, f64)| {
+            (effect.1 - effect.2) * explorer.statements[effect.0].weight
+        };
+        effects.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
+        let saved: f64 = effects.iter().map(weight).sum();
+        let without = cost_of(&explorer, &|i| i != *candidate && chosen.contains(&i));
+        let priced = &explorer.priced[*candidate];
+        costed.push(Costed {
+            candidate: priced.candidate.clone(),
+            bytes: priced.bytes,
+            upkeep: priced.upkeep,
+            effects,
+            workload_gain: saved / workload,
+            marginal_gain: (without - cost_after) / workload,
+        });
+    }
+    costed.sort_by(|a, b| {
+        b.marginal_gain.max(b.workload_gain).total_cmp(&a.marginal_gain.max(a.workload_gain))
+    });
+    let rejected = (0..explorer.priced.len())
+        .filter(|candidate| !chosen.contains(candidate))
+        .map(|candidate| reject(&explorer, candidate, &chosen, limits))
+        .collect();
+    Selection {
+        chosen: costed,
+        rejected,
+        cost_before: workload,
+        cost_after,
+        calls: explorer.calls,
+        reused: explorer.reused,
+        bounded: explorer.bounded,
+        uncosted: explorer.uncosted,
+    }
+}
+
+/// Why a candidate is not chosen, from what the plans have shown.
+fn reject(
+    explorer: &Explorer<'_>,
+    candidate: usize,
+    chosen: &[usize],
+    limits: Limits,
+) -> RejectedCandidate {
+    let priced = &explorer.priced[candidate];
+    let workload = explorer.workload();
+    let (mut alone, mut beside, mut gains) = (0.0, 0.0, false);
+    for statement in 0..explorer.statements.len() {
+        let Some(base) = explorer.baseline[statement] else { continue };
+        let weight = explorer.statements[statement].weight;
+        let with = explorer.known_cost(statement, |i| i == candidate).unwrap_or(base);
+        alone += (base - with).max(0.0) * weight;
+        gains |= with < base * (1.0 - MIN_GAIN);
+        let now = explorer.known_cost(statement, |i| chosen.contains(&i)).unwrap_or(base);
+        let added = explorer
+            .known_cost(statement, |i| i == candidate || chosen.contains(&i))
+            .unwrap_or(base);
+        beside += (now - added).max(0.0) * weight;
+    }
+    let reason = if let Some(reason) = explorer.banned.get(&candidate) {
+        reason.clone()
+    } else if !gains {
+        format!("no statement gets cheaper by {:.0} % with it", MIN_GAIN * 100.0)
+    } else if limits.bytes.is_some_and(|bytes| priced.bytes > bytes) {
+        "it alone is larger than the storage budget".to_owned()
+    } else if beside < MIN_WORKLOAD_GAIN * workload && alone >= MIN_WORKLOAD_GAIN * workload {
+        "what is recommended serves the same statements".to_owned()
+    } else if alone < MIN_WORKLOAD_GAIN * workload {
+        format!("it saves less than {:.1} % of the workload's cost", MIN_WORKLOAD_GAIN * 100.0)
+    } else if beside < priced.upkeep {
+        "keeping it up to date costs more than it saves".to_owned()
+    } else if limits.bytes.is_some() {
+        "others save more within the storage budget".to_owned()
+    } else {
+        format!(
+            "it saves {} of the workload's cost beside the others, too little for {}",
+            figures::percent(100.0 * beside / workload),
+            figures::bytes(priced.bytes)
+        )
+    };
+    RejectedCandidate {
+        estimated_bytes: Some(priced.bytes),
+        alone_percent: Some(100.0 * alone / workload),
+        ..RejectedCandidate::of(&priced.candidate, reason)
+    }
+}

@@ -1,0 +1,337 @@
+//! Asking the planner: as little as possible, and nothing twice.
+
+use std::collections::BTreeMap;
+
+use super::WeightedStatement;
+use super::{Choice, CostError, CostOracle, IndexCandidate, MAX_LOSS, MIN_WORKLOAD_GAIN, Priced};
+use crate::model::TableName;
+
+/// Steps from all candidates to ever fewer, for each statement.
+const WALK: usize = 14;
+/// Below this share of gain a step shows nothing more.
+const WALK_END: f64 = 0.02;
+
+/// What a plan used, and what it cost.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Atom {
+    /// Candidate numbers, ascending.
+    pub used: Vec<usize>,
+    pub cost: f64,
+}
+
+/// A question that was answered.
+struct Asked {
+    available: Vec<usize>,
+    used: Vec<usize>,
+    cost: f64,
+}
+
+pub(super) struct Explorer<'a> {
+    oracle: &'a mut dyn CostOracle,
+    pub statements: &'a [WeightedStatement],
+    pub priced: Vec<Priced>,
+    tables: Vec<Vec<TableName>>,
+    max_calls: u64,
+    /// Cost without any candidate; absent where the planner failed.
+    pub baseline: Vec<Option<f64>>,
+    /// By statement, the cheapest first.
+    pub atoms: Vec<Vec<Atom>>,
+    asked: Vec<Vec<Asked>>,
+    /// Candidates that cannot be had, and why.
+    pub banned: BTreeMap<usize, String>,
+    pub uncosted: BTreeMap<usize, String>,
+    pub calls: u64,
+    pub reused: u64,
+    pub bounded: u64,
+}
+
+impl<'a> Explorer<'a> {
+    pub fn new(oracle: &'a mut dyn CostOracle, choice: Choice<'a>) -> Self {
+        let count = choice.statements.len();
+        Self {
+            oracle,
+            statements: choice.statements,
+            priced: choice.priced,
+            tables: choice.tables,
+            max_calls: choice.limits.calls.unwrap_or(u64::MAX),
+            baseline: vec![None; count],
+            atoms: vec![Vec::new(); count],
+            asked: (0..count).map(|_| Vec::new()).collect(),
+            banned: BTreeMap::new(),
+            uncosted: BTreeMap::new(),
+            calls: 0,
+            reused: 0,
+            bounded: 0,
+        }
+    }
+
+    pub fn is_out_of_time(&self) -> bool {
+        self.oracle.is_out_of_time()
+    }
+
+    /// The weighted cost of the workload as it is.
+    pub fn workload(&self) -> f64 {
+        let costs = self.baseline.iter().zip(self.statements);
+        costs
+            .map(|(cost, s)| cost.unwrap_or_default() * s.weight)
+            .sum::<f64>()
+            .max(f64::MIN_POSITIVE)
+    }
+
+    /// What a statement costs beside a set, as far as plans have shown; never less than the planner would say.
+    pub fn known_cost(&self, statement: usize, has: impl Fn(usize) -> bool) -> Option<f64> {
+        let found = self.atoms[statement].iter().find(|atom| atom.used.iter().all(|i| has(*i)));
+        found.map(|atom| atom.cost)
+    }
+
+    fn wanted(&self, statement: usize, include: bool) -> Vec<usize> {
+        (0..self.priced.len())
+            .filter(|i| {
+                let priced = &self.priced[*i];
+                priced.wanted_by.contains(&statement)
+                    && !self.banned.contains_key(i)
+                    && (include || priced.candidate.include.is_empty())
+            })
+            .collect()
+    }
+
+    /// Members of a set on tables that a statement reads.
+    fn relevant(&self, statement: usize, set: &[usize]) -> Vec<usize> {
+        let tables = &self.tables[statement];
+        let mut relevant: Vec<usize> = set
+            .iter()
+            .copied()
+            .filter(|i| tables.contains(&self.priced[*i].candidate.table))
+            .collect();
+        relevant.sort_unstable();
+        relevant
+    }
+
+    /// The cost of a statement beside candidates, ascending by number, and which of them its plan uses.
+    /// `None` where it cannot be planned, or no more may be asked.
+    async fn ask(&mut self, statement: usize, available: &[usize]) -> Option<(f64, Vec<usize>)> {
+        if self.uncosted.contains_key(&statement) {
+            return None;
+        }
+        let mut available: Vec<usize> =
+            available.iter().copied().filter(|i| !self.banned.contains_key(i)).collect();
+        loop {
+            // A plan made beside more indexes, all of whose own are here, is the plan here too.
+            let known = self.asked[statement].iter().find(|asked| {
+                is_within(&asked.used, &available) && is_within(&available, &asked.available)
+            });
+            if let Some(known) = known {
+                self.reused += 1;
+                return Some((known.cost, known.used.clone()));
+            }
+            if self.calls >= self.max_calls || self.oracle.is_out_of_time() {
+                return None;
+            }
+            let indexes: Vec<&IndexCandidate> =
+                available.iter().map(|i| &self.priced[*i].candidate).collect();
+            self.calls += 1;
+            match self.oracle.cost(statement, &indexes).await {
+                Ok(answer) => {
+                    let mut used: Vec<usize> =
+                        answer.used.iter().filter_map(|at| available.get(*at).copied()).collect();
+                    used.sort_unstable();
+                    used.dedup();
+                    self.learn(statement, available, &used, answer.cost);
+                    return Some((answer.cost, used));
+                }
+                Err(CostError::Candidate { position, reason }) => {
+                    let candidate = *available.get(position)?;
+                    self.banned.insert(candidate, format!("it cannot be made: {reason}"));
+                    available.remove(position);
+                }
+                Err(CostError::Statement(reason)) => {
+                    self.uncosted.insert(statement, reason);
+                    return None;
+                }
+                Err(CostError::OutOfTime) => return None,
+            }
+        }
+    }
+
+    fn learn(&mut self, statement: usize, available: Vec<usize>, used: &[usize], cost: f64) {
+        self.asked[statement].push(Asked { available, used: used.to_vec(), cost });
+        let atoms = &mut self.atoms[statement];
+        match atoms.iter_mut().find(|atom| atom.used == used) {
+            Some(atom) => atom.cost = atom.cost.min(cost),
+            None => atoms.push(Atom { used: used.to_vec(), cost }),
+        }
+        atoms.sort_by(|a, b| a.cost.total_cmp(&b.cost).then(a.used.len().cmp(&b.used.len())));
+    }
+
+    /// Finds atoms of every statement, those first that could save most.
+    pub async fn explore(&mut self) {
+        let mut order = Vec::new();
+        for statement in 0..self.statements.len() {
+            let Some((base, _)) = self.ask(statement, &[]).await else { continue };
+            self.baseline[statement] = Some(base);
+        }
+        for statement in 0..self.statements.len() {
+            let Some(base) = self.baseline[statement] else { continue };
+            let all = self.wanted(statement, true);
+            if all.is_empty() {
+                continue;
+            }
+            let Some((least, _)) = self.ask(statement, &all).await else { continue };
+            order.push(((base - least) * self.statements[statement].weight, statement, least));
+        }
+        order.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let workload = self.workload();
+        for (potential, statement, least) in &order {
+            let alone = self.wanted(*statement, true);
+            let base = self.baseline[*statement].unwrap_or_default();
+            // No set of its candidates could save enough: nothing more needs asking.
+            if *potential < MIN_WORKLOAD_GAIN * 0.5 * workload || base - least < WALK_END * base {
+                self.bounded += alone.len() as u64;
+                continue;
+            }
+            self.walk(*statement, alone, &[]).await;
+            let narrow = self.wanted(*statement, false);
+            self.walk(*statement, narrow, &[]).await;
+        }
+        for (potential, statement, least) in order {
+            let alone = self.wanted(statement, true);
+            let base = self.baseline[statement].unwrap_or_default();
+            if potential < MIN_WORKLOAD_GAIN * 0.5 * workload || base - least < WALK_END * base {
+                continue;
+            }
+            for candidate in alone {
+                if self.ask(statement, &[candidate]).await.is_none()
+                    && !self.banned.contains_key(&candidate)
+                {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// From all candidates to ever fewer: each step takes away the largest index that the plan uses beyond
+    /// what is had already, so that what is left shows what less storage buys.
+    async fn walk(&mut self, statement: usize, mut available: Vec<usize>, had: &[usize]) {
+        let base = self.baseline[statement].unwrap_or_default();
+        for _ in 0..WALK {
+            let Some((cost, used)) = self.ask(statement, &available).await else { return };
+            if cost > base * (1.0 - WALK_END) {
+                return;
+            }
+            let more = used.iter().copied().filter(|i| !had.contains(i));
+            let largest = more.max_by_key(|i| self.priced[*i].bytes);
+            let Some(largest) = largest else { return };
+            available.retain(|i| *i != largest && !self.banned.contains_key(i));
+        }
+    }
+
+    /// Takes new candidates in; says whether there were any that can be had.
+    pub async fn add_merged(
+        &mut self,
+        merged: &[(IndexCandidate, Vec<usize>)],
+        price: &(dyn Fn(&IndexCandidate) -> Option<(i64, f64)> + Sync),
+    ) -> bool {
+        let mut added = false;
+        for (candidate, wanted_by) in merged {
+            let Some((bytes, upkeep)) = price(candidate) else { continue };
+            let number = self.priced.len();
+            self.priced.push(Priced {
+                candidate: candidate.clone(),
+                bytes,
+                upkeep,
+                wanted_by: wanted_by.clone(),
+            });
+            for statement in wanted_by {
+                added |= self.ask(*statement, &[number]).await.is_some();
+            }
+        }
+        added
+    }
+
+    /// Candidates that some plan used.
+    pub fn members_of_atoms(&self) -> Vec<usize> {
+        let mut members: Vec<usize> =
+            self.atoms.iter().flatten().flat_map(|atom| atom.used.iter().copied()).collect();
+        members.sort_unstable();
+        members.dedup();
+        members
+    }
+
+    /// Asks about a chosen set; says whether something was learnt that the search did not know. `wide` also
+    /// asks what each statement would add to it.
+    pub async fn verify(&mut self, chosen: &[usize], wide: bool) -> bool {
+        let mut news = false;
+        for statement in 0..self.statements.len() {
+            let relevant = self.relevant(statement, chosen);
+            if relevant.is_empty() || self.baseline[statement].is_none() {
+                continue;
+            }
+            let thought = self.known_cost(statement, |i| chosen.contains(&i));
+            if let Some((cost, _)) = self.ask(statement, &relevant).await {
+                news |= thought.is_none_or(|thought| (cost - thought).abs() > 1e-6 * thought);
+            }
+            if wide {
+                let before = self.atoms[statement].len();
+                for include in [false, true] {
+                    let mut more = self.wanted(statement, include);
+                    more.extend(&relevant);
+                    more.sort_unstable();
+                    more.dedup();
+                    self.walk(statement, more, chosen).await;
+                }
+                news |= self.atoms[statement].len() > before;
+            }
+        }
+        news
+    }
+
+    /// Members of a set, asked about, beside which a statement costs too much more than without; with the
+    /// statement.
+    pub fn harmful(&self, chosen: &[usize]) -> BTreeMap<usize, usize> {
+        let mut harmful = BTreeMap::new();
+        for statement in 0..self.statements.len() {
+            let Some(base) = self.baseline[statement] else { continue };
+            let relevant = self.relevant(statement, chosen);
+            let asked = self.asked[statement].iter().find(|asked| asked.available == relevant);
+            if let Some(asked) = asked
+                && asked.cost > base * (1.0 + MAX_LOSS)
+            {
+                // The least of them: the others may still be worth having.
+                let least = asked.used.iter().copied().min_by_key(|i| self.priced[*i].bytes);
+                harmful.extend(least.map(|least| (least, statement)));
+            }
+        }
+        harmful
+    }
+
+    pub fn ban(&mut self, candidate: usize, reason: String) {
+        self.banned.insert(candidate, reason);
+    }
+
+    /// What one candidate does alone to each statement that could use it: number, before, after.
+    pub async fn alone(&mut self, candidate: usize) -> Vec<(usize, f64, f64)> {
+        let mut effects = Vec::new();
+        for statement in 0..self.statements.len() {
+            let Some(before) = self.baseline[statement] else { continue };
+            if self.relevant(statement, &[candidate]).is_empty() {
+                continue;
+            }
+            let known = self.known_cost(statement, |i| i == candidate);
+            let after = match self.ask(statement, &[candidate]).await {
+                Some((after, _)) => after,
+                // No more may be asked: what is known already.
+                None => known.unwrap_or(before),
+            };
+            if (after - before).abs() > before * 0.001 {
+                effects.push((statement, before, after));
+            }
+        }
+        effects
+    }
+}
+
+/// Whether every member of one ascending list is in another.
+fn is_within(part: &[usize], whole: &[usize]) -> bool {
+    let mut rest = whole.iter();
+    part.iter().all(|wanted| rest.any(|i| i == wanted))
+}

@@ -1,0 +1,264 @@
+//! Choosing among atoms: no planner, no waiting.
+
+use super::explore::Explorer;
+use super::{Limits, MIN_GAIN, MIN_WORKLOAD_GAIN, STORAGE_PRICE};
+
+/// Sets beyond this size are not searched pair by pair.
+const MAX_PAIRS: usize = 24;
+/// Times that a part of the best set is taken out and chosen anew.
+const SHAKES: usize = 16;
+/// Improvements in a row; each makes the whole cheaper, so this is for rounding only.
+const MAX_IMPROVEMENTS: usize = 200;
+
+pub(super) struct Search<'s, 'a> {
+    explorer: &'s Explorer<'a>,
+    bytes: i64,
+    /// Cost units that a byte takes.
+    byte_price: f64,
+    workload: f64,
+    /// What can be added at once: the members of an atom.
+    packages: Vec<Vec<usize>>,
+    /// By candidate, the statements that some plan used it for.
+    users: Vec<Vec<usize>>,
+}
+
+#[derive(Debug, Clone)]
+struct State {
+    has: Vec<bool>,
+    bytes: i64,
+    /// By statement, one call.
+    costs: Vec<f64>,
+    /// What the search makes small: weighted costs, upkeep and storage.
+    total: f64,
+}
+
+impl<'s, 'a> Search<'s, 'a> {
+    pub fn new(explorer: &'s Explorer<'a>, limits: Limits) -> Self {
+        let mut users = vec![Vec::new(); explorer.priced.len()];
+        let mut packages = Vec::new();
+        for (statement, atoms) in explorer.atoms.iter().enumerate() {
+            let base = explorer.baseline[statement].unwrap_or_default();
+            for atom in atoms {
+                let can_be_had = atom.used.iter().all(|i| !explorer.banned.contains_key(i));
+                if atom.used.is_empty() || !can_be_had || atom.cost >= base {
+                    continue;
+                }
+                for i in &atom.used {
+                    if users[*i].last() != Some(&statement) {
+                        users[*i].push(statement);
+                    }
+                }
+                packages.push(atom.used.clone());
+            }
+        }
+        packages.sort();
+        packages.dedup();
+        let workload = explorer.workload();
+        let byte_price = match limits.bytes {
+            Some(_) => 0.0,
+            None => STORAGE_PRICE * workload / limits.data_bytes.max(1 << 20) as f64,
+        };
+        let bytes = limits.bytes.unwrap_or(i64::MAX);
+        Self { explorer, bytes, byte_price, workload, packages, users }
+    }
+
+    /// The best set that greedy choices by several measures lead to.
+    pub fn from_scratch(&self) -> Vec<usize> {
+        self.best_of(vec![self.empty()], &[1.0, 0.7, 0.4, 0.0])
+    }
+
+    /// The same, and what comes of improving a set that is known.
+    pub fn better_of(&self, known: Vec<usize>) -> Vec<usize> {
+        let mut state = self.empty();
+        for candidate in known {
+            if !self.explorer.banned.contains_key(&candidate) {
+                self.set(&mut state, candidate, true);
+            }
+        }
+        self.best_of(vec![state, self.empty()], &[1.0, 0.4])
+    }
+
+    fn best_of(&self, starts: Vec<State>, powers: &[f64]) -> Vec<usize> {
+        let mut best: Option<State> = None;
+        let mut consider = |state: State| {
+            if best.as_ref().is_none_or(|best| state.total < best.total - 1e-9 * self.workload) {
+                best = Some(state);
+            }
+            best.clone()
+        };
+        let mut top = None;
+        for start in starts {
+            for power in powers {
+                let mut state = start.clone();
+                self.fill(&mut state, *power, &[]);
+                top = consider(self.improve(state));
+            }
+        }
+        // From the best so far: a third taken out at random, filled and improved again. The seed is fixed, so
+        // that the same workload always gets the same advice.
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..SHAKES {
+            let Some(mut state) = top.clone() else { break };
+            if self.explorer.is_out_of_time() {
+                break;
+            }
+            let members: Vec<usize> = (0..state.has.len()).filter(|i| state.has[*i]).collect();
+            for candidate in members {
+                if random.f64() < 0.35 {
+                    self.set(&mut state, candidate, false);
+                }
+            }
+            self.fill(&mut state, random.f64(), &[]);
+            top = consider(self.improve(state));
+        }
+        top.map(|state| self.needed(state)).unwrap_or_default()
+    }
+
+    fn empty(&self) -> State {
+        let costs: Vec<f64> =
+            self.explorer.baseline.iter().map(|cost| cost.unwrap_or_default()).collect();
+        let total = self.workload;
+        State { has: vec![false; self.explorer.priced.len()], bytes: 0, costs, total }
+    }
+
+    /// Adds or removes a candidate.
+    fn set(&self, state: &mut State, candidate: usize, present: bool) {
+        if state.has[candidate] == present {
+            return;
+        }
+        state.has[candidate] = present;
+        let sign = if present { 1.0 } else { -1.0 };
+        let priced = &self.explorer.priced[candidate];
+        state.bytes += if present { priced.bytes } else { -priced.bytes };
+        state.total += sign * (priced.upkeep + priced.bytes as f64 * self.byte_price);
+        for statement in &self.users[candidate] {
+            let base = self.explorer.baseline[*statement].unwrap_or_default();
+            let has = |i: usize| state.has[i];
+            let cost = self.explorer.known_cost(*statement, has).unwrap_or(base).min(base);
+            let weight = self.explorer.statements[*statement].weight;
+            state.total += (cost - state.costs[*statement]) * weight;
+            state.costs[*statement] = cost;
+        }
+    }
+
+    /// Adds packages without some candidates, by what they save for each byte to the power, as long as one
+    /// saves enough and fits.
+    fn fill(&self, state: &mut State, power: f64, without: &[usize]) {
+        loop {
+            let mut best: Option<(f64, &Vec<usize>)> = None;
+            for package in &self.packages {
+                let missing: Vec<usize> =
+                    package.iter().copied().filter(|i| !state.has[*i]).collect();
+                if missing.is_empty() || missing.iter().any(|i| without.contains(i)) {
+                    continue;
+                }
+                let bytes: i64 = missing.iter().map(|i| self.explorer.priced[*i].bytes).sum();
+                if bytes > self.bytes.saturating_sub(state.bytes) {
+                    continue;
+                }
+                let saved = self.saved_by(state, &missing);
+                let rate = saved / (bytes.max(8192) as f64).powf(power);
+                let is_enough = saved >= MIN_WORKLOAD_GAIN * self.workload;
+                if is_enough && best.is_none_or(|(top, _)| rate > top) {
+                    best = Some((rate, package));
+                }
+            }
+            let Some((_, package)) = best else { return };
+            for candidate in package.clone() {
+                self.set(state, candidate, true);
+            }
+        }
+    }
+
+    fn saved_by(&self, state: &State, missing: &[usize]) -> f64 {
+        let mut saved = 0.0;
+        let has = |i: usize| state.has[i] || missing.contains(&i);
+        let mut seen: Vec<usize> = Vec::new();
+        for candidate in missing {
+            let priced = &self.explorer.priced[*candidate];
+            saved -= priced.upkeep + priced.bytes as f64 * self.byte_price;
+            for statement in &self.users[*candidate] {
+                if seen.contains(statement) {
+                    continue;
+                }
+                seen.push(*statement);
+                if let Some(cost) = self.explorer.known_cost(*statement, has) {
+                    let gain = (state.costs[*statement] - cost).max(0.0);
+                    saved += gain * self.explorer.statements[*statement].weight;
+                }
+            }
+        }
+        saved
+    }
+
+    /// Takes out one or two and fills what they leave, as long as the whole gets cheaper.
+    fn improve(&self, mut state: State) -> State {
+        for _ in 0..MAX_IMPROVEMENTS {
+            let Some(better) = self.better(&state) else { break };
+            state = better;
+        }
+        state
+    }
+
+    fn better(&self, state: &State) -> Option<State> {
+        let members: Vec<usize> = (0..state.has.len()).filter(|i| state.has[*i]).collect();
+        let enough = state.total - 1e-6 * self.workload;
+        let mut best: Option<State> = None;
+        for one in &members {
+            let mut without = state.clone();
+            self.set(&mut without, *one, false);
+            for power in [1.0, 0.4, 0.0] {
+                let mut filled = without.clone();
+                // With anything else first, and then with anything.
+                self.fill(&mut filled, power, &[*one]);
+                self.fill(&mut filled, power, &[]);
+                if filled.total < best.as_ref().map_or(enough, |best| best.total) {
+                    best = Some(filled);
+                }
+            }
+            if without.total < best.as_ref().map_or(enough, |best| best.total) {
+                best = Some(without);
+            }
+        }
+        // Two at a time only where one does not do: there are many more of them.
+        if best.is_some() || members.len() > MAX_PAIRS {
+            return best;
+        }
+        for (position, one) in members.iter().enumerate() {
+            for two in &members[position + 1..] {
+                let mut neither = state.clone();
+                self.set(&mut neither, *one, false);
+                self.set(&mut neither, *two, false);
+                for power in [1.0, 0.0] {
+                    let mut filled = neither.clone();
+                    self.fill(&mut filled, power, &[*one, *two]);
+                    self.fill(&mut filled, power, &[]);
+                    if filled.total < enough {
+                        return Some(filled);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Without what no statement would miss.
+    fn needed(&self, mut state: State) -> Vec<usize> {
+        let mut members: Vec<usize> = (0..state.has.len()).filter(|i| state.has[*i]).collect();
+        members.sort_by_key(|i| std::cmp::Reverse(self.explorer.priced[*i].bytes));
+        for candidate in members {
+            let mut without = state.clone();
+            self.set(&mut without, candidate, false);
+            let lost = without.total - state.total;
+            let is_missed = state
+                .costs
+                .iter()
+                .zip(&without.costs)
+                .any(|(with, without)| *with < without * (1.0 - MIN_GAIN));
+            if lost < MIN_WORKLOAD_GAIN * self.workload || !is_missed {
+                state = without;
+            }
+        }
+        (0..state.has.len()).filter(|i| state.has[*i]).collect()
+    }
+}
