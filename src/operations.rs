@@ -10,7 +10,7 @@ use crate::model::{
     AddedQueries, AnalyzeReport, ApplyStatus, AuditEntry, Change, CleanupReport, CollectionReport,
     Health, InvalidField, Job, JobAccepted, JobFilter, JobId, JobPage, QueryDetail, QueryFilter,
     QueryHash, QueryPage, QueryRange, Recommendation, RecommendationFilter, RecommendationId,
-    RecommendationPage,
+    RecommendationPage, RejectedPage, Rule, WhatIfReport, WhatIfRequest,
 };
 
 /// Why an operation did not happen: each case is one that a caller tells apart.
@@ -47,6 +47,15 @@ impl From<IllegalTransition> for OperationError {
 pub struct PatchFile {
     pub file_name: String,
     pub sql: String,
+}
+
+/// The documentation of one rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RulePage {
+    pub rule: Rule,
+    pub title: String,
+    /// Made from Markdown of ours; safe to show.
+    pub html: String,
 }
 
 /// What the first page shows.
@@ -92,6 +101,12 @@ pub trait Operations: Send + Sync {
 
     async fn recommendations(&self, filter: RecommendationFilter) -> Outcome<RecommendationPage>;
     async fn recommendation(&self, id: RecommendationId) -> Outcome<Recommendation>;
+    /// Candidates of the last analysis that were not recommended, with their reasons.
+    async fn rejected(&self, search: Option<String>) -> Outcome<RejectedPage>;
+    /// Plans the workload as if an index were there.
+    async fn what_if(&self, request: WhatIfRequest) -> Outcome<WhatIfReport>;
+    /// The documentation of a rule, as HTML.
+    async fn rule_page(&self, rule: Rule) -> Outcome<RulePage>;
     async fn dismiss(
         &self,
         id: RecommendationId,

@@ -8,7 +8,7 @@ use leptos_router::{SsrMode, path};
 use crate::components::{NavBar, NoticeBoard, NoticeList};
 use crate::pages::{
     ChangesPage, ConnectionsPage, DashboardPage, JobsPage, NotFoundPage, QueriesPage, QueryPage,
-    RecommendationPage, RecommendationsPage,
+    RecommendationPage, RecommendationsPage, RejectedPage, RulePage, WhatIfPage,
 };
 
 /// The app. Pages wait for their data on the server, so that they can be read without JavaScript.
@@ -27,6 +27,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/dashboard") view=DashboardPage ssr=SsrMode::Async/>
                     <Route path=path!("/recommendations") view=RecommendationsPage ssr=SsrMode::Async/>
                     <Route path=path!("/recommendations/:id") view=RecommendationPage ssr=SsrMode::Async/>
+                    <Route path=path!("/rejected") view=RejectedPage ssr=SsrMode::Async/>
+                    <Route path=path!("/rules/:rule") view=RulePage ssr=SsrMode::Async/>
+                    <Route path=path!("/what-if") view=WhatIfPage ssr=SsrMode::Async/>
                     <Route path=path!("/queries") view=QueriesPage ssr=SsrMode::Async/>
                     <Route path=path!("/queries/:id") view=QueryPage ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=JobsPage ssr=SsrMode::Async/>

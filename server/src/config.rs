@@ -85,6 +85,10 @@ pub struct SettingsArgs {
     #[arg(long, env = "OPTISCHEMA_COLLECT_SECONDS", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub collect_seconds: Option<u32>,
+    /// Days without a scan after which an index is called unused [default: 14]
+    #[arg(long, env = "OPTISCHEMA_UNUSED_AFTER_DAYS", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unused_after_days: Option<f64>,
     /// The folder of the browser's files, where it is not found beside the program.
     #[arg(long, env = "OPTISCHEMA_SITE_ROOT", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,6 +148,7 @@ pub struct Settings {
     pub job_retention_hours: u32,
     /// Zero for only when asked.
     pub collect_seconds: u32,
+    pub unused_after_days: f64,
     pub site_root: Option<PathBuf>,
 }
 
@@ -220,6 +225,7 @@ impl Settings {
             statement_timeout_s: args.statement_timeout_s.unwrap_or(60),
             job_retention_hours: args.job_retention_hours.unwrap_or(24),
             collect_seconds: args.collect_seconds.unwrap_or(60),
+            unused_after_days: args.unused_after_days.unwrap_or(14.0).max(0.0),
             site_root: args.site_root,
         })
     }

@@ -289,6 +289,7 @@ impl IndexCandidate {
         if !index.valid
             || index.method != self.method.as_str()
             || index.predicate.is_some()
+            || index.key_classes.iter().any(|class| class.contains("pattern_ops"))
             || index.key_columns.len() < self.keys.len()
             || self.keys.iter().any(|key| key.operator_class.is_some())
         {

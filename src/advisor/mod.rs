@@ -3,6 +3,7 @@
 //! Pure: costs come from a [`CostOracle`], which asks a planner elsewhere. Deterministic, and complete
 //! without any language model.
 
+mod arithmetic;
 mod candidates;
 mod index;
 pub mod rules;
@@ -10,11 +11,12 @@ mod selection;
 mod size;
 mod upkeep;
 
+pub use arithmetic::ArithmeticOracle;
 pub use candidates::{CandidateSet, generate, merged};
 pub use index::{IndexCandidate, IndexKey, IndexMethod, IndexPredicate, KeyTarget, PredicateTest};
 pub use selection::{
     Choice, CostError, CostOracle, Costed, Limits, Priced, Selection, WeightedStatement, WhatIf,
     select_indexes,
 };
-pub use size::{IndexSize, index_size, share_of};
+pub use size::{IndexSize, index_size, say_the_same, share_of};
 pub use upkeep::{TableWrites, WriteCost, write_cost};

@@ -254,7 +254,8 @@ fn groups(table: &CatalogTable, keys: &[&CatalogColumn], rows: f64) -> Vec<(f64,
 
 /// One sample is drawn for all columns of a table: where one column follows from the other, both have the
 /// same shares, one by one.
-fn say_the_same(a: &CatalogColumn, b: &CatalogColumn) -> bool {
+#[must_use]
+pub fn say_the_same(a: &CatalogColumn, b: &CatalogColumn) -> bool {
     a.n_distinct.is_some()
         && a.n_distinct == b.n_distinct
         && a.common_shares.len() >= 3

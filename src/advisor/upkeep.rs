@@ -28,6 +28,21 @@ pub struct TableWrites {
     pub updated_columns: std::collections::BTreeMap<String, f64>,
 }
 
+impl TableWrites {
+    /// What the table's own counters say, since they were reset. Which columns were set they do not.
+    #[must_use]
+    pub fn since_reset(table: &CatalogTable) -> Self {
+        let Some(activity) = &table.activity else { return Self::default() };
+        Self {
+            inserts: activity.inserts as f64,
+            updates: activity.updates as f64,
+            deletes: activity.deletes as f64,
+            hot_share: activity.hot_share(),
+            updated_columns: std::collections::BTreeMap::new(),
+        }
+    }
+}
+
 /// What an index adds to the writes of its table.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WriteCost {

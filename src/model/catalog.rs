@@ -210,6 +210,9 @@ pub struct CatalogColumn {
     #[serde(default)]
     pub equal_image: bool,
     pub nullable: bool,
+    /// Whether a person set `n_distinct` for it.
+    #[serde(default)]
+    pub distinct_is_set: bool,
     /// Distinct values: above zero a count, below zero a share of the rows (pg_stats).
     pub n_distinct: Option<f64>,
     /// Bytes, on average.
@@ -264,6 +267,12 @@ pub struct CatalogIndex {
     pub constraint: Option<String>,
     #[serde(default)]
     pub replica_identity: bool,
+    /// Whether it is checked at the end of the statement or transaction only (`NOT indimmediate`).
+    #[serde(default)]
+    pub deferrable: bool,
+    /// Whether `pg_stat_progress_create_index` shows it being built.
+    #[serde(default)]
+    pub building: bool,
     /// `idx_scan`, since the counters were reset.
     #[serde(default)]
     pub scans: i64,

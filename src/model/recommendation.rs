@@ -3,8 +3,12 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::advisor::WriteCost;
+
 use super::text_enum::text_enum;
-use super::{BenchmarkSource, JobId, QueryHash, RecommendationId, TableName, Timestamp, Verdict};
+use super::{
+    BenchmarkSource, JobId, QueryHash, RecommendationId, Rule, TableName, Timestamp, Verdict,
+};
 
 text_enum! {
     /// Where a recommendation stands. `active` has a completed benchmark: people read "Benchmarked".
@@ -128,6 +132,26 @@ pub struct Evidence {
     /// The statements whose planned cost changes, the largest gain first.
     pub statements: Vec<StatementEvidence>,
     pub index: Option<IndexEvidence>,
+    /// The rule behind it; its page is `/rules/{rule}`.
+    #[serde(default)]
+    pub rule: Option<Rule>,
+    /// What else is known, one fact a line.
+    #[serde(default)]
+    pub facts: Vec<Fact>,
+    /// What the change adds to writes; absent where it adds nothing or nobody knows.
+    #[serde(default)]
+    pub write_cost: Option<WriteCost>,
+    /// Indexes that it would make superfluous.
+    #[serde(default)]
+    pub makes_redundant: Vec<String>,
+}
+
+/// One thing that is known, and where from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Fact {
+    pub label: String,
+    pub value: String,
+    pub provenance: Provenance,
 }
 
 /// One statement's planned cost without and with the change.
@@ -139,19 +163,31 @@ pub struct StatementEvidence {
     pub calls: i64,
     /// Milliseconds on main over those calls.
     pub total_time_ms: f64,
-    /// Planner cost units of one call.
-    pub cost_before: f64,
-    pub cost_after: f64,
+    /// Planner cost units of one call; absent where no planner was asked.
+    pub cost_before: Option<f64>,
+    pub cost_after: Option<f64>,
 }
 
 impl StatementEvidence {
     /// Planned cost saved, in percent of the cost before. Negative where the statement gets dearer.
     #[must_use]
-    pub fn saved_percent(&self) -> f64 {
-        if self.cost_before > 0.0 {
-            100.0 * (1.0 - self.cost_after / self.cost_before)
-        } else {
-            0.0
+    pub fn saved_percent(&self) -> Option<f64> {
+        match (self.cost_before, self.cost_after) {
+            (Some(before), Some(after)) if before > 0.0 => Some(100.0 * (1.0 - after / before)),
+            _ => None,
+        }
+    }
+
+    /// A statement that no planner was asked about.
+    #[must_use]
+    pub fn unplanned(statement: &super::TrackedStatement) -> Self {
+        Self {
+            query_hash: statement.query_hash.clone(),
+            sql: statement.sql.clone(),
+            calls: statement.calls,
+            total_time_ms: statement.total_time_ms,
+            cost_before: None,
+            cost_after: None,
         }
     }
 }
@@ -163,7 +199,7 @@ pub struct IndexEvidence {
     pub index_name: String,
     /// Key columns in order, with `DESC` where it matters.
     pub columns: Vec<String>,
-    /// Size that HypoPG estimates, in bytes. It ignores deduplication, so the real one is often smaller.
+    /// Size in bytes by arithmetic on `pg_stats`; absent where nothing is known to reckon with.
     pub estimated_bytes: Option<i64>,
     /// Live rows of the table, from `pg_class.reltuples`.
     pub table_rows: f64,
@@ -200,4 +236,7 @@ pub struct Proposal {
     pub risk_level: RiskLevel,
     pub tables: Vec<TableName>,
     pub evidence: Evidence,
+    /// How much there is to gain, in the rule's own unit: a dismissed one is only brought up again when this
+    /// has grown a lot.
+    pub magnitude: f64,
 }

@@ -18,6 +18,8 @@ pub struct TrackedStatement {
     /// Milliseconds, over all calls.
     pub total_time_ms: f64,
     pub rows: i64,
+    /// 8 KiB blocks written to and read from temporary files, over all calls.
+    pub temp_blocks: i64,
     /// What can be planned, or the sentence that says why nothing can.
     pub plannable: Result<PlannableStatement, String>,
 }
@@ -132,4 +134,12 @@ pub struct AnalyzeReport {
     pub recommendations: Vec<Recommendation>,
     pub rejected: Vec<RejectedCandidate>,
     pub statements: Vec<StatementReport>,
+}
+
+/// Candidates of the last analysis that were not recommended.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RejectedPage {
+    pub items: Vec<RejectedCandidate>,
+    /// How many there are in all.
+    pub total: i64,
 }

@@ -6,15 +6,19 @@ use optischema::model::StatementEvidence;
 use super::badge::Provenance;
 use optischema::figures;
 
+fn cost(cost: Option<f64>) -> String {
+    cost.map_or_else(|| "not planned".to_owned(), figures::grouped)
+}
+
 fn row(statement: &StatementEvidence) -> impl IntoView + use<> {
     view! {
         <tr>
             <td><code class="statement">{statement.sql.clone()}</code></td>
             <td class="number">{figures::grouped(statement.calls as f64)}</td>
             <td class="number">{figures::milliseconds(statement.total_time_ms)}</td>
-            <td class="number">{figures::grouped(statement.cost_before)}</td>
-            <td class="number">{figures::grouped(statement.cost_after)}</td>
-            <td class="number">{figures::percent(-statement.saved_percent())}</td>
+            <td class="number">{cost(statement.cost_before)}</td>
+            <td class="number">{cost(statement.cost_after)}</td>
+            <td class="number">{statement.saved_percent().map(|saved| figures::percent(-saved))}</td>
         </tr>
     }
 }
@@ -30,7 +34,7 @@ pub(crate) fn EvidenceTable(
         <div class="scroll" tabindex="0">
             <table>
                 <caption>
-                    "Statements whose cost changes " <Provenance text=provenance/>
+                    "Statements behind it " <Provenance text=provenance/>
                 </caption>
                 <thead>
                     <tr>

@@ -22,6 +22,8 @@ mod recommendation_actions;
 mod recommendation_row;
 mod sql_block;
 mod target_card;
+mod url;
+mod write_cost;
 
 pub(crate) use badge::{Provenance, StatusBadge};
 pub(crate) use benchmark_summary::BenchmarkSummary;
@@ -44,3 +46,5 @@ pub(crate) use recommendation_actions::{Actions, RecommendationActions};
 pub(crate) use recommendation_row::RecommendationRow;
 pub(crate) use sql_block::SqlBlock;
 pub(crate) use target_card::TargetCard;
+pub(crate) use url::url_encoded;
+pub(crate) use write_cost::WriteCostFacts;

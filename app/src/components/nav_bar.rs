@@ -16,6 +16,7 @@ pub(crate) fn NavBar() -> impl IntoView {
                 <A href="/dashboard">"Dashboard"</A>
                 <A href="/recommendations">"Recommendations"</A>
                 <A href="/queries">"Queries"</A>
+                <A href="/what-if">"What if"</A>
                 <A href="/jobs">"Jobs"</A>
                 <A href="/changes">"Changes"</A>
                 <A href="/connections">"Connections"</A>

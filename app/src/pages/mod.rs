@@ -9,6 +9,9 @@ mod queries;
 mod query;
 mod recommendation;
 mod recommendations;
+mod rejected;
+mod rule;
+mod what_if;
 
 pub(crate) use changes::ChangesPage;
 pub(crate) use connections::ConnectionsPage;
@@ -19,3 +22,6 @@ pub(crate) use queries::QueriesPage;
 pub(crate) use query::QueryPage;
 pub(crate) use recommendation::RecommendationPage;
 pub(crate) use recommendations::RecommendationsPage;
+pub(crate) use rejected::RejectedPage;
+pub(crate) use rule::RulePage;
+pub(crate) use what_if::WhatIfPage;

@@ -7,7 +7,7 @@ use optischema::model::{JobResult, Recommendation};
 
 use crate::components::{
     Actions, BenchmarkSummary, EvidenceTable, Failure, JobCard, PlanView, Provenance,
-    RecommendationActions, SqlBlock, StatusBadge,
+    RecommendationActions, SqlBlock, StatusBadge, WriteCostFacts,
 };
 use crate::server_fns::{RecommendationView, load_recommendation};
 use optischema::figures;
@@ -22,22 +22,57 @@ fn facts(r: &Recommendation) -> impl IntoView + use<> {
             </dd>
             <dt>"Index size"</dt>
             <dd>
-                {index.estimated_bytes.map(figures::bytes)} " " <Provenance text="planned"/>
+                {index.estimated_bytes.map_or_else(|| "not known before it is built".to_owned(), figures::bytes)}
+                " " <Provenance text="rule"/>
             </dd>
         }
     });
+    let more: Vec<_> = r
+        .evidence
+        .facts
+        .iter()
+        .map(|fact| {
+            view! {
+                <dt>{fact.label.clone()}</dt>
+                <dd>{fact.value.clone()} " " <Provenance text=fact.provenance.as_str()/></dd>
+            }
+        })
+        .collect();
+    let redundant = (!r.evidence.makes_redundant.is_empty()).then(|| {
+        view! {
+            <dt>"Makes superfluous"</dt>
+            <dd>{r.evidence.makes_redundant.join(", ")}</dd>
+        }
+    });
+    let existing =
+        r.evidence.index.as_ref().filter(|index| !index.existing_indexes.is_empty()).map(|index| {
+            let lines: Vec<_> = index
+                .existing_indexes
+                .iter()
+                .map(|line| view! { <li><code>{line.clone()}</code></li> })
+                .collect();
+            view! { <dt>"Indexes there now"</dt> <dd><ul class="plain">{lines}</ul></dd> }
+        });
+    let rule = r.evidence.rule.map(|rule| view! {
+        <dt>"Rule"</dt>
+        <dd><a href=format!("/rules/{rule}")>{rule.title()}</a>": what it finds, and when not to follow it"</dd>
+    });
     view! {
         <dl class="facts">
-            <dt>"Workload cost saved"</dt>
-            <dd>
-                {r.estimated_improvement_percent.map(figures::percent)} " "
-                <Provenance text=r.evidence.provenance.as_str()/>
-            </dd>
+            {r.estimated_improvement_percent.map(|percent| view! {
+                <dt>"Workload cost saved"</dt>
+                <dd>{figures::percent(percent)} " " <Provenance text=r.evidence.provenance.as_str()/></dd>
+            })}
             <dt>"Confidence"</dt>
             <dd>{format!("{:.0} %", 100.0 * r.confidence_score)} " – " {r.evidence.confidence_reason.clone()}</dd>
             <dt>"Risk"</dt>
             <dd>{r.risk_level.as_str()} " – " {r.evidence.risk_reason.clone()}</dd>
             {index}
+            <WriteCostFacts cost=r.evidence.write_cost.clone()/>
+            {more}
+            {redundant}
+            {existing}
+            {rule}
         </dl>
     }
 }
@@ -88,16 +123,20 @@ fn content(view: RecommendationView, actions: Actions, reload: Callback<()>) -> 
         <section aria-labelledby="why">
             <h2 id="why">"Why"</h2>
             {facts(&r)}
-            <EvidenceTable
-                statements=r.evidence.statements.clone()
-                provenance=format!("{} · {}", r.evidence.provenance, r.evidence.method)
-            />
+            {(!r.evidence.statements.is_empty()).then(|| view! {
+                <EvidenceTable
+                    statements=r.evidence.statements.clone()
+                    provenance=format!("{} · {}", r.evidence.provenance, r.evidence.method)
+                />
+            })}
             {planned(&r)}
         </section>
         <section aria-labelledby="sql">
             <h2 id="sql">"SQL"</h2>
             <SqlBlock caption="For main, run by a person" sql=r.sql_fix.clone()/>
-            <SqlBlock caption="The statement that gains most" sql=r.original_sql.clone()/>
+            {(!r.original_sql.is_empty()).then(|| view! {
+                <SqlBlock caption="The statement that gains most" sql=r.original_sql.clone()/>
+            })}
             {r.rollback_sql.clone().map(|sql| view! { <SqlBlock caption="Undoes it in the sandbox" sql/> })}
         </section>
     }

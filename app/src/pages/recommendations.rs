@@ -59,6 +59,7 @@ fn content(
             }.into_any(),
         }}
         {next}
+        <p class="quiet"><a href="/rejected">"Candidates that were looked at and rejected"</a>", each with its reason."</p>
     }
 }
 

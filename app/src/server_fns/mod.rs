@@ -3,6 +3,7 @@
 #[cfg(feature = "ssr")]
 mod context;
 
+mod advice;
 mod changes;
 mod jobs;
 mod overview;
@@ -19,6 +20,7 @@ pub use context::Authorised;
 
 pub(crate) use status::page_not_found;
 
+pub use advice::{load_rejected, load_rule, load_what_if};
 pub use changes::{StartApply, StartRollback, load_changes};
 pub use jobs::{CancelJob, StartBenchmark, load_job, load_jobs};
 pub use overview::{Analyze, load_dashboard, load_health};

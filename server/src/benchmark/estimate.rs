@@ -7,11 +7,11 @@ use optischema::model::{
 /// A result that says what is known without a measurement. No run time is given, since none was taken.
 #[must_use]
 pub fn estimated_result(recommendation: &Recommendation, why: &str) -> BenchmarkResult {
-    let planned = recommendation.evidence.statements.first().map(|statement| {
-        format!(
+    let planned = recommendation.evidence.statements.first().and_then(|statement| {
+        Some(format!(
             "The planner expects the statement's cost to go from {:.0} to {:.0}.",
-            statement.cost_before, statement.cost_after
-        )
+            statement.cost_before?, statement.cost_after?
+        ))
     });
     BenchmarkResult {
         source: BenchmarkSource::Estimated,

@@ -61,6 +61,7 @@ pub(super) async fn dispatch(cli: Cli) -> Done {
             let limits = AdviseLimits {
                 budget: budget_mb.map(|megabytes| i64::from(megabytes) * 1_000_000),
                 deadline: std::time::Duration::from_secs(u64::from(deadline_s)),
+                ..AdviseLimits::default()
             };
             analyze(Settings::resolve(&args)?, workload, limits, format).await
         }
@@ -186,7 +187,7 @@ async fn analyze(
             std::fs::read_to_string(&path).map_err(|error| CommandError::Folder(path, error))
         })
         .transpose()?;
-    let (_, advice) = analyze_once(&settings, text.as_deref(), limits).await?;
+    let (_, advice) = analyze_once(&settings, text.as_deref(), &limits).await?;
     for note in &advice.notes {
         eprintln!("{note}");
     }

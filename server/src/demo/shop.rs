@@ -195,7 +195,8 @@ impl Shop {
     fn write_settings(&self, data_dir: &Path) -> Result<(), ShopError> {
         let text = format!(
             "# Written by `optischema demo`.\nmain_url = \"{}\"\nsandbox_url = \"{}\"\n\
-             # The demo's sandbox is a database of its own on the shop's server.\nallow_same_server = true\n",
+             # The demo's sandbox is a database of its own on the shop's server.\nallow_same_server = true\n\
+             # The demo has no fortnight to watch its indexes.\nunused_after_days = 0.0\n",
             self.main_url(),
             self.sandbox_url()
         );

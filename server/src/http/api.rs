@@ -19,9 +19,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::AppState;
+use super::advice;
 use super::problem::Problem;
 
-type Answer<T> = Result<Json<T>, Problem>;
+pub(super) type Answer<T> = Result<Json<T>, Problem>;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -54,6 +55,9 @@ pub(super) fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(get_recommendation))
         .routes(routes!(dismiss))
         .routes(routes!(restore))
+        .routes(routes!(advice::list_rejected))
+        .routes(routes!(advice::what_if))
+        .routes(routes!(advice::get_rule))
         .routes(routes!(list_jobs))
         // One path: a POST names a recommendation, a GET names a job.
         .routes(routes!(get_job, start_benchmark))
@@ -79,11 +83,11 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 /// A malformed id is the id of nothing.
-fn id<T: std::str::FromStr>(what: &'static str, text: String) -> Result<T, Problem> {
+pub(super) fn id<T: std::str::FromStr>(what: &'static str, text: String) -> Result<T, Problem> {
     text.parse().map_err(|_| OperationError::NotFound { what, id: text }.into())
 }
 
-fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     query.map(|Query(query)| query).map_err(|rejection| {
         let invalid =
             OperationError::Invalid { field: "query".into(), message: rejection.body_text() };
@@ -92,7 +96,7 @@ fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
 }
 
 /// A body may be left out where every field of it is optional.
-fn body<T: DeserializeOwned + Default>(bytes: &Bytes) -> Result<T, Problem> {
+pub(super) fn body<T: DeserializeOwned + Default>(bytes: &Bytes) -> Result<T, Problem> {
     let invalid = |message: String| -> Problem {
         OperationError::Invalid { field: "body".into(), message }.into()
     };

@@ -1,6 +1,7 @@
 //! The web: pages, server functions and REST, all adapters over `Operations`, behind one set of locks.
 
 mod access;
+mod advice;
 mod api;
 mod login;
 mod pages;

@@ -15,7 +15,9 @@ use super::server_facts::read_server;
 
 const TABLES: &str = "
     SELECT /* optischema */ c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
-           c.relkind::text AS kind, c.reltuples::float8 AS rows,
+           c.relkind::text AS kind, -- PostgreSQL 13 writes 0 for what was never analysed.
+           CASE WHEN c.reltuples = 0 AND c.relpages = 0 AND c.relkind IN ('r', 'm')
+                     AND pg_table_size(c.oid::regclass) > 8192 THEN -1 ELSE c.reltuples END::float8 AS rows,
            CASE WHEN c.relkind IN ('r', 'm') THEN pg_table_size(c.oid) ELSE 0 END::int8 AS bytes,
            c.relpages::float8 AS pages, c.relallvisible::float8 AS all_visible_pages,
            COALESCE(c.reloptions, '{}')::text[] AS options,
@@ -48,7 +50,8 @@ const COLUMNS: &str = "
            COALESCE(oc.ordered, false) AS ordered, COALESCE(oc.equal_image, false)
                AND COALESCE((SELECT co.collisdeterministic FROM pg_collation co WHERE co.oid = a.attcollation), true)
                AS equal_image,
-           s.n_distinct::float8 AS n_distinct, s.avg_width AS average_width,
+           s.n_distinct::float8 AS n_distinct,
+           EXISTS (SELECT 1 FROM unnest(a.attoptions) o WHERE o LIKE 'n_distinct%') AS distinct_is_set, s.avg_width AS average_width,
            s.correlation::float8 AS correlation,
            s.null_frac::float8 AS null_share,
            (s.most_common_vals::text::text[])[1:100] AS common_values,
@@ -81,7 +84,8 @@ const INDEXES: &str = "
            i.indisunique AS is_unique, i.indisprimary AS is_primary, i.indisvalid AS is_valid,
            pg_get_expr(i.indpred, i.indrelid) AS predicate,
            pg_relation_size(i.indexrelid)::int8 AS bytes,
-           i.indisreplident AS replica_identity, COALESCE(st.idx_scan, 0)::int8 AS scans,
+           i.indisreplident AS replica_identity, NOT i.indimmediate AS deferrable,
+           EXISTS (SELECT 1 FROM pg_stat_progress_create_index g WHERE g.index_relid = i.indexrelid) AS building, COALESCE(st.idx_scan, 0)::int8 AS scans,
            ARRAY(SELECT o FROM unnest(i.indoption::int2[]) o) AS key_options,
            (SELECT co.conname::text FROM pg_constraint co WHERE co.conindid = i.indexrelid
               AND co.contype IN ('p', 'u', 'x') LIMIT 1) AS constraint_name,
@@ -110,7 +114,7 @@ const FOREIGN_KEYS: &str = "
            (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(co.confkey) WITH ORDINALITY k (attnum, n)
             JOIN pg_attribute a ON a.attrelid = co.confrelid AND a.attnum = k.attnum) AS referenced_columns
     FROM pg_constraint co JOIN pg_class r ON r.oid = co.confrelid JOIN pg_namespace rn ON rn.oid = r.relnamespace
-    WHERE co.contype = 'f' ORDER BY co.conname";
+    WHERE co.contype = 'f' AND co.conparentid = '0' ORDER BY co.conname";
 
 const STATISTICS: &str = "
     SELECT /* optischema */ s.stxrelid::int8 AS table_oid, s.stxname::text AS name,
@@ -300,6 +304,7 @@ fn column(row: &PgRow) -> Result<CatalogColumn, PgFailure> {
         type_align: u8::try_from(row.try_get::<i32, _>("type_align")?).unwrap_or(1),
         ordered: row.try_get("ordered")?,
         equal_image: row.try_get("equal_image")?,
+        distinct_is_set: row.try_get("distinct_is_set")?,
         n_distinct: row.try_get("n_distinct")?,
         average_width: row.try_get("average_width")?,
         correlation: row.try_get("correlation")?,
@@ -328,6 +333,8 @@ fn index(row: &PgRow) -> Result<CatalogIndex, PgFailure> {
         key_classes: texts(row, "key_classes")?,
         constraint: row.try_get("constraint_name")?,
         replica_identity: row.try_get("replica_identity")?,
+        deferrable: row.try_get("deferrable")?,
+        building: row.try_get("building")?,
         scans: row.try_get("scans")?,
     })
 }

@@ -6,10 +6,10 @@ use optischema::operations::{OperationError, Outcome};
 use super::collection;
 use crate::config::Settings;
 use crate::postgres::{Dsn, MainSession, check_main, main_is_refused};
-use crate::store::Store;
+use crate::store::{AdviceTaken, Store};
 use crate::workload::{
-    Advice, AdviseLimits, CollectError, Collection, Ground, LogContents, advise, collect,
-    collect_given, looks_like_log, read_log, read_sql,
+    Advice, AdviseLimits, CollectError, Collection, Ground, LogContents, OtherPlanners, advise,
+    collect, collect_given, looks_like_log, read_log, read_sql,
 };
 
 impl From<CollectError> for OperationError {
@@ -31,19 +31,32 @@ pub(super) async fn checked_main(settings: &Settings) -> Outcome<&Dsn> {
     }
 }
 
+/// Planners that may have HypoPG where main's has not. One that is down is passed over: health says so.
+pub(super) async fn other_planners(settings: &Settings) -> OtherPlanners {
+    let mut others = OtherPlanners::default();
+    if let Some(replica) = &settings.replica_url {
+        others.replica = MainSession::begin(replica).await.ok();
+    }
+    if let Some(sandbox) = &settings.sandbox_url {
+        others.sandbox = MainSession::begin(sandbox).await.ok();
+    }
+    others
+}
+
 /// Collects and advises without a store. `workload` is a text of statements, or a log, to advise on instead
 /// of main's own.
 pub async fn analyze_once(
     settings: &Settings,
     workload: Option<&str>,
-    limits: AdviseLimits,
+    limits: &AdviseLimits,
 ) -> Outcome<(Collection, Advice)> {
     let mut session = MainSession::begin(checked_main(settings).await?).await?;
     let collection = match workload {
         None => collect(&mut session).await?,
         Some(text) => collect_given(&mut session, given(text)?.statements).await?,
     };
-    let advice = advise(&mut session, &collection, limits).await?;
+    let others = other_planners(settings).await;
+    let advice = advise(&mut session, others, &collection, limits).await?;
     session.end().await?;
     Ok((collection, advice))
 }
@@ -75,9 +88,21 @@ pub(super) async fn analyze(settings: &Settings, store: &Store) -> Outcome<Analy
     let statements = store.user_queries(&database).await?;
     let statements = statements.into_iter().map(|query| query.statement).collect();
     let collection = Collection { catalog: ground.catalog, statements, left_out: 0 };
-    let advice = advise(&mut session, &collection, AdviseLimits::default()).await?;
+    store.note_index_usage(&database, &collection.catalog).await?;
+    let limits = AdviseLimits {
+        usage: store.index_usage(&database, &collection.catalog).await?,
+        unused_after_days: settings.unused_after_days,
+        ..AdviseLimits::default()
+    };
+    let others = other_planners(settings).await;
+    let advice = advise(&mut session, others, &collection, &limits).await?;
     session.end().await?;
-    let recommendations = store.upsert_proposals(&database, &advice.proposals).await?;
+    let taken = AdviceTaken {
+        proposals: &advice.proposals,
+        rejected: &advice.rejected,
+        complete: &advice.complete,
+    };
+    let recommendations = store.take_advice(&database, taken).await?;
     let Advice { rejected, statements, .. } = advice;
     Ok(AnalyzeReport { recommendations, rejected, statements })
 }

@@ -173,6 +173,7 @@ pub(super) async fn plan_queries(
 fn raw(query: &StoredQuery) -> RawStatement {
     let statement = &query.statement;
     RawStatement {
+        temp_blocks: query.statement.temp_blocks,
         sql: statement.sql.clone(),
         calls: statement.calls,
         total_time_ms: statement.total_time_ms,

@@ -5,7 +5,9 @@ mod collection;
 mod failure;
 mod patch_file;
 mod query_detail;
+mod rule_page;
 mod targets;
+mod what_if;
 
 use std::sync::Arc;
 
@@ -14,10 +16,10 @@ use optischema::model::{
     AddedQueries, AnalyzeReport, ApplyStatus, AuditEntry, Change, CleanupReport, CollectionReport,
     Health, Job, JobAccepted, JobFilter, JobId, JobPage, JobStatus, JobType, QueryDetail,
     QueryFilter, QueryHash, QueryPage, QueryRange, Readiness, Recommendation, RecommendationFilter,
-    RecommendationId, RecommendationPage, RecommendationSort, RecommendationStatus, TargetKind,
-    TargetState,
+    RecommendationId, RecommendationPage, RecommendationSort, RecommendationStatus, RejectedPage,
+    Rule, TargetKind, TargetState, WhatIfReport, WhatIfRequest,
 };
-use optischema::operations::{Dashboard, OperationError, Operations, Outcome, PatchFile};
+use optischema::operations::{Dashboard, OperationError, Operations, Outcome, PatchFile, RulePage};
 
 use crate::clock::now;
 use crate::config::Settings;
@@ -168,6 +170,18 @@ impl Operations for Service {
 
     async fn recommendation(&self, id: RecommendationId) -> Outcome<Recommendation> {
         Ok(self.store.recommendation(id).await?)
+    }
+
+    async fn rejected(&self, search: Option<String>) -> Outcome<RejectedPage> {
+        Ok(self.store.rejected(self.database(), search.as_deref()).await?)
+    }
+
+    async fn what_if(&self, request: WhatIfRequest) -> Outcome<WhatIfReport> {
+        what_if::what_if(&self.settings, &self.store, &request).await
+    }
+
+    async fn rule_page(&self, rule: Rule) -> Outcome<RulePage> {
+        Ok(rule_page::rule_page(rule))
     }
 
     async fn dismiss(

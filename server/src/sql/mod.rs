@@ -8,8 +8,10 @@ mod kind;
 mod patch;
 mod repair;
 mod rewrite;
+mod rewrites;
 mod shape;
 mod tree;
+mod typed_index;
 mod writes;
 
 use optischema::model::QueryHash;
@@ -22,7 +24,9 @@ pub use kind::{OWN_MARK, kind_of};
 pub use patch::{CreateIndex, DropIndex, Patch, PatchKind, drop_index_sql, index_definition_in};
 pub use repair::{Repair, parameter_places};
 pub use rewrite::{bind_parameters, qualify, retarget};
+pub use rewrites::{Rewrite, Sameness, casts_in_filter, rewrites};
 pub use shape::analyze;
+pub use typed_index::typed_index;
 pub use writes::{WriteKind, Written, written};
 
 /// Why a text is not a statement that OptiSchema can work with. Each message is for a person.

@@ -3,6 +3,7 @@
 //! One writer connection and a pool of readers; every write is `BEGIN IMMEDIATE`, and no network call is
 //! made inside one. The domain's types come out; row layouts stay in.
 
+mod advice;
 mod audit;
 mod changes;
 mod jobs;
@@ -26,6 +27,7 @@ use sqlx::sqlite::{
 use sqlx::{SqlSafeStr, Sqlite, Transaction};
 use thiserror::Error;
 
+pub use advice::AdviceTaken;
 pub use audit::AuditRecord;
 pub use changes::NewChange;
 pub use jobs::{ClaimedJob, JobEnd, Lease};

@@ -21,6 +21,7 @@ pub(super) fn tracked(row: &SqliteRow) -> Result<TrackedStatement, StoreError> {
         calls: integer(row, "calls")?,
         total_time_ms: number(row, "total_time_ms")?,
         rows: integer(row, "rows")?,
+        temp_blocks: integer(row, "temp_blocks")?,
         plannable: plannable.ok_or_else(|| reason.unwrap_or_default()),
     })
 }

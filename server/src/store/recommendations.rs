@@ -11,6 +11,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::clock::{new_id, now};
 
+use super::advice::clear_dismissal;
 use super::row::{
     corrupt, integer, json, number, optional_json, optional_parsed, optional_text, parsed, text,
     to_json,
@@ -18,26 +19,6 @@ use super::row::{
 use super::{Store, StoreError};
 
 impl Store {
-    /// Takes advice in: new advice is listed, known advice is refreshed. A dismissed or applied
-    /// recommendation keeps its status.
-    pub async fn upsert_proposals(
-        &self,
-        database: &str,
-        proposals: &[Proposal],
-    ) -> Result<Vec<Recommendation>, StoreError> {
-        let mut write = self.write().await?;
-        let mut ids = Vec::with_capacity(proposals.len());
-        for proposal in proposals {
-            ids.push(upsert(&mut write, database, proposal).await?);
-        }
-        write.commit().await?;
-        let mut items = Vec::with_capacity(ids.len());
-        for id in ids {
-            items.push(self.recommendation(id).await?);
-        }
-        Ok(items)
-    }
-
     /// One recommendation.
     pub async fn recommendation(&self, id: RecommendationId) -> Result<Recommendation, StoreError> {
         let mut reader = self.readers.acquire().await?;
@@ -124,8 +105,8 @@ impl Store {
         let recommendation = fetch(&mut write, id).await?;
         let status = recommendation_after(recommendation.status, RecommendationEvent::Dismissed)?;
         sqlx::query(
-            "UPDATE recommendations SET status = ?2, dismissed_reason = ?3, updated_at = ?4
-             WHERE id = ?1",
+            "UPDATE recommendations SET status = ?2, dismissed_reason = ?3, updated_at = ?4,
+                 dismissed_by = 'person', dismissed_magnitude = magnitude WHERE id = ?1",
         )
         .bind(id.to_string())
         .bind(status.as_str())
@@ -146,17 +127,14 @@ impl Store {
             benchmarked: recommendation.latest_benchmark.is_some(),
         };
         set_status(&mut write, id, recommendation_after(recommendation.status, event)?).await?;
-        sqlx::query("UPDATE recommendations SET dismissed_reason = NULL WHERE id = ?1")
-            .bind(id.to_string())
-            .execute(&mut *write)
-            .await?;
+        clear_dismissal(&mut write, id).await?;
         let restored = fetch(&mut write, id).await?;
         write.commit().await?;
         Ok(restored)
     }
 }
 
-async fn upsert(
+pub(super) async fn upsert(
     write: &mut SqliteConnection,
     database: &str,
     proposal: &Proposal,
@@ -171,8 +149,8 @@ async fn upsert(
         "INSERT INTO recommendations (id, database, query_hash, recommendation_type, title,
              description, sql_fix, original_sql, patch_sql, execution_plan_json,
              estimated_improvement_percent, confidence_score, risk_level, status, created_at,
-             updated_at, tables_json, evidence_json, fingerprint)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15, ?16, ?17, ?18)
+             updated_at, tables_json, evidence_json, fingerprint, magnitude)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15, ?16, ?17, ?18, ?19)
          ON CONFLICT (database, fingerprint) DO UPDATE SET
              query_hash = excluded.query_hash, title = excluded.title,
              description = excluded.description, sql_fix = excluded.sql_fix,
@@ -181,7 +159,7 @@ async fn upsert(
              estimated_improvement_percent = excluded.estimated_improvement_percent,
              confidence_score = excluded.confidence_score, risk_level = excluded.risk_level,
              updated_at = excluded.updated_at, tables_json = excluded.tables_json,
-             evidence_json = excluded.evidence_json
+             evidence_json = excluded.evidence_json, magnitude = excluded.magnitude
          RETURNING id",
     )
     .bind(new_id().to_string())
@@ -202,6 +180,7 @@ async fn upsert(
     .bind(to_json("tables_json", &proposal.tables)?)
     .bind(to_json("evidence_json", &proposal.evidence)?)
     .bind(&proposal.fingerprint)
+    .bind(proposal.magnitude)
     .fetch_one(write)
     .await?;
     parsed(&row, "id")

@@ -81,6 +81,7 @@ pub async fn collect(session: &mut MainSession) -> Result<Collection, CollectErr
                 calls: reading.counters.calls,
                 total_time_ms: reading.counters.total_time_ms,
                 rows: reading.counters.rows,
+                temp_blocks: reading.counters.temp_blocks,
                 search_path: roles.get(&reading.key.userid).map(|role| role.search_path.clone()),
                 logged: Vec::new(),
             })
@@ -124,6 +125,7 @@ async fn understand_all(
                 known.calls = known.calls.saturating_add(raw.calls);
                 known.total_time_ms += raw.total_time_ms;
                 known.rows = known.rows.saturating_add(raw.rows);
+                known.temp_blocks = known.temp_blocks.saturating_add(raw.temp_blocks);
                 known.logged.extend(raw.logged);
             }
         }

@@ -9,7 +9,8 @@ mod parameters;
 mod sql_file;
 mod understand;
 
-pub use advise::{Advice, AdviseLimits, Effort, advise};
+pub use advise::{Advice, AdviseLimits, Effort, OtherPlanners, PlannerKind, advise, best_planner};
+pub(crate) use advise::{as_one, costed, partitions};
 pub use collector::{CollectError, Collection, Ground, collect, collect_given};
 
 pub use log::{LogContents, LoggedPlan, looks_like_log, read_log};

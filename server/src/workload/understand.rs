@@ -26,6 +26,7 @@ pub struct RawStatement {
     pub calls: i64,
     pub total_time_ms: f64,
     pub rows: i64,
+    pub temp_blocks: i64,
     /// Schemas that unqualified names are looked for in; the session's own where absent.
     pub search_path: Option<Vec<String>>,
     /// Sets of values that a log showed.
@@ -218,8 +219,17 @@ impl Reader<'_> {
         };
         // PostgreSQL does not normalise every statement, and one of them may hold a password.
         let sql = if plannable.is_ok() { sql } else { normalised(&sql) };
-        let RawStatement { calls, total_time_ms, rows, .. } = *raw;
-        Ok(TrackedStatement { query_hash, sql, kind, calls, total_time_ms, rows, plannable })
+        let RawStatement { calls, total_time_ms, rows, temp_blocks, .. } = *raw;
+        Ok(TrackedStatement {
+            query_hash,
+            sql,
+            kind,
+            calls,
+            total_time_ms,
+            rows,
+            temp_blocks,
+            plannable,
+        })
     }
 }
 

@@ -374,7 +374,7 @@ async fn a_workload_of_attacks_is_listed_with_reasons_and_changes_nothing() {
     })
     .unwrap();
     for (attack, _) in ATTACKS {
-        match analyze_once(&settings, Some(attack), AdviseLimits::default()).await {
+        match analyze_once(&settings, Some(attack), &AdviseLimits::default()).await {
             Ok((collection, _)) => {
                 assert!(
                     collection

@@ -209,6 +209,10 @@ fn partial_predicates(table: &CatalogTable, shape: &StatementShape) -> Vec<Index
     predicates
 }
 
+fn is_text(column: &crate::model::CatalogColumn) -> bool {
+    column.data_type == "text" || column.data_type.starts_with("character varying")
+}
+
 /// Expression, hash and BRIN indexes.
 fn others(table: &CatalogTable, shape: &StatementShape) -> Vec<IndexCandidate> {
     let mut candidates = Vec::new();
@@ -240,7 +244,7 @@ fn others(table: &CatalogTable, shape: &StatementShape) -> Vec<IndexCandidate> {
             let method = IndexMethod::Brin;
             candidates.push(IndexCandidate { method, keys, ..base.clone() });
         }
-        if predicate.kind == PredicateKind::Prefix && column.data_type.starts_with(['t', 'c']) {
+        if predicate.kind == PredicateKind::Prefix && is_text(column) {
             // LIKE 'x%' needs byte order, which only the C collation has by itself.
             let mut key = IndexKey::column(&column.name);
             key.operator_class = Some("text_pattern_ops".into());

@@ -1,9 +1,10 @@
 //! A B-tree index that the workload lacks.
 
-use crate::advisor::Costed;
+use crate::advisor::{Costed, IndexCandidate, IndexMethod, WriteCost};
+use crate::figures;
 use crate::model::{
-    CatalogTable, Evidence, IndexEvidence, Proposal, Provenance, RecommendationType, RiskLevel,
-    StatementEvidence, TrackedStatement,
+    CatalogTable, Evidence, Fact, IndexEvidence, Proposal, Provenance, RecommendationType,
+    RiskLevel, Rule, StatementEvidence, TableName, TrackedStatement, quote_identifier,
 };
 
 /// Above this size building the index takes long enough to be planned.
@@ -22,11 +23,17 @@ pub struct MissingIndex<'a> {
     pub plans: Option<serde_json::Value>,
     /// How the costs were obtained, in words.
     pub method: &'a str,
+    pub provenance: Provenance,
+    /// Confidence is at most this, 0 to 1: what the method is worth.
+    pub worth: f64,
+    pub write_cost: Option<WriteCost>,
+    /// The parts of a partitioned table: its index is made part by part.
+    pub partitions: &'a [TableName],
 }
 
 /// The proposal; `None` where no statement is behind it.
 #[must_use]
-pub fn propose_index(rule: MissingIndex<'_>) -> Option<Proposal> {
+pub fn propose_index(rule: &MissingIndex<'_>) -> Option<Proposal> {
     let candidate = &rule.costed.candidate;
     let effects: Vec<StatementEvidence> = rule
         .costed
@@ -39,18 +46,22 @@ pub fn propose_index(rule: MissingIndex<'_>) -> Option<Proposal> {
                 sql: statement.sql.clone(),
                 calls: statement.calls,
                 total_time_ms: statement.total_time_ms,
-                cost_before: *before,
-                cost_after: *after,
+                cost_before: Some(*before),
+                cost_after: Some(*after),
             })
         })
         .collect();
     let main = effects.first()?.clone();
-    let gaining = effects.iter().filter(|effect| effect.cost_after < effect.cost_before).count();
+    let gaining = effects
+        .iter()
+        .filter(|effect| effect.saved_percent().is_some_and(|saved| saved > 0.0))
+        .count();
     let assumed = rule.costed.effects.first().is_some_and(|(number, _, _)| {
         let plannable = rule.statements.get(*number).map(|statement| &statement.plannable);
         matches!(plannable, Some(Ok(plannable)) if plannable.bindings.iter().any(|b| b.assumed))
     });
     let (confidence_score, confidence_reason) = confidence(rule.table, &main, assumed);
+    let confidence_score = confidence_score.min(rule.worth);
     let (risk_level, risk_reason) = risk(rule.table);
     let columns = candidate.columns();
     let list = candidate.label();
@@ -65,23 +76,27 @@ pub fn propose_index(rule: MissingIndex<'_>) -> Option<Proposal> {
             gaining,
             candidate.method.label(),
             candidate.table,
-            main.cost_before,
-            main.cost_after,
+            main.cost_before.unwrap_or_default(),
+            main.cost_after.unwrap_or_default(),
         ),
-        sql_fix: format!("{};", candidate.create_sql_named(rule.name, true)),
+        sql_fix: sql_for_main(rule),
         original_sql: main.sql.clone(),
         patch_sql: format!("{};", candidate.create_sql_named(rule.name, false)),
-        execution_plan_json: rule.plans,
+        execution_plan_json: rule.plans.clone(),
         estimated_improvement_percent: Some(100.0 * rule.costed.workload_gain),
         confidence_score,
         risk_level,
         tables: vec![candidate.table.clone()],
         evidence: Evidence {
-            provenance: Provenance::Planned,
+            provenance: rule.provenance,
             method: rule.method.to_owned(),
             confidence_reason,
             risk_reason,
             statements: effects,
+            rule: Some(Rule::MissingIndex),
+            facts: facts(rule),
+            write_cost: rule.write_cost.clone(),
+            makes_redundant: makes_redundant(rule.table, candidate),
             index: Some(IndexEvidence {
                 table: candidate.table.clone(),
                 index_name: rule.name.to_owned(),
@@ -97,7 +112,80 @@ pub fn propose_index(rule: MissingIndex<'_>) -> Option<Proposal> {
                     .collect(),
             }),
         },
+        magnitude: 100.0 * rule.costed.workload_gain.max(rule.costed.marginal_gain),
     })
+}
+
+/// On a partitioned table no index is built concurrently: it is made for the parent alone, then for each part,
+/// and the parts are attached.
+fn sql_for_main(rule: &MissingIndex<'_>) -> String {
+    let candidate = &rule.costed.candidate;
+    if rule.partitions.is_empty() {
+        return format!("{};", candidate.create_sql_named(rule.name, true));
+    }
+    let schema = quote_identifier(&candidate.table.schema);
+    let parent = candidate.create_sql_named(rule.name, false).replacen(" ON ", " ON ONLY ", 1);
+    let mut lines = vec![format!("{parent};")];
+    for part in rule.partitions {
+        let own = IndexCandidate { table: part.clone(), ..candidate.clone() };
+        lines.push(format!("{};", own.create_sql(true)));
+        lines.push(format!(
+            "ALTER INDEX {schema}.{} ATTACH PARTITION {}.{};",
+            quote_identifier(rule.name),
+            quote_identifier(&part.schema),
+            quote_identifier(&own.name())
+        ));
+    }
+    lines.join("\n")
+}
+
+fn facts(rule: &MissingIndex<'_>) -> Vec<Fact> {
+    let mut facts = vec![Fact {
+        label: "Lost without it, beside all others".into(),
+        value: figures::percent(100.0 * rule.costed.marginal_gain),
+        provenance: rule.provenance,
+    }];
+    if !rule.costed.candidate.include.is_empty() {
+        facts.push(Fact {
+            label: "Carries".into(),
+            value: format!(
+                "{}, so that statements need not visit the table where its pages are all visible",
+                rule.costed.candidate.include.join(", ")
+            ),
+            provenance: Provenance::Rule,
+        });
+    }
+    facts
+}
+
+/// Whether its operator classes are what a plain index would have; a pattern class serves other searches.
+fn has_usual_classes(index: &crate::model::CatalogIndex) -> bool {
+    !index.key_classes.iter().any(|class| class.contains("pattern_ops"))
+}
+
+/// Existing indexes whose keys the new one begins with.
+fn makes_redundant(table: &CatalogTable, candidate: &IndexCandidate) -> Vec<String> {
+    table
+        .indexes
+        .iter()
+        .filter(|index| {
+            candidate.method == IndexMethod::Btree
+                && candidate.predicate.is_none()
+                && index.method == "btree"
+                && !index.unique
+                && index.constraint.is_none()
+                && index.predicate.is_none()
+                && index.key_columns.len() < candidate.keys.len()
+                && index.key_options.iter().all(|options| *options == 0)
+                && has_usual_classes(index)
+                && index.include.iter().all(|column| candidate.include.contains(column))
+                && index.key_columns.iter().zip(&candidate.keys).all(|(column, key)| {
+                    column.as_deref().is_some_and(|c| key.column_name() == Some(c))
+                        && !key.descending
+                })
+        })
+        .map(|index| index.name.clone())
+        .collect()
 }
 
 /// How far the planner's word can be trusted here.
@@ -108,7 +196,7 @@ fn confidence(table: &CatalogTable, main: &StatementEvidence, assumed: bool) -> 
     if assumed {
         return (0.3, "Planned with a parameter value that no statistics give, so it was assumed; not measured.".into());
     }
-    if main.saved_percent() >= 50.0 {
+    if main.saved_percent().is_some_and(|saved| saved >= 50.0) {
         (0.7, "Planned on real statistics, with a gain far beyond the planner's usual error; not measured.".into())
     } else {
         (
@@ -138,7 +226,7 @@ fn risk(table: &CatalogTable) -> (RiskLevel, String) {
 mod tests {
     use super::*;
     use crate::advisor::IndexCandidate;
-    use crate::model::{QueryHash, RelationKind, TableName};
+    use crate::model::{QueryHash, RelationKind};
 
     fn table(rows: f64) -> CatalogTable {
         CatalogTable {
@@ -169,19 +257,24 @@ mod tests {
             calls: 10,
             total_time_ms: 100.0,
             rows: 10,
+            temp_blocks: 0,
             plannable: Err("not needed here".into()),
         }
     }
 
     #[test]
     fn the_statement_goes_in_and_the_index_comes_out() {
-        let proposal = propose_index(MissingIndex {
+        let proposal = propose_index(&MissingIndex {
             costed: &costed(vec![(0, 1000.0, 10.0)]),
             table: &table(1e6),
             name: "orders_customer_id_idx",
             statements: &[&statement()],
             plans: None,
             method: "HypoPG",
+            provenance: Provenance::Planned,
+            worth: 1.0,
+            write_cost: None,
+            partitions: &[],
         })
         .unwrap();
         assert_eq!(
@@ -196,13 +289,17 @@ mod tests {
     #[test]
     fn a_table_without_statistics_lowers_confidence() {
         let of = |rows| {
-            propose_index(MissingIndex {
+            propose_index(&MissingIndex {
                 costed: &costed(vec![(0, 1000.0, 10.0)]),
                 table: &table(rows),
                 name: "orders_customer_id_idx",
                 statements: &[&statement()],
                 plans: None,
                 method: "HypoPG",
+                provenance: Provenance::Planned,
+                worth: 1.0,
+                write_cost: None,
+                partitions: &[],
             })
             .unwrap()
             .confidence_score
@@ -219,7 +316,11 @@ mod tests {
             statements: &[],
             plans: None,
             method: "HypoPG",
+            provenance: Provenance::Planned,
+            worth: 1.0,
+            write_cost: None,
+            partitions: &[],
         };
-        assert!(propose_index(rule).is_none());
+        assert!(propose_index(&rule).is_none());
     }
 }

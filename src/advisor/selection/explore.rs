@@ -7,7 +7,9 @@ use super::{Choice, CostError, CostOracle, IndexCandidate, MAX_LOSS, MIN_WORKLOA
 use crate::model::TableName;
 
 /// Steps from all candidates to ever fewer, for each statement.
-const WALK: usize = 14;
+const WALK: usize = 8;
+/// Candidates of one table, by what they do alone.
+const SHORTLIST: usize = 6;
 /// Below this share of gain a step shows nothing more.
 const WALK_END: f64 = 0.02;
 
@@ -37,6 +39,8 @@ pub(super) struct Explorer<'a> {
     /// By statement, the cheapest first.
     pub atoms: Vec<Vec<Atom>>,
     asked: Vec<Vec<Asked>>,
+    /// By statement.
+    shortlist: Vec<Vec<usize>>,
     /// Candidates that cannot be had, and why.
     pub banned: BTreeMap<usize, String>,
     pub uncosted: BTreeMap<usize, String>,
@@ -57,6 +61,7 @@ impl<'a> Explorer<'a> {
             baseline: vec![None; count],
             atoms: vec![Vec::new(); count],
             asked: (0..count).map(|_| Vec::new()).collect(),
+            shortlist: vec![Vec::new(); count],
             banned: BTreeMap::new(),
             uncosted: BTreeMap::new(),
             calls: 0,
@@ -181,32 +186,65 @@ impl<'a> Explorer<'a> {
         }
         order.sort_by(|a, b| b.0.total_cmp(&a.0));
         let workload = self.workload();
-        for (potential, statement, least) in &order {
-            let alone = self.wanted(*statement, true);
-            let base = self.baseline[*statement].unwrap_or_default();
-            // No set of its candidates could save enough: nothing more needs asking.
-            if *potential < MIN_WORKLOAD_GAIN * 0.5 * workload || base - least < WALK_END * base {
-                self.bounded += alone.len() as u64;
-                continue;
-            }
-            self.walk(*statement, alone, &[]).await;
-            let narrow = self.wanted(*statement, false);
-            self.walk(*statement, narrow, &[]).await;
-        }
         for (potential, statement, least) in order {
-            let alone = self.wanted(statement, true);
             let base = self.baseline[statement].unwrap_or_default();
+            let wanted = self.wanted(statement, true);
+            // No set of its candidates could save enough: nothing more needs asking.
             if potential < MIN_WORKLOAD_GAIN * 0.5 * workload || base - least < WALK_END * base {
+                self.bounded += wanted.len() as u64;
                 continue;
             }
-            for candidate in alone {
-                if self.ask(statement, &[candidate]).await.is_none()
-                    && !self.banned.contains_key(&candidate)
-                {
-                    break;
+            let mut alone = Vec::new();
+            for candidate in wanted {
+                match self.ask(statement, &[candidate]).await {
+                    Some((cost, _)) => alone.push((candidate, cost)),
+                    None if self.banned.contains_key(&candidate) => {}
+                    None => return,
                 }
             }
+            self.shortlist(statement, &alone).await;
+            let (all, narrow) = (self.shortlist[statement].clone(), self.narrow(statement));
+            self.walk(statement, all, &[]).await;
+            self.walk(statement, narrow, &[]).await;
         }
+    }
+
+    /// The candidates of a statement that are worth being planned with together: planning time grows with
+    /// their number. Those that do most alone on each table, and those that plans beside all others used.
+    async fn shortlist(&mut self, statement: usize, alone: &[(usize, f64)]) {
+        let base = self.baseline[statement].unwrap_or_default();
+        let mut by_table: BTreeMap<&TableName, Vec<(usize, f64)>> = BTreeMap::new();
+        for (candidate, cost) in alone {
+            let table = &self.priced[*candidate].candidate.table;
+            if *cost < base * (1.0 - WALK_END) {
+                by_table.entry(table).or_default().push((*candidate, *cost));
+            }
+        }
+        let mut short: Vec<usize> = Vec::new();
+        for best in by_table.values_mut() {
+            best.sort_by(|a, b| a.1.total_cmp(&b.1));
+            short.extend(best.iter().take(SHORTLIST).map(|(candidate, _)| *candidate));
+        }
+        for include in [true, false] {
+            let all = self.wanted(statement, include);
+            if let Some((_, used)) = self.ask(statement, &all).await {
+                short.extend(used);
+            }
+        }
+        // What one of these takes away, a plan without it may show.
+        let rest: Vec<usize> =
+            self.wanted(statement, false).into_iter().filter(|i| !short.contains(i)).collect();
+        if let Some((_, used)) = self.ask(statement, &rest).await {
+            short.extend(used);
+        }
+        short.sort_unstable();
+        short.dedup();
+        self.shortlist[statement] = short;
+    }
+
+    fn narrow(&self, statement: usize) -> Vec<usize> {
+        let has_no_more = |i: &usize| self.priced[*i].candidate.include.is_empty();
+        self.shortlist[statement].iter().copied().filter(has_no_more).collect()
     }
 
     /// From all candidates to ever fewer: each step takes away the largest index that the plan uses beyond
@@ -272,8 +310,8 @@ impl<'a> Explorer<'a> {
             }
             if wide {
                 let before = self.atoms[statement].len();
-                for include in [false, true] {
-                    let mut more = self.wanted(statement, include);
+                for list in [self.narrow(statement), self.shortlist[statement].clone()] {
+                    let mut more = list;
                     more.extend(&relevant);
                     more.sort_unstable();
                     more.dedup();

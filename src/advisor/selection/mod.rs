@@ -172,7 +172,7 @@ pub async fn select_indexes(
     for share in [0.5, 2.0] {
         if let Some(bytes) = limits.bytes {
             let bytes = Some((bytes as f64 * share) as i64);
-            let near = Search::new(&explorer, Limits { bytes, ..limits }).from_scratch();
+            let near = Search::new(&explorer, Limits { bytes, ..limits }).roughly();
             explorer.verify(&near, true).await;
         }
     }

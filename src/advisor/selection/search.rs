@@ -1,12 +1,12 @@
 //! Choosing among atoms: no planner, no waiting.
 
-use super::explore::Explorer;
+use super::explore::{Atom, Explorer};
 use super::{Limits, MIN_GAIN, MIN_WORKLOAD_GAIN, STORAGE_PRICE};
 
 /// Sets beyond this size are not searched pair by pair.
 const MAX_PAIRS: usize = 24;
 /// Times that a part of the best set is taken out and chosen anew.
-const SHAKES: usize = 16;
+const SHAKES: usize = 8;
 /// Improvements in a row; each makes the whole cheaper, so this is for rounding only.
 const MAX_IMPROVEMENTS: usize = 200;
 
@@ -18,8 +18,8 @@ pub(super) struct Search<'s, 'a> {
     workload: f64,
     /// What can be added at once: the members of an atom.
     packages: Vec<Vec<usize>>,
-    /// By candidate, the statements that some plan used it for.
-    users: Vec<Vec<usize>>,
+    /// By candidate, the statements that some plan used it for, each with those atoms, the cheapest first.
+    users: Vec<Vec<(usize, Vec<&'s Atom>)>>,
 }
 
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ struct State {
 
 impl<'s, 'a> Search<'s, 'a> {
     pub fn new(explorer: &'s Explorer<'a>, limits: Limits) -> Self {
-        let mut users = vec![Vec::new(); explorer.priced.len()];
+        let mut users: Vec<Vec<(usize, Vec<&Atom>)>> = vec![Vec::new(); explorer.priced.len()];
         let mut packages = Vec::new();
         for (statement, atoms) in explorer.atoms.iter().enumerate() {
             let base = explorer.baseline[statement].unwrap_or_default();
@@ -44,8 +44,9 @@ impl<'s, 'a> Search<'s, 'a> {
                     continue;
                 }
                 for i in &atom.used {
-                    if users[*i].last() != Some(&statement) {
-                        users[*i].push(statement);
+                    match users[*i].last_mut() {
+                        Some((known, atoms)) if *known == statement => atoms.push(atom),
+                        _ => users[*i].push((statement, vec![atom])),
                     }
                 }
                 packages.push(atom.used.clone());
@@ -64,7 +65,12 @@ impl<'s, 'a> Search<'s, 'a> {
 
     /// The best set that greedy choices by several measures lead to.
     pub fn from_scratch(&self) -> Vec<usize> {
-        self.best_of(vec![self.empty()], &[1.0, 0.7, 0.4, 0.0])
+        self.best_of(vec![self.empty()], &[1.0, 0.7, 0.4, 0.0], SHAKES)
+    }
+
+    /// A good set, at once.
+    pub fn roughly(&self) -> Vec<usize> {
+        self.best_of(vec![self.empty()], &[1.0], 0)
     }
 
     /// The same, and what comes of improving a set that is known.
@@ -75,10 +81,10 @@ impl<'s, 'a> Search<'s, 'a> {
                 self.set(&mut state, candidate, true);
             }
         }
-        self.best_of(vec![state, self.empty()], &[1.0, 0.4])
+        self.best_of(vec![state, self.empty()], &[1.0, 0.4], SHAKES)
     }
 
-    fn best_of(&self, starts: Vec<State>, powers: &[f64]) -> Vec<usize> {
+    fn best_of(&self, starts: Vec<State>, powers: &[f64], shakes: usize) -> Vec<usize> {
         let mut best: Option<State> = None;
         let mut consider = |state: State| {
             if best.as_ref().is_none_or(|best| state.total < best.total - 1e-9 * self.workload) {
@@ -97,7 +103,7 @@ impl<'s, 'a> Search<'s, 'a> {
         // From the best so far: a third taken out at random, filled and improved again. The seed is fixed, so
         // that the same workload always gets the same advice.
         let mut random = fastrand::Rng::with_seed(1);
-        for _ in 0..SHAKES {
+        for _ in 0..shakes {
             let Some(mut state) = top.clone() else { break };
             if self.explorer.is_out_of_time() {
                 break;
@@ -131,7 +137,7 @@ impl<'s, 'a> Search<'s, 'a> {
         let priced = &self.explorer.priced[candidate];
         state.bytes += if present { priced.bytes } else { -priced.bytes };
         state.total += sign * (priced.upkeep + priced.bytes as f64 * self.byte_price);
-        for statement in &self.users[candidate] {
+        for (statement, _) in &self.users[candidate] {
             let base = self.explorer.baseline[*statement].unwrap_or_default();
             let has = |i: usize| state.has[i];
             let cost = self.explorer.known_cost(*statement, has).unwrap_or(base).min(base);
@@ -171,22 +177,28 @@ impl<'s, 'a> Search<'s, 'a> {
     }
 
     fn saved_by(&self, state: &State, missing: &[usize]) -> f64 {
-        let mut saved = 0.0;
         let has = |i: usize| state.has[i] || missing.contains(&i);
-        let mut seen: Vec<usize> = Vec::new();
+        let mut saved = 0.0;
+        // The cheapest atom of each statement that a missing member makes possible.
+        let mut cheaper: Vec<(usize, f64)> = Vec::new();
         for candidate in missing {
             let priced = &self.explorer.priced[*candidate];
             saved -= priced.upkeep + priced.bytes as f64 * self.byte_price;
-            for statement in &self.users[*candidate] {
-                if seen.contains(statement) {
-                    continue;
-                }
-                seen.push(*statement);
-                if let Some(cost) = self.explorer.known_cost(*statement, has) {
-                    let gain = (state.costs[*statement] - cost).max(0.0);
-                    saved += gain * self.explorer.statements[*statement].weight;
+            for (statement, atoms) in &self.users[*candidate] {
+                let now = state.costs[*statement];
+                let found = atoms
+                    .iter()
+                    .take_while(|atom| atom.cost < now)
+                    .find(|atom| atom.used.iter().all(|i| has(*i)));
+                let Some(atom) = found else { continue };
+                match cheaper.iter_mut().find(|(known, _)| known == statement) {
+                    Some((_, cost)) => *cost = cost.min(atom.cost),
+                    None => cheaper.push((*statement, atom.cost)),
                 }
             }
+        }
+        for (statement, cost) in cheaper {
+            saved += (state.costs[statement] - cost) * self.explorer.statements[statement].weight;
         }
         saved
     }
@@ -207,7 +219,7 @@ impl<'s, 'a> Search<'s, 'a> {
         for one in &members {
             let mut without = state.clone();
             self.set(&mut without, *one, false);
-            for power in [1.0, 0.4, 0.0] {
+            for power in [1.0, 0.2] {
                 let mut filled = without.clone();
                 // With anything else first, and then with anything.
                 self.fill(&mut filled, power, &[*one]);

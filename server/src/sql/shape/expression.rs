@@ -109,7 +109,7 @@ pub(super) fn children(node: &NodeEnum) -> Vec<&NodeEnum> {
 }
 
 /// A value that is written out, as text.
-pub(super) fn constant(node: &NodeEnum) -> Option<String> {
+pub(in crate::sql) fn constant(node: &NodeEnum) -> Option<String> {
     match node {
         NodeEnum::AConst(AConst { val: Some(value), .. }) => match value {
             Val::Sval(text) => Some(text.sval.clone()),
@@ -137,7 +137,7 @@ pub(super) fn has_parameter(node: &NodeEnum) -> bool {
 }
 
 /// An expression as SQL, its columns without their table.
-pub(super) fn unqualified(node: &NodeEnum) -> Option<String> {
+pub(in crate::sql) fn unqualified(node: &NodeEnum) -> Option<String> {
     let mut node = node.clone();
     if !drop_qualifiers(&mut node) {
         return None;
@@ -185,6 +185,9 @@ fn drop_qualifiers(node: &mut NodeEnum) -> bool {
         NodeEnum::CoalesceExpr(expr) => all(&mut expr.args),
         NodeEnum::TypeCast(cast) => boxed(&mut cast.arg),
         NodeEnum::CollateClause(collate) => boxed(&mut collate.arg),
+        NodeEnum::NullTest(test) => boxed(&mut test.arg),
+        NodeEnum::BooleanTest(test) => boxed(&mut test.arg),
+        NodeEnum::BoolExpr(expr) => all(&mut expr.args),
         _ => false,
     }
 }

@@ -18,6 +18,8 @@ use pg_query::protobuf::{
 };
 use pg_query::{Node, NodeEnum};
 
+pub(super) use expression::{constant as constant_text, unqualified as expression_text};
+
 use super::{SqlError, Statement, tree};
 use expression::{
     children, columns_in, constant, has_parameter, inner, is_free_of_columns, is_prefix,

@@ -1,23 +1,25 @@
-//! From what was collected to proposals: candidates, what-if costs on main's planner, rules.
+//! From what was collected to proposals: indexes chosen with a planner, rewrites planned beside their originals,
+//! and rules on the catalogs.
 
+mod indexes;
+mod rewriting;
 mod writes;
 
-use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use optischema::advisor::rules::{MissingIndex, propose_index};
-use optischema::advisor::{
-    Choice, Costed, IndexCandidate, Limits, Priced, Selection, TableWrites, WeightedStatement,
-    generate, index_size, select_indexes, write_cost,
-};
+use optischema::advisor::rules::{Facts, IndexUsage, check_catalog};
 use optischema::model::{
-    Binding, Catalog, PlannableStatement, Proposal, RejectedCandidate, StatementReport,
-    TrackedStatement,
+    Binding, PlannableStatement, Proposal, RecommendationType, RejectedCandidate, Rule,
+    StatementReport, TableName, TrackedStatement,
 };
 
 use super::collector::Collection;
-use crate::postgres::{HypoOracle, MainSession, PgFailure, has_hypopg};
+use crate::postgres::{MainSession, PgFailure};
 use crate::sql::{self, Statement};
+
+pub(crate) use indexes::{Planned, as_one, partitions};
+pub use indexes::{PlannerKind, best_planner};
 
 /// What the advisor says of a collection.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -29,132 +31,8 @@ pub struct Advice {
     /// Why there is less advice than there could be.
     pub notes: Vec<String>,
     pub effort: Effort,
-}
-
-/// Within what to advise.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct AdviseLimits {
-    /// Storage for all new indexes, in bytes.
-    pub budget: Option<i64>,
-    /// How long the planner may be asked.
-    pub deadline: Duration,
-}
-
-impl Default for AdviseLimits {
-    fn default() -> Self {
-        Self { budget: None, deadline: Duration::from_secs(10) }
-    }
-}
-
-/// Advises. Without HypoPG nothing can be costed on main, and no index is proposed.
-///
-/// # Errors
-/// Main is out of reach.
-pub async fn advise(
-    session: &mut MainSession,
-    collection: &Collection,
-    limits: AdviseLimits,
-) -> Result<Advice, PgFailure> {
-    let planned: Vec<(&TrackedStatement, &PlannableStatement, Vec<Statement>)> = collection
-        .statements
-        .iter()
-        .filter_map(|tracked| {
-            let plannable = tracked.plannable.as_ref().ok()?;
-            let bound: Option<Vec<Statement>> =
-                costed(plannable).map(|b| sql::parse_one(&b.sql).ok()).collect();
-            let bound = bound.filter(|bound| !bound.is_empty())?;
-            Some((tracked, plannable, bound))
-        })
-        .collect();
-    let mut advice = Advice { statements: reports(collection), ..Advice::default() };
-    if planned.is_empty() {
-        advice.notes.push(
-            "No statement could be planned, so nothing is advised: --format json lists every statement with its reason; is this the database that your application uses?"
-                .to_owned(),
-        );
-    }
-    if !has_hypopg(session).await? {
-        advice.notes.push(
-            "HypoPG is not installed in this database, so indexes cannot be costed and none are recommended: CREATE EXTENSION hypopg;"
-                .to_owned(),
-        );
-        return Ok(advice);
-    }
-    let shapes: Vec<_> = planned.iter().map(|(_, plannable, _)| &plannable.shape).collect();
-    let candidates = generate(&collection.catalog, &shapes);
-    let weights: Vec<WeightedStatement> = planned
-        .iter()
-        .map(|(tracked, _, _)| WeightedStatement { weight: tracked.calls.max(1) as f64 })
-        .collect();
-    let tracked: Vec<&TrackedStatement> = planned.iter().map(|(tracked, _, _)| *tracked).collect();
-    let bound: Vec<Vec<Statement>> = planned.iter().map(|(_, _, bound)| bound.clone()).collect();
-    let writes = writes::of(collection);
-    let none = TableWrites::default();
-    let price = |candidate: &IndexCandidate| {
-        let table = collection.catalog.tables.get(&candidate.table)?;
-        let size = index_size(table, candidate)?;
-        let writes = writes.get(&candidate.table).unwrap_or(&none);
-        let upkeep = write_cost(table, candidate, writes)?.cost_units;
-        Some((size.bytes, upkeep))
-    };
-    let mut rejected = candidates.rejected;
-    let mut priced = Vec::new();
-    for (candidate, wanted_by) in candidates.candidates {
-        match price(&candidate) {
-            Some((bytes, upkeep)) => priced.push(Priced { candidate, bytes, upkeep, wanted_by }),
-            None => rejected.push(RejectedCandidate::of(
-                &candidate,
-                "its table was never analysed, so nothing can be reckoned with: ANALYZE it first"
-                    .to_owned(),
-            )),
-        }
-    }
-    let choice = Choice {
-        statements: &weights,
-        priced,
-        tables: shapes.iter().map(|shape| shape.tables.clone()).collect(),
-        limits: Limits {
-            bytes: limits.budget,
-            calls: None,
-            data_bytes: collection.catalog.tables.values().map(|table| table.bytes).sum(),
-        },
-    };
-    let begun = Instant::now();
-    let mut oracle = HypoOracle::new(session, &bound).until(begun + limits.deadline);
-    let selection = select_indexes(&mut oracle, choice, &price).await;
-    let seconds = begun.elapsed().as_secs_f64();
-    let planner_seconds = oracle.spent.as_secs_f64();
-    let mut taken = taken_names(&collection.catalog);
-    for costed in &selection.chosen {
-        let plans = plans_of(&mut oracle, costed).await;
-        let Some(table) = collection.catalog.tables.get(&costed.candidate.table) else { continue };
-        let schema = costed.candidate.table.schema.clone();
-        let is_taken = |name: &str| taken.contains(&(schema.clone(), name.to_owned()));
-        let name = costed.candidate.free_name(is_taken);
-        taken.insert((schema.clone(), name.clone()));
-        advice.proposals.extend(propose_index(MissingIndex {
-            costed,
-            table,
-            name: &name,
-            statements: &tracked,
-            plans,
-            method: "HypoPG on main's planner, with main's statistics",
-        }));
-    }
-    oracle.reset().await?;
-    note_uncosted(&mut advice, &selection, &tracked);
-    advice.effort = Effort {
-        calls: selection.calls,
-        reused: selection.reused,
-        bounded: selection.bounded,
-        seconds,
-        planner_seconds,
-        cost_before: selection.cost_before,
-        cost_after: selection.cost_after,
-    };
-    rejected.extend(selection.rejected);
-    advice.rejected = rejected;
-    Ok(advice)
+    /// Rules that looked at everything.
+    pub complete: BTreeSet<Rule>,
 }
 
 /// What choosing indexes took.
@@ -174,56 +52,126 @@ pub struct Effort {
     pub cost_after: f64,
 }
 
+/// Within what to advise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdviseLimits {
+    /// Storage for all new indexes, in bytes.
+    pub budget: Option<i64>,
+    /// How long the planner may be asked.
+    pub deadline: Duration,
+    /// How indexes were used while they were watched; empty where nobody watched.
+    pub usage: BTreeMap<(TableName, String), IndexUsage>,
+    /// Days without a scan after which an index counts as unused.
+    pub unused_after_days: f64,
+}
+
+impl Default for AdviseLimits {
+    fn default() -> Self {
+        Self {
+            budget: None,
+            deadline: Duration::from_secs(10),
+            usage: BTreeMap::new(),
+            unused_after_days: 14.0,
+        }
+    }
+}
+
+/// Another planner that has HypoPG, where main's has not.
+#[derive(Debug, Default)]
+pub struct OtherPlanners {
+    pub replica: Option<MainSession>,
+    pub sandbox: Option<MainSession>,
+}
+
+/// Advises.
+///
+/// # Errors
+/// Main is out of reach.
+pub async fn advise(
+    session: &mut MainSession,
+    mut others: OtherPlanners,
+    collection: &Collection,
+    limits: &AdviseLimits,
+) -> Result<Advice, PgFailure> {
+    let planned: Vec<Planned<'_>> = collection
+        .statements
+        .iter()
+        .filter_map(|tracked| {
+            let plannable = tracked.plannable.as_ref().ok()?;
+            let bound: Option<Vec<Statement>> =
+                costed(plannable).map(|b| sql::parse_one(&b.sql).ok()).collect();
+            let bound = bound.filter(|bound| !bound.is_empty())?;
+            Some(Planned { tracked, plannable, bound })
+        })
+        .collect();
+    let mut advice = Advice { statements: reports(collection), ..Advice::default() };
+    if planned.is_empty() {
+        advice.notes.push(
+            "No statement could be planned, so nothing is advised on statements: --format json lists every statement with its reason; is this the database that your application uses?"
+                .to_owned(),
+        );
+    }
+    indexes::advise(session, &mut others, collection, &planned, limits, &mut advice).await?;
+    rewriting::advise(session, collection, &planned, &mut advice).await?;
+    let proposed = leading_columns(&advice.proposals);
+    let used_by_plans = used_by_plans(&planned);
+    let findings = check_catalog(&Facts {
+        catalog: &collection.catalog,
+        statements: &collection.statements,
+        usage: &limits.usage,
+        used_by_plans: &used_by_plans,
+        unused_after_days: limits.unused_after_days,
+        proposed: &proposed,
+    });
+    advice.proposals.extend(findings.proposals);
+    advice.rejected.extend(findings.rejected);
+    let of_planner = [Rule::MissingIndex];
+    advice.complete.extend(Rule::ALL.iter().copied().filter(|rule| !of_planner.contains(rule)));
+    for other in [others.replica, others.sandbox].into_iter().flatten() {
+        // It has said what it was asked for; a failure to end changes nothing.
+        drop(other.end().await);
+    }
+    Ok(advice)
+}
+
 /// The sets of values that costs are taken from.
-fn costed(plannable: &PlannableStatement) -> impl Iterator<Item = &Binding> {
+pub(crate) fn costed(plannable: &PlannableStatement) -> impl Iterator<Item = &Binding> {
     plannable.bindings.iter().filter(|binding| binding.kind.is_representative())
 }
 
-/// Names that a new index cannot have: tables and indexes share one name space in each schema.
-fn taken_names(catalog: &Catalog) -> BTreeSet<(String, String)> {
-    catalog
-        .tables
-        .values()
-        .flat_map(|table| {
-            let names = table.indexes.iter().map(|index| &index.name);
-            names
-                .chain(std::iter::once(&table.name.name))
-                .map(|name| (table.name.schema.clone(), name.clone()))
-        })
-        .collect()
+fn leading_columns(proposals: &[Proposal]) -> BTreeMap<TableName, Vec<Vec<String>>> {
+    let mut proposed: BTreeMap<TableName, Vec<Vec<String>>> = BTreeMap::new();
+    for proposal in proposals {
+        if let (RecommendationType::Index, Some(index)) =
+            (proposal.recommendation_type, &proposal.evidence.index)
+        {
+            proposed.entry(index.table.clone()).or_default().push(index.columns.clone());
+        }
+    }
+    proposed
 }
 
-/// Plans of the statement that gains most, without and with the index.
-async fn plans_of(oracle: &mut HypoOracle<'_>, costed: &Costed) -> Option<serde_json::Value> {
-    let (statement, _, _) = costed.effects.first()?;
-    let none: [&IndexCandidate; 0] = [];
-    // A plan that cannot be shown leaves the advice as it is.
-    let before = oracle.plan(*statement, &none).await.ok()?;
-    let after = oracle.plan(*statement, &[&costed.candidate]).await.ok()?;
-    Some(serde_json::json!({ "before": before, "after": after }))
+/// Names of indexes in the plans that were made when statements were understood.
+fn used_by_plans(planned: &[Planned<'_>]) -> BTreeSet<String> {
+    let plans = planned
+        .iter()
+        .filter_map(|planned| optischema::plan::parse_plan(&planned.plannable.plan).ok());
+    plans
+        .flat_map(|plan| {
+            plan.root.walk().filter_map(|node| node.index_name.clone()).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 fn reports(collection: &Collection) -> Vec<StatementReport> {
     collection
         .statements
         .iter()
-        .map(|tracked| StatementReport {
+        .map(|tracked: &TrackedStatement| StatementReport {
             query_hash: tracked.query_hash.clone(),
             sql: tracked.sql.clone(),
             planned: tracked.plannable.is_ok(),
             reason: tracked.plannable.as_ref().err().cloned(),
         })
         .collect()
-}
-
-fn note_uncosted(advice: &mut Advice, selection: &Selection, tracked: &[&TrackedStatement]) {
-    for (number, reason) in &selection.uncosted {
-        let Some(statement) = tracked.get(*number) else { continue };
-        for report in &mut advice.statements {
-            if report.query_hash == statement.query_hash {
-                report.planned = false;
-                report.reason = Some(reason.clone());
-            }
-        }
-    }
 }

@@ -1,0 +1,166 @@
+//! What an index that a person thinks of would do: planned across the workload, at once.
+
+use optischema::advisor::{CostError, CostOracle, TableWrites, index_size, write_cost};
+use optischema::model::{
+    StatementEvidence, TableName, WhatIfReport, WhatIfRequest, quote_identifier,
+};
+use optischema::operations::{OperationError, Outcome};
+
+use super::analysis::{checked_main, other_planners};
+use crate::config::Settings;
+use crate::postgres::{HypoOracle, MainSession, read_catalog};
+use crate::sql::{self, Statement};
+use crate::store::Store;
+use crate::workload::{as_one, best_planner, costed, partitions};
+
+/// Seconds that the planner may be asked.
+const DEADLINE: std::time::Duration = std::time::Duration::from_secs(15);
+
+pub(super) async fn what_if(
+    settings: &Settings,
+    store: &Store,
+    request: &WhatIfRequest,
+) -> Outcome<WhatIfReport> {
+    let text = definition(request)?;
+    let mut main = MainSession::begin(checked_main(settings).await?).await?;
+    let catalog = read_catalog(main.connection()).await?;
+    let candidate =
+        sql::typed_index(&text, &catalog).map_err(|error| invalid(error.to_string()))?;
+    let Some(table) = as_one(&catalog, &candidate.table) else {
+        return Err(invalid(format!("there is no table {}", candidate.table)));
+    };
+    let queries = store.user_queries(&catalog.database).await?;
+    let mut considered = Vec::new();
+    for query in &queries {
+        let Ok(plannable) = &query.statement.plannable else { continue };
+        let bound: Vec<Statement> =
+            costed(plannable).filter_map(|binding| sql::parse_one(&binding.sql).ok()).collect();
+        if !bound.is_empty() {
+            considered.push((
+                &query.statement,
+                plannable.shape.tables.contains(&candidate.table),
+                bound,
+            ));
+        }
+    }
+    let bound: Vec<Vec<Statement>> = considered.iter().map(|(_, _, bound)| bound.clone()).collect();
+    let mut others = other_planners(settings).await;
+    let (session, kind) = best_planner(&mut main, &mut others).await?;
+    let Some(session) = session else {
+        return Err(OperationError::Unavailable(
+            "HypoPG is installed neither on main, nor on a replica, nor in the sandbox, so no planner can be asked: CREATE EXTENSION hypopg;".into(),
+        ));
+    };
+    let mut report = WhatIfReport {
+        table: candidate.table.clone(),
+        definition: candidate.create_sql(false),
+        estimated_bytes: index_size(&table, &candidate).map(|size| size.bytes),
+        write_cost: write_cost(&table, &candidate, &TableWrites::since_reset(&table)),
+        method: kind.method().to_owned(),
+        statements: Vec::new(),
+        used_by: Vec::new(),
+        saved_percent: None,
+        covered_by: candidate.covered_by(&table).map(|index| index.name.clone()),
+        skipped: Vec::new(),
+    };
+    let mut oracle = HypoOracle::new(session, &bound)
+        .with_partitions(partitions(&catalog))
+        .until(std::time::Instant::now() + DEADLINE);
+    let (mut whole, mut saved) = (0.0, 0.0);
+    for (number, (statement, reads, _)) in considered.iter().enumerate() {
+        let weight = statement.calls.max(1) as f64;
+        let before = match oracle.cost(number, &[]).await {
+            Ok(before) => before.cost,
+            Err(error) => {
+                report.skipped.push(format!("{}: {error}", statement.query_hash));
+                continue;
+            }
+        };
+        whole += before * weight;
+        if !reads {
+            continue;
+        }
+        match oracle.cost(number, &[&candidate]).await {
+            Ok(after) => {
+                saved += (before - after.cost) * weight;
+                if !after.used.is_empty() {
+                    report.used_by.push(statement.query_hash.clone());
+                }
+                report.statements.push(StatementEvidence {
+                    cost_before: Some(before),
+                    cost_after: Some(after.cost),
+                    ..StatementEvidence::unplanned(statement)
+                });
+            }
+            Err(CostError::Candidate { reason, .. }) => {
+                oracle.reset().await?;
+                return Err(invalid(format!("the index cannot be made: {reason}")));
+            }
+            Err(error) => report.skipped.push(format!("{}: {error}", statement.query_hash)),
+        }
+    }
+    oracle.reset().await?;
+    main.end().await?;
+    let change = |s: &StatementEvidence| {
+        let (before, after) = (s.cost_before.unwrap_or_default(), s.cost_after.unwrap_or_default());
+        (before - after).abs() * s.calls.max(1) as f64
+    };
+    report.statements.sort_by(|a, b| change(b).total_cmp(&change(a)));
+    report.saved_percent = (whole > 0.0).then(|| 100.0 * saved / whole);
+    Ok(report)
+}
+
+/// What a person typed, or picked.
+fn definition(request: &WhatIfRequest) -> Outcome<String> {
+    let given = |text: &Option<String>| {
+        text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+    };
+    if let Some(definition) = given(&request.definition) {
+        return Ok(definition);
+    }
+    let (Some(table), Some(columns)) = (given(&request.table), given(&request.columns)) else {
+        return Err(invalid("type an index, or a table and its columns".into()));
+    };
+    let table: TableName =
+        table.parse().map_err(|_| invalid(format!("{table} is not schema.table")))?;
+    let columns: Vec<String> = columns
+        .split(',')
+        .map(str::trim)
+        .filter(|column| !column.is_empty())
+        .map(|column| match column.rsplit_once(' ') {
+            Some((name, direction)) if direction.eq_ignore_ascii_case("desc") => {
+                format!("{} DESC", quote_identifier(name.trim()))
+            }
+            _ => quote_identifier(column),
+        })
+        .collect();
+    if columns.is_empty() {
+        return Err(invalid("name at least one column".into()));
+    }
+    Ok(format!("CREATE INDEX ON {} ({})", table.quoted(), columns.join(", ")))
+}
+
+fn invalid(message: String) -> OperationError {
+    OperationError::Invalid { field: "index".into(), message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_quoted_and_directions_kept() {
+        let request = WhatIfRequest {
+            table: Some("public.orders".into()),
+            columns: Some(" customer_id, created_at desc ,odd \"name".into()),
+            ..WhatIfRequest::default()
+        };
+        assert_eq!(
+            definition(&request).unwrap(),
+            "CREATE INDEX ON \"public\".\"orders\" (\"customer_id\", \"created_at\" DESC, \"odd \"\"name\")"
+        );
+        assert!(definition(&WhatIfRequest::default()).is_err());
+        let empty = WhatIfRequest { columns: Some(" , ".into()), ..request };
+        assert!(definition(&empty).is_err());
+    }
+}

@@ -1,0 +1,181 @@
+//! An index that a person types, as a candidate.
+
+use optischema::advisor::{
+    IndexCandidate, IndexKey, IndexMethod, IndexPredicate, KeyTarget, PredicateTest,
+};
+use optischema::model::Catalog;
+use pg_query::NodeEnum;
+use pg_query::protobuf::{IndexElem, NullTestType, SortByDir, SortByNulls};
+
+use super::SqlError;
+use super::shape::{constant_text, expression_text};
+
+/// Reads `CREATE INDEX … ON table (…)`, with or without a name.
+///
+/// # Errors
+/// It is not one `CREATE INDEX` on a known table, or of a kind that cannot be planned with.
+pub fn typed_index(text: &str, catalog: &Catalog) -> Result<IndexCandidate, SqlError> {
+    let refuse = |reason: String| Err(SqlError::Refused(reason));
+    let parsed = pg_query::parse(text.trim(), 0)?.protobuf;
+    let count = parsed.stmts.len();
+    let mut statements = parsed.stmts.into_iter();
+    let (Some(only), None) = (statements.next(), statements.next()) else {
+        return Err(SqlError::NotOne(count));
+    };
+    let Some(NodeEnum::IndexStmt(index)) = only.stmt.and_then(|node| node.node) else {
+        return refuse("it is not a CREATE INDEX: type CREATE INDEX ON table (columns)".into());
+    };
+    let Some(relation) = &index.relation else { return refuse("the index has no table".into()) };
+    let Some(table) = catalog.resolve(&relation.schemaname, &relation.relname) else {
+        return refuse(format!("there is no table {}", relation.relname));
+    };
+    let method = match index.access_method.as_str() {
+        "" | "btree" => IndexMethod::Btree,
+        "hash" => IndexMethod::Hash,
+        "brin" => IndexMethod::Brin,
+        "gin" => {
+            return refuse(
+                "HypoPG cannot plan with a GIN index: benchmark one in the sandbox".into(),
+            );
+        }
+        other => return refuse(format!("{other} indexes cannot be planned with")),
+    };
+    if index.unique {
+        return refuse(
+            "a unique index is a constraint: leave UNIQUE out to see what it would save".into(),
+        );
+    }
+    let elements = |nodes: &[pg_query::Node]| -> Vec<IndexElem> {
+        nodes
+            .iter()
+            .filter_map(|node| match &node.node {
+                Some(NodeEnum::IndexElem(element)) => Some((**element).clone()),
+                _ => None,
+            })
+            .collect()
+    };
+    let mut keys = Vec::new();
+    for element in elements(&index.index_params) {
+        let target = if element.name.is_empty() {
+            let node = element.expr.as_ref().and_then(|node| node.node.as_ref());
+            match node.and_then(expression_text) {
+                Some(sql) => KeyTarget::Expression(sql),
+                None => return refuse("an expression of the index cannot be read".into()),
+            }
+        } else {
+            if table.column(&element.name).is_none() {
+                return refuse(format!("{} has no column {}", table.name, element.name));
+            }
+            KeyTarget::Column(element.name.clone())
+        };
+        let class = element.opclass.last().and_then(|node| match &node.node {
+            Some(NodeEnum::String(name)) => Some(name.sval.clone()),
+            _ => None,
+        });
+        keys.push(IndexKey {
+            target,
+            descending: element.ordering == SortByDir::SortbyDesc as i32,
+            nulls_first: match element.nulls_ordering {
+                n if n == SortByNulls::SortbyNullsFirst as i32 => Some(true),
+                n if n == SortByNulls::SortbyNullsLast as i32 => Some(false),
+                _ => None,
+            },
+            operator_class: class.map(|class| optischema::model::quote_identifier(&class)),
+        });
+    }
+    let include: Vec<String> =
+        elements(&index.index_including_params).into_iter().map(|element| element.name).collect();
+    if let Some(missing) = include.iter().find(|name| table.column(name).is_none()) {
+        return refuse(format!("{} has no column {missing}", table.name));
+    }
+    let predicate = match index.where_clause.as_ref().and_then(|node| node.node.as_ref()) {
+        None => None,
+        Some(node) => match expression_text(node) {
+            Some(sql) => Some(tested(node, sql)),
+            None => return refuse("the predicate of the index cannot be read".into()),
+        },
+    };
+    Ok(IndexCandidate { table: table.name.clone(), method, keys, include, predicate })
+}
+
+/// What a predicate tests, where it is as simple as one column.
+fn tested(node: &NodeEnum, sql: String) -> IndexPredicate {
+    let name_of = |node: Option<&NodeEnum>| match node {
+        Some(NodeEnum::ColumnRef(column)) => match column.fields.last().map(|f| &f.node) {
+            Some(Some(NodeEnum::String(name))) => Some(name.sval.clone()),
+            _ => None,
+        },
+        _ => None,
+    };
+    let side = |node: &Option<Box<pg_query::Node>>| node.as_ref().and_then(|n| n.node.clone());
+    let (column, test) = match node {
+        NodeEnum::NullTest(test) => {
+            let is_null = test.nulltesttype == NullTestType::IsNull as i32;
+            let kind = if is_null { PredicateTest::Null } else { PredicateTest::NotNull };
+            (name_of(side(&test.arg).as_ref()), kind)
+        }
+        NodeEnum::AExpr(expr) => {
+            let value = side(&expr.rexpr).as_ref().and_then(constant_text);
+            let column = name_of(side(&expr.lexpr).as_ref());
+            let equals = expr.name.last().is_some_and(
+                |name| matches!(&name.node, Some(NodeEnum::String(name)) if name.sval == "="),
+            );
+            match value {
+                Some(value) if equals => (column, PredicateTest::Equals(value)),
+                _ => (None, PredicateTest::Other),
+            }
+        }
+        _ => (None, PredicateTest::Other),
+    };
+    IndexPredicate { sql, column, test }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use optischema::model::{CatalogColumn, CatalogTable, TableName};
+
+    fn typed(text: &str) -> Result<String, SqlError> {
+        let name = TableName::new("public", "Odd t");
+        let column = |name: &str| CatalogColumn { name: name.into(), ..CatalogColumn::default() };
+        let table = CatalogTable {
+            name: name.clone(),
+            columns: vec![column("a"), column("B"), column("c")],
+            ..CatalogTable::default()
+        };
+        let catalog = Catalog {
+            search_path: vec!["public".into()],
+            tables: [(name, table)].into(),
+            ..Catalog::default()
+        };
+        typed_index(text, &catalog).map(|candidate| candidate.create_sql_named("x", false))
+    }
+
+    #[test]
+    fn what_is_typed_is_what_is_made() {
+        assert_eq!(
+            typed("create index on \"Odd t\" (a desc, lower(\"B\") text_pattern_ops) include (c) where c is not null").unwrap(),
+            "CREATE INDEX \"x\" ON \"public\".\"Odd t\" USING btree (\"a\" DESC, (lower(\"B\")) \"text_pattern_ops\") \
+             INCLUDE (\"c\") WHERE c IS NOT NULL"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_planned_with_is_refused_in_a_sentence() {
+        for (text, said) in [
+            ("CREATE INDEX ON \"Odd t\" (a); DROP TABLE x", "exactly one"),
+            ("DROP TABLE \"Odd t\"", "not a CREATE INDEX"),
+            ("CREATE INDEX ON nowhere (a)", "no table nowhere"),
+            ("CREATE INDEX ON \"Odd t\" (zzz)", "no column zzz"),
+            ("CREATE INDEX ON \"Odd t\" (a) INCLUDE (zzz)", "no column zzz"),
+            ("CREATE INDEX ON \"Odd t\" USING gin (a)", "GIN"),
+            ("CREATE INDEX ON \"Odd t\" USING gist (a)", "gist"),
+            ("CREATE UNIQUE INDEX ON \"Odd t\" (a)", "constraint"),
+            ("CREATE INDEX ON \"Odd t\" ((a + (SELECT 1)))", "cannot be read"),
+            ("nonsense", "cannot be parsed"),
+        ] {
+            let refused = typed(text).unwrap_err().to_string();
+            assert!(refused.contains(said), "{text}: {refused}");
+        }
+    }
+}

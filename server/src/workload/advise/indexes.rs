@@ -1,0 +1,339 @@
+//! Choosing indexes: with main's planner and HypoPG; else the replica's, else the sandbox's on copied rows, else
+//! by arithmetic on `pg_stats`. Each says what its word is worth.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use optischema::advisor::rules::{MissingIndex, propose_index};
+use optischema::advisor::{
+    ArithmeticOracle, Choice, Costed, IndexCandidate, Limits, Priced, Selection, TableWrites,
+    WeightedStatement, generate, index_size, select_indexes, write_cost,
+};
+use optischema::model::{
+    Catalog, PlannableStatement, Provenance, RejectedCandidate, Rule, StatementShape, TableName,
+    TrackedStatement,
+};
+
+use super::{Advice, AdviseLimits, Effort, OtherPlanners, writes};
+use crate::postgres::{HypoOracle, MainSession, PgFailure, has_hypopg};
+use crate::sql::Statement;
+use crate::workload::Collection;
+
+/// A statement that can be planned, with every set of values that it is costed with.
+#[derive(Debug)]
+pub(crate) struct Planned<'a> {
+    pub tracked: &'a TrackedStatement,
+    pub plannable: &'a PlannableStatement,
+    pub bound: Vec<Statement>,
+}
+
+/// Whose word is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlannerKind {
+    Main,
+    Replica,
+    Sandbox,
+    Arithmetic,
+}
+
+impl PlannerKind {
+    /// In words.
+    #[must_use]
+    pub const fn method(self) -> &'static str {
+        match self {
+            Self::Main => "HypoPG on main's planner, with main's statistics",
+            Self::Replica => "HypoPG on the replica's planner, with its statistics",
+            Self::Sandbox => "HypoPG on the sandbox's planner, on the rows that were copied there",
+            Self::Arithmetic => {
+                "arithmetic on pg_stats, without a planner: joins and their order are guessed"
+            }
+        }
+    }
+
+    /// Confidence in what it says is at most this.
+    #[must_use]
+    pub const fn worth(self) -> f64 {
+        match self {
+            Self::Main => 1.0,
+            Self::Replica => 0.9,
+            Self::Sandbox => 0.5,
+            Self::Arithmetic => 0.3,
+        }
+    }
+
+    /// Where its figures come from.
+    #[must_use]
+    pub const fn provenance(self) -> Provenance {
+        match self {
+            Self::Arithmetic => Provenance::Rule,
+            _ => Provenance::Planned,
+        }
+    }
+}
+
+/// The best planner that has HypoPG, and which it is; `None` where only arithmetic is left.
+///
+/// # Errors
+/// Main is out of reach. Another that is out of reach is passed over.
+pub async fn best_planner<'s>(
+    main: &'s mut MainSession,
+    others: &'s mut OtherPlanners,
+) -> Result<(Option<&'s mut MainSession>, PlannerKind), PgFailure> {
+    if has_hypopg(main).await? {
+        return Ok((Some(main), PlannerKind::Main));
+    }
+    for (other, kind) in [
+        (others.replica.as_mut(), PlannerKind::Replica),
+        (others.sandbox.as_mut(), PlannerKind::Sandbox),
+    ] {
+        if let Some(session) = other
+            && has_hypopg(session).await.unwrap_or(false)
+        {
+            return Ok((Some(session), kind));
+        }
+    }
+    Ok((None, PlannerKind::Arithmetic))
+}
+
+/// Partitions of each partitioned table that could be indexed.
+pub(crate) fn partitions(catalog: &Catalog) -> BTreeMap<TableName, Vec<TableName>> {
+    let mut direct: BTreeMap<TableName, Vec<TableName>> = BTreeMap::new();
+    for table in catalog.tables.values() {
+        if let Some(parent) = &table.partition_of {
+            direct.entry(parent.clone()).or_default().push(table.name.clone());
+        }
+    }
+    // A partition may be partitioned itself: what counts are the leaves.
+    let mut leaves = BTreeMap::new();
+    for parent in direct.keys() {
+        let (mut waiting, mut found) = (vec![parent.clone()], Vec::new());
+        while let Some(at) = waiting.pop() {
+            match direct.get(&at) {
+                Some(parts) => waiting.extend(parts.clone()),
+                None => found.push(at),
+            }
+        }
+        found.sort();
+        leaves.insert(parent.clone(), found);
+    }
+    leaves
+}
+
+/// A table as sizes are reckoned with: of a partitioned one, its parts together.
+pub(crate) fn as_one(
+    catalog: &Catalog,
+    name: &TableName,
+) -> Option<optischema::model::CatalogTable> {
+    let table = catalog.tables.get(name)?;
+    let Some(parts) = partitions(catalog).remove(name) else { return Some(table.clone()) };
+    let mut whole = table.clone();
+    let parts: Vec<_> = parts.iter().filter_map(|part| catalog.tables.get(part)).collect();
+    whole.rows = parts.iter().map(|part| part.rows.max(0.0)).sum();
+    whole.bytes = parts.iter().map(|part| part.bytes).sum();
+    whole.pages = parts.iter().map(|part| part.pages).sum();
+    // The parent has no statistics of its own in most databases: the largest part's stand for all.
+    if let Some(largest) = parts.iter().max_by_key(|part| part.bytes)
+        && table.columns.iter().all(|column| column.n_distinct.is_none())
+    {
+        whole.columns.clone_from(&largest.columns);
+    }
+    Some(whole)
+}
+
+pub(super) async fn advise(
+    main: &mut MainSession,
+    others: &mut OtherPlanners,
+    collection: &Collection,
+    planned: &[Planned<'_>],
+    limits: &AdviseLimits,
+    advice: &mut Advice,
+) -> Result<(), PgFailure> {
+    let catalog = &collection.catalog;
+    let shapes: Vec<&StatementShape> = planned.iter().map(|p| &p.plannable.shape).collect();
+    let candidates = generate(catalog, &shapes);
+    let weights: Vec<WeightedStatement> = planned
+        .iter()
+        .map(|p| WeightedStatement { weight: p.tracked.calls.max(1) as f64 })
+        .collect();
+    let writes = writes::of(collection);
+    let none = TableWrites::default();
+    let whole: BTreeMap<&TableName, optischema::model::CatalogTable> =
+        catalog.tables.keys().filter_map(|name| Some((name, as_one(catalog, name)?))).collect();
+    let price = |candidate: &IndexCandidate| {
+        let table = whole.get(&candidate.table)?;
+        let size = index_size(table, candidate)?;
+        let writes = writes.get(&candidate.table).unwrap_or(&none);
+        let upkeep = write_cost(table, candidate, writes)?.cost_units;
+        Some((size.bytes, upkeep))
+    };
+    advice.rejected.extend(candidates.rejected);
+    let mut priced = Vec::new();
+    for (candidate, wanted_by) in candidates.candidates {
+        match price(&candidate) {
+            Some((bytes, upkeep)) => priced.push(Priced { candidate, bytes, upkeep, wanted_by }),
+            None => advice.rejected.push(RejectedCandidate::of(
+                &candidate,
+                "its table was never analysed, so nothing can be reckoned with: ANALYZE it first"
+                    .to_owned(),
+            )),
+        }
+    }
+    let choice = Choice {
+        statements: &weights,
+        priced,
+        tables: shapes.iter().map(|shape| shape.tables.clone()).collect(),
+        limits: Limits {
+            bytes: limits.budget,
+            calls: None,
+            data_bytes: catalog.tables.values().map(|table| table.bytes).sum(),
+        },
+    };
+    let tracked: Vec<&TrackedStatement> = planned.iter().map(|p| p.tracked).collect();
+    let bound: Vec<Vec<Statement>> = planned.iter().map(|p| p.bound.clone()).collect();
+    let begun = Instant::now();
+    let (session, kind) = best_planner(main, others).await?;
+    let Some(session) = session else {
+        advice.notes.push(
+            "HypoPG is installed neither on main, nor on a replica, nor in the sandbox: indexes are chosen by arithmetic on pg_stats, which knows little of joins. CREATE EXTENSION hypopg; on main makes it far better."
+                .to_owned(),
+        );
+        let mut oracle = ArithmeticOracle { catalog, shapes: &shapes };
+        let selection = select_indexes(&mut oracle, choice, &price).await;
+        let mut proposer = Proposer::new(catalog, &tracked, &writes, kind);
+        for costed in &selection.chosen {
+            advice.proposals.extend(proposer.propose(costed, &whole, None));
+        }
+        finish(advice, selection, &tracked, (begun.elapsed().as_secs_f64(), 0.0));
+        advice.complete.insert(Rule::MissingIndex);
+        return Ok(());
+    };
+    if kind != PlannerKind::Main {
+        advice.notes.push(format!(
+            "HypoPG is not installed on main, so indexes are costed with {}. CREATE EXTENSION hypopg; on main costs them on its own statistics.",
+            kind.method()
+        ));
+    }
+    let mut oracle = HypoOracle::new(session, &bound)
+        .with_partitions(partitions(catalog))
+        .until(begun + limits.deadline);
+    let selection = select_indexes(&mut oracle, choice, &price).await;
+    let seconds = begun.elapsed().as_secs_f64();
+    let planner_seconds = oracle.spent.as_secs_f64();
+    let mut proposer = Proposer::new(catalog, &tracked, &writes, kind);
+    for costed in &selection.chosen {
+        let plans = plans_of(&mut oracle, costed).await;
+        advice.proposals.extend(proposer.propose(costed, &whole, plans));
+    }
+    oracle.reset().await?;
+    if seconds < limits.deadline.as_secs_f64() {
+        advice.complete.insert(Rule::MissingIndex);
+    } else {
+        advice.notes.push(format!(
+            "The planner was asked for {} seconds, and not everything was: the best set found by then is given.",
+            limits.deadline.as_secs()
+        ));
+    }
+    finish(advice, selection, &tracked, (seconds, planner_seconds));
+    Ok(())
+}
+
+/// Turns choices into proposals, each with a name of its own.
+struct Proposer<'a> {
+    tracked: &'a [&'a TrackedStatement],
+    writes: &'a BTreeMap<TableName, TableWrites>,
+    kind: PlannerKind,
+    /// Tables and indexes share one name space in each schema.
+    taken: BTreeSet<(String, String)>,
+    partitions: BTreeMap<TableName, Vec<TableName>>,
+}
+
+impl<'a> Proposer<'a> {
+    fn new(
+        catalog: &Catalog,
+        tracked: &'a [&'a TrackedStatement],
+        writes: &'a BTreeMap<TableName, TableWrites>,
+        kind: PlannerKind,
+    ) -> Self {
+        let taken = catalog
+            .tables
+            .values()
+            .flat_map(|table| {
+                let names = table.indexes.iter().map(|index| &index.name);
+                names
+                    .chain(std::iter::once(&table.name.name))
+                    .map(|name| (table.name.schema.clone(), name.clone()))
+            })
+            .collect();
+        Self { tracked, writes, kind, taken, partitions: partitions(catalog) }
+    }
+
+    fn propose(
+        &mut self,
+        costed: &Costed,
+        whole: &BTreeMap<&TableName, optischema::model::CatalogTable>,
+        plans: Option<serde_json::Value>,
+    ) -> Option<optischema::model::Proposal> {
+        let table = whole.get(&costed.candidate.table)?;
+        let schema = costed.candidate.table.schema.clone();
+        let is_taken = |name: &str| self.taken.contains(&(schema.clone(), name.to_owned()));
+        let name = costed.candidate.free_name(is_taken);
+        self.taken.insert((schema.clone(), name.clone()));
+        // Shown as the table's own counters have it, which cover more than the statements.
+        let counted = TableWrites {
+            updated_columns: self
+                .writes
+                .get(&table.name)
+                .map(|writes| writes.updated_columns.clone())
+                .unwrap_or_default(),
+            ..TableWrites::since_reset(table)
+        };
+        propose_index(&MissingIndex {
+            costed,
+            table,
+            name: &name,
+            statements: self.tracked,
+            plans,
+            method: self.kind.method(),
+            provenance: self.kind.provenance(),
+            worth: self.kind.worth(),
+            write_cost: write_cost(table, &costed.candidate, &counted),
+            partitions: self.partitions.get(&table.name).map_or(&[], Vec::as_slice),
+        })
+    }
+}
+
+/// Plans of the statement that gains most, without and with the index.
+async fn plans_of(oracle: &mut HypoOracle<'_>, costed: &Costed) -> Option<serde_json::Value> {
+    let (statement, _, _) = costed.effects.first()?;
+    // A plan that cannot be shown leaves the advice as it is.
+    let before = oracle.plan(*statement, &[]).await.ok()?;
+    let after = oracle.plan(*statement, &[&costed.candidate]).await.ok()?;
+    Some(serde_json::json!({ "before": before, "after": after }))
+}
+
+fn finish(
+    advice: &mut Advice,
+    selection: Selection,
+    tracked: &[&TrackedStatement],
+    (seconds, planner_seconds): (f64, f64),
+) {
+    for (number, reason) in &selection.uncosted {
+        let Some(statement) = tracked.get(*number) else { continue };
+        for report in &mut advice.statements {
+            if report.query_hash == statement.query_hash {
+                report.planned = false;
+                report.reason = Some(reason.clone());
+            }
+        }
+    }
+    advice.effort = Effort {
+        calls: selection.calls,
+        reused: selection.reused,
+        bounded: selection.bounded,
+        seconds,
+        planner_seconds,
+        cost_before: selection.cost_before,
+        cost_after: selection.cost_after,
+    };
+    advice.rejected.extend(selection.rejected);
+}
