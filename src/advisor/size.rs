@@ -6,7 +6,7 @@
 
 use crate::model::{CatalogColumn, CatalogTable};
 
-use super::index::{IndexCandidate, IndexMethod, KeyTarget, PredicateTest};
+use super::index::{IndexCandidate, IndexMethod, IndexPredicate, KeyTarget, PredicateTest};
 
 const PAGE: f64 = 8192.0;
 /// Page header, special space, and the line pointer of the high key.
@@ -90,12 +90,13 @@ fn btree(table: &CatalogTable, candidate: &IndexCandidate, rows: f64) -> Option<
     let carried: Vec<&CatalogColumn> =
         candidate.include.iter().map(|name| table.column(name)).collect::<Option<_>>()?;
     let all: Vec<&CatalogColumn> = keys.iter().chain(&carried).copied().collect();
-    let entry = entry_bytes(&all);
+    let entry = entry_bytes(&all, true);
     let is_plain = candidate.keys.iter().all(|key| key.column_name().is_some());
     let deduplicates =
         carried.is_empty() && keys.iter().all(|column| column.equal_image) && is_plain;
     let (leaf_bytes, largest) = if deduplicates {
-        deduplicated(&groups(table, &keys, rows), entry)
+        let alone = candidate.predicate.as_ref();
+        deduplicated(&groups(table, &keys, rows, alone), entry_bytes(&keys, false))
     } else {
         (rows * (entry.mean + LINE_POINTER), entry.mean + LINE_POINTER)
     };
@@ -109,7 +110,7 @@ fn btree(table: &CatalogTable, candidate: &IndexCandidate, rows: f64) -> Option<
     };
     let mut pages = (leaf_bytes / items.max(1.0)).ceil();
     let mut total = 1.0 + pages;
-    let pivot = entry_bytes(&keys).mean + LINE_POINTER + if deduplicates { 8.0 } else { 0.0 };
+    let pivot = entry_bytes(&keys, true).mean + LINE_POINTER + if deduplicates { 8.0 } else { 0.0 };
     let fan_out = ((LEAF_ROOM - INNER_SPARE) / pivot).floor().max(2.0);
     while pages > 1.0 {
         pages = (pages / fan_out).ceil();
@@ -141,8 +142,9 @@ struct Entry {
 }
 
 /// What one entry takes: header, null bitmap where a value is missing, values at their alignment.
-fn entry_bytes(columns: &[&CatalogColumn]) -> Entry {
-    let lengths: Vec<Vec<Option<f64>>> = columns.iter().map(|column| lengths(column)).collect();
+fn entry_bytes(columns: &[&CatalogColumn], with_nulls: bool) -> Entry {
+    let lengths: Vec<Vec<Option<f64>>> =
+        columns.iter().map(|column| lengths(column, with_nulls)).collect();
     let mut sizes = Vec::with_capacity(SHAPES);
     for shape in 0..SHAPES {
         let mut size = 0.0;
@@ -173,18 +175,26 @@ fn align(size: f64, to: f64) -> f64 {
 }
 
 /// Lengths that stand for the column's values, [`SHAPES`] of them; a missing value has none.
-fn lengths(column: &CatalogColumn) -> Vec<Option<f64>> {
+fn lengths(column: &CatalogColumn, with_nulls: bool) -> Vec<Option<f64>> {
     let width = f64::from(column.average_width.unwrap_or(8));
-    let nulls = (column.null_share.unwrap_or_default() * SHAPES as f64).round() as usize;
+    let share = if with_nulls { column.null_share.unwrap_or_default() } else { 0.0 };
+    let nulls = (share * SHAPES as f64).round() as usize;
     let mut lengths: Vec<Option<f64>> = vec![None; nulls.min(SHAPES)];
-    if column.type_length > 0 || !is_text(column) {
+    let length_of: fn(&str) -> f64 = if is_text(column) {
+        stored_length
+    } else if column.data_type.starts_with("numeric") {
+        numeric_length
+    } else {
+        |_| 0.0
+    };
+    if column.type_length > 0 || length_of("1") <= 0.0 {
         let length = if column.type_length > 0 { f64::from(column.type_length) } else { width };
         lengths.resize(SHAPES, Some(length));
         return lengths;
     }
     for (value, share) in column.common_values.iter().zip(&column.common_shares) {
         let times = (share * SHAPES as f64).round() as usize;
-        let length = Some(stored_length(value));
+        let length = Some(length_of(value));
         lengths.extend(std::iter::repeat_n(length, times.min(SHAPES - lengths.len())));
     }
     let rest = SHAPES - lengths.len();
@@ -193,7 +203,7 @@ fn lengths(column: &CatalogColumn) -> Vec<Option<f64>> {
     } else {
         let step = column.histogram.len() as f64 / rest.max(1) as f64;
         let sampled = (0..rest).map(|n| (n as f64 * step) as usize);
-        lengths.extend(sampled.map(|at| column.histogram.get(at).map(|text| stored_length(text))));
+        lengths.extend(sampled.map(|at| column.histogram.get(at).map(|text| length_of(text))));
     }
     // Mixed, so that the shapes of two columns are not sorted alike.
     let mut mixed = vec![None; SHAPES];
@@ -212,6 +222,20 @@ fn stored_length(text: &str) -> f64 {
     if bytes < 126.0 { bytes + 1.0 } else { bytes + 4.0 }
 }
 
+/// A number is kept in groups of four decimal digits, two bytes each, beside two of sign and scale.
+fn numeric_length(text: &str) -> f64 {
+    let digits = text.trim_start_matches('-');
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let whole = whole.trim_start_matches('0');
+    let fraction = fraction.trim_end_matches('0');
+    let mut groups = whole.len().div_ceil(4) + fraction.len().div_ceil(4);
+    if fraction.is_empty() {
+        // Zeros at the end of a whole number take no room either.
+        groups = whole.trim_end_matches('0').len().max(1).div_ceil(4);
+    }
+    3.0 + 2.0 * groups as f64
+}
+
 /// Keys that about as many rows have.
 #[derive(Debug, Clone, Copy)]
 struct Group {
@@ -219,20 +243,32 @@ struct Group {
     share: f64,
     /// Keys that could be there.
     keys: f64,
+    /// Whether the key is NULL, which takes no room of its own.
+    is_null: bool,
 }
 
 /// How the rows spread over the keys: columns are taken as independent, but for those that say the same.
-fn groups(table: &CatalogTable, keys: &[&CatalogColumn], rows: f64) -> Vec<(f64, f64)> {
-    let mut joint = vec![Group { share: 1.0, keys: 1.0 }];
+fn groups(
+    table: &CatalogTable,
+    keys: &[&CatalogColumn],
+    rows: f64,
+    predicate: Option<&IndexPredicate>,
+) -> Vec<(f64, f64, bool)> {
+    let mut joint = vec![Group { share: 1.0, keys: 1.0, is_null: false }];
     for (position, column) in keys.iter().enumerate() {
         if keys[..position].iter().any(|earlier| say_the_same(earlier, column)) {
             continue;
         }
-        let own = column_groups(column, table.rows);
+        let test = predicate.filter(|p| p.column.as_deref() == Some(column.name.as_str()));
+        let own = column_groups(column, table.rows, test.map(|predicate| &predicate.test));
         joint = joint
             .iter()
             .flat_map(|a| {
-                own.iter().map(|b| Group { share: a.share * b.share, keys: a.keys * b.keys })
+                own.iter().map(|b| Group {
+                    share: a.share * b.share,
+                    keys: a.keys * b.keys,
+                    is_null: keys.len() == 1 && b.is_null,
+                })
             })
             .collect();
     }
@@ -246,9 +282,9 @@ fn groups(table: &CatalogTable, keys: &[&CatalogColumn], rows: f64) -> Vec<(f64,
             } else {
                 group.keys.min(in_group)
             };
-            (in_group, present.max(in_group.min(1.0)))
+            (in_group, present.max(in_group.min(1.0)), group.is_null)
         })
-        .filter(|(in_group, _)| *in_group > 0.0)
+        .filter(|(in_group, _, _)| *in_group > 0.0)
         .collect()
 }
 
@@ -262,11 +298,28 @@ pub fn say_the_same(a: &CatalogColumn, b: &CatalogColumn) -> bool {
         && a.common_shares == b.common_shares
 }
 
-fn column_groups(column: &CatalogColumn, rows: f64) -> Vec<Group> {
+fn column_groups(column: &CatalogColumn, rows: f64, test: Option<&PredicateTest>) -> Vec<Group> {
     let mut groups = Vec::new();
     let nulls = column.null_share.unwrap_or_default();
+    match test {
+        Some(PredicateTest::Null) => return vec![Group { share: 1.0, keys: 1.0, is_null: true }],
+        Some(PredicateTest::Equals(_)) => {
+            return vec![Group { share: 1.0, keys: 1.0, is_null: false }];
+        }
+        // The index holds the others only.
+        Some(PredicateTest::NotNull) if nulls < 1.0 => {
+            let whole = CatalogColumn {
+                null_share: Some(0.0),
+                common_shares: column.common_shares.iter().map(|s| s / (1.0 - nulls)).collect(),
+                n_distinct: column.distinct_values(rows),
+                ..column.clone()
+            };
+            return column_groups(&whole, rows * (1.0 - nulls), None);
+        }
+        _ => {}
+    }
     if nulls > 0.0 {
-        groups.push(Group { share: nulls, keys: 1.0 });
+        groups.push(Group { share: nulls, keys: 1.0, is_null: true });
     }
     // Values of about the same share together: within a factor of two.
     let mut last: Option<(i32, Group)> = None;
@@ -279,7 +332,7 @@ fn column_groups(column: &CatalogColumn, rows: f64) -> Vec<Group> {
             }
             _ => {
                 groups.extend(last.take().map(|(_, group)| group));
-                last = Some((size, Group { share: *share, keys: 1.0 }));
+                last = Some((size, Group { share: *share, keys: 1.0, is_null: false }));
             }
         }
     }
@@ -289,21 +342,22 @@ fn column_groups(column: &CatalogColumn, rows: f64) -> Vec<Group> {
     if rest > 1e-9 {
         let values = column.distinct_values(rows).unwrap_or(rows);
         let others = (values - column.common_shares.len() as f64).max(1.0);
-        groups.push(Group { share: rest, keys: others.min((rest * rows).max(1.0)) });
+        let keys = others.min((rest * rows).max(1.0));
+        groups.push(Group { share: rest, keys, is_null: false });
     }
     groups
 }
 
 /// Bytes of all leaf items, and of the largest.
-fn deduplicated(groups: &[(f64, f64)], entry: Entry) -> (f64, f64) {
-    let base = entry.mean;
+fn deduplicated(groups: &[(f64, f64, bool)], entry: Entry) -> (f64, f64) {
     let mut bytes = 0.0;
-    let mut largest: f64 = base + LINE_POINTER;
-    for (rows, keys) in groups {
+    let mut largest: f64 = entry.mean + LINE_POINTER;
+    for (rows, keys, is_null) in groups {
+        let base = if *is_null { 2.0 * TUPLE_HEADER } else { entry.mean };
         let each = rows / keys.max(1.0);
         let (one, item) = key_bytes(each, base);
         bytes += one * keys;
-        if *rows > 0.2 * groups.iter().map(|(rows, _)| rows).sum::<f64>() {
+        if *rows > 0.2 * groups.iter().map(|(rows, _, _)| rows).sum::<f64>() {
             largest = largest.max(item);
         }
     }

@@ -137,6 +137,7 @@ pub(super) async fn plan_due(settings: &Settings, store: &Store) -> Outcome<()> 
     let mut session = MainSession::begin(dsn).await?;
     let ground = Ground::read(&mut session).await?;
     store.replace_catalog(dsn.database(), &ground.catalog.tables).await?;
+    store.note_index_usage(dsn.database(), &ground.catalog).await?;
     plan_queries(&mut session, store, &ground.reader(), &due).await?;
     session.end().await?;
     // Nearly all of it is waiting for main.

@@ -132,5 +132,6 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(vec![
         migration(1, "initial", include_str!("../../migrations/0001_initial.sql")),
         migration(2, "workload", include_str!("../../migrations/0002_workload.sql")),
+        migration(3, "advice", include_str!("../../migrations/0003_advice.sql")),
     ])
 }

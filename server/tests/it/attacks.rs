@@ -265,7 +265,8 @@ async fn trapped() -> Shop {
     let shop = Shop::start().await;
     // Setting one of them up springs it; what it left is removed.
     shop.run("postgres", "shop", TRAPS).await;
-    shop.run("postgres", "shop", &["COPY (SELECT 1) TO PROGRAM 'rm -f witness'"]).await;
+    shop.run("postgres", "shop", &["COPY (SELECT 1) TO PROGRAM 'cat > /dev/null; rm -f witness'"])
+        .await;
     shop
 }
 
@@ -316,7 +317,8 @@ async fn a_comparison_of_its_own_for_a_built_in_type_keeps_everything_from_being
         ],
     )
     .await;
-    shop.run("postgres", "shop", &["COPY (SELECT 1) TO PROGRAM 'rm -f witness'"]).await;
+    shop.run("postgres", "shop", &["COPY (SELECT 1) TO PROGRAM 'cat > /dev/null; rm -f witness'"])
+        .await;
     let before = state(&shop).await;
     let dsn = shop.url("postgres", "shop").parse().unwrap();
     let mut session = MainSession::begin(&dsn).await.unwrap();
@@ -415,7 +417,12 @@ async fn without_the_guard_planning_would_run_them() {
                 .unwrap_or_else(|error| panic!("{statement}: {error}"));
         }
         assert_ne!(state(&shop).await, before, "{statement}");
-        shop.run("postgres", "shop", &["COPY (SELECT 1) TO PROGRAM 'rm -f witness'"]).await;
+        shop.run(
+            "postgres",
+            "shop",
+            &["COPY (SELECT 1) TO PROGRAM 'cat > /dev/null; rm -f witness'"],
+        )
+        .await;
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod advice;
 mod apply;
 mod attacks;
 mod fixture;
@@ -18,6 +19,7 @@ mod month;
 mod readback;
 mod recovery;
 mod rest;
+mod sizes;
 mod story;
 mod tpch;
 mod workload;

@@ -47,14 +47,14 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     }
 }
 
-/// Which of two stays: what the schema needs, then what is unique, then the first by name.
-fn worth(index: &CatalogIndex) -> (bool, bool, bool, bool, std::cmp::Reverse<&str>) {
+/// Which of two stays: what the schema needs, then what is unique, then the shorter name.
+fn worth(index: &CatalogIndex) -> (bool, bool, bool, bool, std::cmp::Reverse<(usize, &str)>) {
     (
         index.primary,
         index.constraint.is_some(),
         index.replica_identity,
         index.unique,
-        std::cmp::Reverse(&index.name),
+        std::cmp::Reverse((index.name.len(), index.name.as_str())),
     )
 }
 

@@ -38,10 +38,10 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                     if !seen.insert((name.clone(), (*first).to_owned(), (*second).to_owned())) {
                         continue;
                     }
-                    if depend(table, first, second) && !has_statistics(table, first, second) {
-                        findings
-                            .proposals
-                            .push(propose(table, first, second, &statement.sql).proposal());
+                    let Some(sign) = sign(table, first, second) else { continue };
+                    if !has_statistics(table, first, second) {
+                        let draft = propose(table, (first, second), sign, &statement.sql);
+                        findings.proposals.push(draft.proposal());
                     }
                 }
             }
@@ -49,11 +49,28 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     }
 }
 
-fn depend(table: &CatalogTable, first: &str, second: &str) -> bool {
-    match (table.column(first), table.column(second)) {
-        (Some(first), Some(second)) => say_the_same(first, second),
-        _ => false,
+/// What speaks for it that one follows from the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    /// The same shares of common values, one by one.
+    Shares,
+    /// The same number of values, of which none is common: as where each has its own.
+    Number,
+}
+
+/// Fewer values may be as many by chance.
+const MIN_VALUES: f64 = 50.0;
+
+fn sign(table: &CatalogTable, first: &str, second: &str) -> Option<Sign> {
+    let (first, second) = (table.column(first)?, table.column(second)?);
+    if say_the_same(first, second) {
+        return Some(Sign::Shares);
     }
+    let same_number = first.n_distinct.is_some_and(|values| values >= MIN_VALUES)
+        && first.n_distinct == second.n_distinct
+        && first.null_share == second.null_share;
+    let none_is_common = first.common_shares.is_empty() && second.common_shares.is_empty();
+    (same_number && none_is_common).then_some(Sign::Number)
 }
 
 fn has_statistics(table: &CatalogTable, first: &str, second: &str) -> bool {
@@ -63,7 +80,7 @@ fn has_statistics(table: &CatalogTable, first: &str, second: &str) -> bool {
     })
 }
 
-fn propose(table: &CatalogTable, first: &str, second: &str, sql: &str) -> Draft {
+fn propose(table: &CatalogTable, (first, second): (&str, &str), sign: Sign, sql: &str) -> Draft {
     let mut name = format!("{}_{first}_{second}_stat", table.name.name);
     let mut end = name.len().min(63);
     while !name.is_char_boundary(end) {
@@ -84,14 +101,25 @@ fn propose(table: &CatalogTable, first: &str, second: &str, sql: &str) -> Draft 
         .fact("Filtered together by", sql);
     draft.sql_fix = format!("{create};\nANALYZE {};", table.name.quoted());
     draft.title = format!("Statistics on {first} and {second} of {}", table.name);
-    draft.description = format!(
-        "In the sample behind the statistics, the common values of {first} and of {second} have the same shares, one by \
-         one: it seems that one follows from the other. The planner takes them as independent, and so expects {} times fewer rows than there are \
-         where both are compared.",
-        table.column(first).and_then(|c| c.distinct_values(table.rows)).unwrap_or(1.0).round(),
-    );
+    let values =
+        table.column(first).and_then(|c| c.distinct_values(table.rows)).unwrap_or(1.0).round();
+    draft.description = match sign {
+        Sign::Shares => format!(
+            "In the sample behind the statistics, the common values of {first} and of {second} have the same shares, \
+             one by one: it seems that one follows from the other. The planner takes them as independent, and then \
+             expects {values} times fewer rows than there are where both are compared."
+        ),
+        Sign::Number => format!(
+            "{first} and {second} have exactly as many values each ({values}), and none is common: it may be that one \
+             follows from the other. The planner takes them as independent, and would then expect {values} times fewer \
+             rows than there are where both are compared. SELECT count(DISTINCT ({first}, {second})) tells."
+        ),
+    };
     draft.tables = vec![table.name.clone()];
-    draft.confidence = (0.7, "Both columns have the same shares of common values, one by one.");
+    draft.confidence = match sign {
+        Sign::Shares => (0.7, "Both columns have the same shares of common values, one by one."),
+        Sign::Number => (0.4, "Both columns have exactly as many values, which may be chance."),
+    };
     draft.risk = (RiskLevel::Low, "ANALYZE takes a little longer; dropping the object undoes it.");
     draft.magnitude = table.rows.max(0.0);
     draft
@@ -164,6 +192,10 @@ mod tests {
             kinds: vec!["f".into()],
         }];
         assert!(shop.sql(check).is_empty());
+        assert_eq!(filtered([&[], &[]]).check(check).proposals[0].confidence_score, 0.4);
+        let mut few = filtered([&[], &[]]);
+        few.table().columns.iter_mut().for_each(|column| column.n_distinct = Some(7.0));
+        assert!(few.sql(check).is_empty(), "as many by chance");
         let mut shop = filtered([&[0.2, 0.1, 0.05], &[0.2, 0.1, 0.05]]);
         shop.statements.clear();
         assert!(shop.sql(check).is_empty(), "no statement compares both");

@@ -16,7 +16,8 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let mut spilling: Vec<(&TrackedStatement, f64)> = facts
         .statements
         .iter()
-        .filter(|statement| statement.calls > 0)
+        // What ran once was somebody's script.
+        .filter(|statement| statement.calls > 1)
         // Each block is written once and read once.
         .map(|statement| (statement, statement.temp_blocks as f64 / 2.0 / statement.calls as f64))
         .filter(|(_, blocks)| *blocks >= MIN_BLOCKS)

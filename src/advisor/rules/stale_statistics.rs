@@ -2,7 +2,7 @@
 
 use super::{Draft, Facts, Findings};
 use crate::figures;
-use crate::model::{RecommendationType, RelationKind, RiskLevel, Rule};
+use crate::model::{CatalogTable, RecommendationType, RelationKind, RiskLevel, Rule};
 
 /// Share of rows changed since the last ANALYZE.
 const MAX_CHANGED: f64 = 0.2;
@@ -15,7 +15,9 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         }
         let changed = table.activity.as_ref().map_or(0.0, |a| a.modified_since_analyze as f64);
         let never = table.rows < 0.0 && table.bytes > 8192;
-        let stale = table.rows >= 0.0 && changed > (MAX_CHANGED * table.rows).max(MIN_CHANGED);
+        let stale = table.rows >= 0.0
+            && !just_now(facts, table)
+            && changed > (MAX_CHANGED * table.rows).max(MIN_CHANGED);
         if !never && !stale {
             continue;
         }
@@ -52,6 +54,15 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         );
         draft.magnitude = if never { table.bytes as f64 } else { changed };
         findings.proposals.push(draft.proposal());
+    }
+}
+
+/// Whether it was analysed a moment ago: changes of before may be counted after it.
+fn just_now(facts: &Facts<'_>, table: &CatalogTable) -> bool {
+    let last = table.activity.as_ref().and_then(|activity| activity.last_analyze);
+    match (last, facts.catalog.server.read_at) {
+        (Some(last), Some(read_at)) => read_at.seconds_since(last) < 300.0,
+        _ => false,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::model::{
 };
 
 /// Below this an index is not worth a person's time.
-const MIN_BYTES: i64 = 64 * 1024;
+const MIN_BYTES: i64 = 16 * 1024;
 /// One reading says nothing of time.
 const MIN_READINGS: i64 = 2;
 

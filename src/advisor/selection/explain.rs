@@ -91,7 +91,7 @@ fn reject(
     } else if beside < MIN_WORKLOAD_GAIN * workload && alone >= MIN_WORKLOAD_GAIN * workload {
         "what is recommended serves the same statements".to_owned()
     } else if alone < MIN_WORKLOAD_GAIN * workload {
-        format!("it saves less than {:.1} % of the workload's cost", MIN_WORKLOAD_GAIN * 100.0)
+        format!("it saves less than {:.2} % of the workload's cost", MIN_WORKLOAD_GAIN * 100.0)
     } else if beside < priced.upkeep {
         "keeping it up to date costs more than it saves".to_owned()
     } else if limits.bytes.is_some() {

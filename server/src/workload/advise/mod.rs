@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use optischema::advisor::rules::{Facts, IndexUsage, check_catalog};
 use optischema::model::{
-    Binding, PlannableStatement, Proposal, RecommendationType, RejectedCandidate, Rule,
-    StatementReport, TableName, TrackedStatement,
+    Binding, BindingKind, PlannableStatement, Proposal, RecommendationType, RejectedCandidate,
+    Rule, StatementReport, TableName, TrackedStatement,
 };
 
 use super::collector::Collection;
@@ -134,9 +134,13 @@ pub async fn advise(
     Ok(advice)
 }
 
-/// The sets of values that costs are taken from.
+/// The sets of values that costs are taken from: those that stand for the whole, and the least common one
+/// known. An application asks for few values of a column like a status, and rarely for the commonest.
 pub(crate) fn costed(plannable: &PlannableStatement) -> impl Iterator<Item = &Binding> {
-    plannable.bindings.iter().filter(|binding| binding.kind.is_representative())
+    plannable
+        .bindings
+        .iter()
+        .filter(|binding| binding.kind.is_representative() || binding.kind == BindingKind::Rare)
 }
 
 fn leading_columns(proposals: &[Proposal]) -> BTreeMap<TableName, Vec<Vec<String>>> {

@@ -2,8 +2,8 @@
 
 use optischema::advisor::rules::Draft;
 use optischema::model::{
-    Binding, PlannableStatement, Provenance, RecommendationType, Rule, StatementEvidence,
-    TrackedStatement, quote_literal,
+    Binding, PlannableStatement, Provenance, RecommendationType, RejectedCandidate, Rule,
+    StatementEvidence, TrackedStatement, quote_literal,
 };
 
 use super::{Advice, Planned, costed};
@@ -34,7 +34,10 @@ pub(super) async fn advise(
                 // One that cannot be planned is none.
                 Err(_) => continue,
             };
-            advice.proposals.extend(propose(one.tracked, &rewrite, costs));
+            match propose(one.tracked, &rewrite, costs) {
+                Some(proposal) => advice.proposals.push(proposal),
+                None => advice.rejected.extend(rejected(one.plannable, &rewrite, costs)),
+            }
         }
     }
     Ok(())
@@ -51,7 +54,7 @@ async fn costs(
     }
     let (mut before, mut after, mut count) = (0.0, 0.0, 0.0);
     for (binding, original) in costed(planned.plannable).zip(&planned.bound) {
-        let rewritten = sql::parse_one(&bound(rewrite, binding, planned.plannable)?)?;
+        let rewritten = sql::parse_one(&bound(rewrite, binding)?)?;
         before += session.plan(original).await?.0.root.total_cost;
         after += session.plan(&rewritten).await?.0.root.total_cost;
         count += 1.0;
@@ -59,17 +62,35 @@ async fn costs(
     Ok((count > 0.0).then(|| (before / count, after / count)))
 }
 
-fn bound(
-    rewrite: &Rewrite,
-    binding: &Binding,
-    _: &PlannableStatement,
-) -> Result<String, sql::SqlError> {
+fn bound(rewrite: &Rewrite, binding: &Binding) -> Result<String, sql::SqlError> {
     let literals: Vec<String> = binding
         .values
         .iter()
         .map(|value| value.as_deref().map_or_else(|| "NULL".to_owned(), quote_literal))
         .collect();
     sql::bind_parameters(&sql::parse_one(&rewrite.sql)?, &literals)
+}
+
+/// What was looked at and left, with the reason.
+fn rejected(
+    plannable: &PlannableStatement,
+    rewrite: &Rewrite,
+    costs: Option<(f64, f64)>,
+) -> Option<RejectedCandidate> {
+    let reason = match costs {
+        Some((before, after)) => format!(
+            "{}: the planner finds it no cheaper, {before:.0} before and {after:.0} after",
+            rewrite.rule.title()
+        ),
+        None => format!("{}: the statement takes less than {MIN_TIME} ms", rewrite.rule.title()),
+    };
+    Some(RejectedCandidate {
+        table: plannable.shape.tables.first()?.clone(),
+        definition: rewrite.sql.clone(),
+        reason,
+        estimated_bytes: None,
+        alone_percent: None,
+    })
 }
 
 fn propose(

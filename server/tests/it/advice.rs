@@ -1,0 +1,313 @@
+//! Advice: what is planted is found, nothing harmful is proposed, and it is the same advice next time.
+
+use std::collections::BTreeSet;
+
+use optischema::model::{
+    Provenance, Recommendation, RecommendationPage, RecommendationStatus, RecommendationType,
+    RejectedPage, Rule, WhatIfReport,
+};
+use optischema_server::config::SettingsArgs;
+use optischema_server::demo;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::fixture::{App, Shop, TITLE, TOKEN};
+
+async fn listed(app: &App) -> Vec<Recommendation> {
+    assert_eq!(app.post("/api/analyze").await.status(), StatusCode::OK);
+    let page: RecommendationPage =
+        app.get("/api/recommendations?limit=100").await.json().await.unwrap();
+    page.items
+}
+
+async fn titled(app: &App) -> Recommendation {
+    listed(app).await.into_iter().find(|item| item.title == TITLE).expect("it is listed")
+}
+
+#[tokio::test]
+async fn every_planted_problem_of_the_demo_shop_is_found_and_nothing_harmful_is_proposed() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    let shop = demo::Shop::open(folder.path(), &mut |_| {}).await.unwrap();
+    let app = App::start(&SettingsArgs {
+        main_url: Some(shop.main_url().parse().unwrap()),
+        sandbox_url: Some(shop.sandbox_url().parse().unwrap()),
+        data_dir: Some(folder.path().join("data")),
+        listen: Some("127.0.0.1:0".parse().unwrap()),
+        token: Some(TOKEN.to_owned().into()),
+        allow_same_server: Some(true),
+        collect_seconds: Some(0),
+        // The shop was made a moment ago.
+        unused_after_days: Some(0.0),
+        ..SettingsArgs::default()
+    })
+    .await;
+    let first = listed(&app).await;
+    let advice = listed(&app).await;
+    let lines: Vec<String> = advice
+        .iter()
+        .map(|r| format!("{} | {} | {}", r.evidence.rule.unwrap(), r.title, r.patch_sql))
+        .collect();
+    let found = |rule: Rule, part: &str| {
+        advice.iter().any(|r| {
+            r.evidence.rule == Some(rule)
+                && r.patch_sql.contains(part)
+                && r.status == RecommendationStatus::Pending
+        })
+    };
+    for (rule, part) in [
+        (Rule::MissingIndex, "\"order_items\" USING btree (\"order_id\""),
+        (Rule::MissingIndex, "\"orders\" USING btree (\"customer_id\""),
+        (Rule::MissingIndex, "\"orders\" USING btree (\"status\""),
+        (Rule::MissingIndex, "\"sessions\" USING btree (\"customer_id\""),
+        (Rule::MissingIndex, "\"reviews\" USING btree (\"customer_id\""),
+        (Rule::GinIndex, "\"events\" USING gin (\"payload\" jsonb_path_ops)"),
+        (Rule::GinIndex, "\"reviews\" USING gin (\"body\" gin_trgm_ops)"),
+        (Rule::DuplicateIndex, "orders_created_at_"),
+        (Rule::UnusedIndex, "products_discontinued_at_idx"),
+        (Rule::InvalidIndex, "customers_city_key"),
+        (Rule::ExtendedStatistics, "\"city\", \"postal_code\""),
+        (Rule::AutovacuumOff, "sessions"),
+        (Rule::TableBloat, "sessions"),
+        (Rule::SortMemory, "work_mem"),
+        (Rule::KeysetPagination, "(created_at, id) >"),
+    ] {
+        assert!(found(rule, part), "{rule}: {part}\n{}", lines.join("\n"));
+    }
+    // Nothing that the schema needs is dropped.
+    for drop in advice.iter().filter(|r| r.recommendation_type == RecommendationType::IndexDrop) {
+        assert!(
+            ["orders_created_at_", "products_discontinued_at_idx", "customers_city_key"]
+                .iter()
+                .any(|planted| drop.patch_sql.contains(planted)),
+            "{}",
+            drop.patch_sql
+        );
+    }
+    // The same advice is the same row, and no index is proposed that another one covers.
+    let ids = |list: &[Recommendation]| list.iter().map(|r| r.id).collect::<BTreeSet<_>>();
+    assert!(ids(&first).is_subset(&ids(&advice)), "{}", lines.join("\n"));
+    let proposed: Vec<&Recommendation> = advice
+        .iter()
+        .filter(|r| {
+            r.evidence.rule == Some(Rule::MissingIndex) && r.status == RecommendationStatus::Pending
+        })
+        .collect();
+    for one in &proposed {
+        let evidence = one.evidence.index.as_ref().unwrap();
+        assert!(
+            evidence.estimated_bytes.is_some() && one.evidence.write_cost.is_some(),
+            "{}",
+            one.title
+        );
+        assert!(
+            one.evidence.statements.iter().all(|s| s.saved_percent().unwrap() > -10.0),
+            "{}",
+            one.title
+        );
+    }
+    // What was looked at and left has reasons.
+    let rejected: RejectedPage = app.get("/api/rejected").await.json().await.unwrap();
+    let not_in = rejected.items.iter().find(|item| item.definition.contains("NOT EXISTS"));
+    assert!(not_in.is_some_and(|item| item.reason.contains("no cheaper")), "{not_in:?}");
+    assert!(rejected.total > 10 && rejected.items.iter().all(|item| !item.reason.is_empty()));
+    app.stop().await;
+    demo::Shop::stop(folder.path()).await;
+}
+
+#[tokio::test]
+async fn advice_that_no_longer_holds_is_closed_with_its_reason_and_comes_back_with_its_cause() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    let open = titled(&app).await;
+    assert_eq!(open.status, RecommendationStatus::Pending);
+    shop.run("app", "shop", &["CREATE INDEX made_by_hand ON \"Items\" (order_id)"]).await;
+    let closed = titled(&app).await;
+    assert_eq!((closed.id, closed.status), (open.id, RecommendationStatus::Dismissed));
+    let reason = closed.dismissed_reason.unwrap();
+    assert!(reason.contains("no longer holds") && reason.contains("made_by_hand"), "{reason}");
+    shop.run("app", "shop", &["DROP INDEX made_by_hand"]).await;
+    let again = titled(&app).await;
+    assert_eq!(
+        (again.id, again.status, again.dismissed_reason),
+        (open.id, RecommendationStatus::Pending, None)
+    );
+}
+
+#[tokio::test]
+async fn what_a_person_dismissed_stays_dismissed() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    let open = titled(&app).await;
+    let path = format!("/api/recommendations/{}/dismiss", open.id);
+    let response = app.post_json(&path, &json!({"reason": "not this year"})).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let still = titled(&app).await;
+    assert_eq!((still.id, still.status), (open.id, RecommendationStatus::Dismissed));
+    assert_eq!(still.dismissed_reason.as_deref(), Some("not this year"));
+}
+
+#[tokio::test]
+async fn without_hypopg_on_main_the_sandbox_is_asked_and_then_arithmetic() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    shop.run("postgres", "shop", &["DROP EXTENSION hypopg"]).await;
+    let app = App::start(&shop.settings()).await;
+    let by_rule = titled(&app).await;
+    assert_eq!(by_rule.evidence.provenance, Provenance::Rule);
+    assert!(by_rule.evidence.method.contains("arithmetic"), "{}", by_rule.evidence.method);
+    assert!(by_rule.confidence_score <= 0.3);
+    shop.run("postgres", "staging", &["CREATE EXTENSION hypopg"]).await;
+    let by_sandbox = titled(&app).await;
+    assert_eq!(by_sandbox.id, by_rule.id);
+    assert_eq!(by_sandbox.evidence.provenance, Provenance::Planned);
+    assert!(by_sandbox.evidence.method.contains("sandbox"), "{}", by_sandbox.evidence.method);
+    assert!(by_sandbox.confidence_score <= 0.5);
+    shop.run("postgres", "shop", &["CREATE EXTENSION hypopg"]).await;
+    let by_main = titled(&app).await;
+    assert!(by_main.evidence.method.contains("main"), "{}", by_main.evidence.method);
+}
+
+#[tokio::test]
+async fn an_index_that_a_person_types_is_planned_across_the_workload_and_nothing_is_written() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    titled(&app).await;
+    let before = shop.fingerprint("shop").await;
+    let ask = async |body: serde_json::Value| app.post_json("/api/what-if", &body).await;
+    let report: WhatIfReport = ask(json!({"definition": "create index on \"Items\" (order_id)"}))
+        .await
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(report.used_by.len(), 1);
+    assert!(report.saved_percent.unwrap() > 50.0, "{report:?}");
+    assert!(report.estimated_bytes.unwrap() > 100_000);
+    assert!(report.statements[0].saved_percent().unwrap() > 90.0);
+    let picked: WhatIfReport =
+        ask(json!({"table": "public.orders", "columns": "id"})).await.json().await.unwrap();
+    assert_eq!(picked.covered_by.as_deref(), Some("orders_pkey"));
+    for (body, said) in [
+        (json!({"definition": "DROP TABLE orders"}), "not a CREATE INDEX"),
+        (json!({"definition": "CREATE INDEX ON orders (zzz)"}), "no column zzz"),
+        (json!({"definition": "CREATE INDEX ON orders ((random()))"}), "IMMUTABLE"),
+        (json!({"table": "public.orders", "columns": " "}), "a table and its columns"),
+        (json!({}), "type an index"),
+    ] {
+        let response = ask(body.clone()).await;
+        assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+        let text = response.text().await.unwrap();
+        assert!(text.contains(said), "{body}: {text}");
+    }
+    assert_eq!(shop.fingerprint("shop").await, before);
+}
+
+/// Odd tables: each is passed over with a reason or served, and the rest goes on.
+#[tokio::test]
+async fn odd_tables_do_not_keep_the_rest_from_its_advice() {
+    let shop = Shop::start().await;
+    let columns: Vec<String> = (0..1600).map(|n| format!("c{n} int")).collect();
+    shop.run(
+        "app",
+        "shop",
+        &[
+            &format!("CREATE TABLE wide ({})", columns.join(", ")),
+            "CREATE TABLE empty (a int, b text)",
+            "CREATE TABLE unknown (a int, b text) WITH (autovacuum_enabled = false)",
+            "INSERT INTO unknown SELECT i, repeat('x', 50) FROM generate_series(1, 50000) i",
+            "CREATE TABLE parts (a int, b int, pad text) PARTITION BY RANGE (a)",
+            "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (50000)",
+            "CREATE TABLE \"Parts 2\" PARTITION OF parts FOR VALUES FROM (50000) TO (100000)",
+            "INSERT INTO parts SELECT i, i % 20000, repeat('x', 40) FROM generate_series(0, 99999) i",
+            "CREATE VIEW seen AS SELECT order_id AS o, price FROM \"Items\"",
+            "VACUUM ANALYZE parts",
+            "ANALYZE parts_1",
+            "ANALYZE \"Parts 2\"",
+        ],
+    )
+    .await;
+    shop.run(
+        "postgres",
+        "shop",
+        &[
+            "CREATE EXTENSION file_fdw",
+            "CREATE SERVER files FOREIGN DATA WRAPPER file_fdw",
+            "CREATE FOREIGN TABLE far (a int) SERVER files OPTIONS (filename '/dev/null')",
+            "GRANT SELECT ON far TO app",
+        ],
+    )
+    .await;
+    // What was written before would outweigh five reads.
+    shop.run("postgres", "shop", &["SELECT pg_stat_statements_reset()"]).await;
+    shop.traffic().await;
+    let mut app_connection = shop.connect("app", "shop").await;
+    for _ in 0..5 {
+        for statement in [
+            "SELECT c0 FROM wide WHERE c1599 = 1 ORDER BY c1000",
+            "SELECT b FROM empty WHERE a = 1",
+            "SELECT b FROM unknown WHERE a = 1",
+            "SELECT a FROM parts WHERE b = 7",
+            "SELECT price FROM seen WHERE o = 5",
+            "SELECT a FROM far WHERE a = 1",
+        ] {
+            sqlx::query(statement).fetch_all(&mut app_connection).await.unwrap();
+        }
+    }
+    let app = App::start(&shop.settings()).await;
+    let advice = listed(&app).await;
+    let rejected: RejectedPage = app.get("/api/rejected").await.json().await.unwrap();
+    let lines: Vec<String> =
+        advice.iter().map(|r| format!("{} | {}", r.title, r.sql_fix)).collect();
+    assert!(advice.iter().any(|r| r.title == TITLE), "{}", lines.join("\n"));
+    let parts = advice
+        .iter()
+        .find(|r| r.patch_sql.contains("\"parts\" USING btree (\"b\""))
+        .unwrap_or_else(|| panic!("{}\n{:#?}", lines.join("\n"), rejected.items));
+    for part in [
+        "ON ONLY \"public\".\"parts\"",
+        "CONCURRENTLY",
+        "ON \"public\".\"Parts 2\"",
+        "ATTACH PARTITION",
+    ] {
+        assert!(parts.sql_fix.contains(part), "{}", parts.sql_fix);
+    }
+    // The SQL for main works as it stands, statement by statement.
+    let statements: Vec<&str> = parts.sql_fix.lines().collect();
+    shop.run("app", "shop", &statements).await;
+    let valid = shop.text("shop", "SELECT bool_and(indisvalid)::text FROM pg_index").await;
+    assert_eq!(valid, "true");
+    assert!(
+        advice
+            .iter()
+            .any(|r| r.evidence.rule == Some(Rule::StaleStatistics)
+                && r.patch_sql.contains("unknown")),
+        "{}",
+        lines.join("\n")
+    );
+    let why = |table: &str| {
+        let found = rejected.items.iter().find(|r| r.table.name == table);
+        found.map(|r| r.reason.clone()).unwrap_or_default()
+    };
+    assert!(why("unknown").contains("never analysed"), "{}", why("unknown"));
+    assert!(why("empty").contains("0 kB"), "{}", why("empty"));
+}
+
+#[tokio::test]
+async fn a_rule_has_its_page_and_pages_show_what_was_rejected_and_what_if() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    titled(&app).await;
+    let page = app.get("/rules/missing-index").await.text().await.unwrap();
+    assert!(page.contains("When not to do it"), "{page}");
+    assert_eq!(app.get("/api/rules/nonsense").await.status(), StatusCode::NOT_FOUND);
+    let page = app.get("/rejected").await.text().await.unwrap();
+    assert!(page.contains("Why not") && page.contains("CREATE INDEX"), "{page}");
+    let page = app
+        .get("/what-if?index=CREATE+INDEX+ON+%22Items%22+(order_id)")
+        .await
+        .text()
+        .await
+        .unwrap();
+    assert!(page.contains("One statement would use it"), "{page}");
+}
