@@ -58,10 +58,11 @@ check: setup ## fmt, clippy, docs; cargo-deny and cargo-machete where they are i
 		else echo "==> cargo-machete is not installed: left out"; fi
 
 .PHONY: bench
-bench: setup ## Times: the main steps on the demo's shop, the collector, the store, the plan parser
+bench: setup ## Times: the demo's steps, the collector, the store, the plan parser, the advisor on TPC-H
 	@$(ENV) cargo leptos build --release
 	@OPTISCHEMA_PROGRAM=$(TARGET)/release/optischema scripts/bench
 	@$(ENV) cargo bench -q -p optischema-server --bench workload
+	@$(ENV) cargo bench -q -p optischema-server --bench advisor
 
 .PHONY: fuzz
 fuzz: ## The fuzz targets, a minute each: the guard of main, the plan parser

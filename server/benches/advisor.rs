@@ -17,6 +17,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use optischema::model::Rule;
 use optischema_server::config::{Settings, SettingsArgs};
 use optischema_server::demo::Cluster;
 use optischema_server::service::analyze_once;
@@ -128,12 +129,15 @@ async fn on_tpch(cluster: &Cluster, folder: &Path) {
     let show = std::env::args().any(|argument| argument == "--show");
     for (advisor, megabytes, theirs) in OTHERS.iter().copied().chain([("(no budget)", 0.0, 1.0)]) {
         let budget = (megabytes > 0.0).then_some((megabytes * 1e6) as i64);
-        let limits = AdviseLimits { budget, deadline: Duration::from_secs(10) };
-        let (_, advice) = analyze_once(&settings, Some(&workload), limits).await.expect("advice");
+        let limits =
+            AdviseLimits { budget, deadline: Duration::from_secs(10), ..AdviseLimits::default() };
+        let (_, advice) = analyze_once(&settings, Some(&workload), &limits).await.expect("advice");
         run(&mut connection, "BEGIN").await;
         let mut bytes = 0_i64;
         let mut names = Vec::new();
-        for proposal in advice.proposals.iter().filter(|p| p.evidence.index.is_some()) {
+        let chosen =
+            advice.proposals.iter().filter(|p| p.evidence.rule == Some(Rule::MissingIndex));
+        for proposal in chosen {
             Patch::parse(&proposal.patch_sql).expect("a patch of ours");
             run(&mut connection, &proposal.patch_sql).await;
             let index = proposal.evidence.index.as_ref().expect("an index");
@@ -172,6 +176,75 @@ async fn on_tpch(cluster: &Cluster, folder: &Path) {
     }
 }
 
+/// Tables of the growing workload, and rows of each.
+const TABLES: usize = 200;
+const ROWS: usize = 4000;
+
+/// The nth statement of five kinds, over tables from a fixed seed.
+fn statement(number: usize, random: &mut fastrand::Rng) -> String {
+    let (one, two) = (random.usize(0..TABLES), random.usize(0..TABLES));
+    let (a, b, value) = (random.usize(1..6), random.usize(1..6), random.usize(0..ROWS));
+    match number % 5 {
+        0 => format!("SELECT c0, c{b} FROM t{one} WHERE c{a} = {value}"),
+        1 => format!("SELECT * FROM t{one} WHERE c{a} = {value} AND c{b} > {value} ORDER BY c0"),
+        2 => format!(
+            "SELECT x.c0, y.c{b} FROM t{one} x JOIN t{two} y ON y.c1 = x.c0 WHERE x.c{a} = {value}"
+        ),
+        3 => format!("SELECT c0 FROM t{one} WHERE c{a} < {value} ORDER BY c{b} DESC LIMIT 10"),
+        _ => format!(
+            "SELECT c{b}, count(*) FROM t{one} WHERE c{a} BETWEEN {value} AND {value} + 50 GROUP BY c{b}"
+        ),
+    }
+}
+
+/// How choosing grows with the workload.
+async fn growing(cluster: &Cluster, folder: &Path) {
+    let exists = sqlx::query("SELECT FROM pg_database WHERE datname = 'growing'")
+        .fetch_optional(&mut connect(&cluster.url("postgres", "bench", "postgres")).await)
+        .await
+        .expect("it answers");
+    if exists.is_none() {
+        let mut connection = database(cluster, "growing").await;
+        for table in 0..TABLES {
+            run(&mut connection, &format!("CREATE TABLE t{table} (c0 int PRIMARY KEY, c1 int, c2 int, c3 int, c4 int, c5 int)")).await;
+            run(
+                &mut connection,
+                &format!("INSERT INTO t{table} SELECT i, i % 2000, i % 700, i * 7919 % {ROWS}, i % 50, (i * 31) % 997 FROM generate_series(0, {ROWS} - 1) i"),
+            )
+            .await;
+        }
+        run(&mut connection, "VACUUM ANALYZE").await;
+    }
+    let settings = settings(cluster, "growing", folder);
+    println!(
+        "{TABLES} tables of {ROWS} rows, statements of five kinds, no budget, a minute at most"
+    );
+    println!(
+        "| statements | time | of it planner | calls | answered by earlier plans | decided by bounds | indexes | cost |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    for count in [50, 100, 200, 500] {
+        let mut random = fastrand::Rng::with_seed(7);
+        let statements: Vec<String> =
+            (0..count).map(|number| statement(number, &mut random)).collect();
+        let workload = format!("{};", statements.join(";\n"));
+        let limits = AdviseLimits { deadline: Duration::from_secs(60), ..AdviseLimits::default() };
+        let (_, advice) = analyze_once(&settings, Some(&workload), &limits).await.expect("advice");
+        let effort = &advice.effort;
+        let asked = (effort.calls + effort.reused + effort.bounded) as f64;
+        println!(
+            "| {count} | {:.2} s | {:.2} s | {} | {:.0} % | {:.0} % | {} | {:.3} |",
+            effort.seconds,
+            effort.planner_seconds,
+            effort.calls,
+            100.0 * effort.reused as f64 / asked,
+            100.0 * effort.bounded as f64 / asked,
+            advice.proposals.iter().filter(|p| p.evidence.rule == Some(Rule::MissingIndex)).count(),
+            effort.cost_after / effort.cost_before
+        );
+    }
+}
+
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
@@ -194,6 +267,7 @@ fn main() {
         }
         let begun = Instant::now();
         on_tpch(&cluster, &folder).await;
+        growing(&cluster, &folder).await;
         println!("({:.0} s in all)", begun.elapsed().as_secs_f64());
         cluster.stop().await.expect("it stops");
     });

@@ -42,7 +42,7 @@ fn content(page: RejectedPage, search: String) -> impl IntoView {
     view! {
         <p class="quiet">{format!("{shown} of {total}, those first that would save most alone.")}</p>
         <div class="scroll" tabindex="0">
-            <table>
+            <table class="rejected">
                 <thead>
                     <tr>
                         <th scope="col">"Candidate"</th>

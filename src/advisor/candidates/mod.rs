@@ -95,11 +95,15 @@ pub fn merged(a: &IndexCandidate, b: &IndexCandidate) -> Option<IndexCandidate> 
     }
     let (long, short) = if a.keys.len() >= b.keys.len() { (a, b) } else { (b, a) };
     let leads = short.keys.iter().zip(&long.keys).all(|(s, l)| s == l);
-    if !leads {
+    // Where only the first keys are the same, the keys of one lead and those of the other are carried.
+    let (long, short) = if leads { (long, short) } else { (a, b) };
+    if long.keys.first() != short.keys.first() {
         return None;
     }
+    let rest: Option<Vec<String>> =
+        short.keys.iter().map(|key| key.column_name().map(str::to_owned)).collect();
     let mut one = long.clone();
-    for column in &short.include {
+    for column in rest?.iter().chain(&short.include) {
         let is_key = one.keys.iter().any(|key| key.column_name() == Some(column));
         if !is_key && !one.include.contains(column) {
             one.include.push(column.clone());

@@ -18,8 +18,7 @@ pub(super) fn table_objection(table: &CatalogTable) -> Option<String> {
             return Some("a foreign table cannot have an index here".into());
         }
     }
-    if table.kind != RelationKind::Partitioned && table.rows >= 0.0 && table.bytes < MIN_TABLE_BYTES
-    {
+    if table.kind != RelationKind::Partitioned && table.bytes < MIN_TABLE_BYTES {
         return Some(format!(
             "the table has {} kB: reading it whole is as fast as any index",
             table.bytes / 1024
@@ -48,6 +47,21 @@ pub(super) fn objection(table: &CatalogTable, candidate: &IndexCandidate) -> Opt
                 "values of {name} are too long for a B-tree, whose entries end at 2,704 bytes"
             ));
         }
+    }
+    // One row is found already: carrying its columns saves a page, and keeps all of them twice.
+    let finds_one = table.indexes.iter().find(|index| {
+        index.unique
+            && index.valid
+            && index.predicate.is_none()
+            && !index.key_columns.is_empty()
+            && index.key_columns.iter().all(|column| {
+                column.as_deref().is_some_and(|column| {
+                    candidate.keys.iter().any(|key| key.column_name() == Some(column))
+                })
+            })
+    });
+    if let (Some(unique), false) = (finds_one, candidate.include.is_empty()) {
+        return Some(format!("the unique index {} finds the one row already", unique.name));
     }
     candidate
         .covered_by(table)

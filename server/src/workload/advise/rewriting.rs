@@ -111,9 +111,11 @@ fn propose(
     let mut draft = Draft::new(rewrite.rule, RecommendationType::Rewrite, key)
         .sql(rewrite.sql.clone())
         .fact("The same rows", rewrite.sameness.reason());
-    draft.title = rewrite.rule.title().to_owned();
+    let tables = tracked.plannable.as_ref().map(|p| p.shape.tables.clone()).unwrap_or_default();
+    let names: Vec<String> = tables.iter().map(ToString::to_string).collect();
+    draft.title = format!("{}: {}", rewrite.rule.title(), names.join(", "));
     draft.description = rewrite.why.clone();
-    draft.tables = tracked.plannable.as_ref().map(|p| p.shape.tables.clone()).unwrap_or_default();
+    draft.tables = tables;
     draft.statements = vec![StatementEvidence {
         cost_before: costs.map(|(before, _)| before),
         cost_after: costs.map(|(_, after)| after),
