@@ -113,36 +113,23 @@ impl<'a> HypoOracle<'a> {
             .into_iter()
             .partition(|(known, _)| indexes.contains(&known));
         self.standing = stays;
-        let dropped: Vec<i64> = goes.into_iter().flat_map(|(_, oids)| oids).collect();
-        if !dropped.is_empty() {
-            let call = format!(
-                "SELECT /* optischema */ {schema}.hypopg_drop_index(o::pg_catalog.oid)
-                 FROM pg_catalog.unnest($1::pg_catalog.int8[]) o"
-            );
-            let removed = self
-                .session
-                .guarded(async |c| {
-                    sqlx::query(AssertSqlSafe(call)).bind(&dropped).execute(c).await?;
-                    Ok(())
-                })
-                .await;
-            removed.map_err(said)?;
-        }
+        let gone: Vec<i64> = goes.into_iter().flat_map(|(_, oids)| oids).collect();
         let missing: Vec<(usize, &IndexCandidate)> = indexes
             .iter()
             .enumerate()
             .filter(|(_, index)| !self.standing.iter().any(|(known, _)| known == **index))
             .map(|(position, index)| (position, *index))
             .collect();
-        if missing.is_empty() {
+        if gone.is_empty() && missing.is_empty() {
             return Ok(());
         }
-        if self.make(&schema, &missing).await.is_ok() {
+        if self.change(&schema, &gone, &missing).await.is_ok() {
             return Ok(());
         }
-        // One of them cannot be made: one by one, to see which.
-        for (position, index) in missing {
-            if let Err(failure) = self.make(&schema, &[(position, index)]).await {
+        // One of them cannot be made: from the beginning, one by one, to see which.
+        self.reset().await.map_err(said)?;
+        for (position, index) in indexes.iter().enumerate() {
+            if let Err(failure) = self.change(&schema, &[], &[(position, *index)]).await {
                 if let PlanFailure::Target(target) = &failure
                     && target.is_connection()
                 {
@@ -154,14 +141,16 @@ impl<'a> HypoOracle<'a> {
         Ok(())
     }
 
-    async fn make(
+    /// Removes and makes indexes, in one round trip.
+    async fn change(
         &mut self,
         schema: &str,
-        indexes: &[(usize, &IndexCandidate)],
+        gone: &[i64],
+        missing: &[(usize, &IndexCandidate)],
     ) -> Result<(), PlanFailure> {
         let mut texts = Vec::new();
         let mut owners = Vec::new();
-        for (at, (_, index)) in indexes.iter().enumerate() {
+        for (at, (_, index)) in missing.iter().enumerate() {
             if index.method == IndexMethod::Gin {
                 return Err(PgFailure::Unexpected("HypoPG cannot cost a GIN index".into()).into());
             }
@@ -179,24 +168,34 @@ impl<'a> HypoOracle<'a> {
                 }
             }
         }
+        // Two sets in one: what goes first, then what is made, in its order.
         let call = format!(
-            "SELECT /* optischema */ (SELECT i.indexrelid FROM {schema}.hypopg_create_index(t.statement) i)::pg_catalog.int8
-                 AS made
-             FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY t (statement, n) ORDER BY t.n"
+            "SELECT /* optischema */ NULL::pg_catalog.int8 AS made, 0::pg_catalog.int8 AS n
+             FROM pg_catalog.unnest($1::pg_catalog.int8[]) o, {schema}.hypopg_drop_index(o::pg_catalog.oid)
+             UNION ALL
+             SELECT (SELECT i.indexrelid FROM {schema}.hypopg_create_index(t.statement) i)::pg_catalog.int8, t.n
+             FROM pg_catalog.unnest($2::pg_catalog.text[]) WITH ORDINALITY t (statement, n)"
         );
-        // Behind a savepoint: an index that cannot be made must not end the whole analysis.
-        let made: Vec<i64> = self
+        let made: Vec<(i64, i64)> = self
             .session
-            .guarded(async |connection| {
-                let rows =
-                    sqlx::query(AssertSqlSafe(call)).bind(&texts).fetch_all(connection).await?;
-                let oids = rows.iter().map(|row| row.try_get::<Option<i64>, _>("made"));
-                Ok(oids.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+            .what_if(async |connection| {
+                let query = sqlx::query(AssertSqlSafe(call)).bind(gone).bind(&texts);
+                let rows = query.fetch_all(connection).await?;
+                let mut made = Vec::new();
+                for row in rows {
+                    if let Some(oid) = row.try_get::<Option<i64>, _>("made")? {
+                        made.push((row.try_get("n")?, oid));
+                    }
+                }
+                Ok(made)
             })
             .await?;
-        for (at, (_, index)) in indexes.iter().enumerate() {
-            let oids = made.iter().zip(&owners).filter(|(_, owner)| **owner == at);
-            self.standing.push(((*index).clone(), oids.map(|(oid, _)| *oid).collect()));
+        for (at, (_, index)) in missing.iter().enumerate() {
+            let oids = made.iter().filter(|(n, _)| {
+                let place = usize::try_from(n - 1).ok();
+                place.and_then(|place| owners.get(place)) == Some(&at)
+            });
+            self.standing.push(((*index).clone(), oids.map(|(_, oid)| *oid).collect()));
         }
         Ok(())
     }

@@ -96,6 +96,11 @@ impl MainSession {
             return Ok(());
         }
         sql::check_select(statement)?;
+        // Our own queries look for names in PostgreSQL's own schema only.
+        if self.is_on_own_path {
+            set_path(&mut self.session.connection, "pg_catalog").await?;
+            self.is_on_own_path = false;
+        }
         if self.suspects.is_none() {
             let trusted = self.trusted.clone();
             let read =
@@ -120,24 +125,36 @@ impl MainSession {
         .await
     }
 
-    /// The same for many plans of statements, one after the other: what holds for all of them is set once.
+    /// The same for many plans of statements, one after the other.
     pub(super) async fn plan_what_if(
         &mut self,
         statement: &Statement,
     ) -> Result<(Plan, Value), PlanFailure> {
         self.check(statement).await?;
+        self.what_if(async |connection| {
+            explain(connection, ExplainMode::Plan, &statement.sql).await
+        })
+        .await
+    }
+
+    /// One of many steps with the database's own search path: path and savepoint are set once for all of
+    /// them, and only a failure goes back there.
+    pub(super) async fn what_if<T>(
+        &mut self,
+        step: impl AsyncFnOnce(&mut PgConnection) -> Result<T, PgFailure>,
+    ) -> Result<T, PlanFailure> {
+        let path = self.own_path();
         let connection = &mut self.session.connection;
         if !self.is_on_own_path {
-            let path = self.session.own_path.clone().unwrap_or_else(|| "pg_catalog".to_owned());
             set_path(connection, &path).await?;
             execute(connection, "SAVEPOINT what_if").await?;
             self.is_on_own_path = true;
         }
-        let planned = explain(connection, ExplainMode::Plan, &statement.sql).await;
-        if planned.is_err() {
+        let result = step(connection).await;
+        if result.is_err() {
             execute(connection, "ROLLBACK TO SAVEPOINT what_if").await?;
         }
-        Ok(planned?)
+        Ok(result?)
     }
 
     /// The same, with schemas named. A statement whose parameters have no values gets the plan that

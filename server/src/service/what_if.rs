@@ -51,6 +51,10 @@ pub(super) async fn what_if(
             "HypoPG is installed neither on main, nor on a replica, nor in the sandbox, so no planner can be asked: CREATE EXTENSION hypopg;".into(),
         ));
     };
+    if let Some(evaluated) = sql::evaluated_by(&candidate) {
+        let statement = sql::parse_one(&evaluated).map_err(|error| invalid(error.to_string()))?;
+        session.plan(&statement).await.map_err(|error| invalid(error.to_string()))?;
+    }
     let mut report = WhatIfReport {
         table: candidate.table.clone(),
         definition: candidate.create_sql(false),

@@ -26,7 +26,7 @@ pub use repair::{Repair, parameter_places};
 pub use rewrite::{bind_parameters, qualify, retarget};
 pub use rewrites::{Rewrite, Sameness, casts_in_filter, rewrites};
 pub use shape::analyze;
-pub use typed_index::typed_index;
+pub use typed_index::{evaluated_by, typed_index};
 pub use writes::{WriteKind, Written, written};
 
 /// Why a text is not a statement that OptiSchema can work with. Each message is for a person.

@@ -10,6 +10,23 @@ use pg_query::protobuf::{IndexElem, NullTestType, SortByDir, SortByNulls};
 use super::SqlError;
 use super::shape::{constant_text, expression_text};
 
+/// Operator classes that a person may name: PostgreSQL's own. Another may be the database's, with functions of its
+/// own.
+const CLASSES: &[&str] = &[
+    "text_pattern_ops",
+    "varchar_pattern_ops",
+    "bpchar_pattern_ops",
+    "text_ops",
+    "varchar_ops",
+    "int4_ops",
+    "int8_ops",
+    "timestamptz_ops",
+    "timestamp_ops",
+    "date_ops",
+    "numeric_ops",
+    "uuid_ops",
+];
+
 /// Reads `CREATE INDEX … ON table (…)`, with or without a name.
 ///
 /// # Errors
@@ -72,6 +89,11 @@ pub fn typed_index(text: &str, catalog: &Catalog) -> Result<IndexCandidate, SqlE
             Some(NodeEnum::String(name)) => Some(name.sval.clone()),
             _ => None,
         });
+        if let Some(class) = class.as_ref().filter(|class| !CLASSES.contains(&class.as_str())) {
+            return refuse(format!(
+                "the operator class {class} is not one of PostgreSQL's usual ones"
+            ));
+        }
         keys.push(IndexKey {
             target,
             descending: element.ordering == SortByDir::SortbyDesc as i32,
@@ -96,6 +118,26 @@ pub fn typed_index(text: &str, catalog: &Catalog) -> Result<IndexCandidate, SqlE
         },
     };
     Ok(IndexCandidate { table: table.name.clone(), method, keys, include, predicate })
+}
+
+/// The expressions and the predicate of an index as a SELECT: what the guard passes of it may be handed to HypoPG,
+/// which parses and folds them as PostgreSQL does. `None` where it has only columns.
+#[must_use]
+pub fn evaluated_by(candidate: &IndexCandidate) -> Option<String> {
+    let expressions: Vec<String> = candidate
+        .keys
+        .iter()
+        .filter_map(|key| match &key.target {
+            KeyTarget::Expression(sql) => Some(format!("({sql})")),
+            KeyTarget::Column(_) => None,
+        })
+        .collect();
+    if expressions.is_empty() && candidate.predicate.is_none() {
+        return None;
+    }
+    let list = if expressions.is_empty() { "1".to_owned() } else { expressions.join(", ") };
+    let filter = candidate.predicate.as_ref().map(|p| format!(" WHERE {}", p.sql));
+    Some(format!("SELECT {list} FROM {}{}", candidate.table.quoted(), filter.unwrap_or_default()))
 }
 
 /// What a predicate tests, where it is as simple as one column.
@@ -170,6 +212,7 @@ mod tests {
             ("CREATE INDEX ON \"Odd t\" (a) INCLUDE (zzz)", "no column zzz"),
             ("CREATE INDEX ON \"Odd t\" USING gin (a)", "GIN"),
             ("CREATE INDEX ON \"Odd t\" USING gist (a)", "gist"),
+            ("CREATE INDEX ON \"Odd t\" (a my_ops)", "my_ops"),
             ("CREATE UNIQUE INDEX ON \"Odd t\" (a)", "constraint"),
             ("CREATE INDEX ON \"Odd t\" ((a + (SELECT 1)))", "cannot be read"),
             ("nonsense", "cannot be parsed"),

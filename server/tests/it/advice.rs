@@ -174,6 +174,15 @@ async fn an_index_that_a_person_types_is_planned_across_the_workload_and_nothing
     let shop = Shop::start().await;
     let app = App::start(&shop.settings()).await;
     titled(&app).await;
+    shop.run(
+        "app",
+        "shop",
+        &[
+            "CREATE FUNCTION trap(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RAISE ''it ran''; END'",
+            "CREATE DOMAIN trapped AS int CHECK (trap(VALUE) > 0)",
+        ],
+    )
+    .await;
     let before = shop.fingerprint("shop").await;
     let ask = async |body: serde_json::Value| app.post_json("/api/what-if", &body).await;
     let report: WhatIfReport = ask(json!({"definition": "create index on \"Items\" (order_id)"}))
@@ -191,7 +200,12 @@ async fn an_index_that_a_person_types_is_planned_across_the_workload_and_nothing
     for (body, said) in [
         (json!({"definition": "DROP TABLE orders"}), "not a CREATE INDEX"),
         (json!({"definition": "CREATE INDEX ON orders (zzz)"}), "no column zzz"),
-        (json!({"definition": "CREATE INDEX ON orders ((random()))"}), "IMMUTABLE"),
+        (json!({"definition": "CREATE INDEX ON orders ((random() + id))"}), "IMMUTABLE"),
+        // Parsing and folding an index would run them.
+        (json!({"definition": "CREATE INDEX ON orders ((trap(1) + id))"}), "public.trap"),
+        (json!({"definition": "CREATE INDEX ON orders (id) WHERE trap(1) > 0"}), "public.trap"),
+        (json!({"definition": "CREATE INDEX ON orders (id) WHERE id > '5'::trapped"}), "trapped"),
+        (json!({"definition": "CREATE INDEX ON orders (id own_ops)"}), "own_ops"),
         (json!({"table": "public.orders", "columns": " "}), "a table and its columns"),
         (json!({}), "type an index"),
     ] {

@@ -37,7 +37,7 @@ pub(super) const MAX_LOSS: f64 = 0.10;
 /// A choice must save at least this share of the whole workload.
 pub(super) const MIN_WORKLOAD_GAIN: f64 = 0.0005;
 /// Without a budget, indexes as large as all tables together must save this share of the workload.
-const STORAGE_PRICE: f64 = 0.02;
+const STORAGE_PRICE: f64 = 0.05;
 /// Rounds of asking about what was chosen.
 const MAX_ROUNDS: usize = 6;
 /// The first of them also ask what else would help beside what was chosen.
