@@ -129,6 +129,9 @@ const TAMPERED: &str = "
     UNION ALL SELECT 'a function of its own in pg_catalog'
     FROM pg_proc p WHERE p.oid >= '16384' AND p.pronamespace = '11'
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = '1255' AND d.objid = p.oid AND d.deptype = 'e')
+    UNION ALL SELECT 'an operator of its own in pg_catalog, or tied to a built-in one'
+    FROM pg_operator o WHERE (o.oid >= '16384' AND o.oprnamespace = '11') OR (o.oid < '16384'
+      AND (o.oprcom >= '16384' OR o.oprnegate >= '16384' OR o.oprcode::oid >= '16384'))
     UNION ALL SELECT 'a built-in view that was made anew'
     FROM pg_depend d WHERE d.classid = '2618' AND d.objid < '16384' AND d.refobjid >= '16384'
     LIMIT 1";

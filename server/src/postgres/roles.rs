@@ -66,6 +66,8 @@ pub fn split_path(path: &str) -> Vec<String> {
             '"' => quoted = !quoted,
             ',' if !quoted => names.push(std::mem::take(&mut name)),
             letter if letter.is_whitespace() && !quoted => {}
+            // As PostgreSQL does with a name that nobody quoted.
+            letter if !quoted => name.push(letter.to_ascii_lowercase()),
             letter => name.push(letter),
         }
     }

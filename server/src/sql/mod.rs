@@ -72,6 +72,7 @@ pub fn parse_one(text: &str) -> Result<Statement, SqlError> {
         1 => {}
         other => return Err(SqlError::NotOne(other)),
     }
+    can_be_written(&parsed.protobuf)?;
     let sql = pg_query::deparse(&parsed.protobuf, Default::default())?;
     // Parsed again, so that the locations in the tree are those of this text.
     if let Ok(again) = pg_query::parse(&sql, 0)
@@ -86,6 +87,25 @@ pub fn parse_one(text: &str) -> Result<Statement, SqlError> {
         1 => Ok(Statement { sql, tree }),
         other => Err(SqlError::NotOne(other)),
     }
+}
+
+/// Refuses what the deparser would end the whole process over: `numeric(f(3), 2)`, a type whose modifiers are no
+/// constants.
+fn can_be_written(tree: &pg_query::protobuf::ParseResult) -> Result<(), SqlError> {
+    let json = tree::as_json(tree)?;
+    let mut is_odd = false;
+    let is_plain = |modifier: &serde_json::Value| {
+        let node = modifier.get("node").unwrap_or(modifier);
+        ["AConst", "ColumnRef", "ParamRef"].iter().any(|kind| node.get(kind).is_some())
+    };
+    tree::walk(&json, &mut |_, object| {
+        let modifiers = object.get("typmods").and_then(serde_json::Value::as_array);
+        is_odd |= modifiers.is_some_and(|modifiers| !modifiers.iter().all(is_plain));
+    });
+    if is_odd {
+        return Err(SqlError::Refused("it has a type whose modifiers are no constants".into()));
+    }
+    Ok(())
 }
 
 /// The statement without what follows its semicolon.

@@ -34,6 +34,7 @@ const CLASSES: &[&str] = &[
 pub fn typed_index(text: &str, catalog: &Catalog) -> Result<IndexCandidate, SqlError> {
     let refuse = |reason: String| Err(SqlError::Refused(reason));
     let parsed = pg_query::parse(text.trim(), 0)?.protobuf;
+    super::can_be_written(&parsed)?;
     let count = parsed.stmts.len();
     let mut statements = parsed.stmts.into_iter();
     let (Some(only), None) = (statements.next(), statements.next()) else {
@@ -213,6 +214,7 @@ mod tests {
             ("CREATE INDEX ON \"Odd t\" USING gin (a)", "GIN"),
             ("CREATE INDEX ON \"Odd t\" USING gist (a)", "gist"),
             ("CREATE INDEX ON \"Odd t\" (a my_ops)", "my_ops"),
+            ("CREATE INDEX ON \"Odd t\" ((a::numeric(abs(3), 2)))", "modifiers"),
             ("CREATE UNIQUE INDEX ON \"Odd t\" (a)", "constraint"),
             ("CREATE INDEX ON \"Odd t\" ((a + (SELECT 1)))", "cannot be read"),
             ("nonsense", "cannot be parsed"),

@@ -69,6 +69,18 @@ const TRAPS: &[&str] = &[
     "CREATE FUNCTION array_remove(int8[], int8) RETURNS int8[] IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN $1; END'",
     "CREATE FUNCTION quote_ident(name) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN $1; END'",
     "CREATE FUNCTION unnest(oid[]) RETURNS SETOF oid IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN; END'",
+    // The planner negates, and then commutes.
+    "CREATE FUNCTION evil_cmp(int, int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN true; END'",
+    "CREATE OPERATOR <<~ (LEFTARG = int, RIGHTARG = int, FUNCTION = evil_cmp, COMMUTATOR = ~>>, RESTRICT = scalarlesel)",
+    "CREATE OPERATOR ~>> (LEFTARG = int, RIGHTARG = int, FUNCTION = int4ge, COMMUTATOR = <<~, RESTRICT = scalargesel)",
+    "CREATE OPERATOR <<! (LEFTARG = int, RIGHTARG = int, FUNCTION = int4lt, NEGATOR = ~>>, RESTRICT = scalarltsel)",
+    // Members of a known extension that are the database's own all the same.
+    "CREATE OPERATOR #=# (LEFTARG = int, RIGHTARG = int, FUNCTION = evil_eq)",
+    "ALTER EXTENSION pg_trgm ADD OPERATOR #=# (int, int)",
+    "CREATE TYPE adopted AS (x int)",
+    "CREATE FUNCTION from_adopted(adopted) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT evil(1)'",
+    "CREATE CAST (adopted AS int) WITH FUNCTION from_adopted(adopted)",
+    "ALTER EXTENSION pg_trgm ADD CAST (adopted AS int)",
     // Named as PostgreSQL names its own.
     "CREATE VIEW pg_evil AS SELECT id, name FROM orders WHERE id = evil(1)",
     "CREATE TABLE pg_tab (a int, b int)",
@@ -139,6 +151,11 @@ const ATTACKS: &[(&str, &str)] = &[
     ("SELECT set_config('transaction_read_only', 'off', false)", "set_config"),
     ("SET TRANSACTION READ WRITE", "not a SELECT"),
     ("SELECT pg_terminate_backend(pid) FROM pg_stat_activity", "pg_terminate_backend"),
+    ("SELECT * FROM orders WHERE NOT (3 <<! id::int)", "<<!"),
+    ("SELECT * FROM orders WHERE id = 5 AND 7 #=# 7", "#=#"),
+    ("SELECT * FROM orders WHERE id = CAST(ROW(1)::adopted AS int)", "adopted"),
+    // It would end the process: the deparser stops at it.
+    ("SELECT * FROM orders WHERE id::numeric(abs(3), 2) = 5", "modifiers"),
     ("SELECT * FROM pg_evil WHERE id = 5", "evil"),
     ("SELECT b FROM pg_tab WHERE a = 5", "pg_tab"),
     (
@@ -457,6 +474,14 @@ async fn reading_the_structure_of_main_runs_nothing_of_its_own() {
 async fn a_database_whose_catalog_was_tampered_with_is_not_read_at_all() {
     for (tampering, said) in [
         ("CREATE CAST (regclass AS text) WITH FUNCTION named(regclass)", "a cast between two built-in"),
+        (
+            "CREATE OPERATOR pg_catalog.= (LEFTARG = oid, RIGHTARG = regclass, FUNCTION = equal)",
+            "an operator of its own in pg_catalog",
+        ),
+        (
+            "CREATE OPERATOR !^@ (LEFTARG = text, RIGHTARG = text, FUNCTION = not_starts, NEGATOR = ^@)",
+            "tied to a built-in one",
+        ),
         ("CREATE FUNCTION pg_catalog.added() RETURNS int LANGUAGE sql AS 'SELECT 1'", "in pg_catalog"),
         (
             "CREATE OR REPLACE VIEW information_schema.information_schema_catalog_name AS
@@ -469,6 +494,8 @@ async fn a_database_whose_catalog_was_tampered_with_is_not_read_at_all() {
             "SET allow_system_table_mods = on",
             "CREATE FUNCTION named(regclass) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT ''''::text'",
             "CREATE FUNCTION named(int) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT ''''::text'",
+            "CREATE FUNCTION equal(oid, regclass) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT true'",
+            "CREATE FUNCTION not_starts(text, text) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT true'",
             tampering,
         ];
         shop.run("postgres", "shop", &setup).await;

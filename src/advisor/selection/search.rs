@@ -6,7 +6,7 @@ use super::{Limits, MIN_GAIN, MIN_WORKLOAD_GAIN, STORAGE_PRICE};
 /// Sets beyond this size are not searched pair by pair.
 const MAX_PAIRS: usize = 24;
 /// Times that a part of the best set is taken out and chosen anew.
-const SHAKES: usize = 8;
+const SHAKES: usize = 5;
 /// Improvements in a row; each makes the whole cheaper, so this is for rounding only.
 const MAX_IMPROVEMENTS: usize = 200;
 
@@ -18,6 +18,8 @@ pub(super) struct Search<'s, 'a> {
     workload: f64,
     /// What can be added at once: the members of an atom.
     packages: Vec<Vec<usize>>,
+    /// By statement, the packages that some plan of it used.
+    near: Vec<Vec<usize>>,
     /// By candidate, the statements that some plan used it for, each with those atoms, the cheapest first.
     users: Vec<Vec<(usize, Vec<&'s Atom>)>>,
 }
@@ -54,13 +56,33 @@ impl<'s, 'a> Search<'s, 'a> {
         }
         packages.sort();
         packages.dedup();
+        let near = (0..explorer.atoms.len())
+            .map(|statement| {
+                let atoms = explorer.atoms[statement].iter();
+                atoms.filter_map(|atom| packages.binary_search(&atom.used).ok()).collect()
+            })
+            .collect();
         let workload = explorer.workload();
         let byte_price = match limits.bytes {
             Some(_) => 0.0,
             None => STORAGE_PRICE * workload / limits.data_bytes.max(1 << 20) as f64,
         };
         let bytes = limits.bytes.unwrap_or(i64::MAX);
-        Self { explorer, bytes, byte_price, workload, packages, users }
+        Self { explorer, bytes, byte_price, workload, packages, near, users }
+    }
+
+    /// The packages that may gain when a candidate goes: those of the statements that used it. Within a budget, any
+    /// may take the room that it leaves.
+    fn packages_near(&self, candidates: &[usize]) -> Vec<usize> {
+        if self.byte_price <= 0.0 {
+            return (0..self.packages.len()).collect();
+        }
+        let statements = candidates.iter().flat_map(|candidate| &self.users[*candidate]);
+        let mut packages: Vec<usize> =
+            statements.flat_map(|(statement, _)| self.near[*statement].iter().copied()).collect();
+        packages.sort_unstable();
+        packages.dedup();
+        packages
     }
 
     /// The best set that greedy choices by several measures lead to.
@@ -150,9 +172,14 @@ impl<'s, 'a> Search<'s, 'a> {
     /// Adds packages without some candidates, by what they save for each byte to the power, as long as one
     /// saves enough and fits.
     fn fill(&self, state: &mut State, power: f64, without: &[usize]) {
+        let all: Vec<usize> = (0..self.packages.len()).collect();
+        self.fill_from(state, power, without, &all);
+    }
+
+    fn fill_from(&self, state: &mut State, power: f64, without: &[usize], packages: &[usize]) {
         loop {
             let mut best: Option<(f64, &Vec<usize>)> = None;
-            for package in &self.packages {
+            for package in packages.iter().map(|package| &self.packages[*package]) {
                 let missing: Vec<usize> =
                     package.iter().copied().filter(|i| !state.has[*i]).collect();
                 if missing.is_empty() || missing.iter().any(|i| without.contains(i)) {
@@ -219,11 +246,12 @@ impl<'s, 'a> Search<'s, 'a> {
         for one in &members {
             let mut without = state.clone();
             self.set(&mut without, *one, false);
+            let near = self.packages_near(&[*one]);
             for power in [1.0, 0.2] {
                 let mut filled = without.clone();
                 // With anything else first, and then with anything.
-                self.fill(&mut filled, power, &[*one]);
-                self.fill(&mut filled, power, &[]);
+                self.fill_from(&mut filled, power, &[*one], &near);
+                self.fill_from(&mut filled, power, &[], &near);
                 if filled.total < best.as_ref().map_or(enough, |best| best.total) {
                     best = Some(filled);
                 }
@@ -241,10 +269,11 @@ impl<'s, 'a> Search<'s, 'a> {
                 let mut neither = state.clone();
                 self.set(&mut neither, *one, false);
                 self.set(&mut neither, *two, false);
+                let near = self.packages_near(&[*one, *two]);
                 for power in [1.0, 0.0] {
                     let mut filled = neither.clone();
-                    self.fill(&mut filled, power, &[*one, *two]);
-                    self.fill(&mut filled, power, &[]);
+                    self.fill_from(&mut filled, power, &[*one, *two], &near);
+                    self.fill_from(&mut filled, power, &[], &near);
                     if filled.total < enough {
                         return Some(filled);
                     }

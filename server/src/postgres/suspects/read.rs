@@ -97,10 +97,10 @@ const SYSTEM_RELATIONS: &str = "
 
 const OPERATORS: &str = "
     SELECT /* optischema */ o.oid::int8 AS oid, n.nspname::text AS schema, o.oprname::text AS name,
-           ARRAY[o.oprcode::oid::int8]
-               || ARRAY(SELECT p.oprcode::oid::int8 FROM pg_operator p WHERE p.oid IN (o.oprnegate, o.oprcom))
-               AS functions, o.oprleft::int8 AS left_type, o.oprright::int8 AS right_type
-    FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid::int8 >= 16384";
+           o.oprcode::oid::int8 AS function, o.oprcom::int8 AS commutator, o.oprnegate::int8 AS negator,
+           o.oprleft::int8 AS left_type, o.oprright::int8 AS right_type
+    FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid::int8 >= 16384
+       OR o.oprcom::int8 >= 16384 OR o.oprnegate::int8 >= 16384";
 
 const CASTS: &str = "
     SELECT /* optischema */ c.oid::int8 AS oid, s.oid::int8 AS source, t.oid::int8 AS target,
@@ -303,23 +303,39 @@ async fn read_operators(
     reading: &mut Reading,
     suspects: &mut Suspects,
 ) -> Result<(), PgFailure> {
+    let mut found = BTreeMap::new();
+    let mut links: BTreeMap<i64, (i64, [i64; 2])> = BTreeMap::new();
     for row in sqlx::query(OPERATORS).fetch_all(&mut *connection).await? {
-        let oid = row.try_get("oid")?;
-        // What is judged is the function behind it, its negator's and its commutator's.
-        let functions: Vec<i64> = row.try_get("functions")?;
-        if !reading.own("pg_operator", oid) || !reading.reaches(&functions) {
-            continue;
-        }
-        reading.operators.insert(oid);
-        suspects.operators.push(Operator {
+        let oid: i64 = row.try_get("oid")?;
+        links.insert(
+            oid,
+            (row.try_get("function")?, [row.try_get("commutator")?, row.try_get("negator")?]),
+        );
+        let operator = Operator {
             schema: row.try_get("schema")?,
             name: row.try_get("name")?,
             types: [row.try_get("left_type")?, row.try_get("right_type")?],
-        });
+        };
+        found.insert(oid, operator);
+    }
+    for (oid, operator) in found {
+        // What is judged is the function behind it, and behind all that the planner may put in its place: negators
+        // and commutators, and theirs in turn. Whose member it is says nothing.
+        let (mut waiting, mut seen, mut functions) = (vec![oid], BTreeSet::new(), Vec::new());
+        while let Some(at) = waiting.pop() {
+            if let (true, Some((function, others))) = (seen.insert(at), links.get(&at)) {
+                functions.push(*function);
+                waiting.extend(others);
+            }
+        }
+        if reading.reaches(&functions) {
+            reading.operators.insert(oid);
+            suspects.operators.push(operator);
+        }
     }
     for row in sqlx::query(CASTS).fetch_all(&mut *connection).await? {
         let function: i64 = row.try_get("function")?;
-        if reading.own("pg_cast", row.try_get("oid")?) && reading.reaches(&[function]) {
+        if reading.reaches(&[function]) {
             suspects.casts.push(Cast {
                 types: [row.try_get("source")?, row.try_get("target")?],
                 source: row.try_get("source_name")?,
@@ -339,7 +355,7 @@ async fn read_types(
     for row in sqlx::query(CLASSES).fetch_all(&mut *connection).await? {
         let oid = row.try_get("oid")?;
         let functions: Vec<i64> = row.try_get("functions")?;
-        if reading.own("pg_opclass", oid) && reading.reaches(&functions) {
+        if reading.reaches(&functions) {
             reading.classes.insert(oid);
             let input: i64 = row.try_get("input")?;
             class_of_type.insert(input);
