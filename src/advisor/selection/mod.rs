@@ -164,7 +164,7 @@ pub async fn select_indexes(
     let limits = choice.limits;
     let mut explorer = Explorer::new(oracle, choice);
     explorer.explore().await;
-    let mut best = Search::new(&explorer, limits).from_scratch();
+    let mut best = Search::new(&explorer, limits).found_anew();
     if explorer.add_merged(&merges(&explorer, &best), price).await {
         best = Search::new(&explorer, limits).better_of(best);
     }

@@ -86,7 +86,7 @@ impl<'s, 'a> Search<'s, 'a> {
     }
 
     /// The best set that greedy choices by several measures lead to.
-    pub fn from_scratch(&self) -> Vec<usize> {
+    pub fn found_anew(&self) -> Vec<usize> {
         self.best_of(vec![self.empty()], &[1.0, 0.7, 0.4, 0.0], SHAKES)
     }
 
