@@ -325,3 +325,54 @@ async fn a_rule_has_its_page_and_pages_show_what_was_rejected_and_what_if() {
         .unwrap();
     assert!(page.contains("One statement would use it"), "{page}");
 }
+
+/// What a person dismissed is only brought up again when there is twice as much to gain.
+#[tokio::test]
+async fn dismissed_advice_comes_back_when_there_is_far_more_to_gain() {
+    use optischema::advisor::rules::Draft;
+    use optischema_server::store::{AdviceTaken, Store};
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("optischema.db")).await.unwrap();
+    let taken = async |magnitude: f64| {
+        let mut draft = Draft::new(Rule::DeadRows, RecommendationType::Maintenance, "public.t");
+        draft.title = "Vacuum public.t".into();
+        draft.magnitude = magnitude;
+        let proposals = [draft.proposal()];
+        let complete = BTreeSet::from([Rule::DeadRows]);
+        let advice = AdviceTaken { proposals: &proposals, rejected: &[], complete: &complete };
+        store.take_advice("shop", advice).await.unwrap().remove(0)
+    };
+    let first = taken(100.0).await;
+    store.dismiss(first.id, Some("later")).await.unwrap();
+    let still = taken(190.0).await;
+    assert_eq!((still.id, still.status), (first.id, RecommendationStatus::Dismissed));
+    let again = taken(210.0).await;
+    assert_eq!((again.id, again.status), (first.id, RecommendationStatus::Pending));
+    assert_eq!(again.dismissed_reason, None);
+    // Without it in the next analysis it no longer holds; where the rule did not look, it stays as it is.
+    let none = AdviceTaken { proposals: &[], rejected: &[], complete: &BTreeSet::new() };
+    store.take_advice("shop", none).await.unwrap();
+    assert_eq!(store.recommendation(first.id).await.unwrap().status, RecommendationStatus::Pending);
+    let complete = BTreeSet::from([Rule::DeadRows]);
+    let none = AdviceTaken { proposals: &[], rejected: &[], complete: &complete };
+    store.take_advice("shop", none).await.unwrap();
+    let closed = store.recommendation(first.id).await.unwrap();
+    assert_eq!(closed.status, RecommendationStatus::Dismissed);
+    assert!(closed.dismissed_reason.unwrap().contains("no longer holds"));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn without_hypopg_on_main_a_replica_that_has_it_is_asked_first() {
+    let shop = Shop::start().await;
+    shop.run("postgres", "postgres", &["CREATE DATABASE clone TEMPLATE shop"]).await;
+    shop.run("postgres", "shop", &["DROP EXTENSION hypopg"]).await;
+    let settings = SettingsArgs {
+        replica_url: Some(shop.url("reader", "clone").parse().unwrap()),
+        ..shop.settings()
+    };
+    let app = App::start(&settings).await;
+    let advice = titled(&app).await;
+    assert_eq!(advice.evidence.provenance, Provenance::Planned);
+    assert!(advice.evidence.method.contains("replica"), "{}", advice.evidence.method);
+}

@@ -152,3 +152,109 @@ fn names_and_identifiers_are_quoted_and_long_names_stay_apart() {
     assert!(one.name().len() <= 63);
     assert!(one.create_sql(true).contains("\"My Schema\".\"a\"\"b\""));
 }
+
+/// A table whose columns are made for other kinds of indexes.
+fn varied() -> Catalog {
+    let mut catalog = shop(vec![]);
+    for table in catalog.tables.values_mut() {
+        table.bytes = 1 << 30;
+        let mut deleted = column("deleted_at", "timestamp with time zone", -0.01);
+        deleted.null_share = Some(0.02);
+        let mut url = column("url", "text", -1.0);
+        (url.average_width, url.type_length) = (Some(90), -1);
+        let mut state = column("state", "text", 4.0);
+        state.common_values = vec!["done".into(), "open".into()];
+        state.common_shares = vec![0.97, 0.01];
+        let mut at = column("logged_at", "timestamp with time zone", -1.0);
+        at.correlation = Some(0.99);
+        table.columns.extend([deleted, url, state, at]);
+    }
+    catalog
+}
+
+fn definitions(shape: &StatementShape) -> Vec<String> {
+    let set = generate(&varied(), &[shape]);
+    set.candidates.keys().map(IndexCandidate::body_sql).collect()
+}
+
+#[test]
+fn rows_that_are_few_get_a_partial_index() {
+    let shape = orders(vec![
+        predicate("customer_id", PredicateKind::Equality),
+        predicate("deleted_at", PredicateKind::Null),
+    ]);
+    let partial = "USING btree (\"customer_id\") WHERE \"deleted_at\" IS NULL".to_owned();
+    assert!(definitions(&shape).contains(&partial), "{:?}", definitions(&shape));
+
+    let mut open = predicate("state", PredicateKind::Equality);
+    open.constant = Some("open".into());
+    let found = definitions(&orders(vec![open.clone()]));
+    assert!(
+        found.contains(&"USING btree (\"state\") WHERE \"state\" = 'open'".to_owned()),
+        "{found:?}"
+    );
+    // What most rows have is no reason, and what a parameter stands for is not known.
+    let done = Predicate { constant: Some("done".into()), ..open.clone() };
+    let unknown = Predicate { constant: None, ..open };
+    for predicate in [done, unknown] {
+        let found = definitions(&orders(vec![predicate]));
+        assert!(found.iter().all(|sql| !sql.contains("WHERE")), "{found:?}");
+    }
+}
+
+#[test]
+fn expressions_wide_values_and_ordered_tables_get_their_own_kinds() {
+    let mut shape = orders(vec![predicate("url", PredicateKind::Equality)]);
+    shape.expressions = vec![crate::model::ExpressionPredicate {
+        table: TableName::new("public", "orders"),
+        expression: "lower(status)".into(),
+        kind: PredicateKind::Equality,
+    }];
+    let found = definitions(&shape);
+    assert!(found.contains(&"USING btree ((lower(status)))".to_owned()), "{found:?}");
+    assert!(found.contains(&"USING hash (\"url\")".to_owned()), "{found:?}");
+    let found = definitions(&orders(vec![predicate("logged_at", PredicateKind::Range)]));
+    assert!(found.contains(&"USING brin (\"logged_at\")".to_owned()), "{found:?}");
+    let found = definitions(&orders(vec![predicate("customer_id", PredicateKind::Range)]));
+    assert!(found.iter().all(|sql| !sql.contains("brin")), "out of order: {found:?}");
+    let found = definitions(&orders(vec![predicate("state", PredicateKind::Prefix)]));
+    assert!(found.contains(&"USING btree (\"state\" text_pattern_ops)".to_owned()), "{found:?}");
+}
+
+#[test]
+fn what_a_statement_reads_besides_is_carried_unless_it_reads_everything() {
+    let mut shape = orders(vec![predicate("customer_id", PredicateKind::Equality)]);
+    shape.columns = vec![at("customer_id"), at("status")];
+    let carrying = "USING btree (\"customer_id\") INCLUDE (\"status\")".to_owned();
+    assert!(definitions(&shape).contains(&carrying));
+    shape.whole_rows = vec![TableName::new("public", "orders")];
+    assert!(!definitions(&shape).contains(&carrying));
+}
+
+#[test]
+fn a_unique_row_needs_no_second_copy_of_its_columns() {
+    let primary = CatalogIndex {
+        name: "orders_pkey".into(),
+        method: "btree".into(),
+        key_columns: vec![Some("id".into())],
+        unique: true,
+        valid: true,
+        ..CatalogIndex::default()
+    };
+    let mut shape = orders(vec![predicate("id", PredicateKind::Equality)]);
+    shape.columns = vec![at("id"), at("status")];
+    let set = generate(&shop(vec![primary]), &[&shape]);
+    assert!(set.candidates.is_empty(), "{:?}", set.candidates);
+    assert!(set.rejected.iter().any(|r| r.reason.contains("finds the one row already")));
+}
+
+#[test]
+fn two_indexes_that_begin_alike_become_one() {
+    let of = |columns: &[&str]| IndexCandidate::btree(TableName::new("public", "t"), columns);
+    let carrying = IndexCandidate { include: vec!["c".into()], ..of(&["a"]) };
+    let one = merged(&of(&["a", "b"]), &carrying).unwrap();
+    assert_eq!(one.label(), "(a, b) INCLUDE (c)");
+    assert_eq!(merged(&of(&["a", "b"]), &of(&["a", "c"])).unwrap().label(), "(a, b) INCLUDE (c)");
+    assert_eq!(merged(&of(&["a"]), &of(&["b"])), None);
+    assert_eq!(merged(&of(&["a"]), &of(&["a", "b"])), None, "the wider one is that already");
+}
