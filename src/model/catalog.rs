@@ -61,6 +61,9 @@ pub struct CatalogTable {
     /// Absent where the counters cannot be read.
     #[serde(default)]
     pub activity: Option<TableActivity>,
+    /// Whether other tables inherit from it, without being partitions: a key of its own is none of theirs.
+    #[serde(default)]
+    pub has_children: bool,
     /// The partitioned table that it is a part of.
     #[serde(default)]
     pub partition_of: Option<TableName>,

@@ -19,7 +19,7 @@ const TABLES: &str = "
            CASE WHEN c.reltuples = 0 AND c.relpages = 0 AND c.relkind IN ('r', 'm')
                      AND pg_table_size(c.oid::regclass) > 8192 THEN -1 ELSE c.reltuples END::float8 AS rows,
            CASE WHEN c.relkind IN ('r', 'm') THEN pg_table_size(c.oid) ELSE 0 END::int8 AS bytes,
-           c.relpages::float8 AS pages, c.relallvisible::float8 AS all_visible_pages,
+           c.relkind = 'r' AND c.relhassubclass AS has_children, c.relpages::float8 AS pages, c.relallvisible::float8 AS all_visible_pages,
            COALESCE(c.reloptions, '{}')::text[] AS options,
            CASE WHEN c.relfrozenxid = '0' THEN 0 ELSE age(c.relfrozenxid) END::int8 AS frozen_age,
            st.seq_scan AS sequential_scans, st.idx_scan AS index_scans, st.n_tup_ins AS inserts,
@@ -250,6 +250,7 @@ fn table(row: &PgRow) -> Result<CatalogTable, PgFailure> {
         all_visible_pages: row.try_get("all_visible_pages")?,
         options: row.try_get("options")?,
         frozen_age: row.try_get("frozen_age")?,
+        has_children: row.try_get("has_children")?,
         activity: activity(row)?,
         partition_of: match row.try_get::<Option<String>, _>("parent_schema")? {
             Some(schema) => Some(TableName::new(schema, row.try_get::<String, _>("parent_name")?)),

@@ -37,12 +37,16 @@ pub(super) fn rewrite(select: &SelectStmt, catalog: &Catalog) -> Option<Rewrite>
         }
         keys.push(found.name.as_str());
     }
-    let is_unique = table.indexes.iter().any(|index| {
-        index.unique
-            && index.valid
-            && index.predicate.is_none()
-            && index.key_columns.iter().all(|key| key.as_deref().is_some_and(|k| keys.contains(&k)))
-    });
+    let is_unique = !table.has_children
+        && table.indexes.iter().any(|index| {
+            index.unique
+                && index.valid
+                && index.predicate.is_none()
+                && index
+                    .key_columns
+                    .iter()
+                    .all(|key| key.as_deref().is_some_and(|k| keys.contains(&k)))
+        });
     // Without a key among them, rows with equal keys would be lost between two pages.
     if keys.is_empty() || !is_unique {
         return None;

@@ -257,9 +257,12 @@ pub(super) fn holds_a_key(select: &SelectStmt, alias: &str, table: &CatalogTable
             return false;
         }
     }
-    table.indexes.iter().any(|index| {
-        index.unique
+    !table.has_children
+        && table.indexes.iter().any(|index| {
+            index.unique
             && index.valid
+            // What is only checked at the end may be twice before it.
+            && !index.deferrable
             && index.predicate.is_none()
             && !index.key_columns.is_empty()
             && index.key_columns.iter().all(|key| {
@@ -267,5 +270,5 @@ pub(super) fn holds_a_key(select: &SelectStmt, alias: &str, table: &CatalogTable
                     names.contains(&key) && table.column(key).is_some_and(|column| !column.nullable)
                 })
             })
-    })
+        })
 }
