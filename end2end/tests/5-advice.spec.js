@@ -1,4 +1,4 @@
-const { test, expect, signIn, hydrated } = require('./fixtures');
+const { test, expect, signIn, hydrated, origin } = require('./fixtures');
 
 test('a person tries an index without building it, and sees what it would do', async ({ page }) => {
   await signIn(page);
@@ -20,7 +20,7 @@ test('a person tries an index without building it, and sees what it would do', a
 
 test('what was rejected has its reason, and leads to the question what it would do', async ({ page }) => {
   await signIn(page);
-  await page.goto('/recommendations');
+  await page.goto(`${origin()}/recommendations`);
   await page.getByRole('link', { name: /looked at and rejected/ }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Rejected candidates');
   await expect(page.getByText('what is recommended serves the same statements').first()).toBeVisible();
@@ -35,7 +35,7 @@ test('what was rejected has its reason, and leads to the question what it would 
 
 test('a recommendation leads to the page of its rule', async ({ page }) => {
   await signIn(page);
-  await page.goto('/recommendations?type=index_drop');
+  await page.goto(`${origin()}/recommendations?type=index_drop`);
   await page.getByRole('link', { name: /which is invalid/ }).click();
   await page.getByRole('link', { name: 'Invalid index' }).click();
   await expect(page).toHaveURL(/\/rules\/invalid-index/);

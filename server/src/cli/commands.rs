@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use comfy_table::Table;
-use optischema::model::{TargetHealth, TargetKind};
+use optischema::model::{RecommendationType, TargetHealth, TargetKind};
 use optischema::operations::OperationError;
 use serde_json::json;
 use thiserror::Error;
@@ -193,8 +193,13 @@ async fn analyze(
     }
     match format {
         AnalyzeFormat::Sql => {
-            for proposal in &advice.proposals {
-                println!("{}", proposal.sql_fix.replace('\n', " "));
+            // A rewrite is for the application, not for the database.
+            let for_main = advice
+                .proposals
+                .iter()
+                .filter(|p| p.recommendation_type != RecommendationType::Rewrite);
+            for line in for_main.flat_map(|proposal| proposal.sql_fix.lines()) {
+                println!("{line}");
             }
         }
         AnalyzeFormat::Json => {
@@ -222,8 +227,10 @@ async fn analyze(
             let mut table = Table::new();
             table.set_header(["Recommendation", "Planned saving", "SQL for main"]);
             for p in &advice.proposals {
-                let saving = p.estimated_improvement_percent.unwrap_or_default();
-                table.add_row([p.title.clone(), format!("{saving:.1} %"), p.sql_fix.clone()]);
+                let saving = p
+                    .estimated_improvement_percent
+                    .map_or_else(|| "–".to_owned(), |saving| format!("{saving:.1} %"));
+                table.add_row([p.title.clone(), saving, p.sql_fix.clone()]);
             }
             println!("{table}");
             let planned = advice.statements.iter().filter(|statement| statement.planned).count();

@@ -2,7 +2,7 @@
 
 use optischema::advisor::{CostError, CostOracle, TableWrites, index_size, write_cost};
 use optischema::model::{
-    StatementEvidence, TableName, WhatIfReport, WhatIfRequest, quote_identifier,
+    RelationKind, StatementEvidence, TableName, WhatIfReport, WhatIfRequest, quote_identifier,
 };
 use optischema::operations::{OperationError, Outcome};
 
@@ -29,6 +29,9 @@ pub(super) async fn what_if(
     let Some(table) = as_one(&catalog, &candidate.table) else {
         return Err(invalid(format!("there is no table {}", candidate.table)));
     };
+    if matches!(table.kind, RelationKind::View | RelationKind::Foreign) {
+        return Err(invalid(format!("{} is no table that could have an index", table.name)));
+    }
     let queries = store.user_queries(&catalog.database).await?;
     let mut considered = Vec::new();
     for query in &queries {

@@ -87,10 +87,10 @@ pub async fn collect(session: &mut MainSession) -> Result<Collection, CollectErr
             })
         })
         .collect();
-    understand_all(session, ground, raw).await
+    understand_all(session, ground, raw, false).await
 }
 
-/// Reads statements that a person gives.
+/// Reads statements that a person gives: all of them are listed, whatever they are.
 ///
 /// # Errors
 /// Main is out of reach.
@@ -99,13 +99,14 @@ pub async fn collect_given(
     raw: Vec<RawStatement>,
 ) -> Result<Collection, CollectError> {
     let ground = Ground::read(session).await?;
-    understand_all(session, ground, raw).await
+    understand_all(session, ground, raw, true).await
 }
 
 async fn understand_all(
     session: &mut MainSession,
     ground: Ground,
     raw: Vec<RawStatement>,
+    given: bool,
 ) -> Result<Collection, CollectError> {
     let reader = ground.reader();
     let mut merged: BTreeMap<QueryHash, RawStatement> = BTreeMap::new();
@@ -113,7 +114,7 @@ async fn understand_all(
     for raw in raw {
         let Identity { query_hash: hash, kind, .. } =
             reader.identify(&raw.sql, raw.search_path.as_deref());
-        if kind != QueryKind::User {
+        if kind != QueryKind::User && !given {
             left_out += 1;
             continue;
         }

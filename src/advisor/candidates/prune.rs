@@ -54,10 +54,12 @@ pub(super) fn objection(table: &CatalogTable, candidate: &IndexCandidate) -> Opt
             && index.valid
             && index.predicate.is_none()
             && !index.key_columns.is_empty()
-            && index.key_columns.iter().all(|column| {
-                column.as_deref().is_some_and(|column| {
-                    candidate.keys.iter().any(|key| key.column_name() == Some(column))
-                })
+            && candidate.keys.len() >= index.key_columns.len()
+            && candidate.keys.iter().take(index.key_columns.len()).all(|key| {
+                index
+                    .key_columns
+                    .iter()
+                    .any(|column| column.is_some() && column.as_deref() == key.column_name())
             })
     });
     if let (Some(unique), false) = (finds_one, candidate.include.is_empty()) {

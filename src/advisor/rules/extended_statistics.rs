@@ -54,7 +54,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
 enum Sign {
     /// The same shares of common values, one by one.
     Shares,
-    /// The same number of values, of which none is common: as where each has its own.
+    /// The same number of values, of which none or few are common: as where each has its own.
     Number,
 }
 
@@ -69,8 +69,8 @@ fn sign(table: &CatalogTable, first: &str, second: &str) -> Option<Sign> {
     let same_number = first.n_distinct.is_some_and(|values| values >= MIN_VALUES)
         && first.n_distinct == second.n_distinct
         && first.null_share == second.null_share;
-    let none_is_common = first.common_shares.is_empty() && second.common_shares.is_empty();
-    (same_number && none_is_common).then_some(Sign::Number)
+    let same_shares = first.common_shares == second.common_shares;
+    (same_number && same_shares).then_some(Sign::Number)
 }
 
 fn has_statistics(table: &CatalogTable, first: &str, second: &str) -> bool {
@@ -110,7 +110,7 @@ fn propose(table: &CatalogTable, (first, second): (&str, &str), sign: Sign, sql:
              expects {values} times fewer rows than there are where both are compared."
         ),
         Sign::Number => format!(
-            "{first} and {second} have exactly as many values each ({values}), and none is common: it may be that one \
+            "{first} and {second} have exactly as many values each ({values}): it may be that one \
              follows from the other. The planner takes them as independent, and would then expect {values} times fewer \
              rows than there are where both are compared. SELECT count(DISTINCT ({first}, {second})) tells."
         ),

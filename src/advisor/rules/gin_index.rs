@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Draft, Facts, Findings};
-use crate::advisor::{IndexCandidate, IndexKey, IndexMethod, TableWrites, write_cost};
+use crate::advisor::{IndexCandidate, IndexKey, IndexMethod};
 use crate::figures;
 use crate::model::{
     CatalogTable, ColumnName, IndexEvidence, PredicateKind, Proposal, RecommendationType,
@@ -139,12 +139,10 @@ fn propose(
     );
     draft.risk = (
         RiskLevel::Medium,
-        "GIN indexes are dear to write: one entry for every part of a value. Built concurrently it blocks no writes.",
+        "GIN indexes are dear to write: an entry for every part of a value, which only a benchmark can count. Built concurrently it blocks no writes.",
     );
     draft.magnitude = time;
     let mut proposal = draft.proposal();
-    let writes = TableWrites::since_reset(table);
-    proposal.evidence.write_cost = write_cost(table, candidate, &writes);
     proposal.evidence.index = Some(IndexEvidence {
         table: table.name.clone(),
         index_name: name,

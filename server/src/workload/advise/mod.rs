@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use optischema::advisor::rules::{Facts, IndexUsage, check_catalog};
 use optischema::model::{
-    Binding, BindingKind, PlannableStatement, Proposal, RecommendationType, RejectedCandidate,
-    Rule, StatementReport, TableName, TrackedStatement,
+    Binding, BindingKind, ParameterRole, PlannableStatement, Proposal, RecommendationType,
+    RejectedCandidate, Rule, StatementReport, TableName, TrackedStatement,
 };
 
 use super::collector::Collection;
@@ -93,11 +93,19 @@ pub async fn advise(
     collection: &Collection,
     limits: &AdviseLimits,
 ) -> Result<Advice, PgFailure> {
+    let mut paging: Vec<Planned<'_>> = Vec::new();
     let planned: Vec<Planned<'_>> = collection
         .statements
         .iter()
         .filter_map(|tracked| {
             let plannable = tracked.plannable.as_ref().ok()?;
+            // How far a page lies back is not known unless a log says: its cost would be made up.
+            let skips = plannable.shape.parameters.iter().any(|p| p.role == ParameterRole::Offset);
+            let is_logged = plannable.bindings.iter().any(|b| b.kind == BindingKind::Logged);
+            if skips && !is_logged {
+                paging.push(Planned { tracked, plannable, bound: Vec::new() });
+                return None;
+            }
             let bound: Option<Vec<Statement>> =
                 costed(plannable).map(|b| sql::parse_one(&b.sql).ok()).collect();
             let bound = bound.filter(|bound| !bound.is_empty())?;
@@ -113,8 +121,9 @@ pub async fn advise(
     }
     indexes::advise(session, &mut others, collection, &planned, limits, &mut advice).await?;
     rewriting::advise(session, collection, &planned, &mut advice).await?;
+    rewriting::advise(session, collection, &paging, &mut advice).await?;
     let proposed = leading_columns(&advice.proposals);
-    let used_by_plans = used_by_plans(&planned);
+    let used_by_plans = used_by_plans(planned.iter().chain(&paging));
     let findings = check_catalog(&Facts {
         catalog: &collection.catalog,
         statements: &collection.statements,
@@ -156,10 +165,9 @@ fn leading_columns(proposals: &[Proposal]) -> BTreeMap<TableName, Vec<Vec<String
 }
 
 /// Names of indexes in the plans that were made when statements were understood.
-fn used_by_plans(planned: &[Planned<'_>]) -> BTreeSet<String> {
-    let plans = planned
-        .iter()
-        .filter_map(|planned| optischema::plan::parse_plan(&planned.plannable.plan).ok());
+fn used_by_plans<'a>(planned: impl Iterator<Item = &'a Planned<'a>>) -> BTreeSet<String> {
+    let plans =
+        planned.filter_map(|planned| optischema::plan::parse_plan(&planned.plannable.plan).ok());
     plans
         .flat_map(|plan| {
             plan.root.walk().filter_map(|node| node.index_name.clone()).collect::<Vec<_>>()
