@@ -39,9 +39,9 @@ pub(super) const MIN_WORKLOAD_GAIN: f64 = 0.0005;
 /// Without a budget, indexes as large as all tables together must save this share of the workload.
 const STORAGE_PRICE: f64 = 0.05;
 /// Rounds of asking about what was chosen.
-const MAX_ROUNDS: usize = 6;
+const MAX_ROUNDS: usize = 4;
 /// The first of them also ask what else would help beside what was chosen.
-const WIDE_ROUNDS: usize = 3;
+const WIDE_ROUNDS: usize = 2;
 /// Merged candidates that are tried.
 const MAX_MERGED: usize = 24;
 

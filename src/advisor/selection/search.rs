@@ -6,7 +6,7 @@ use super::{Limits, MIN_GAIN, MIN_WORKLOAD_GAIN, STORAGE_PRICE};
 /// Sets beyond this size are not searched pair by pair.
 const MAX_PAIRS: usize = 24;
 /// Times that a part of the best set is taken out and chosen anew.
-const SHAKES: usize = 5;
+const SHAKES: usize = 2;
 /// Improvements in a row; each makes the whole cheaper, so this is for rounding only.
 const MAX_IMPROVEMENTS: usize = 200;
 

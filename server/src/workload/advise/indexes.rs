@@ -19,6 +19,9 @@ use crate::postgres::{HypoOracle, MainSession, PgFailure, has_hypopg};
 use crate::sql::Statement;
 use crate::workload::Collection;
 
+/// Of a storage budget, what sizes by arithmetic may take.
+const BUDGET_SHARE: f64 = 0.96;
+
 /// A statement that can be planned, with every set of values that it is costed with.
 #[derive(Debug)]
 pub(crate) struct Planned<'a> {
@@ -183,7 +186,8 @@ pub(super) async fn advise(
         priced,
         tables: shapes.iter().map(|shape| shape.tables.clone()).collect(),
         limits: Limits {
-            bytes: limits.budget,
+            // Sizes are reckoned, and a budget is a promise: some room is kept for their error.
+            bytes: limits.budget.map(|bytes| (bytes as f64 * BUDGET_SHARE) as i64),
             calls: None,
             data_bytes: catalog.tables.values().map(|table| table.bytes).sum(),
         },
