@@ -6,9 +6,11 @@
 
 pub mod advisor;
 pub mod figures;
+pub mod ground;
 pub mod lifecycle;
 pub mod model;
 pub mod operations;
 pub mod plan;
+pub mod sampling;
 pub mod statistics;
 pub mod workload;

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::model::{ChangeStatus, JobStatus, JobType, RecommendationStatus};
+use crate::model::{ChangeStatus, DismissedBy, JobStatus, JobType, RecommendationStatus};
 
 /// A transition that is not allowed, with the sentence that says why.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -61,6 +61,19 @@ pub fn recommendation_after(
             Err(IllegalTransition("it is not applied, so there is nothing to roll back".into()))
         }
         (_, Event::Restored { .. }) => Err(IllegalTransition("it is not dismissed".into())),
+    }
+}
+
+/// A recommendation that a person dismissed is brought up again when there is this many times as much to gain.
+const MATERIAL: f64 = 2.0;
+
+/// Whether advice that is given again goes back into the list: what the advisor closed does; what a person
+/// dismissed, only when there is far more to gain than `then`.
+#[must_use]
+pub fn comes_back(by: DismissedBy, then: Option<f64>, now: f64) -> bool {
+    match by {
+        DismissedBy::Advisor => true,
+        DismissedBy::Person => then.is_some_and(|then| then > 0.0 && now >= MATERIAL * then),
     }
 }
 

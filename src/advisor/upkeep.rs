@@ -13,8 +13,6 @@ use super::size::index_size;
 /// table and in the log.
 const DESCENT: f64 = 0.375;
 const PAGE: f64 = 8192.0;
-/// A GIN index takes an entry for each element; some ten are usual.
-const GIN_ENTRIES: f64 = 10.0;
 
 /// Rows of one table that were written, over some time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -64,21 +62,17 @@ pub struct WriteCost {
     pub cost_units: f64,
 }
 
-/// The write cost of a candidate, from counted writes; `None` where its size is not known.
+/// The write cost of a candidate, from counted writes; `None` where its size is not known,
+/// as of a GIN index.
 #[must_use]
 pub fn write_cost(
     table: &CatalogTable,
     candidate: &IndexCandidate,
     writes: &TableWrites,
 ) -> Option<WriteCost> {
-    let entry_bytes = match candidate.method {
-        IndexMethod::Gin => GIN_ENTRIES * 16.0,
-        _ => index_size(table, candidate)?.entry_bytes,
-    };
-    let share = match index_size(table, candidate) {
-        Some(size) if table.rows > 0.0 => size.rows / table.rows,
-        _ => 1.0,
-    };
+    let size = index_size(table, candidate)?;
+    let entry_bytes = size.entry_bytes;
+    let share = if table.rows > 0.0 { size.rows / table.rows } else { 1.0 };
     let hot = writes.hot_share.unwrap_or_default() * writes.updates;
     let touched: f64 = columns_of(candidate)
         .filter_map(|column| writes.updated_columns.get(column))
@@ -93,7 +87,6 @@ pub fn write_cost(
     let cost_units = match candidate.method {
         // One entry in 128 pages: a write hardly ever changes it.
         IndexMethod::Brin => entries * 0.01,
-        IndexMethod::Gin => entries * GIN_ENTRIES * DESCENT,
         _ => entries * (DESCENT + 2.0 * entry_bytes / PAGE),
     };
     Some(WriteCost {

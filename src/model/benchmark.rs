@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::TableName;
 use super::text_enum::text_enum;
+use super::{Calibration, Environment, MeasuredWriteCost, RowComparison, TableName};
 
 text_enum! {
     /// What a comparison found.
@@ -70,10 +70,40 @@ text_enum! {
     pub enum FidelityKind ("fidelity") {
         /// Every row of the tables that the statement reads.
         Full => "full",
-        /// A block sample of one table.
+        /// A sample: blocks of one table, or the same join keys of several.
         Sampled => "sampled",
         /// No rows: planner estimates only.
         Planned => "planned",
+    }
+}
+
+text_enum! {
+    /// Which rows of a table were measured.
+    pub enum CopyMethod ("copy method") {
+        /// All of them, copied.
+        Whole => "whole",
+        /// All of them, where they stand.
+        InPlace => "in_place",
+        /// Blocks (`TABLESAMPLE SYSTEM`).
+        Blocks => "blocks",
+        /// Those whose join key has a hash in the sample: the same keys in every table of the join.
+        JoinKey => "join_key",
+        /// Those that the sampled rows of another table refer to.
+        Referenced => "referenced",
+    }
+}
+
+impl CopyMethod {
+    /// The words that a person reads.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Whole => "all rows",
+            Self::InPlace => "all rows, in place",
+            Self::Blocks => "a sample of blocks",
+            Self::JoinKey => "rows with sampled join keys",
+            Self::Referenced => "rows that sampled rows refer to",
+        }
     }
 }
 
@@ -81,9 +111,14 @@ text_enum! {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Fidelity {
     pub kind: FidelityKind,
-    /// Percentage of blocks sampled, where it was a sample.
+    /// Percentage of blocks or of join keys, where it was a sample.
     pub percent: Option<f64>,
     pub tables: Vec<CopiedTable>,
+}
+
+/// A percentage with no more digits than it needs.
+fn readable(percent: f64) -> String {
+    if percent >= 1.0 { format!("{:.0}", percent) } else { format!("{percent:.2}") }
 }
 
 impl Fidelity {
@@ -92,21 +127,29 @@ impl Fidelity {
     pub fn tag(&self) -> String {
         match (self.kind, self.percent) {
             (FidelityKind::Full, _) => "measured · full copy".to_owned(),
-            (FidelityKind::Sampled, Some(percent)) => format!("measured · sampled {percent} %"),
+            (FidelityKind::Sampled, Some(percent)) => {
+                format!("measured · sampled {} %", readable(percent))
+            }
             (FidelityKind::Sampled, None) => "measured · sampled".to_owned(),
             (FidelityKind::Planned, _) => "planned".to_owned(),
         }
     }
 }
 
-/// One table that was copied into the scratch schema.
+/// One table that was measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CopiedTable {
     pub table: TableName,
-    /// Rows copied.
+    /// Rows copied; `reltuples` where they were measured in place.
     pub rows: i64,
-    /// Bytes of binary `COPY` that carried them.
+    /// Bytes of binary `COPY` that carried them; zero in place.
     pub bytes: i64,
+    #[serde(default = "whole")]
+    pub method: CopyMethod,
+}
+
+const fn whole() -> CopyMethod {
+    CopyMethod::Whole
 }
 
 /// A confidence interval of the change, in percent; negative is faster.
@@ -130,6 +173,12 @@ pub struct Arm {
     pub samples_ms: Vec<f64>,
     /// Shared blocks touched by one run (hit and read), from `EXPLAIN (BUFFERS)`.
     pub shared_blocks: i64,
+    /// The plan of each run, as a hash of its steps, relations and indexes.
+    #[serde(default)]
+    pub plan_hashes: Vec<String>,
+    /// Positions of outliers among the samples: marked, never left out.
+    #[serde(default)]
+    pub outliers: Vec<u32>,
 }
 
 /// What one set of parameter values showed.
@@ -155,10 +204,26 @@ pub struct BindingResult {
     pub smallest_detectable_percent: Option<f64>,
     pub baseline: Arm,
     pub patched: Arm,
-    /// Runs of the statement within one timed run, where one alone was too short to time.
+    /// Runs of the statement within one timed run of the patched arm, where one alone was too short to time.
     pub batch: u32,
+    /// The same of the baseline.
+    #[serde(default)]
+    pub baseline_batch: u32,
     /// Rows that both arms returned alike.
     pub rows_compared: i64,
+    /// What was compared before anything was timed.
+    #[serde(default)]
+    pub comparison: RowComparison,
+}
+
+/// The binding that gained least, or lost most.
+#[must_use]
+pub fn worst_binding(bindings: &[BindingResult]) -> Option<&BindingResult> {
+    let rank = |binding: &BindingResult| match binding.verdict {
+        Verdict::NotEquivalent => f64::INFINITY,
+        _ => binding.change_percent.unwrap_or(f64::MAX),
+    };
+    bindings.iter().max_by(|a, b| rank(a).total_cmp(&rank(b)))
 }
 
 /// Plans that are shown: one extra run of each arm with timing on.
@@ -205,9 +270,8 @@ pub struct BenchmarkResult {
     /// Every set of parameter values that was measured; the first stands for the whole.
     pub bindings: Vec<BindingResult>,
     pub plans: Option<PlanPair>,
-    /// What each write costs more; absent while it is not measured.
-    #[schema(value_type = Option<Object>)]
-    pub write_cost: Option<serde_json::Value>,
+    /// What each write costs more; absent where the change has no index, or rows could not be written.
+    pub write_cost: Option<MeasuredWriteCost>,
     pub index: Option<IndexMeasure>,
     /// Other tracked statements on the same tables whose planned cost changes.
     pub workload: Vec<WorkloadEffect>,
@@ -215,8 +279,42 @@ pub struct BenchmarkResult {
     /// The seed of the order of runs and of the bootstrap.
     pub seed: u64,
     pub server_version: String,
-    /// The scratch schema that it ran in.
+    /// The scratch schema that it ran in; absent in place.
     pub schema: Option<String>,
+    /// The statement as it was measured, before values were put in.
+    #[serde(default)]
+    pub statement: String,
+    /// The change, or the statement that takes the other's place.
+    #[serde(default)]
+    pub patch: String,
+    /// The same statement as both arms, in the same place just before.
+    #[serde(default)]
+    pub calibration: Option<Calibration>,
+    /// Label of the binding that gained least, or lost most.
+    #[serde(default)]
+    pub worst_binding: Option<String>,
+    /// Other statements of the workload that were planned without and with the change.
+    #[serde(default)]
+    pub workload_planned: i64,
+    /// Those that could not be, with the reason.
+    #[serde(default)]
+    pub workload_left: Vec<String>,
+    #[serde(default)]
+    pub environment: Environment,
+}
+
+impl BenchmarkResult {
+    /// Where the figures come from, in two words: `Replica`, `Sampled 1 %`, `Estimated`.
+    #[must_use]
+    pub fn source_tag(&self) -> String {
+        match self.source {
+            BenchmarkSource::Replica => "Replica".to_owned(),
+            BenchmarkSource::Estimated => "Estimated".to_owned(),
+            BenchmarkSource::Sampled => {
+                format!("Sampled {} %", readable(self.fidelity.percent.unwrap_or(100.0)))
+            }
+        }
+    }
 }
 
 /// The output of `EXPLAIN (FORMAT JSON)`, as it came.

@@ -34,6 +34,15 @@ impl RecommendationStatus {
 }
 
 text_enum! {
+    /// Who took a recommendation off the list.
+    pub enum DismissedBy ("dismisser") {
+        Person => "person",
+        /// The last analysis, which did not find it again.
+        Advisor => "advisor",
+    }
+}
+
+text_enum! {
     /// What kind of change is proposed.
     pub enum RecommendationType ("recommendation type") {
         Index => "index",
@@ -120,6 +129,14 @@ pub struct Recommendation {
     pub database: String,
 }
 
+impl Recommendation {
+    /// Whether a person typed statement and change in, so that no rule stands behind it.
+    #[must_use]
+    pub const fn is_typed(&self) -> bool {
+        self.evidence.typed
+    }
+}
+
 /// Why a change is proposed, in figures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Evidence {
@@ -144,6 +161,9 @@ pub struct Evidence {
     /// Indexes that it would make superfluous.
     #[serde(default)]
     pub makes_redundant: Vec<String>,
+    /// Whether a person typed it in: then no rule stands behind it.
+    #[serde(default)]
+    pub typed: bool,
 }
 
 /// One thing that is known, and where from.

@@ -94,42 +94,91 @@ mod tests {
         (-2.0 * (1.0 - rng.f64()).ln()).sqrt() * (2.0 * std::f64::consts::PI * rng.f64()).cos()
     }
 
-    /// Runs the protocol's looks over simulated arms with 5 % noise, spikes and a slow drift.
-    fn simulate(rng: &mut fastrand::Rng, true_ratio: f64) -> Verdict {
+    /// Something that disturbs a measurement.
+    #[derive(Clone, Copy)]
+    enum Trouble {
+        Noise,
+        /// Three runs in a hundred take half as long again.
+        Spikes,
+        /// Everything gets slower by a per cent with every pair.
+        Drift,
+        All,
+    }
+
+    /// Runs the protocol's looks over simulated arms with 5 % noise. Gives the verdict, and after how many
+    /// pairs it was made.
+    fn simulate(rng: &mut fastrand::Rng, true_ratio: f64, trouble: Trouble) -> (Verdict, usize) {
         let (mut baseline, mut patched) = (Vec::new(), Vec::new());
-        let mut last = Verdict::Inconclusive;
         for look in LOOKS {
             while baseline.len() < look {
-                let drift = 1.0 + 0.01 * baseline.len() as f64;
+                let drifts = matches!(trouble, Trouble::Drift | Trouble::All);
+                let spikes = matches!(trouble, Trouble::Spikes | Trouble::All);
+                let drift = if drifts { 1.0 + 0.01 * baseline.len() as f64 } else { 1.0 };
                 let mut run = |ratio: f64| {
-                    let spike = if rng.f64() < 0.03 { 1.5 } else { 1.0 };
+                    let spike = if spikes && rng.f64() < 0.03 { 1.5 } else { 1.0 };
                     100.0 * ratio * drift * spike * (0.05 * normal(rng)).exp()
                 };
-                baseline.push(run(1.0));
-                patched.push(run(true_ratio));
+                let ratios = (run(1.0), run(true_ratio));
+                baseline.push(ratios.0);
+                patched.push(ratios.1);
             }
-            last = compare(&baseline, &patched).map_or(Verdict::Inconclusive, |c| c.verdict);
-            if last != Verdict::Inconclusive {
-                break;
+            let found = compare(&baseline, &patched).map(|comparison| comparison.verdict);
+            match found {
+                Some(Verdict::Inconclusive) | None => {}
+                Some(verdict) => return (verdict, look),
             }
         }
-        last
+        (Verdict::Inconclusive, baseline.len())
     }
+
+    const TROUBLES: [Trouble; 4] = [Trouble::Noise, Trouble::Spikes, Trouble::Drift, Trouble::All];
 
     #[test]
     fn an_a_a_comparison_has_no_winner() {
         let mut rng = fastrand::Rng::with_seed(20_261_122);
-        let winners = (0..500)
-            .filter(|_| matches!(simulate(&mut rng, 1.0), Verdict::Faster | Verdict::Slower))
-            .count();
-        assert!(winners <= 25, "{winners} of 500 A/A comparisons had a winner");
+        for trouble in TROUBLES {
+            let wins = |verdict| matches!(verdict, Verdict::Faster | Verdict::Slower);
+            let winners = (0..500).filter(|_| wins(simulate(&mut rng, 1.0, trouble).0)).count();
+            // At most one in twenty.
+            assert!(winners <= 25, "{winners} of 500 A/A comparisons had a winner");
+        }
     }
 
     #[test]
-    fn a_true_gain_of_a_fifth_is_called() {
+    fn a_change_at_the_threshold_is_not_called_more_often_than_the_level_allows() {
+        // The hardest case: the truth is exactly what just does not count as a gain.
+        let mut rng = fastrand::Rng::with_seed(20_261_125);
+        for trouble in TROUBLES {
+            let at_threshold = 1.0 - THRESHOLD;
+            let called = (0..500)
+                .filter(|_| simulate(&mut rng, at_threshold, trouble).0 == Verdict::Faster)
+                .count();
+            assert!(called <= 25, "{called} of 500 called");
+        }
+    }
+
+    #[test]
+    fn a_true_gain_of_a_tenth_is_called_by_forty_pairs() {
+        let mut rng = fastrand::Rng::with_seed(20_261_124);
+        for trouble in TROUBLES {
+            let called =
+                (0..200).filter(|_| simulate(&mut rng, 0.9, trouble).0 == Verdict::Faster).count();
+            assert!(called >= 170, "{called} of 200 called");
+        }
+    }
+
+    #[test]
+    fn a_true_gain_of_a_fifth_is_called_by_twenty_pairs() {
         let mut rng = fastrand::Rng::with_seed(20_261_123);
-        let called = (0..200).filter(|_| simulate(&mut rng, 0.8) == Verdict::Faster).count();
-        assert!(called >= 190, "{called} of 200 called");
+        for trouble in TROUBLES {
+            let called = (0..200)
+                .filter(|_| {
+                    let (verdict, pairs) = simulate(&mut rng, 0.8, trouble);
+                    verdict == Verdict::Faster && pairs <= 20
+                })
+                .count();
+            assert!(called >= 190, "{called} of 200 called");
+        }
     }
 
     #[test]

@@ -7,11 +7,13 @@
 mod bootstrap;
 mod comparison;
 mod rank;
+#[cfg(test)]
+mod reference;
 mod summary;
 mod wilcoxon;
 
 pub use bootstrap::ratio_of_medians_interval;
 pub use comparison::{Comparison, LOOK_LEVEL, LOOKS, THRESHOLD, compare, overall_verdict};
 pub use rank::{cliffs_delta, spearman_with_time};
-pub use summary::{median, quantile, scaled_mad};
+pub use summary::{median, outliers, quantile, scaled_mad};
 pub use wilcoxon::{Interval, hodges_lehmann, signed_rank_interval};

@@ -26,9 +26,29 @@ pub fn scaled_mad(sample: &[f64]) -> Option<f64> {
     median(&deviations).map(|mad| 1.4826 * mad)
 }
 
+/// Positions of values that lie more than 3.5 scaled MADs from the median (the modified z-score of Iglewicz and
+/// Hoaglin, 1993). They are marked for a person to see, and never left out. Empty where most values are equal.
+#[must_use]
+pub fn outliers(sample: &[f64]) -> Vec<u32> {
+    let (Some(centre), Some(mad)) = (median(sample), scaled_mad(sample)) else { return Vec::new() };
+    if mad <= 0.0 {
+        return Vec::new();
+    }
+    let far = sample.iter().enumerate().filter(|(_, x)| (*x - centre).abs() > 3.5 * mad);
+    far.filter_map(|(index, _)| u32::try_from(index).ok()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn outliers_are_named_and_an_even_sample_has_none() {
+        assert_eq!(outliers(&[10.0, 11.0, 9.0, 10.5, 30.0, 9.5]), [4]);
+        assert_eq!(outliers(&[10.0, 11.0, 9.0, 10.5, 9.5]), [0_u32; 0]);
+        assert_eq!(outliers(&[5.0, 5.0, 5.0, 9.0]), [0_u32; 0]);
+        assert_eq!(outliers(&[]), [0_u32; 0]);
+    }
 
     #[test]
     fn quantiles_are_those_of_r_type_7() {

@@ -23,7 +23,7 @@ pub(crate) fn list_url(query: &RecommendationQuery) -> String {
 }
 
 /// A path with those parameters that are given.
-pub(super) fn url_with(path: &str, pairs: &[(&str, &Option<String>)]) -> String {
+pub(crate) fn url_with(path: &str, pairs: &[(&str, &Option<String>)]) -> String {
     let mut url = path.to_owned();
     let mut separator = '?';
     for (name, value) in pairs {

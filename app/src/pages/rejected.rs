@@ -6,11 +6,11 @@ use leptos_router::hooks::use_query_map;
 use optischema::figures;
 use optischema::model::{RejectedCandidate, RejectedPage};
 
-use crate::components::{EmptyState, Failure, Provenance};
+use crate::components::{EmptyState, Failure, Provenance, url_with};
 use crate::server_fns::load_rejected;
 
 fn row(rejected: RejectedCandidate) -> impl IntoView {
-    let link = format!("/what-if?index={}", crate::components::url_encoded(&rejected.definition));
+    let link = url_with("/what-if", &[("index", &Some(rejected.definition.clone()))]);
     let is_index = rejected.definition.starts_with("CREATE INDEX");
     view! {
         <tr>

@@ -145,6 +145,10 @@ pub async fn plan_patch(
                 create: None,
             })
         }
+        other => Err(ApplyError::Failed(format!(
+            "only CREATE INDEX and DROP INDEX are applied so far, and this is {}",
+            other.label()
+        ))),
     }
 }
 

@@ -1,12 +1,14 @@
-//! One heap, two arms. The patch is built once; for a baseline run it is undone inside a transaction that
-//! rolls back, so both arms read the same rows from the same cache.
+//! One heap, two arms. What tells the arms apart is done inside a transaction that rolls back, so both read the same
+//! rows from the same cache.
 
-use optischema::plan::{Plan, relations_outside};
+use optischema::plan::Plan;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Row};
 
 use super::BenchmarkError;
+use crate::hex::hex;
 use crate::postgres::{ExplainMode, PgFailure, explain};
 
 /// Which of the two.
@@ -16,78 +18,116 @@ pub(super) enum ArmKind {
     Patched,
 }
 
+impl ArmKind {
+    pub(super) const BOTH: [Self; 2] = [Self::Baseline, Self::Patched];
+}
+
+/// How a step is fenced off from what follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fence {
+    /// A transaction of its own.
+    Transaction,
+    /// A savepoint of one that is never committed.
+    Savepoint,
+    /// A transaction of its own that cannot write.
+    ReadOnly,
+}
+
+impl Fence {
+    /// What begins and what ends it.
+    const fn statements(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Transaction => ("BEGIN", "ROLLBACK"),
+            Self::Savepoint => ("SAVEPOINT optischema", "ROLLBACK TO SAVEPOINT optischema"),
+            Self::ReadOnly => ("BEGIN READ ONLY", "ROLLBACK"),
+        }
+    }
+
+    /// Runs a step whose work stays; one that fails leaves the connection usable.
+    pub(super) async fn attempt<T>(
+        self,
+        connection: &mut PgConnection,
+        step: impl AsyncFnOnce(&mut PgConnection) -> Result<T, BenchmarkError>,
+    ) -> Result<T, BenchmarkError> {
+        if self != Self::Savepoint {
+            return step(connection).await;
+        }
+        execute(connection, "SAVEPOINT attempt".to_owned()).await?;
+        let result = step(connection).await;
+        let end = if result.is_ok() { "RELEASE SAVEPOINT" } else { "ROLLBACK TO SAVEPOINT" };
+        execute(connection, format!("{end} attempt")).await?;
+        result
+    }
+
+    /// Runs a step, and undoes all that it did.
+    pub(super) async fn around<T>(
+        self,
+        connection: &mut PgConnection,
+        step: impl AsyncFnOnce(&mut PgConnection) -> Result<T, BenchmarkError>,
+    ) -> Result<T, BenchmarkError> {
+        let (begin, end) = self.statements();
+        execute(connection, begin.to_owned()).await?;
+        let result = step(connection).await;
+        execute(connection, end.to_owned()).await?;
+        result
+    }
+}
+
 /// What one timed run showed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Run {
     /// Execution time of one execution, as PostgreSQL measured it.
     pub milliseconds: f64,
     pub shared_blocks: i64,
-    /// Node types, relations and indexes of the plan.
-    pub outline: String,
+    /// Hash of node types, relations and indexes of the plan.
+    pub plan: String,
 }
 
-/// The rows of one arm, as a number that does not depend on their order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RowSet {
-    pub rows: i64,
-    digest: String,
+/// One arm: what is done before the statement, and the statement.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct ArmSpec {
+    /// Each one statement; undone afterwards.
+    pub setup: Vec<String>,
+    pub sql: String,
 }
 
-/// Both arms of one statement on one connection.
+/// Both arms on one connection.
 pub(super) struct Arms<'a> {
     pub connection: &'a mut PgConnection,
-    /// The statement, on the scratch schema.
-    pub sql: String,
-    /// Undoes the patch; runs inside the baseline's transaction.
-    pub undo: String,
+    pub fence: Fence,
+    pub baseline: ArmSpec,
+    pub patched: ArmSpec,
 }
 
 impl Arms<'_> {
-    /// Runs a step inside the arm's transaction, which is rolled back whatever happens.
-    async fn within<T>(
-        &mut self,
-        arm: ArmKind,
-        step: impl AsyncFnOnce(&mut PgConnection, &str) -> Result<T, PgFailure>,
-    ) -> Result<T, BenchmarkError> {
-        execute(self.connection, "BEGIN".to_owned()).await?;
-        let result = match arm {
-            ArmKind::Baseline => match execute(self.connection, self.undo.clone()).await {
-                Ok(()) => step(self.connection, &self.sql).await,
-                Err(failure) => Err(failure),
-            },
-            ArmKind::Patched => step(self.connection, &self.sql).await,
-        };
-        execute(self.connection, "ROLLBACK".to_owned()).await?;
-        Ok(result?)
-    }
-
-    /// Plans the arm verbosely, and proves that it reads nothing outside the scratch schema.
-    pub async fn check_target(&mut self, arm: ArmKind, schema: &str) -> Result<(), BenchmarkError> {
-        let (plan, _) = self
-            .within(arm, async |connection, sql| {
-                explain(connection, ExplainMode::Verbose, sql).await
-            })
-            .await?;
-        match relations_outside(&plan, schema).first() {
-            None => Ok(()),
-            Some(table) => Err(BenchmarkError::Failed(format!(
-                "the statement would read {} outside the scratch schema",
-                table.name
-            ))),
+    pub(super) const fn spec(&self, arm: ArmKind) -> &ArmSpec {
+        match arm {
+            ArmKind::Baseline => &self.baseline,
+            ArmKind::Patched => &self.patched,
         }
     }
 
-    /// The rows that the arm returns.
-    pub async fn rows(&mut self, arm: ArmKind) -> Result<RowSet, BenchmarkError> {
+    /// Runs a step inside the arm's fence, with the arm's statement.
+    pub(super) async fn within<T>(
+        &mut self,
+        arm: ArmKind,
+        step: impl AsyncFnOnce(&mut PgConnection, &str) -> Result<T, BenchmarkError>,
+    ) -> Result<T, BenchmarkError> {
+        let spec = self.spec(arm).clone();
+        self.fence
+            .around(self.connection, async |connection| {
+                for statement in spec.setup {
+                    execute(connection, statement).await?;
+                }
+                step(connection, &spec.sql).await
+            })
+            .await
+    }
+
+    /// The arm's plan, with schemas named; nothing runs.
+    pub async fn planned(&mut self, arm: ArmKind) -> Result<Plan, BenchmarkError> {
         self.within(arm, async |connection, sql| {
-            let text = format!(
-                "SELECT count(*) AS rows,
-                        coalesce(sum(hashtextextended(r::text, 0)::numeric), 0)::text AS digest
-                 FROM ({sql}) r"
-            );
-            let row =
-                sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_one(connection).await?;
-            Ok(RowSet { rows: row.try_get("rows")?, digest: row.try_get("digest")? })
+            Ok(explain(connection, ExplainMode::Verbose, sql).await?.0)
         })
         .await
     }
@@ -111,7 +151,7 @@ impl Arms<'_> {
                 // PostgreSQL gives microseconds; below one, a run still took some time.
                 milliseconds: (total / f64::from(batch)).max(0.0005),
                 shared_blocks: plan.shared_blocks().unwrap_or_default(),
-                outline: plan.outline(),
+                plan: plan_hash(&plan),
             })
         })
         .await
@@ -119,13 +159,16 @@ impl Arms<'_> {
 
     /// The plan that is shown: one run with the time of every node.
     pub async fn shown_plan(&mut self, arm: ArmKind) -> Result<Value, BenchmarkError> {
-        let (_, json) = self
-            .within(arm, async |connection, sql| {
-                explain(connection, ExplainMode::Analyzed, sql).await
-            })
-            .await?;
-        Ok(json)
+        self.within(arm, async |connection, sql| {
+            Ok(explain(connection, ExplainMode::Analyzed, sql).await?.1)
+        })
+        .await
     }
+}
+
+/// Eight digits that tell plans of one statement apart.
+fn plan_hash(plan: &Plan) -> String {
+    hex(&Sha256::digest(plan.outline().as_bytes())[..4])
 }
 
 fn no_time() -> PgFailure {

@@ -1,16 +1,32 @@
-//! The measured comparison of baseline and patched, in a scratch schema of the sandbox.
+//! The measured comparison of baseline and patched: where, on which rows, by which protocol, and what else is measured
+//! beside run times.
 
+mod adversary;
 mod arms;
+mod calibration;
+mod case;
+mod equivalence;
 mod estimate;
+mod full_scale;
+mod patching;
 mod protocol;
 mod runner;
+mod scratch_site;
+mod site;
+mod survey;
+mod typed;
+mod workload;
+mod write_cost;
+mod writing;
 
-pub use estimate::estimated_result;
-pub use runner::{BenchmarkRequest, run_benchmark};
+pub use case::{Case, cases_for, measured_bindings};
+pub use runner::{BenchmarkRequest, Report, run_benchmark};
+pub use survey::Places;
+pub use typed::typed_cases;
 
 use thiserror::Error;
 
-use crate::postgres::PgFailure;
+use crate::postgres::{PgFailure, PlanFailure};
 use crate::sandbox::SandboxError;
 use crate::sql::SqlError;
 
@@ -23,6 +39,9 @@ pub enum BenchmarkError {
     /// It could not run.
     #[error("{0}")]
     Error(String),
+    /// It cannot be measured in this place; another may do.
+    #[error("{0}")]
+    Unsuitable(String),
 }
 
 impl From<SqlError> for BenchmarkError {
@@ -45,10 +64,28 @@ impl From<PgFailure> for BenchmarkError {
     }
 }
 
+impl From<PlanFailure> for BenchmarkError {
+    fn from(failure: PlanFailure) -> Self {
+        match failure {
+            PlanFailure::Sql(error) => error.into(),
+            PlanFailure::Target(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<sqlx::Error> for BenchmarkError {
+    fn from(error: sqlx::Error) -> Self {
+        PgFailure::from(error).into()
+    }
+}
+
 impl From<SandboxError> for BenchmarkError {
     fn from(error: SandboxError) -> Self {
         match error {
             SandboxError::Target(failure) => failure.into(),
+            SandboxError::UnsupportedType { .. }
+            | SandboxError::UnsupportedTable(_)
+            | SandboxError::NameCollision(_) => Self::Unsuitable(error.to_string()),
             other => Self::Error(other.to_string()),
         }
     }

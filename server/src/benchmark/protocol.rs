@@ -3,10 +3,11 @@
 
 use std::time::Instant;
 
-use optischema::model::{Arm, Binding, BindingResult, ConfidenceInterval, Verdict};
+use optischema::figures;
+use optischema::model::{Arm, Binding, BindingResult, ConfidenceInterval, RowComparison, Verdict};
 use optischema::statistics::{
-    Comparison, Interval, LOOK_LEVEL, LOOKS, compare, median, quantile, ratio_of_medians_interval,
-    scaled_mad,
+    Comparison, Interval, LOOK_LEVEL, LOOKS, compare, median, outliers, quantile,
+    ratio_of_medians_interval, scaled_mad,
 };
 
 use super::BenchmarkError;
@@ -26,64 +27,66 @@ const MIN_FOR_P95: usize = 40;
 /// What is told while it runs: pairs done, of at most how many.
 pub(super) type PairProgress<'a> = &'a mut (dyn FnMut(usize, usize) + Send);
 
-/// How one binding is measured.
-pub(super) struct Protocol<'a> {
-    pub binding: &'a Binding,
+/// How both arms are measured against each other.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Protocol {
     pub seed: u64,
     /// No new pair is begun after this.
     pub deadline: Instant,
-    /// Whether the statement may choose among ties: LIMIT without a total order.
-    pub has_limit: bool,
 }
 
-/// A binding's result, with what a person should be warned of.
+/// Runs of both arms, side by side, with what they show.
 pub(super) struct Measured {
-    pub result: BindingResult,
-    pub warnings: Vec<String>,
+    baseline: Vec<Run>,
+    patched: Vec<Run>,
+    baseline_batch: u32,
+    patched_batch: u32,
+    pub comparison: Comparison,
+    pub verdict: Verdict,
 }
 
-impl Protocol<'_> {
-    /// Measures both arms.
+impl Protocol {
+    /// Warms both arms up and measures pairs, until a look decides or the time is over.
+    ///
+    /// # Errors
+    /// An arm does not run.
     pub async fn measure(
         &self,
         arms: &mut Arms<'_>,
         progress: PairProgress<'_>,
     ) -> Result<Measured, BenchmarkError> {
-        let mut warnings = Vec::new();
-        let (baseline_rows, patched_rows) =
-            (arms.rows(ArmKind::Baseline).await?, arms.rows(ArmKind::Patched).await?);
-        let same_rows = baseline_rows == patched_rows;
-        if !same_rows && self.has_limit && baseline_rows.rows == patched_rows.rows {
-            warnings.push(
-                "The arms returned different rows of equal number: LIMIT chooses among ties, and an \
-                 index changes which come first."
-                    .to_owned(),
-            );
-        } else if !same_rows {
-            return self.not_equivalent(arms, baseline_rows.rows, patched_rows.rows).await;
-        }
         let baseline_batch = batch_for(self.warm_up(arms, ArmKind::Baseline).await?);
         let patched_batch = batch_for(self.warm_up(arms, ArmKind::Patched).await?);
-        let pairs = self.pairs(arms, baseline_batch, patched_batch, progress).await?;
-        let comparison = compare(&pairs.times(ArmKind::Baseline), &pairs.times(ArmKind::Patched))
-            .ok_or_else(|| {
-            BenchmarkError::Failed("no pair of runs could be compared".into())
-        })?;
-        if pairs.len() < LOOKS[0] {
-            warnings.push(format!(
-                "The time ran out after {} pairs; at least {} are needed for a verdict.",
-                pairs.len(),
-                LOOKS[0]
-            ));
+        let mut rng = fastrand::Rng::with_seed(self.seed);
+        let mut pairs = Pairs::default();
+        let most = LOOKS[LOOKS.len() - 1];
+        while pairs.len() < most && (pairs.len() == 0 || Instant::now() < self.deadline) {
+            let (baseline, patched) = if rng.bool() {
+                let baseline = arms.run(ArmKind::Baseline, baseline_batch).await?;
+                (baseline, arms.run(ArmKind::Patched, patched_batch).await?)
+            } else {
+                let patched = arms.run(ArmKind::Patched, patched_batch).await?;
+                (arms.run(ArmKind::Baseline, baseline_batch).await?, patched)
+            };
+            pairs.baseline.push(baseline);
+            pairs.patched.push(patched);
+            progress(pairs.len(), most);
+            if LOOKS.contains(&pairs.len()) && pairs.is_decided() {
+                break;
+            }
         }
-        if comparison.drift.is_some_and(|drift| drift.abs() > 0.5) {
-            warnings.push(format!(
-                "With the {}, the difference drifted while it was measured: something else may have changed meanwhile.",
-                self.binding.label
-            ));
-        }
-        let result = self.result(arms, &pairs, &comparison, patched_batch, baseline_rows.rows);
-        Ok(Measured { result, warnings })
+        let comparison = pairs
+            .comparison()
+            .ok_or_else(|| BenchmarkError::Failed("no pair of runs could be compared".into()))?;
+        let verdict = if pairs.is_unstable() {
+            Verdict::Unstable
+        } else if pairs.len() >= LOOKS[0] {
+            comparison.verdict
+        } else {
+            Verdict::Inconclusive
+        };
+        let Pairs { baseline, patched } = pairs;
+        Ok(Measured { baseline, patched, baseline_batch, patched_batch, comparison, verdict })
     }
 
     async fn warm_up(&self, arms: &mut Arms<'_>, arm: ArmKind) -> Result<f64, BenchmarkError> {
@@ -103,104 +106,118 @@ impl Protocol<'_> {
         let settled = &times[times.len().saturating_sub(3)..];
         Ok(median(settled).unwrap_or(BATCH_MS))
     }
+}
 
-    async fn pairs(
-        &self,
-        arms: &mut Arms<'_>,
-        baseline_batch: u32,
-        patched_batch: u32,
-        progress: PairProgress<'_>,
-    ) -> Result<Pairs, BenchmarkError> {
-        let mut rng = fastrand::Rng::with_seed(self.seed);
-        let mut pairs = Pairs::default();
-        let most = LOOKS[LOOKS.len() - 1];
-        while pairs.len() < most && (pairs.len() == 0 || Instant::now() < self.deadline) {
-            let (baseline, patched) = if rng.bool() {
-                let baseline = arms.run(ArmKind::Baseline, baseline_batch).await?;
-                (baseline, arms.run(ArmKind::Patched, patched_batch).await?)
-            } else {
-                let patched = arms.run(ArmKind::Patched, patched_batch).await?;
-                (arms.run(ArmKind::Baseline, baseline_batch).await?, patched)
-            };
-            pairs.baseline.push(baseline);
-            pairs.patched.push(patched);
-            progress(pairs.len(), most);
-            if LOOKS.contains(&pairs.len()) && pairs.is_decided() {
-                break;
-            }
-        }
-        Ok(pairs)
+impl Measured {
+    pub fn pairs(&self) -> u32 {
+        u32::try_from(self.patched.len()).unwrap_or(u32::MAX)
     }
 
-    fn result(
+    pub fn arm(&self, arm: ArmKind) -> Arm {
+        arm_of(match arm {
+            ArmKind::Baseline => &self.baseline,
+            ArmKind::Patched => &self.patched,
+        })
+    }
+
+    /// The interval of the change, in percent.
+    pub fn interval(&self) -> Option<ConfidenceInterval> {
+        self.comparison.interval.map(interval_percent)
+    }
+
+    /// Everything of one binding.
+    pub fn result(
         &self,
-        arms: &Arms<'_>,
-        pairs: &Pairs,
-        comparison: &Comparison,
-        batch: u32,
-        rows_compared: i64,
+        binding: &Binding,
+        label: String,
+        sql: String,
+        rows: RowComparison,
+        seed: u64,
     ) -> BindingResult {
-        let (baseline, patched) = (pairs.times(ArmKind::Baseline), pairs.times(ArmKind::Patched));
-        let looked = LOOKS.contains(&pairs.len()) || pairs.len() > LOOKS[0];
-        let verdict = if pairs.is_unstable() {
-            Verdict::Unstable
-        } else if looked {
-            comparison.verdict
-        } else {
-            Verdict::Inconclusive
-        };
+        let (baseline, patched) = (self.arm(ArmKind::Baseline), self.arm(ArmKind::Patched));
         BindingResult {
-            label: self.binding.label.clone(),
-            values: shown_values(&self.binding.values),
-            sql: arms.sql.clone(),
-            verdict,
-            change_percent: Some(percent(comparison.ratio)),
-            confidence_interval: comparison.interval.map(interval_percent),
+            label,
+            values: shown_values(&binding.values),
+            sql,
+            verdict: self.verdict,
+            change_percent: Some(percent(self.comparison.ratio)),
+            confidence_interval: self.interval(),
             bootstrap_interval: ratio_of_medians_interval(
-                &baseline, &patched, LOOK_LEVEL, self.seed,
+                &baseline.samples_ms,
+                &patched.samples_ms,
+                LOOK_LEVEL,
+                seed,
             )
             .map(interval_percent),
-            pairs: u32::try_from(pairs.len()).unwrap_or(u32::MAX),
-            cliffs_delta: comparison.cliffs_delta,
-            drift: comparison.drift,
-            smallest_detectable_percent: comparison.smallest_detectable_percent,
-            baseline: arm(&pairs.baseline),
-            patched: arm(&pairs.patched),
-            batch,
-            rows_compared,
+            pairs: self.pairs(),
+            cliffs_delta: self.comparison.cliffs_delta,
+            drift: self.comparison.drift,
+            smallest_detectable_percent: self.comparison.smallest_detectable_percent,
+            baseline,
+            patched,
+            batch: self.patched_batch,
+            baseline_batch: self.baseline_batch,
+            rows_compared: rows.rows,
+            comparison: rows,
         }
     }
 
-    async fn not_equivalent(
-        &self,
-        arms: &mut Arms<'_>,
-        baseline_rows: i64,
-        patched_rows: i64,
-    ) -> Result<Measured, BenchmarkError> {
-        let baseline = vec![arms.run(ArmKind::Baseline, 1).await?];
-        let patched = vec![arms.run(ArmKind::Patched, 1).await?];
-        let result = BindingResult {
-            label: self.binding.label.clone(),
-            values: shown_values(&self.binding.values),
-            sql: arms.sql.clone(),
-            verdict: Verdict::NotEquivalent,
-            change_percent: None,
-            confidence_interval: None,
-            bootstrap_interval: None,
-            pairs: 0,
-            cliffs_delta: None,
-            drift: None,
-            smallest_detectable_percent: None,
-            baseline: arm(&baseline),
-            patched: arm(&patched),
-            batch: 1,
-            rows_compared: baseline_rows,
-        };
-        let warning = format!(
-            "The baseline returned {baseline_rows} rows and the patched arm {patched_rows}, or rows with other contents."
-        );
-        Ok(Measured { result, warnings: vec![warning] })
+    /// What a person should be warned of.
+    pub fn warnings(&self, label: &str) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.patched.len() < LOOKS[0] {
+            warnings.push(format!(
+                "With the {label}, the time ran out after {} pairs; at least {} are needed for a verdict: raise benchmark_seconds.",
+                self.patched.len(),
+                LOOKS[0]
+            ));
+        }
+        if self.comparison.drift.is_some_and(|drift| drift.abs() > 0.5) {
+            warnings.push(format!(
+                "With the {label}, the difference drifted while it was measured: something else may have changed meanwhile."
+            ));
+        }
+        if let (Verdict::Inconclusive, Some(smallest)) =
+            (self.verdict, self.comparison.smallest_detectable_percent)
+        {
+            warnings.push(format!(
+                "With the {label}, {} pairs could have called a change of {} or more, and no smaller one.",
+                self.patched.len(),
+                figures::percent(smallest)
+            ));
+        }
+        warnings
     }
+}
+
+/// A binding whose arms return different rows is not timed: one run of each is shown.
+pub(super) async fn not_equivalent(
+    arms: &mut Arms<'_>,
+    binding: &Binding,
+    label: String,
+    rows: RowComparison,
+) -> Result<BindingResult, BenchmarkError> {
+    let baseline = vec![arms.run(ArmKind::Baseline, 1).await?];
+    let patched = vec![arms.run(ArmKind::Patched, 1).await?];
+    Ok(BindingResult {
+        label,
+        values: shown_values(&binding.values),
+        sql: arms.baseline.sql.clone(),
+        verdict: Verdict::NotEquivalent,
+        change_percent: None,
+        confidence_interval: None,
+        bootstrap_interval: None,
+        pairs: 0,
+        cliffs_delta: None,
+        drift: None,
+        smallest_detectable_percent: None,
+        baseline: arm_of(&baseline),
+        patched: arm_of(&patched),
+        batch: 1,
+        baseline_batch: 1,
+        rows_compared: rows.rows,
+        comparison: rows,
+    })
 }
 
 /// Runs of both arms, side by side.
@@ -210,29 +227,28 @@ struct Pairs {
     patched: Vec<Run>,
 }
 
+fn times(runs: &[Run]) -> Vec<f64> {
+    runs.iter().map(|run| run.milliseconds).collect()
+}
+
 impl Pairs {
     fn len(&self) -> usize {
         self.patched.len()
     }
 
-    fn times(&self, arm: ArmKind) -> Vec<f64> {
-        let runs = match arm {
-            ArmKind::Baseline => &self.baseline,
-            ArmKind::Patched => &self.patched,
-        };
-        runs.iter().map(|run| run.milliseconds).collect()
+    fn comparison(&self) -> Option<Comparison> {
+        compare(&times(&self.baseline), &times(&self.patched))
     }
 
     fn is_decided(&self) -> bool {
-        compare(&self.times(ArmKind::Baseline), &self.times(ArmKind::Patched))
-            .is_some_and(|comparison| comparison.verdict != Verdict::Inconclusive)
+        self.comparison().is_some_and(|comparison| comparison.verdict != Verdict::Inconclusive)
     }
 
     /// A plan flipped inside one arm.
     fn is_unstable(&self) -> bool {
         [&self.baseline, &self.patched]
             .into_iter()
-            .any(|runs| runs.windows(2).any(|pair| pair[0].outline != pair[1].outline))
+            .any(|runs| runs.windows(2).any(|pair| pair[0].plan != pair[1].plan))
     }
 }
 
@@ -245,23 +261,25 @@ fn batch_for(milliseconds: f64) -> u32 {
     (wanted as u32).clamp(1, MAX_BATCH)
 }
 
-fn arm(runs: &[Run]) -> Arm {
-    let samples_ms: Vec<f64> = runs.iter().map(|run| run.milliseconds).collect();
+fn arm_of(runs: &[Run]) -> Arm {
+    let samples_ms = times(runs);
     let blocks: Vec<f64> = runs.iter().map(|run| run.shared_blocks as f64).collect();
     Arm {
         median_ms: median(&samples_ms).unwrap_or_default(),
         mad_ms: scaled_mad(&samples_ms).unwrap_or_default(),
         p95_ms: (samples_ms.len() >= MIN_FOR_P95).then(|| quantile(&samples_ms, 0.95)).flatten(),
         shared_blocks: median(&blocks).unwrap_or_default() as i64,
+        plan_hashes: runs.iter().map(|run| run.plan.clone()).collect(),
+        outliers: outliers(&samples_ms),
         samples_ms,
     }
 }
 
-fn percent(ratio: f64) -> f64 {
+pub(super) fn percent(ratio: f64) -> f64 {
     100.0 * (ratio - 1.0)
 }
 
-fn interval_percent(interval: Interval) -> ConfidenceInterval {
+pub(super) fn interval_percent(interval: Interval) -> ConfidenceInterval {
     ConfidenceInterval {
         low_percent: percent(interval.low),
         high_percent: percent(interval.high),
@@ -289,11 +307,7 @@ mod tests {
 
     #[test]
     fn a_plan_that_flips_inside_one_arm_is_unstable() {
-        let run = |outline: &str| Run {
-            milliseconds: 1.0,
-            shared_blocks: 1,
-            outline: outline.to_owned(),
-        };
+        let run = |plan: &str| Run { milliseconds: 1.0, shared_blocks: 1, plan: plan.to_owned() };
         let mut pairs =
             Pairs { baseline: vec![run("a"), run("a")], patched: vec![run("b"), run("b")] };
         assert!(!pairs.is_unstable(), "the arms may differ from each other");

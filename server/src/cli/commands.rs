@@ -276,6 +276,9 @@ async fn sandbox_init(settings: Settings) -> Done {
         table.add_row([table_name.to_string(), format!("left out: {reason}")]);
     }
     println!("{table}");
+    for line in &report.missing {
+        eprintln!("{line}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

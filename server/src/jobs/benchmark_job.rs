@@ -6,12 +6,17 @@ use optischema::model::{JobResult, TrackedStatement};
 
 use super::progress::Progress;
 use super::worker::Worker;
-use crate::benchmark::{BenchmarkError, BenchmarkRequest, estimated_result, run_benchmark};
-use crate::postgres::{
-    MainSession, PgFailure, Session, check_sandbox, connect_main, connect_writable, main_is_refused,
+use crate::benchmark::{
+    BenchmarkError, BenchmarkRequest, Places, cases_for, run_benchmark, typed_cases,
 };
-use crate::sandbox::{ScratchKind, ScratchSchema, drop_scratch};
+use crate::config::Settings;
+use crate::postgres::{Dsn, PgFailure, Session, connect_main, connect_writable};
+use crate::sandbox::{SandboxError, ScratchKind, ScratchSchema, drop_scratch};
+use crate::sql::Patch;
 use crate::store::{ClaimedJob, JobEnd};
+
+/// Seconds that dropping a scratch schema may take.
+const DROPPING_S: u32 = 300;
 
 fn schema_of(claimed: &ClaimedJob) -> ScratchSchema {
     ScratchSchema::new(ScratchKind::Benchmark, claimed.job.id.0)
@@ -23,15 +28,8 @@ fn tag_of(claimed: &ClaimedJob) -> String {
 }
 
 /// Names the connection after the job.
-pub(super) async fn tag(
-    connection: &mut sqlx::postgres::PgConnection,
-    claimed: &ClaimedJob,
-) -> Result<(), PgFailure> {
-    sqlx::query("SELECT set_config('application_name', $1, false)")
-        .bind(tag_of(claimed))
-        .execute(connection)
-        .await?;
-    Ok(())
+pub(super) async fn tag(session: &mut Session, claimed: &ClaimedJob) -> Result<(), PgFailure> {
+    session.name(&tag_of(claimed)).await
 }
 
 /// Runs it to its end.
@@ -39,7 +37,9 @@ pub(super) async fn run(worker: &Worker, claimed: &ClaimedJob, progress: &Progre
     match measure(worker, claimed, progress).await {
         Ok(result) => JobEnd::Completed(JobResult::Benchmark(Box::new(result))),
         Err(BenchmarkError::Failed(reason)) => JobEnd::Failed(reason),
-        Err(BenchmarkError::Error(reason)) => JobEnd::Error(reason),
+        Err(BenchmarkError::Error(reason) | BenchmarkError::Unsuitable(reason)) => {
+            JobEnd::Error(reason)
+        }
     }
 }
 
@@ -52,55 +52,45 @@ async fn measure(
     let settings = &worker.settings;
     let recommendation =
         worker.store.recommendation(claimed.job.recommendation_id).await.map_err(store)?;
-    let Some(main) = &settings.main_url else {
+    let Some(places) = places(settings) else {
         return Err(BenchmarkError::Error("no main database is configured".into()));
     };
-    let Some(sandbox) = &settings.sandbox_url else {
-        return Ok(estimated_result(&recommendation, "no sandbox is configured."));
+    let queries = worker.store.user_queries(&recommendation.database).await.map_err(store)?;
+    let tracked: Vec<TrackedStatement> = queries.into_iter().map(|query| query.statement).collect();
+    let patch = Patch::parse(&recommendation.patch_sql)?;
+    let cases = if recommendation.is_typed() {
+        typed_cases(&places.main, &recommendation.original_sql, "statement").await?
+    } else {
+        cases_for(&recommendation, &tracked)?
     };
-    let health = check_sandbox(Some(sandbox), Some(main), settings.allow_same_server).await;
-    if let Some(reason) = main_is_refused(&health) {
-        return Ok(estimated_result(&recommendation, &reason));
-    }
-    let statement = worker
-        .store
-        .query(&recommendation.database, &recommendation.query_hash)
-        .await
-        .map_err(store)?
-        .map(|query| query.statement);
-    let Some(TrackedStatement { plannable: Ok(plannable), .. }) = statement else {
-        return Err(BenchmarkError::Failed(
-            "the statement behind it is no longer in the workload: analyse again".into(),
-        ));
-    };
-    let bindings: Vec<optischema::model::Binding> =
-        plannable.bindings.iter().filter(|b| b.kind.is_representative()).cloned().collect();
-    let key = format!("search_path:{}", recommendation.database);
-    let path = worker.store.setting(&key).await.map_err(store)?.unwrap_or_default();
-    let search_path: Vec<String> = serde_json::from_str(&path).unwrap_or_default();
     let schema = schema_of(claimed);
-    let mut session = connect_writable(sandbox, settings.statement_timeout_s).await?;
-    tag(&mut session.connection, claimed).await?;
-    let mut reading = MainSession::begin(main).await?;
-    reading.use_own_path().await?;
-    tag(reading.connection(), claimed).await?;
-    // The seed is the job's own, so that the same job is repeated the same way.
-    let seed = claimed.job.id.0.as_u64_pair().1;
     let request = BenchmarkRequest {
-        shape: &plannable.shape,
-        bindings: &bindings,
-        patch_sql: &recommendation.patch_sql,
+        cases: &cases,
+        patch: &patch,
+        patch_text: &recommendation.patch_sql,
+        concerned: &recommendation.tables,
+        others: &tracked,
+        name: tag_of(claimed),
         schema: &schema,
-        seed,
+        // The seed is the job's own, so that the same job is repeated the same way.
+        seed: claimed.job.id.0.as_u64_pair().1,
         copy_limit_bytes: settings.copy_limit_bytes,
         sample_percent: settings.sample_percent,
         budget: Duration::from_secs(u64::from(settings.benchmark_seconds)),
-        search_path: &search_path,
+        statement_timeout_s: settings.statement_timeout_s,
+        rewritten_tables: Vec::new(),
     };
-    run_benchmark(&request, reading, &mut session, &mut |phase, fraction| {
-        progress.report(phase, fraction);
+    run_benchmark(request, &places, &mut |phase, fraction| progress.report(phase, fraction)).await
+}
+
+/// The databases of a benchmark; absent without main.
+pub(crate) fn places(settings: &Settings) -> Option<Places> {
+    Some(Places {
+        main: settings.main_url.clone()?,
+        sandbox: settings.sandbox_url.clone(),
+        replica: settings.replica_url.clone(),
+        allow_same_server: settings.allow_same_server,
     })
-    .await
 }
 
 /// Drops the job's schema, whatever the end. An interrupted job's connections are stopped first.
@@ -115,23 +105,29 @@ pub(super) async fn clean(worker: &Worker, claimed: &ClaimedJob, interrupted: bo
 pub(super) async fn drop_schema(worker: &Worker, claimed: &ClaimedJob, kind: ScratchKind) {
     let Some(dsn) = &worker.settings.sandbox_url else { return };
     let schema = ScratchSchema::new(kind, claimed.job.id.0);
-    let dropped = async {
-        let mut session = connect_writable(dsn, worker.settings.statement_timeout_s).await?;
-        drop_scratch(&mut session.connection, &schema).await
-    };
-    if let Err(error) = dropped.await {
+    if let Err(error) = drop_schema_in(dsn, &schema).await {
         tracing::warn!(job = %claimed.job.id, %error, "the scratch schema stays until the next sweep");
     }
 }
 
+/// Drops a scratch schema.
+pub(crate) async fn drop_schema_in(dsn: &Dsn, schema: &ScratchSchema) -> Result<(), SandboxError> {
+    let mut session = connect_writable(dsn, DROPPING_S).await?;
+    drop_scratch(&mut session.connection, schema).await
+}
+
 /// Cancels what the job's connections are doing, on the sandbox and on main, and waits for them to go.
 pub(super) async fn stop_backends(worker: &Worker, claimed: &ClaimedJob) {
-    let tag = tag_of(claimed);
-    if let Some(dsn) = &worker.settings.sandbox_url {
-        stop_on(connect_writable(dsn, 30).await, &tag).await;
+    stop_named(&worker.settings, &tag_of(claimed)).await;
+}
+
+/// Cancels what connections of that name are doing, on every target, and waits for them to go.
+pub(crate) async fn stop_named(settings: &Settings, name: &str) {
+    for dsn in [&settings.sandbox_url, &settings.replica_url].into_iter().flatten() {
+        stop_on(connect_writable(dsn, 30).await, name).await;
     }
-    if let Some(dsn) = &worker.settings.main_url {
-        stop_on(connect_main(dsn).await, &tag).await;
+    if let Some(dsn) = &settings.main_url {
+        stop_on(connect_main(dsn).await, name).await;
     }
 }
 

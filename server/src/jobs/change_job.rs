@@ -35,7 +35,7 @@ async fn sandbox(worker: &Worker, claimed: &ClaimedJob) -> Result<Session, Apply
         return Err(ApplyError::Error(reason));
     }
     let mut session = connect_writable(sandbox, BUILD_TIMEOUT_S).await?;
-    tag(&mut session.connection, claimed).await?;
+    tag(&mut session, claimed).await?;
     Ok(session)
 }
 
@@ -131,6 +131,7 @@ fn rehearsal_pair(
             index_definition_in(&planned.rollback, schema, false)?,
             drop.sql(schema, false),
         )),
+        other => Err(ApplyError::Failed(format!("{} is not rehearsed yet", other.label()))),
     }
 }
 

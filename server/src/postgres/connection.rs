@@ -56,6 +56,16 @@ impl Dsn {
         &self.role
     }
 
+    /// Whether it goes over no network: a Unix socket, or the loopback interface.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        let Some((host, _)) = self.address.rsplit_once(':') else { return false };
+        let host = host.trim_matches(['[', ']']);
+        host == "localhost"
+            || host.starts_with('/')
+            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
     fn options(&self) -> Result<PgConnectOptions, PgFailure> {
         Ok(PgConnectOptions::from_str(&self.url)?
             .application_name("optischema")
@@ -119,6 +129,21 @@ pub struct Session {
     pub version: String,
     /// The search path that the database or role sets, where the connection's own is pinned.
     pub own_path: Option<String>,
+}
+
+impl Session {
+    /// Names the connection, so that it can be found and stopped.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub async fn name(&mut self, name: &str) -> Result<(), PgFailure> {
+        sqlx::query("SELECT pg_catalog.set_config('application_name', $1, false)")
+            .bind(name)
+            .persistent(false)
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
 }
 
 /// What would make our own queries run a function of the database's even with names pinned: a cast between
@@ -231,6 +256,14 @@ mod tests {
         assert_eq!(dsn.address(), "db.example:6432/shop");
         assert_eq!(dsn.role(), "ann");
         assert!(!format!("{dsn:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_local_address_needs_no_encryption() {
+        let local = |url: &str| url.parse::<Dsn>().unwrap().is_local();
+        assert!(local("postgres://a@127.0.0.1/b") && local("postgres://a@localhost:99/b"));
+        assert!(local("postgres://a@[::1]:5432/b"));
+        assert!(!local("postgres://a@db.example/b") && !local("postgres://a@10.0.0.1/b"));
     }
 
     #[test]

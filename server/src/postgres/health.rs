@@ -6,7 +6,8 @@ use sqlx::postgres::PgConnection;
 
 use super::statements_view::StatementsView;
 use super::{
-    Dsn, PgFailure, SameDatabase, Session, connect_main, connect_writable, prove_not_main,
+    Dsn, PgFailure, ReplicaKind, SameDatabase, Session, connect_main, connect_writable,
+    prove_not_main, replica_kind,
 };
 
 /// The oldest server version that is understood.
@@ -63,8 +64,12 @@ pub async fn check_sandbox(
     .await
 }
 
-/// Checks the replica.
-pub async fn check_replica(dsn: Option<&Dsn>) -> TargetHealth {
+/// Checks the replica: what it is, and what benchmarks use it for.
+pub async fn check_replica(
+    dsn: Option<&Dsn>,
+    main: Option<&Dsn>,
+    allow_same_server: bool,
+) -> TargetHealth {
     let kind = TargetKind::Replica;
     let Some(dsn) = dsn else {
         return not_configured(
@@ -73,18 +78,36 @@ pub async fn check_replica(dsn: Option<&Dsn>) -> TargetHealth {
             "set OPTISCHEMA_REPLICA_URL to a full-size copy of main",
         );
     };
-    with_session(kind, dsn, connect_main(dsn).await, async |session| {
-        let row = sqlx::query("SELECT pg_is_in_recovery() AS standby")
-            .fetch_one(&mut session.connection)
-            .await?;
-        let what = if row.try_get("standby")? { "a physical standby" } else { "a writable clone" };
-        Ok(vec![Finding::warning(
-            "replica_unused",
-            format!("It answers and is {what}; benchmarks do not use a replica yet."),
-            "none needed: benchmarks run in the sandbox",
-        )])
+    with_session(kind, dsn, connect_writable(dsn, 30).await, async |session| {
+        let Some(main) = main else { return Ok(Vec::new()) };
+        Ok(vec![replica_finding(main, session, allow_same_server).await?])
     })
     .await
+}
+
+async fn replica_finding(
+    main: &Dsn,
+    session: &mut Session,
+    allow_same_server: bool,
+) -> Result<Finding, PgFailure> {
+    let mut main = connect_main(main).await?;
+    let kind = replica_kind(&mut main.connection, &mut session.connection, allow_same_server).await;
+    Ok(match kind {
+        Ok(ReplicaKind::Clone) => Finding::ok(
+            "replica_clone",
+            "It can be written to and is proven not to be main: benchmarks run there on all rows, in transactions that are rolled back.",
+        ),
+        Ok(ReplicaKind::Standby) => Finding::ok(
+            "replica_standby",
+            "It is a standby: rewrites can be measured there on all rows; indexes are measured in the sandbox.",
+        ),
+        Err(SameDatabase::Unknown(failure)) => return Err(failure),
+        Err(same) => Finding::error(
+            "replica_is_main",
+            format!("Refused: {same}."),
+            "set OPTISCHEMA_REPLICA_URL to a copy of main",
+        ),
+    })
 }
 
 /// The first finding that keeps main from being used.
@@ -119,7 +142,13 @@ async fn with_session(
         Err(failure) => Err(failure),
         Ok(mut session) => {
             version = Some(session.version.clone());
-            let findings = check(&mut session).await;
+            let findings = match check(&mut session).await {
+                Ok(mut findings) => {
+                    findings.extend(encryption_finding(dsn, &mut session).await);
+                    Ok(findings)
+                }
+                Err(failure) => Err(failure),
+            };
             // A connection that does not close properly has nothing left to say.
             drop(sqlx::Connection::close(session.connection).await);
             findings
@@ -138,6 +167,33 @@ async fn with_session(
         server_version: version,
         ..TargetHealth::from_findings(kind, findings)
     }
+}
+
+/// Whether what goes over a network is encrypted. A server that does not say so is left alone.
+async fn encryption_finding(dsn: &Dsn, session: &mut Session) -> Option<Finding> {
+    let row = sqlx::query(
+        "SELECT /* optischema */ s.ssl AS is_encrypted, s.version AS protocol FROM pg_stat_ssl s
+         WHERE s.pid = pg_backend_pid()",
+    )
+    .fetch_optional(&mut session.connection)
+    .await
+    .ok()??;
+    let (encrypted, protocol): (bool, Option<String>) =
+        (row.try_get("is_encrypted").ok()?, row.try_get("protocol").ok()?);
+    if encrypted {
+        let protocol = protocol.unwrap_or_else(|| "TLS".to_owned());
+        return Some(Finding::ok(
+            "encrypted",
+            format!("The connection is encrypted ({protocol})."),
+        ));
+    }
+    (!dsn.is_local()).then(|| {
+        Finding::warning(
+            "not_encrypted",
+            "The connection is not encrypted: statements and rows can be read on the way.",
+            "add ?sslmode=verify-full&sslrootcert=/path/to/root.crt to the connection URL (sslcert and sslkey for a certificate of your own)",
+        )
+    })
 }
 
 fn version_finding(session: &Session) -> Finding {
@@ -438,7 +494,11 @@ async fn identity_finding(main: &Dsn, session: &mut Session, allow_same_server: 
             format!("Refused: {same}."),
             "set OPTISCHEMA_SANDBOX_URL to a database of its own",
         ),
-        Err(same @ SameDatabase::SameServer) => Finding::error(
+        Err(
+            same @ (SameDatabase::SameServer
+            | SameDatabase::ReplicaIsMain
+            | SameDatabase::MainIsStandby),
+        ) => Finding::error(
             "sandbox_on_main_server",
             format!("Refused: {same}."),
             "OPTISCHEMA_ALLOW_SAME_SERVER=true if that is meant, or a sandbox on another server",

@@ -13,8 +13,23 @@ pub enum SameDatabase {
     Same,
     #[error("the sandbox is a database on main's own server, which was not allowed")]
     SameServer,
+    #[error("the replica is main itself: point replica_url at a copy of it")]
+    ReplicaIsMain,
+    #[error(
+        "main is itself a standby, and the replica may be the server that it follows: nothing is written there"
+    )]
+    MainIsStandby,
     #[error(transparent)]
     Unknown(#[from] PgFailure),
+}
+
+/// What a replica is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplicaKind {
+    /// It follows main, and cannot be written to.
+    Standby,
+    /// It can be written to, and is proven not to be main.
+    Clone,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,16 +37,22 @@ struct Identity {
     /// Made by initdb; a physical standby shares it.
     system: i64,
     database_oid: i64,
+    standby: bool,
 }
 
 async fn identity(connection: &mut PgConnection) -> Result<Identity, PgFailure> {
     let row = sqlx::query(
         "SELECT (SELECT system_identifier FROM pg_control_system()) AS system,
-                (SELECT oid::int8 FROM pg_database WHERE datname = current_database()) AS database",
+                (SELECT oid::int8 FROM pg_database WHERE datname = current_database()) AS database,
+                pg_is_in_recovery() AS standby",
     )
     .fetch_one(connection)
     .await?;
-    Ok(Identity { system: row.try_get("system")?, database_oid: row.try_get("database")? })
+    Ok(Identity {
+        system: row.try_get("system")?,
+        database_oid: row.try_get("database")?,
+        standby: row.try_get("standby")?,
+    })
 }
 
 /// Compares the two by system identifier and database OID.
@@ -44,11 +65,55 @@ pub async fn prove_not_main(
     allow_same_server: bool,
 ) -> Result<(), SameDatabase> {
     let (main, target) = (identity(main).await?, identity(target).await?);
-    if main == target {
+    if main.system == target.system && main.database_oid == target.database_oid {
         return Err(SameDatabase::Same);
     }
     if main.system == target.system && !allow_same_server {
         return Err(SameDatabase::SameServer);
     }
     Ok(())
+}
+
+/// What a replica is. A physical copy that was promoted shares main's system identifier and OIDs, so it is told from main
+/// by a lock: what one server holds, the other does not see.
+///
+/// # Errors
+/// It is main, or it cannot be told.
+pub async fn replica_kind(
+    main: &mut PgConnection,
+    replica: &mut PgConnection,
+    allow_same_server: bool,
+) -> Result<ReplicaKind, SameDatabase> {
+    let (of_main, of_replica) = (identity(main).await?, identity(replica).await?);
+    if of_replica.standby {
+        return Ok(ReplicaKind::Standby);
+    }
+    if of_main.system != of_replica.system {
+        return Ok(ReplicaKind::Clone);
+    }
+    if of_main.standby {
+        return Err(SameDatabase::MainIsStandby);
+    }
+    match (sees_lock(main, replica).await?, of_main.database_oid == of_replica.database_oid) {
+        (false, _) => Ok(ReplicaKind::Clone),
+        (true, true) => Err(SameDatabase::ReplicaIsMain),
+        (true, false) if allow_same_server => Ok(ReplicaKind::Clone),
+        (true, false) => Err(SameDatabase::SameServer),
+    }
+}
+
+/// Whether main sees a lock that the replica holds: `pg_locks` shows those of the whole server.
+async fn sees_lock(main: &mut PgConnection, replica: &mut PgConnection) -> Result<bool, PgFailure> {
+    let (_, random) = crate::clock::new_id().as_u64_pair();
+    let key = i64::from_ne_bytes(random.to_ne_bytes());
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(key).execute(&mut *replica).await?;
+    let seen = sqlx::query(
+        "SELECT /* optischema */ EXISTS (SELECT 1 FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 1
+             AND ((l.classid::int8 << 32) | l.objid::int8) = $1) AS seen",
+    )
+    .bind(key)
+    .fetch_one(main)
+    .await;
+    sqlx::query("SELECT pg_advisory_unlock($1)").bind(key).execute(replica).await?;
+    Ok(seen?.try_get("seen")?)
 }

@@ -55,7 +55,9 @@ impl MainSession {
         set_path(&mut self.session.connection, &path).await
     }
 
-    fn own_path(&self) -> String {
+    /// The search path that the database or the role sets.
+    #[must_use]
+    pub fn own_path(&self) -> String {
         self.session.own_path.clone().unwrap_or_else(|| "pg_catalog".to_owned())
     }
 
@@ -82,6 +84,33 @@ impl MainSession {
     #[must_use]
     pub const fn backend_pid(&self) -> i32 {
         self.session.backend_pid
+    }
+
+    /// Schemas of the search path that are there, in order.
+    ///
+    /// # Errors
+    /// Main is lost.
+    pub async fn search_path(&mut self) -> Result<Vec<String>, PgFailure> {
+        let row = sqlx::query(
+            "SELECT /* optischema */ pg_catalog.current_setting('optischema.search_path')::pg_catalog.text[] AS path",
+        )
+        .fetch_one(&mut self.session.connection)
+        .await?;
+        Ok(row.try_get("path")?)
+    }
+
+    /// Names the connection, so that it can be found and stopped.
+    ///
+    /// # Errors
+    /// Main is lost.
+    pub async fn name(&mut self, name: &str) -> Result<(), PgFailure> {
+        self.session.name(name).await
+    }
+
+    /// `server_version`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.session.version
     }
 
     /// `server_version_num`.

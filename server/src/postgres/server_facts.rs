@@ -128,3 +128,20 @@ async fn names(
     let rows = sqlx::query(query).fetch_all(connection).await?;
     rows.iter().map(|row| Ok(row.try_get("name")?)).collect()
 }
+
+/// Settings that shape plans and that a session may have for itself: name and value, in their base units.
+///
+/// # Errors
+/// The connection is lost.
+pub async fn plan_settings(
+    connection: &mut PgConnection,
+) -> Result<Vec<(String, String)>, PgFailure> {
+    let rows = sqlx::query(
+        "SELECT /* optischema */ name, setting AS value FROM pg_settings
+         WHERE (name = ANY ($1) OR starts_with(name, 'enable_')) AND name <> 'temp_buffers' ORDER BY name",
+    )
+    .bind(crate::sql::SESSION_SETTINGS)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("value")?))).collect()
+}

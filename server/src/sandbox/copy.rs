@@ -1,60 +1,159 @@
 //! Streaming rows from main into the sandbox: binary `COPY` out of a read-only transaction, straight into
-//! `COPY` in. Nothing is held but one chunk.
+//! `COPY` in. Nothing is held but one batch.
+
+use std::collections::BTreeMap;
 
 use futures_util::TryStreamExt;
-use optischema::model::{CopiedTable, TableName};
+use optischema::model::{CopiedTable, TableName, quote_identifier};
+use optischema::sampling::RowChoice;
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::SandboxError;
-use super::structure::TableStructure;
+use super::structure::{StructureKind, TableStructure};
 
-/// How much of a table is copied.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum CopyPlan {
-    Full,
-    /// `TABLESAMPLE SYSTEM` of this percentage of blocks, with a seed.
-    Sample {
-        percent: f64,
-        seed: u64,
-    },
+/// Bytes sent at once: PostgreSQL hands over a message a row, and each that is sent alone is a system call.
+const BATCH: usize = 256 * 1024;
+/// How long one table may take to be read.
+const READING: &str = "SET LOCAL statement_timeout = '15min'";
+
+/// What is told of a copy under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copied {
+    pub rows: i64,
+    pub bytes: i64,
 }
 
-/// Told of every chunk: bytes copied so far.
-pub type CopyProgress<'a> = &'a mut (dyn FnMut(i64) + Send);
+/// Told of every batch.
+pub type CopyProgress<'a> = &'a mut (dyn FnMut(Copied) + Send);
 
-/// Copies one table's rows.
-pub async fn copy_rows(
-    main: &mut PgConnection,
-    sandbox: &mut PgConnection,
-    structure: &TableStructure,
-    schema: &str,
-    plan: CopyPlan,
-    progress: CopyProgress<'_>,
-) -> Result<CopiedTable, SandboxError> {
-    let columns = structure.copied_columns();
-    let sample = match plan {
-        CopyPlan::Full => String::new(),
-        CopyPlan::Sample { percent, seed } => {
+/// Which rows of each table are copied; tables that are not named are whole.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RowChoices {
+    pub choices: BTreeMap<TableName, RowChoice>,
+    /// The same seed chooses the same rows.
+    pub seed: u64,
+}
+
+impl RowChoices {
+    /// What stands between `FROM table t` and the end. `top` is the table that the choice is made for.
+    fn clauses(&self, top: &TableName) -> String {
+        match self.choices.get(top) {
             // REPEATABLE takes a float4: a small whole number is exact in it.
-            format!(" TABLESAMPLE SYSTEM ({percent}) REPEATABLE ({})", seed % 65_536)
+            Some(RowChoice::Blocks { percent }) => {
+                format!(" TABLESAMPLE SYSTEM ({percent}) REPEATABLE ({})", self.seed % 65_536)
+            }
+            Some(choice) => self
+                .condition(choice, "t")
+                .map_or_else(String::new, |condition| format!(" WHERE {condition}")),
+            None => String::new(),
         }
-    };
-    let out = format!(
-        "COPY (SELECT {columns} FROM {}{sample}) TO STDOUT (FORMAT binary)",
-        structure.table.quoted()
-    );
-    let target = TableName::new(schema, &structure.table.name).quoted();
-    let into = format!("COPY {target} ({columns}) FROM STDIN (FORMAT binary)");
-    let mut stream = main.copy_out_raw(&out).await?;
-    let mut sink = sandbox.copy_in_raw(&into).await?;
-    let mut bytes = 0;
+    }
+
+    /// Rows of a choice, as a condition on the table of that alias. Names are PostgreSQL's own, and quoted.
+    fn condition(&self, choice: &RowChoice, alias: &str) -> Option<String> {
+        match choice {
+            RowChoice::Whole | RowChoice::Blocks { .. } => None,
+            RowChoice::JoinKey { column, percent } => {
+                let column = quote_identifier(column);
+                let below = (percent / 100.0 * 4_294_967_296.0).round() as i64;
+                // NULLs join nothing: the same share of them is taken, by where they stand.
+                Some(format!(
+                    "(pg_catalog.hashtextextended(COALESCE({alias}.{column}::pg_catalog.text, {alias}.ctid::pg_catalog.text), \
+                     {seed}::pg_catalog.int8) OPERATOR(pg_catalog.&) 4294967295::pg_catalog.int8) \
+                     OPERATOR(pg_catalog.<) {below}::pg_catalog.int8",
+                    seed = (self.seed >> 1) as i64
+                ))
+            }
+            RowChoice::Referenced { column, by, by_column } => {
+                let inner = format!("{alias}s");
+                let chosen = self.choices.get(by).and_then(|by| self.condition(by, &inner));
+                let chosen = chosen.map_or_else(String::new, |chosen| format!(" WHERE {chosen}"));
+                Some(format!(
+                    "{alias}.{} IN (SELECT {inner}.{} FROM {} {inner}{chosen})",
+                    quote_identifier(column),
+                    quote_identifier(by_column),
+                    by.quoted()
+                ))
+            }
+        }
+    }
+}
+
+/// One table's rows on their way.
+#[derive(Debug)]
+pub struct CopyRows<'a> {
+    pub structure: &'a TableStructure,
+    /// The table that the rows were chosen for: itself, or the one that it is a part of.
+    pub top: &'a TableName,
+    pub schema: &'a str,
+    pub choices: &'a RowChoices,
+}
+
+impl CopyRows<'_> {
+    /// Copies them. The table must be empty, and made by this connection: rows arrive frozen, as after a VACUUM.
+    ///
+    /// # Errors
+    /// Main or the sandbox is lost, or does not take the rows.
+    pub async fn run(
+        &self,
+        main: &mut PgConnection,
+        sandbox: &mut PgConnection,
+        progress: CopyProgress<'_>,
+    ) -> Result<CopiedTable, SandboxError> {
+        let columns = self.structure.copied_columns();
+        let only = if self.structure.kind == StructureKind::Table { "ONLY " } else { "" };
+        let out = format!(
+            "COPY (SELECT {columns} FROM {only}{} t{}) TO STDOUT (FORMAT binary)",
+            self.structure.table.quoted(),
+            self.choices.clauses(self.top)
+        );
+        let target = TableName::new(self.schema, &self.structure.table.name).quoted();
+        super::scratch::execute(main, READING.to_owned()).await?;
+        // FREEZE wants the table emptied in the same transaction.
+        super::scratch::execute(sandbox, "BEGIN".to_owned()).await?;
+        super::scratch::execute(sandbox, format!("TRUNCATE ONLY {target}")).await?;
+        let into = format!("COPY {target} ({columns}) FROM STDIN (FORMAT binary, FREEZE)");
+        let copied = stream(main, &out, sandbox, &into, progress).await;
+        let end = if copied.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = super::scratch::execute(sandbox, end.to_owned()).await;
+        let copied = copied?;
+        ended?;
+        Ok(CopiedTable {
+            table: self.structure.table.clone(),
+            rows: copied.rows,
+            bytes: copied.bytes,
+            method: self
+                .choices
+                .choices
+                .get(self.top)
+                .map_or(optischema::model::CopyMethod::Whole, RowChoice::method),
+        })
+    }
+}
+
+async fn stream(
+    main: &mut PgConnection,
+    out: &str,
+    sandbox: &mut PgConnection,
+    into: &str,
+    progress: CopyProgress<'_>,
+) -> Result<Copied, SandboxError> {
+    let mut stream = main.copy_out_raw(out).await?;
+    let mut sink = sandbox.copy_in_raw(into).await?;
+    let mut copied = Copied { rows: 0, bytes: 0 };
+    let mut batch: Vec<u8> = Vec::with_capacity(BATCH + 8192);
     loop {
         match stream.try_next().await {
             Ok(Some(chunk)) => {
-                bytes += chunk.len() as i64;
-                sink.send(chunk).await?;
-                progress(bytes);
+                copied.bytes += chunk.len() as i64;
+                copied.rows += 1;
+                batch.extend_from_slice(&chunk);
+                if batch.len() >= BATCH {
+                    sink.send(batch.as_slice()).await?;
+                    batch.clear();
+                    progress(copied);
+                }
             }
             Ok(None) => break,
             Err(error) => {
@@ -64,12 +163,12 @@ pub async fn copy_rows(
             }
         }
     }
+    if !batch.is_empty() {
+        sink.send(batch.as_slice()).await?;
+    }
     let rows = sink.finish().await?;
-    Ok(CopiedTable {
-        table: structure.table.clone(),
-        rows: i64::try_from(rows).unwrap_or(i64::MAX),
-        bytes,
-    })
+    copied.rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    Ok(copied)
 }
 
 /// `VACUUM (ANALYZE)` of a copy, so that the planner and index-only scans see it as it is.
@@ -88,4 +187,45 @@ pub(super) async fn count_rows(
     let text = format!("SELECT count(*) AS rows FROM {}", table.quoted());
     let row = sqlx::query(sqlx::AssertSqlSafe(text)).persistent(false).fetch_one(sandbox).await?;
     Ok(row.try_get("rows")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_follow_others_are_chosen_by_the_same_hash() {
+        let name = |name: &str| TableName::new("public", name);
+        let choices = RowChoices {
+            seed: 6,
+            choices: [
+                (name("a"), RowChoice::JoinKey { column: "k".into(), percent: 50.0 }),
+                (
+                    name("b"),
+                    RowChoice::Referenced {
+                        column: "id".into(),
+                        by: name("a"),
+                        by_column: "b".into(),
+                    },
+                ),
+            ]
+            .into(),
+        };
+        let hash = |alias: &str| {
+            format!(
+                "(pg_catalog.hashtextextended(COALESCE({alias}.\"k\"::pg_catalog.text, {alias}.ctid::pg_catalog.text), \
+                 3::pg_catalog.int8) OPERATOR(pg_catalog.&) 4294967295::pg_catalog.int8) \
+                 OPERATOR(pg_catalog.<) 2147483648::pg_catalog.int8"
+            )
+        };
+        assert_eq!(choices.clauses(&name("a")), format!(" WHERE {}", hash("t")));
+        assert_eq!(
+            choices.clauses(&name("b")),
+            format!(
+                " WHERE t.\"id\" IN (SELECT ts.\"b\" FROM \"public\".\"a\" ts WHERE {})",
+                hash("ts")
+            )
+        );
+        assert_eq!(choices.clauses(&name("c")), "");
+    }
 }

@@ -7,11 +7,14 @@ mod scratch;
 mod staging;
 mod structure;
 
-pub use copy::{CopyPlan, CopyProgress, copy_rows, vacuum_analyze};
+pub use copy::{Copied, CopyProgress, CopyRows, RowChoices, vacuum_analyze};
 pub use names::{ScratchKind, ScratchSchema};
 pub use scratch::{Due, create_scratch, drop_scratch, hold_scratch, sweep};
 pub use staging::{StagingReport, init_staging};
-pub use structure::{TableStructure, Upkeep, build_indexes, create_tables, read_structure};
+pub use structure::{
+    Created, Family, SchemaOf, StructureKind, TableStructure, Upkeep, create_tables, finish_tables,
+    install_extensions, read_family, read_structure,
+};
 
 use optischema::model::TableName;
 use thiserror::Error;
@@ -28,11 +31,9 @@ pub enum SandboxError {
     Identity(#[from] SameDatabase),
     #[error(transparent)]
     Sql(#[from] SqlError),
-    #[error(
-        "{table}.{column} has type {data_type}, which cannot be copied yet: only built-in types, enums and domains can"
-    )]
+    #[error("{table}.{column} has type {data_type}, which cannot be made again in the sandbox")]
     UnsupportedType { table: TableName, column: String, data_type: String },
-    #[error("{0} is not an ordinary table: only those can be copied so far")]
+    #[error("{0} is a foreign table, whose rows are another server's: it is not copied")]
     UnsupportedTable(TableName),
     #[error(
         "two tables named {0} stand in different schemas: they cannot share one scratch schema"

@@ -1,12 +1,18 @@
 //! The staging copy: main's tables under their own names in the sandbox, for changes to be applied to.
 
-use optischema::model::{Catalog, CopiedTable, RelationKind, TableName, quote_identifier};
+use std::collections::BTreeSet;
+
+use optischema::model::{Catalog, CopiedTable, TableName, quote_identifier};
+use optischema::sampling::RowChoice;
+use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::SandboxError;
-use super::copy::{CopyPlan, copy_rows, count_rows, vacuum_analyze};
+use super::copy::{CopyRows, RowChoices, count_rows, vacuum_analyze};
 use super::scratch::execute;
-use super::structure::{Upkeep, build_indexes, create_tables, read_structure};
+use super::structure::{
+    Family, SchemaOf, Upkeep, create_tables, finish_tables, install_extensions, read_family,
+};
 
 /// What a staging copy was made of.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -16,6 +22,8 @@ pub struct StagingReport {
     pub present: Vec<TableName>,
     /// Tables that were left out, and why.
     pub skipped: Vec<(TableName, String)>,
+    /// Indexes, checks and keys that a copy lacks, with the reason.
+    pub missing: Vec<String>,
 }
 
 /// Copies main's tables into the sandbox, structure whole and rows up to `limit_bytes` a table; above
@@ -29,39 +37,93 @@ pub async fn init_staging(
     say: &mut (dyn FnMut(&str) + Send),
 ) -> Result<StagingReport, SandboxError> {
     let mut report = StagingReport::default();
-    for table in catalog.tables.values() {
-        if table.kind != RelationKind::Table {
-            report.skipped.push((table.name.clone(), "it is not an ordinary table".into()));
+    let path: Vec<String> = catalog.search_path.iter().map(|name| quote_identifier(name)).collect();
+    if !path.is_empty() {
+        execute(sandbox, format!("SET search_path = {}", path.join(", "))).await?;
+    }
+    let here = |schema: &str| schema.to_owned();
+    let resolve = |schema: &str, name: &str| catalog.resolve(schema, name).map(|t| t.name.clone());
+    let mut family = Family::default();
+    for table in catalog.tables.values().filter(|table| table.partition_of.is_none()) {
+        if family.get(&table.name).is_some() {
             continue;
         }
-        if read_structure(sandbox, &table.name).await.is_ok() {
+        if is_there(sandbox, &table.name).await? {
             report.present.push(table.name.clone());
             continue;
         }
-        let structure = match read_structure(main, &table.name).await {
-            Ok(structure) => structure,
-            Err(error @ SandboxError::UnsupportedType { .. }) => {
-                report.skipped.push((table.name.clone(), error.to_string()));
-                continue;
+        let made = match read_family(main, std::slice::from_ref(&table.name)).await {
+            Ok(mut read) => {
+                // A view may read what is there already.
+                read.tables.retain(|structure| {
+                    let known = &structure.table;
+                    family.get(known).is_none() && !report.present.contains(known)
+                });
+                make(sandbox, &read, &here, &resolve).await.map(|()| read)
             }
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
         };
-        say(&format!("copying {}", table.name));
-        let schema = &table.name.schema;
-        execute(sandbox, format!("CREATE SCHEMA IF NOT EXISTS {}", quote_identifier(schema)))
-            .await?;
-        let of = |table: &TableName| table.schema.clone();
-        create_tables(sandbox, std::slice::from_ref(&structure), &of, Upkeep::Autovacuum).await?;
-        let plan = if structure.bytes <= limit_bytes {
-            CopyPlan::Full
-        } else {
-            CopyPlan::Sample { percent: sample_percent, seed: 1 }
-        };
-        let mut copied = copy_rows(main, sandbox, &structure, schema, plan, &mut |_| {}).await?;
-        build_indexes(sandbox, &structure, schema).await?;
-        vacuum_analyze(sandbox, &table.name).await?;
-        copied.rows = count_rows(sandbox, &table.name).await?;
-        report.copied.push(copied);
+        match made {
+            Ok(read) => family.merge(read),
+            Err(SandboxError::Target(failure)) if failure.sqlstate().is_none() => {
+                return Err(failure.into());
+            }
+            Err(error) => report.skipped.push((table.name.clone(), error.to_string())),
+        }
+    }
+    let mut choices = RowChoices { seed: 1, ..RowChoices::default() };
+    for (top, bytes) in family.tops() {
+        if bytes > limit_bytes {
+            let blocks = RowChoice::Blocks { percent: sample_percent };
+            choices.choices.insert(top.table.clone(), blocks);
+        }
+    }
+    for (top, _) in family.tops() {
+        for structure in family.with_rows(&top.table) {
+            say(&format!("copying {}", structure.table));
+            let schema = &structure.table.schema;
+            let rows = CopyRows { structure, top: &top.table, schema, choices: &choices };
+            report.copied.push(rows.run(main, sandbox, &mut |_| {}).await?);
+        }
+    }
+    say("building keys and indexes");
+    report.missing = finish_tables(sandbox, &family, &here).await?.missing;
+    for copied in &mut report.copied {
+        vacuum_analyze(sandbox, &copied.table).await?;
+        copied.rows = count_rows(sandbox, &copied.table).await?;
     }
     Ok(report)
+}
+
+/// Makes the empty tables of one family, all or none.
+async fn make(
+    sandbox: &mut PgConnection,
+    family: &Family,
+    here: SchemaOf<'_>,
+    resolve: &(dyn Fn(&str, &str) -> Option<TableName> + Sync),
+) -> Result<(), SandboxError> {
+    let tables = family.tables.iter().map(|structure| structure.table.schema.as_str());
+    let schemas: BTreeSet<&str> = tables.chain(family.own_schemas()).collect();
+    for schema in schemas {
+        execute(sandbox, format!("CREATE SCHEMA IF NOT EXISTS {}", quote_identifier(schema)))
+            .await?;
+    }
+    install_extensions(sandbox, family, "public").await?;
+    execute(sandbox, "BEGIN".to_owned()).await?;
+    let made = create_tables(sandbox, family, here, Upkeep::Autovacuum, resolve).await;
+    let end = if made.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    execute(sandbox, end.to_owned()).await?;
+    made
+}
+
+async fn is_there(sandbox: &mut PgConnection, table: &TableName) -> Result<bool, SandboxError> {
+    let row = sqlx::query(
+        "SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                        WHERE n.nspname = $1 AND c.relname = $2) AS present",
+    )
+    .bind(&table.schema)
+    .bind(&table.name)
+    .fetch_one(sandbox)
+    .await?;
+    Ok(row.try_get("present")?)
 }

@@ -9,6 +9,7 @@ mod patch;
 mod repair;
 mod rewrite;
 mod rewrites;
+mod select;
 mod shape;
 mod tree;
 mod typed_index;
@@ -21,10 +22,15 @@ pub use calls::{Calls, Name, Range, calls};
 pub use guard::check_select;
 pub use highlight::highlighted;
 pub use kind::{OWN_MARK, kind_of};
-pub use patch::{CreateIndex, DropIndex, Patch, PatchKind, drop_index_sql, index_definition_in};
+pub use patch::{
+    AlterTable, CreateIndex, CreateStatistics, DropIndex, DropStatistics, Maintenance,
+    MaintenanceKind, Patch, PatchKind, SESSION_SETTINGS, Setting, SettingScope, drop_index_sql,
+    index_definition_in, statistics_definition_in,
+};
 pub use repair::{Repair, parameter_places};
-pub use rewrite::{bind_parameters, qualify, retarget};
+pub use rewrite::{bind_parameters, qualify, relation_names, retarget, retarget_types};
 pub use rewrites::{Rewrite, Sameness, casts_in_filter, rewrites};
+pub use select::{SortedBy, sorted_by, without_limit};
 pub use shape::analyze;
 pub use typed_index::{evaluated_by, typed_index};
 pub use writes::{WriteKind, Written, written};

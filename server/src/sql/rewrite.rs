@@ -139,10 +139,71 @@ fn rename_relations(
     apply(&statement.sql, edits)
 }
 
+/// Every relation that a statement names, by schema (empty where it names none) and name; as often as it does.
+#[must_use]
+pub fn relation_names(statement: &Statement) -> Vec<(String, String)> {
+    let Ok(json) = tree::as_json(&statement.tree) else { return Vec::new() };
+    let relations = tree::relations(&json).into_iter();
+    relations.map(|relation| (relation.schema, relation.name)).collect()
+}
+
+/// A text of one statement with the schemas of types and collations changed as `schema_of` says; those that it does not
+/// know stay. Nothing else is touched.
+///
+/// # Errors
+/// It cannot be parsed.
+pub fn retarget_types(
+    sql: &str,
+    schema_of: &dyn Fn(&str, &str) -> Option<String>,
+) -> Result<String, SqlError> {
+    let json = tree::as_json(&pg_query::parse(sql, 0)?.protobuf)?;
+    let lexemes = lexemes(sql)?;
+    let at = |location: usize| lexemes.iter().position(|lexeme| lexeme.start == location);
+    let mut edits = Vec::new();
+    tree::walk(&json, &mut |kind, object| {
+        // The location of COLLATE is the keyword's.
+        let (names, skipped) = match kind {
+            "TypeName" => (tree::names(object.get("names")), 0),
+            "CollateClause" => (tree::names(object.get("collname")), 1),
+            _ => return,
+        };
+        let [schema, name] = names.as_slice() else { return };
+        let location = object.get("location").and_then(serde_json::Value::as_u64);
+        let place = location.and_then(|at| usize::try_from(at).ok()).and_then(at);
+        let first = place.and_then(|place| lexemes.get(place + skipped));
+        if let (Some(first), Some(moved)) = (first, schema_of(schema, name)) {
+            let text = quote_identifier(&moved);
+            edits.push(Edit { start: first.start, end: first.end, text });
+        }
+    });
+    apply(sql, edits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sql::parse_one;
+
+    #[test]
+    fn types_move_where_they_are_known_and_nothing_else_does() {
+        let moved = |sql: &str| {
+            retarget_types(sql, &|schema, name| {
+                (schema == "app" && matches!(name, "kind" | "de")).then(|| "job 1".to_owned())
+            })
+            .unwrap()
+        };
+        assert_eq!(
+            moved(
+                "SELECT 'a'::app.kind, app.f(x), 'app.kind', b::app.other, c::int4[] FROM app.kind"
+            ),
+            "SELECT 'a'::\"job 1\".kind, app.f(x), 'app.kind', b::app.other, c::int4[] FROM app.kind"
+        );
+        assert_eq!(
+            moved("CREATE TABLE t (a app.kind[] DEFAULT '{}'::app.kind[], b text COLLATE app.de)"),
+            "CREATE TABLE t (a \"job 1\".kind[] DEFAULT '{}'::\"job 1\".kind[], b text COLLATE \"job 1\".de)"
+        );
+        assert!(retarget_types("SELEC", &|_, _| None).is_err());
+    }
 
     fn moved(sql: &str) -> Result<String, SqlError> {
         let statement = parse_one(sql)?;

@@ -3,20 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use optischema::advisor::rules::IndexUsage;
-use optischema::lifecycle::{RecommendationEvent, recommendation_after};
+use optischema::lifecycle::{RecommendationEvent, comes_back, recommendation_after};
 use optischema::model::{
-    Catalog, Proposal, Recommendation, RecommendationId, RejectedCandidate, RejectedPage, Rule,
-    TableName, Timestamp,
+    Catalog, DismissedBy, Proposal, Recommendation, RecommendationId, RejectedCandidate,
+    RejectedPage, Rule, TableName, Timestamp,
 };
 use sqlx::{Row, SqliteConnection};
 
 use super::recommendations::{fetch, set_status, upsert};
-use super::row::{integer, optional_parsed, optional_text, parsed, text};
+use super::row::{integer, optional_parsed, parsed, text};
 use super::{Store, StoreError};
 use crate::clock::now;
 
-/// A dismissed recommendation is brought up again when there is this many times as much to gain.
-const MATERIAL: f64 = 2.0;
 /// Rejected candidates that a page shows at most.
 const MOST_REJECTED: i64 = 500;
 
@@ -184,12 +182,9 @@ async fn reopen(
             .bind(id.to_string())
             .fetch_one(&mut *write)
             .await?;
-    let by = optional_text(&row, "dismissed_by")?;
+    let by: Option<DismissedBy> = optional_parsed(&row, "dismissed_by")?;
     let then: Option<f64> = row.try_get("dismissed_magnitude")?;
-    let closed_by_us = by.as_deref() == Some("advisor");
-    let is_material = by.as_deref() == Some("person")
-        && then.is_some_and(|then| then > 0.0 && magnitude >= MATERIAL * then);
-    if !closed_by_us && !is_material {
+    if !by.is_some_and(|by| comes_back(by, then, magnitude)) {
         return Ok(());
     }
     let known = fetch(write, id).await?;
@@ -246,10 +241,11 @@ async fn close_others(
         let status = recommendation_after(open.status, RecommendationEvent::Dismissed)?;
         set_status(write, id, status).await?;
         sqlx::query(
-            "UPDATE recommendations SET dismissed_reason = ?2, dismissed_by = 'advisor' WHERE id = ?1",
+            "UPDATE recommendations SET dismissed_reason = ?2, dismissed_by = ?3 WHERE id = ?1",
         )
         .bind(id.to_string())
         .bind(reason)
+        .bind(DismissedBy::Advisor.as_str())
         .execute(&mut *write)
         .await?;
     }

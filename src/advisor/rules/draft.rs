@@ -97,6 +97,7 @@ impl Draft {
                 facts: self.facts,
                 write_cost: None,
                 makes_redundant: Vec::new(),
+                typed: false,
             },
             magnitude: self.magnitude,
         }

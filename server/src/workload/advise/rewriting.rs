@@ -24,6 +24,11 @@ pub(super) async fn advise(
 ) -> Result<(), PgFailure> {
     for one in planned {
         advice.proposals.extend(casts(one, collection));
+        // Its names would be looked for where another role's are: constraints of another table prove nothing.
+        let path = &one.plannable.search_path;
+        if !path.is_empty() && *path != collection.catalog.search_path {
+            continue;
+        }
         let Ok(original) = sql::parse_one(&one.tracked.sql) else { continue };
         for rewrite in sql::rewrites(&original, &collection.catalog) {
             let costs = match costs(session, one, &rewrite).await {
@@ -34,6 +39,10 @@ pub(super) async fn advise(
                 // One that cannot be planned is none.
                 Err(_) => continue,
             };
+            // The same statement in other words is proposed for its cost, which nobody knows here.
+            if costs.is_none() && !matches!(rewrite.sameness, Sameness::Other(_)) {
+                continue;
+            }
             match propose(one.tracked, &rewrite, costs) {
                 Some(proposal) => advice.proposals.push(proposal),
                 None => advice.rejected.extend(rejected(one.plannable, &rewrite, costs)),

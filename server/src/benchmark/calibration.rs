@@ -1,0 +1,65 @@
+//! The same statement as both arms: what this place calls different, though nothing is.
+
+use std::time::{Duration, Instant};
+
+use optischema::model::{Calibration, TableName, Verdict};
+use sqlx::postgres::PgConnection;
+
+use super::BenchmarkError;
+use super::arms::{ArmKind, ArmSpec, Arms, Fence, execute};
+use super::protocol::{Protocol, percent};
+
+/// What it may take.
+const LONGEST: Duration = Duration::from_secs(6);
+
+/// Measures it on a table in `schema`; on generated rows where nothing can be made.
+pub(super) async fn calibrate(
+    connection: &mut PgConnection,
+    fence: Fence,
+    schema: Option<&str>,
+    seed: u64,
+) -> Result<Calibration, BenchmarkError> {
+    let sql = match schema {
+        None => "SELECT pg_catalog.count(*), pg_catalog.sum(i) FROM pg_catalog.generate_series(1, 60000) i WHERE i % 7 < 3".to_owned(),
+        Some(schema) => {
+            let table = TableName::new(schema, "optischema_calibration").quoted();
+            for statement in [
+                format!("CREATE TABLE {table} AS SELECT i, i % 1000 AS v, pg_catalog.repeat('x', 40) AS pad FROM pg_catalog.generate_series(1, 60000) i"),
+                format!("ANALYZE {table}"),
+            ] {
+                execute(connection, statement).await?;
+            }
+            format!("SELECT pg_catalog.count(*), pg_catalog.sum(v) FROM {table} WHERE i % 7 < 3")
+        }
+    };
+    let spec = ArmSpec { setup: Vec::new(), sql };
+    let mut arms = Arms { connection, fence, baseline: spec.clone(), patched: spec };
+    let protocol = Protocol { seed, deadline: Instant::now() + LONGEST };
+    let measured = protocol.measure(&mut arms, &mut |_, _| {}).await?;
+    Ok(Calibration {
+        verdict: measured.verdict,
+        change_percent: percent(measured.comparison.ratio),
+        confidence_interval: measured.interval(),
+        pairs: measured.pairs(),
+        median_ms: measured.arm(ArmKind::Baseline).median_ms,
+    })
+}
+
+/// What a result says where the two arms of the calibration were not found alike.
+pub(super) fn warning(calibration: &Calibration) -> Option<String> {
+    let interval = calibration
+        .confidence_interval
+        .as_ref()
+        .map(optischema::figures::interval)
+        .unwrap_or_default();
+    match calibration.verdict {
+        Verdict::Equivalent => None,
+        Verdict::Faster | Verdict::Slower => Some(format!(
+            "The same statement measured against itself came out as {} here ({interval}): figures of this run are to be trusted less.",
+            calibration.verdict
+        )),
+        _ => Some(format!(
+            "The same statement measured against itself was not found equal here ({interval}): this place is noisy."
+        )),
+    }
+}

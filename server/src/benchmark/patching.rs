@@ -1,0 +1,200 @@
+//! The change as it stands in the place where it is measured: built once, and done or undone before each run of an arm.
+
+use std::time::Instant;
+
+use optischema::model::{IndexMeasure, TableName, quote_identifier, quote_literal};
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+use super::BenchmarkError;
+use super::arms::execute;
+use super::site::Site;
+use crate::sql::{MaintenanceKind, PatchKind, Setting, drop_index_sql};
+
+/// What is done before a run of each arm.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Patched {
+    pub baseline_setup: Vec<String>,
+    pub patched_setup: Vec<String>,
+    pub index: Option<IndexMeasure>,
+    /// The index that the change makes or drops, as it stands here, with its table.
+    pub target: Option<TargetIndex>,
+    pub warnings: Vec<String>,
+}
+
+/// An index of the change.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct TargetIndex {
+    pub table: TableName,
+    pub name: String,
+    pub definition: String,
+    /// Whether the change makes it; else it drops it.
+    pub is_made: bool,
+}
+
+/// Builds the change.
+///
+/// # Errors
+/// It does not execute, or cannot be measured here.
+pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched, BenchmarkError> {
+    match patch {
+        PatchKind::CreateIndex(index) => {
+            let table = site.located(&index.table);
+            let statement = index.sql(&table.schema, false)?;
+            let started = Instant::now();
+            execute(site.connection(), statement).await?;
+            let build_ms = started.elapsed().as_secs_f64() * 1000.0;
+            // An expression index has statistics of its own.
+            execute(site.connection(), format!("ANALYZE {}", table.quoted())).await?;
+            let found = find_index(site.connection(), &table.schema, &index.name).await?;
+            let Some(found) = found else {
+                return Err(BenchmarkError::Failed("the index was not made".into()));
+            };
+            Ok(Patched {
+                baseline_setup: vec![drop_index_sql(&table.schema, &index.name, false)],
+                index: Some(IndexMeasure {
+                    definition: found.definition.clone(),
+                    build_ms,
+                    bytes: found.bytes,
+                }),
+                target: Some(TargetIndex {
+                    table,
+                    name: index.name.clone(),
+                    definition: found.definition,
+                    is_made: true,
+                }),
+                ..Patched::default()
+            })
+        }
+        PatchKind::DropIndex(drop) => {
+            let schema = site.schema_of(&drop.schema);
+            let found = find_index(site.connection(), &schema, &drop.name).await?;
+            let Some(found) = found else {
+                return Err(BenchmarkError::Unsuitable(format!(
+                    "The index {} is not in the copy: an invalid one is not copied, since no statement uses it, and there is nothing to be measured.",
+                    drop.name
+                )));
+            };
+            Ok(Patched {
+                patched_setup: vec![drop_index_sql(&schema, &drop.name, false)],
+                index: Some(IndexMeasure {
+                    definition: found.definition.clone(),
+                    build_ms: 0.0,
+                    bytes: found.bytes,
+                }),
+                target: Some(TargetIndex {
+                    table: found.table,
+                    name: drop.name.clone(),
+                    definition: found.definition,
+                    is_made: false,
+                }),
+                ..Patched::default()
+            })
+        }
+        PatchKind::CreateStatistics(statistics) => {
+            let table = site.located(&statistics.table);
+            execute(site.connection(), statistics.sql(&table.schema)?).await?;
+            execute(site.connection(), format!("ANALYZE {}", table.quoted())).await?;
+            Ok(Patched {
+                baseline_setup: vec![statistics.undo(&table.schema)],
+                ..Patched::default()
+            })
+        }
+        PatchKind::DropStatistics(drop) => {
+            let schema = site.schema_of(&drop.schema);
+            Ok(Patched { patched_setup: vec![drop.sql(&schema)], ..Patched::default() })
+        }
+        PatchKind::AlterTable(alter) => {
+            let table = site.located(&alter.table);
+            let mut patched_setup = vec![alter.sql(&table.schema)?];
+            let mut warnings = Vec::new();
+            if alter.needs_analyze {
+                patched_setup.push(format!("ANALYZE {}", table.quoted()));
+            } else {
+                warnings.push(format!(
+                    "{} shapes how rows are kept from now on: what a statement takes on rows that are there already is what was measured.",
+                    alter.parameters.join(", ")
+                ));
+            }
+            Ok(Patched { patched_setup, warnings, ..Patched::default() })
+        }
+        PatchKind::Maintenance(maintenance) => {
+            maintain(site, maintenance.kind, maintenance.table.as_ref())
+        }
+        PatchKind::Setting(setting) => set(setting),
+        PatchKind::Rewrite(_) => Ok(Patched::default()),
+    }
+}
+
+/// What a copy mends by being made: only a clone has it still.
+fn maintain(
+    site: &Site,
+    kind: MaintenanceKind,
+    table: Option<&TableName>,
+) -> Result<Patched, BenchmarkError> {
+    match (site.is_copy, kind, table) {
+        (false, MaintenanceKind::Analyze, Some(table)) => Ok(Patched {
+            patched_setup: vec![format!("ANALYZE {}", site.located(table).quoted())],
+            ..Patched::default()
+        }),
+        (true, _, _) => Err(BenchmarkError::Unsuitable(format!(
+            "A copy has fresh statistics and no dead rows, so what {} mends is not there to be measured.",
+            kind.label()
+        ))),
+        (false, _, _) => Err(BenchmarkError::Unsuitable(format!(
+            "{} cannot be undone inside a transaction, so it is not measured on the replica.",
+            kind.label()
+        ))),
+    }
+}
+
+fn set(setting: &Setting) -> Result<Patched, BenchmarkError> {
+    if !setting.is_of_a_session() {
+        return Err(BenchmarkError::Unsuitable(format!(
+            "{} is the whole server's, and cannot be set for one session: it is not measured.",
+            setting.name
+        )));
+    }
+    let name = quote_identifier(&setting.name);
+    let statement = match &setting.value {
+        Some(value) => format!("SET LOCAL {name} = {}", quote_literal(value)),
+        None => format!("SET LOCAL {name} TO DEFAULT"),
+    };
+    Ok(Patched { patched_setup: vec![statement], ..Patched::default() })
+}
+
+struct FoundIndex {
+    table: TableName,
+    definition: String,
+    bytes: i64,
+}
+
+async fn find_index(
+    connection: &mut PgConnection,
+    schema: &str,
+    name: &str,
+) -> Result<Option<FoundIndex>, BenchmarkError> {
+    let row = sqlx::query(
+        "SELECT pg_catalog.pg_get_indexdef(c.oid) AS definition, tn.nspname::text AS schema, t.relname::text AS name,
+                (SELECT pg_catalog.sum(pg_catalog.pg_relation_size(p.relid)) FROM pg_catalog.pg_partition_tree(c.oid) p)::int8 AS below,
+                pg_catalog.pg_relation_size(c.oid)::int8 AS bytes
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
+         JOIN pg_catalog.pg_class t ON t.oid = i.indrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
+         WHERE n.nspname = $1 AND c.relname = $2",
+    )
+    .bind(schema)
+    .bind(name)
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let (below, own): (Option<i64>, i64) = (row.try_get("below")?, row.try_get("bytes")?);
+    Ok(Some(FoundIndex {
+        table: TableName::new(
+            row.try_get::<String, _>("schema")?,
+            row.try_get::<String, _>("name")?,
+        ),
+        definition: row.try_get("definition")?,
+        bytes: below.unwrap_or_default().max(own),
+    }))
+}

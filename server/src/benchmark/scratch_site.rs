@@ -1,0 +1,210 @@
+//! A scratch schema of the sandbox, filled from main.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use optischema::figures;
+use optischema::ground::Ground;
+use optischema::model::{CopiedTable, Fidelity, FidelityKind, Join, TableName, quote_identifier};
+use optischema::sampling::{SamplePlan, SourceTable, plan_copy};
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+use super::BenchmarkError;
+use super::arms::{Fence, execute};
+use super::runner::{BenchmarkRequest, Report};
+use super::site::{Site, connect};
+use super::survey::Places;
+use crate::postgres::MainSession;
+use crate::sandbox::{
+    CopyRows, Family, RowChoices, SandboxError, Upkeep, create_scratch, create_tables,
+    finish_tables, install_extensions, read_family, vacuum_analyze,
+};
+
+/// A sample of fewer rows says little.
+const FEW_ROWS: i64 = 1000;
+
+/// Makes it, and fills it.
+pub(super) async fn open_scratch(
+    request: &BenchmarkRequest<'_>,
+    places: &Places,
+    main: &mut MainSession,
+    report: Report<'_>,
+) -> Result<Site, BenchmarkError> {
+    let Some(dsn) = &places.sandbox else {
+        return Err(BenchmarkError::Unsuitable("no sandbox is configured".into()));
+    };
+    let mut session = connect(dsn, request, report).await?;
+    report("reading the tables' structure", 0.02);
+    let family = read_family(main.connection(), &request.tables()).await?;
+    check_names(&family)?;
+    let plan = sample_plan(request, &family)?;
+    let schema = request.schema.name.clone();
+    let sandbox = &mut session.connection;
+    create_scratch(sandbox, request.schema).await?;
+    install_extensions(sandbox, &family, &schema).await?;
+    set_path(sandbox, &schema).await?;
+    let path = main.search_path().await?;
+    let here = |_: &str| schema.clone();
+    let resolve = |from: &str, name: &str| resolve(&family, &path, from, name);
+    execute(sandbox, "BEGIN".to_owned()).await?;
+    create_tables(sandbox, &family, &here, Upkeep::Still, &resolve).await?;
+    execute(sandbox, "COMMIT".to_owned()).await?;
+    let choices = RowChoices { choices: plan.choices.clone(), seed: request.seed };
+    let copied = copy_all(&family, &choices, &schema, main, sandbox, report).await?;
+    report("building keys and indexes of the copy", 0.36);
+    let created = finish_tables(sandbox, &family, &here).await?;
+    for (top, _) in family.tops() {
+        report(&format!("analysing the copy of {}", top.table), 0.42);
+        vacuum_analyze(sandbox, &TableName::new(&schema, &top.table.name)).await?;
+    }
+    let mut warnings = created.missing;
+    warnings.extend(sample_warnings(request, &plan, &copied));
+    let kind = if plan.percent.is_some() { FidelityKind::Sampled } else { FidelityKind::Full };
+    Ok(Site {
+        session,
+        ground: Ground::Sandbox,
+        fence: Fence::Transaction,
+        workspace: Some(schema),
+        is_copy: true,
+        search_path: path,
+        fidelity: Fidelity { kind, percent: plan.percent, tables: copied },
+        address: dsn.address().to_owned(),
+        warnings,
+        family,
+    })
+}
+
+/// Names are looked for in the schema first, then where the sandbox's extensions are.
+async fn set_path(connection: &mut PgConnection, schema: &str) -> Result<(), BenchmarkError> {
+    let rows = sqlx::query(
+        "SELECT DISTINCT n.nspname::text AS name FROM pg_extension e
+         JOIN pg_namespace n ON n.oid = e.extnamespace WHERE n.nspname NOT IN ('pg_catalog', $1) ORDER BY 1",
+    )
+    .bind(schema)
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut path = vec![quote_identifier(schema)];
+    for row in rows {
+        path.push(quote_identifier(&row.try_get::<String, _>("name")?));
+    }
+    Ok(execute(connection, format!("SET search_path = {}", path.join(", "))).await?)
+}
+
+fn resolve(family: &Family, path: &[String], schema: &str, name: &str) -> Option<TableName> {
+    let find = |schema: &str| {
+        family.get(&TableName::new(schema, name)).map(|structure| structure.table.clone())
+    };
+    if schema.is_empty() { path.iter().find_map(|schema| find(schema)) } else { find(schema) }
+}
+
+fn check_names(family: &Family) -> Result<(), SandboxError> {
+    for (at, structure) in family.tables.iter().enumerate() {
+        if family.tables[..at].iter().any(|known| known.table.name == structure.table.name) {
+            return Err(SandboxError::NameCollision(structure.table.name.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn sample_plan(
+    request: &BenchmarkRequest<'_>,
+    family: &Family,
+) -> Result<SamplePlan, BenchmarkError> {
+    let tops: Vec<SourceTable> = family
+        .tops()
+        .into_iter()
+        .map(|(top, bytes)| SourceTable {
+            name: top.table.clone(),
+            bytes,
+            columns: top
+                .columns
+                .iter()
+                .map(|column| (column.name.clone(), column.type_text.clone()))
+                .collect::<BTreeMap<_, _>>(),
+            appearances: request.appearances(&top.table),
+        })
+        .collect();
+    let joins: Vec<Join> = request.joins();
+    plan_copy(&tops, &joins, request.copy_limit_bytes, request.sample_percent)
+        .map_err(|reason| BenchmarkError::Unsuitable(format!("The sandbox is not used: {reason}")))
+}
+
+async fn copy_all(
+    family: &Family,
+    choices: &RowChoices,
+    schema: &str,
+    main: &mut MainSession,
+    sandbox: &mut PgConnection,
+    report: Report<'_>,
+) -> Result<Vec<CopiedTable>, BenchmarkError> {
+    let tops = family.tops();
+    let total: i64 = tops.iter().map(|(_, bytes)| (*bytes).max(8192)).sum();
+    let mut before = 0;
+    let mut copied: Vec<CopiedTable> = Vec::new();
+    for (top, bytes) in &tops {
+        let mut of_top: Option<CopiedTable> = None;
+        for structure in family.with_rows(&top.table) {
+            let so_far = of_top.as_ref().map_or(0, |table| table.bytes);
+            let share =
+                |bytes: i64| 0.03 + 0.32 * ((before + bytes) as f64 / total as f64).min(1.0);
+            let mut said: Option<Instant> = None;
+            let rows = CopyRows { structure, top: &top.table, schema, choices };
+            let mut tell = |done: crate::sandbox::Copied| {
+                if said.is_none_or(|at| at.elapsed() > Duration::from_millis(250)) {
+                    said = Some(Instant::now());
+                    let phase = format!(
+                        "copying {}: {} rows, {}",
+                        structure.table,
+                        figures::grouped(done.rows as f64),
+                        figures::bytes(done.bytes)
+                    );
+                    report(&phase, share(so_far + done.bytes));
+                }
+            };
+            tell(crate::sandbox::Copied { rows: 0, bytes: 0 });
+            let table = rows.run(main.connection(), sandbox, &mut tell).await?;
+            of_top = Some(match of_top {
+                None => CopiedTable { table: top.table.clone(), ..table },
+                Some(known) => CopiedTable {
+                    rows: known.rows + table.rows,
+                    bytes: known.bytes + table.bytes,
+                    ..known
+                },
+            });
+        }
+        copied.extend(of_top);
+        before += (*bytes).max(8192);
+    }
+    Ok(copied)
+}
+
+fn sample_warnings(
+    request: &BenchmarkRequest<'_>,
+    plan: &SamplePlan,
+    copied: &[CopiedTable],
+) -> Vec<String> {
+    let Some(percent) = plan.percent else { return Vec::new() };
+    let mut warnings = vec![format!(
+        "The tables are larger than {}, so a sample of {percent:.2} % was measured: {}.",
+        figures::bytes(request.copy_limit_bytes),
+        copied
+            .iter()
+            .map(|table| format!("{} {}", table.table, table.method.label()))
+            .collect::<Vec<_>>()
+            .join(", ")
+    )];
+    for table in copied {
+        let sampled = plan
+            .choices
+            .get(&table.table)
+            .is_some_and(|choice| *choice != optischema::sampling::RowChoice::Whole);
+        if sampled && table.rows < FEW_ROWS {
+            warnings.push(format!(
+                "Only {} rows of {} are in the sample, which stand for little: raise copy_limit_mb or sample_percent.",
+                table.rows, table.table
+            ));
+        }
+    }
+    warnings
+}

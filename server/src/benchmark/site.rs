@@ -1,0 +1,288 @@
+//! The place where a benchmark runs, opened: a connection, and where each table stands there.
+
+use optischema::ground::Ground;
+use optischema::model::{
+    CopiedTable, CopyMethod, Fidelity, FidelityKind, TableName, quote_identifier, quote_literal,
+};
+use optischema::plan::{Plan, relations_outside};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::BenchmarkError;
+use super::arms::{Fence, execute};
+use super::runner::{BenchmarkRequest, Report};
+use super::survey::Places;
+use crate::postgres::{Dsn, MainSession, PgFailure, Session, connect_main, connect_writable};
+use crate::sandbox::{Family, hold_scratch, read_family};
+use crate::sql::{self, Statement};
+
+/// Seconds that one step of the preparation may take: copying a table, building an index.
+const PREPARATION_S: u32 = 900;
+/// Held on the target while a benchmark runs there.
+const ONE_AT_A_TIME: i64 = 0x6f70_7469_7363_6865;
+/// Time between two looks whether another benchmark has ended.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// An opened place.
+#[derive(Debug)]
+pub(super) struct Site {
+    pub session: Session,
+    pub ground: Ground,
+    pub fence: Fence,
+    /// The schema for tables of the benchmark's own; absent where nothing can be made.
+    pub workspace: Option<String>,
+    /// Whether main's tables stand in the workspace, rather than under their own names.
+    pub is_copy: bool,
+    /// Main's structure of all tables that are read.
+    pub family: Family,
+    /// Schemas that a name without a schema is looked for in.
+    pub search_path: Vec<String>,
+    pub fidelity: Fidelity,
+    /// `host:port/database`.
+    pub address: String,
+    pub warnings: Vec<String>,
+}
+
+impl Site {
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.session.connection
+    }
+
+    /// Where main's table stands here.
+    pub(super) fn located(&self, table: &TableName) -> TableName {
+        match (&self.workspace, self.is_copy) {
+            (Some(schema), true) => TableName::new(schema, &table.name),
+            _ => table.clone(),
+        }
+    }
+
+    /// The schema that main's schema is here.
+    pub(super) fn schema_of(&self, schema: &str) -> String {
+        match (&self.workspace, self.is_copy) {
+            (Some(workspace), true) => workspace.clone(),
+            _ => schema.to_owned(),
+        }
+    }
+
+    /// A statement of main as it reads here.
+    pub(super) fn placed(
+        &self,
+        statement: &Statement,
+        search_path: &[String],
+    ) -> Result<String, BenchmarkError> {
+        sql::check_select(statement)?;
+        let (Some(schema), true) = (&self.workspace, self.is_copy) else {
+            return Ok(statement.sql.clone());
+        };
+        let path = if search_path.is_empty() { &self.search_path } else { search_path };
+        let moved =
+            sql::retarget(statement, schema, &|schema, name| self.resolve(path, schema, name))?;
+        let own = |own_schema: &str, name: &str| {
+            self.family.own_schema(own_schema, name, &|_| schema.clone())
+        };
+        Ok(sql::retarget_types(&moved, &own)?)
+    }
+
+    fn resolve(&self, path: &[String], schema: &str, name: &str) -> Option<TableName> {
+        let find = |schema: &str| {
+            let named = TableName::new(schema, name);
+            self.family.get(&named).map(|structure| structure.table.clone())
+        };
+        if !schema.is_empty() {
+            return find(schema);
+        }
+        let only = || {
+            let mut named = self.family.tables.iter().filter(|known| known.table.name == name);
+            named.next().map(|known| known.table.clone())
+        };
+        path.iter().find_map(|schema| find(schema)).or_else(only)
+    }
+
+    /// Proves by its plan that a statement reads nothing but the copy.
+    pub(super) fn check_reach(&self, plan: &Plan) -> Result<(), BenchmarkError> {
+        let (Some(schema), true) = (&self.workspace, self.is_copy) else { return Ok(()) };
+        match relations_outside(plan, schema).first() {
+            None => Ok(()),
+            Some(table) => Err(BenchmarkError::Failed(format!(
+                "the statement would read {} outside the scratch schema",
+                table.name
+            ))),
+        }
+    }
+
+    /// From here on a statement may take no longer than this.
+    pub(super) async fn limit_statements(&mut self, seconds: u32) -> Result<(), BenchmarkError> {
+        let text = format!("SET statement_timeout = '{seconds}s'");
+        Ok(execute(&mut self.session.connection, text).await?)
+    }
+
+    /// Gives the session main's settings, as far as it may set them. Names those it may not.
+    pub(super) async fn take_settings(
+        &mut self,
+        settings: &[(String, String)],
+    ) -> Result<Vec<String>, BenchmarkError> {
+        let mut left = Vec::new();
+        let fence = self.fence;
+        for (name, value) in settings {
+            let text = format!("SET {} = {}", quote_identifier(name), quote_literal(value));
+            if fence == Fence::Savepoint {
+                execute(self.connection(), "SAVEPOINT setting".to_owned()).await?;
+            }
+            match execute(self.connection(), text).await {
+                Ok(()) => {}
+                Err(failure) if failure.sqlstate().is_some() => {
+                    if fence == Fence::Savepoint {
+                        execute(self.connection(), "ROLLBACK TO SAVEPOINT setting".to_owned())
+                            .await?;
+                    }
+                    left.push(format!("{name}: {failure}"));
+                }
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        Ok(left)
+    }
+}
+
+/// A writable connection for a benchmark, named after it, when no other benchmark runs on that server.
+pub(super) async fn connect(
+    dsn: &Dsn,
+    request: &BenchmarkRequest<'_>,
+    report: Report<'_>,
+) -> Result<Session, BenchmarkError> {
+    let mut session = connect_writable(dsn, PREPARATION_S).await?;
+    session.name(&request.name).await?;
+    loop {
+        let row = sqlx::query("SELECT pg_try_advisory_lock($1) AS held")
+            .bind(ONE_AT_A_TIME)
+            .fetch_one(&mut session.connection)
+            .await?;
+        if row.try_get::<bool, _>("held")? {
+            break;
+        }
+        report("waiting for another benchmark on this server", 0.01);
+        tokio::time::sleep(PATIENCE).await;
+    }
+    if !hold_scratch(&mut session.connection, request.schema).await? {
+        return Err(BenchmarkError::Error(
+            "another process is working on this job's schema".into(),
+        ));
+    }
+    Ok(session)
+}
+
+/// The writable replica. Everything happens in one transaction that is never committed, so whatever ends it leaves
+/// nothing behind.
+pub(super) async fn open_clone(
+    request: &BenchmarkRequest<'_>,
+    places: &Places,
+    main: &mut MainSession,
+    report: Report<'_>,
+) -> Result<Site, BenchmarkError> {
+    let Some(dsn) = &places.replica else {
+        return Err(BenchmarkError::Unsuitable("no replica is configured".into()));
+    };
+    let mut session = connect(dsn, request, report).await?;
+    let family = read_family(main.connection(), &request.tables()).await?;
+    let schema = &request.schema.name;
+    for statement in ["BEGIN".to_owned(), format!("CREATE SCHEMA {}", quote_identifier(schema))] {
+        execute(&mut session.connection, statement).await.map_err(|failure| {
+            match failure.sqlstate() {
+                Some(_) => BenchmarkError::Unsuitable(format!(
+                    "The replica's role may not make a schema there: {failure}"
+                )),
+                None => failure.into(),
+            }
+        })?;
+    }
+    set_path(&mut session.connection, main.own_path()).await?;
+    in_place(session, places, dsn, family, main, Ground::Clone, Some(schema.clone())).await
+}
+
+/// A standby: only for statements.
+pub(super) async fn open_standby(
+    request: &BenchmarkRequest<'_>,
+    places: &Places,
+    main: &mut MainSession,
+) -> Result<Site, BenchmarkError> {
+    let Some(dsn) = &places.replica else {
+        return Err(BenchmarkError::Unsuitable("no replica is configured".into()));
+    };
+    let family = read_family(main.connection(), &request.tables()).await?;
+    let mut session = connect_main(dsn).await?;
+    session.name(&request.name).await?;
+    set_path(&mut session.connection, main.own_path()).await?;
+    in_place(session, places, dsn, family, main, Ground::Standby, None).await
+}
+
+/// For the session.
+async fn set_path(connection: &mut PgConnection, path: String) -> Result<(), PgFailure> {
+    sqlx::query("SELECT pg_catalog.set_config('search_path', $1, false)")
+        .bind(path)
+        .persistent(false)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn in_place(
+    mut session: Session,
+    places: &Places,
+    dsn: &Dsn,
+    family: Family,
+    main: &mut MainSession,
+    ground: Ground,
+    workspace: Option<String>,
+) -> Result<Site, BenchmarkError> {
+    let mut tables = Vec::new();
+    let mut behind = Vec::new();
+    for (top, bytes) in family.tops() {
+        let text = format!(
+            "SELECT pg_catalog.pg_total_relation_size({}::pg_catalog.regclass)::int8 AS bytes",
+            quote_literal(&top.table.quoted())
+        );
+        let row = sqlx::query(AssertSqlSafe(text))
+            .persistent(false)
+            .fetch_one(&mut session.connection)
+            .await
+            .map_err(|error| {
+                let failure = PgFailure::from(error);
+                match failure.sqlstate() {
+                    Some(_) => BenchmarkError::Unsuitable(format!(
+                        "The replica lacks {}: {failure}",
+                        top.table
+                    )),
+                    None => failure.into(),
+                }
+            })?;
+        let there: i64 = row.try_get("bytes")?;
+        // With indexes it should be no smaller than main's rows alone.
+        if there < bytes / 2 {
+            behind.push(format!(
+                "{} has {} on the replica and {} on main: it is not the same table.",
+                top.table,
+                optischema::figures::bytes(there),
+                optischema::figures::bytes(bytes)
+            ));
+        }
+        tables.push(CopiedTable {
+            table: top.table.clone(),
+            rows: family.with_rows(&top.table).iter().map(|t| t.rows.max(0.0)).sum::<f64>() as i64,
+            bytes: 0,
+            method: CopyMethod::InPlace,
+        });
+    }
+    let _ = places;
+    Ok(Site {
+        fence: if ground == Ground::Clone { Fence::Savepoint } else { Fence::ReadOnly },
+        ground,
+        workspace,
+        is_copy: false,
+        search_path: main.search_path().await?,
+        family,
+        fidelity: Fidelity { kind: FidelityKind::Full, percent: None, tables },
+        address: dsn.address().to_owned(),
+        warnings: behind,
+        session,
+    })
+}

@@ -1,0 +1,201 @@
+//! What an index costs each write, measured: the same writes with it and without, interleaved.
+
+use optischema::model::{
+    MeasuredWriteCost, WriteArm, WriteMeasure, WriteOperation, quote_identifier,
+};
+use optischema::statistics::{compare, median};
+use serde_json::Value;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::BenchmarkError;
+use super::arms::{Fence, execute};
+use super::patching::TargetIndex;
+use super::protocol::{interval_percent, percent};
+use super::writing::{FILL_FACTOR, WriteGround, prepare};
+use crate::postgres::PgFailure;
+
+/// Pairs of runs, after one of each arm to warm up.
+const PAIRS: usize = 10;
+/// Windows of rows that runs of one operation write, so that none meets another's leftovers.
+const WINDOWS: i64 = 2 * (PAIRS as i64 + 1);
+
+/// What one run took.
+#[derive(Debug, Clone, Copy)]
+struct Written {
+    milliseconds: f64,
+    wal_bytes: i64,
+    wal_records: i64,
+    hot_updates: i64,
+}
+
+/// Measures it. A table that cannot be written to is no failure of the benchmark: the reason is given.
+pub(super) async fn measure(
+    connection: &mut PgConnection,
+    fence: Fence,
+    workspace: &str,
+    target: &TargetIndex,
+    seed: u64,
+) -> Result<MeasuredWriteCost, BenchmarkError> {
+    let mut cost = MeasuredWriteCost {
+        table_rows: 0,
+        fill_factor: FILL_FACTOR,
+        operations: Vec::new(),
+        absent: Vec::new(),
+    };
+    let prepared = fence
+        .attempt(connection, async |connection| {
+            prepare(connection, workspace, target, WINDOWS).await
+        })
+        .await;
+    let prepared = fence_errors(prepared)?;
+    let ground = match prepared.and_then(|prepared| prepared) {
+        Ok(ground) => ground,
+        Err(reason) => {
+            cost.absent.push(reason);
+            return Ok(cost);
+        }
+    };
+    cost.table_rows = ground.rows;
+    let mut rng = fastrand::Rng::with_seed(seed);
+    for operation in WriteOperation::ALL {
+        if ground.statement(*operation, 0).is_none() {
+            let what = match operation {
+                WriteOperation::UpdateIndexed => "the index has expressions only",
+                _ => "every column is in an index",
+            };
+            cost.absent.push(format!("{}: {what}.", operation.label()));
+            continue;
+        }
+        match fence_errors(
+            one(connection, fence, &ground, *operation, target.is_made, &mut rng).await,
+        )? {
+            Ok(measured) => cost.operations.push(measured),
+            Err(reason) => cost.absent.push(format!("{}: {reason}", operation.label())),
+        }
+    }
+    Ok(cost)
+}
+
+/// PostgreSQL's refusals are reasons; a lost connection is not.
+fn fence_errors<T>(result: Result<T, BenchmarkError>) -> Result<Result<T, String>, BenchmarkError> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(BenchmarkError::Failed(reason)) => Ok(Err(reason)),
+        Err(error) => Err(error),
+    }
+}
+
+async fn one(
+    connection: &mut PgConnection,
+    fence: Fence,
+    ground: &WriteGround,
+    operation: WriteOperation,
+    is_made: bool,
+    rng: &mut fastrand::Rng,
+) -> Result<WriteMeasure, BenchmarkError> {
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    let mut window = 0;
+    for pair in 0..=PAIRS {
+        let first_with = rng.bool();
+        for has_index in [first_with, !first_with] {
+            let statement = ground.statement(operation, window).unwrap_or_default();
+            let written = write(connection, fence, ground, has_index, statement).await?;
+            window += 1;
+            // The first pair after a checkpoint writes whole pages to the log.
+            if pair > 0 {
+                if has_index { with.push(written) } else { without.push(written) }
+            }
+        }
+    }
+    let (baseline, patched) = if is_made { (&without, &with) } else { (&with, &without) };
+    let times = |runs: &[Written]| runs.iter().map(|run| run.milliseconds).collect::<Vec<_>>();
+    let comparison = compare(&times(baseline), &times(patched));
+    let column = match operation {
+        WriteOperation::UpdateIndexed => ground.indexed.clone(),
+        WriteOperation::UpdateOther => ground.other.clone(),
+        WriteOperation::Insert | WriteOperation::Delete => None,
+    };
+    Ok(WriteMeasure {
+        operation,
+        rows: ground.written,
+        column,
+        pairs: PAIRS as u32,
+        baseline: arm(baseline),
+        patched: arm(patched),
+        change_percent: comparison.as_ref().map(|found| percent(found.ratio)),
+        confidence_interval: comparison.and_then(|found| found.interval).map(interval_percent),
+    })
+}
+
+fn arm(runs: &[Written]) -> WriteArm {
+    let middle = |of: fn(&Written) -> f64| {
+        median(&runs.iter().map(of).collect::<Vec<_>>()).unwrap_or_default()
+    };
+    WriteArm {
+        median_ms: middle(|run| run.milliseconds),
+        wal_bytes: middle(|run| run.wal_bytes as f64) as i64,
+        wal_records: middle(|run| run.wal_records as f64) as i64,
+        hot_updates: middle(|run| run.hot_updates as f64) as i64,
+    }
+}
+
+async fn write(
+    connection: &mut PgConnection,
+    fence: Fence,
+    ground: &WriteGround,
+    has_index: bool,
+    statement: String,
+) -> Result<Written, BenchmarkError> {
+    let drop = format!(
+        "DROP INDEX {}.{}",
+        quote_identifier(&ground.index.schema),
+        quote_identifier(&ground.index.name)
+    );
+    fence
+        .around(connection, async |connection| {
+            if !has_index {
+                execute(connection, drop).await?;
+            }
+            let before = hot_updates(connection, ground).await?;
+            let text =
+                format!("EXPLAIN (ANALYZE, WAL, TIMING OFF, SUMMARY ON, FORMAT JSON) {statement}");
+            let row = sqlx::query(AssertSqlSafe(text))
+                .persistent(false)
+                .fetch_one(&mut *connection)
+                .await?;
+            let json: Value = row.try_get(0)?;
+            let after = hot_updates(connection, ground).await?;
+            read(&json, after - before)
+        })
+        .await
+}
+
+fn read(json: &Value, hot_updates: i64) -> Result<Written, BenchmarkError> {
+    let root = json.get(0);
+    let plan = root.and_then(|root| root.get("Plan"));
+    let number = |name: &str| plan.and_then(|plan| plan.get(name)).and_then(Value::as_i64);
+    let time = root.and_then(|root| root.get("Execution Time")).and_then(Value::as_f64);
+    let (Some(milliseconds), Some(wal_bytes), Some(wal_records)) =
+        (time, number("WAL Bytes"), number("WAL Records"))
+    else {
+        return Err(PgFailure::Unexpected("EXPLAIN (WAL) gave no figures".into()).into());
+    };
+    Ok(Written { milliseconds: milliseconds.max(0.0005), wal_bytes, wal_records, hot_updates })
+}
+
+/// Heap-only updates of the table in this transaction so far.
+async fn hot_updates(
+    connection: &mut PgConnection,
+    ground: &WriteGround,
+) -> Result<i64, BenchmarkError> {
+    let row = sqlx::query(
+        "SELECT COALESCE((SELECT n_tup_hot_upd FROM pg_catalog.pg_stat_xact_user_tables
+                          WHERE schemaname = $1 AND relname = $2), 0)::int8 AS hot",
+    )
+    .bind(&ground.table.schema)
+    .bind(&ground.table.name)
+    .fetch_one(connection)
+    .await?;
+    Ok(row.try_get("hot")?)
+}

@@ -1,0 +1,144 @@
+//! `CREATE INDEX` and `DROP INDEX`.
+
+use optischema::model::{TableName, quote_identifier};
+use pg_query::NodeEnum;
+use pg_query::protobuf::{DropStmt, IndexStmt};
+
+use super::{SqlError, deparse, dropped, parse_one, refuse, table_of};
+
+/// `CREATE INDEX`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateIndex {
+    pub table: TableName,
+    pub name: String,
+    statement: IndexStmt,
+}
+
+/// `DROP INDEX` of one index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropIndex {
+    pub schema: String,
+    pub name: String,
+}
+
+pub(super) fn create(statement: IndexStmt) -> Result<CreateIndex, SqlError> {
+    if statement.if_not_exists {
+        return refuse("IF NOT EXISTS accepts an invalid leftover of the same name: leave it out");
+    }
+    if statement.idxname.is_empty() {
+        return refuse("the index needs a name, so that it can be found again");
+    }
+    if statement.unique {
+        return refuse("a unique index is a constraint, which changes what the table accepts");
+    }
+    if !statement.table_space.is_empty() {
+        return refuse("a tablespace is the server's business: leave it out");
+    }
+    Ok(CreateIndex {
+        table: table_of(statement.relation.as_ref())?,
+        name: statement.idxname.clone(),
+        statement,
+    })
+}
+
+pub(super) fn drop(drop: &DropStmt) -> Result<DropIndex, SqlError> {
+    let (schema, name) = dropped(drop, "index")?;
+    Ok(DropIndex { schema, name })
+}
+
+impl CreateIndex {
+    /// Whether `definition`, as `pg_get_indexdef` writes it, is what this statement makes.
+    #[must_use]
+    pub fn makes(&self, definition: &str) -> bool {
+        let schema = &self.table.schema;
+        let made = self.sql(schema, false);
+        made.is_ok() && made == index_definition_in(definition, schema, false)
+    }
+
+    /// The statement as it runs on a table of another schema.
+    ///
+    /// # Errors
+    /// The deparser refuses the tree, which it made itself.
+    pub fn sql(&self, schema: &str, concurrently: bool) -> Result<String, SqlError> {
+        let mut statement = self.statement.clone();
+        statement.concurrent = concurrently;
+        if let Some(relation) = &mut statement.relation {
+            schema.clone_into(&mut relation.schemaname);
+        }
+        deparse(NodeEnum::IndexStmt(Box::new(statement)))
+    }
+}
+
+impl DropIndex {
+    /// `DROP INDEX` of the index of this name in a schema.
+    #[must_use]
+    pub fn sql(&self, schema: &str, concurrently: bool) -> String {
+        drop_index_sql(schema, &self.name, concurrently)
+    }
+}
+
+/// `DROP INDEX`, with both parts quoted.
+#[must_use]
+pub fn drop_index_sql(schema: &str, name: &str, concurrently: bool) -> String {
+    format!(
+        "DROP INDEX {}{}.{}",
+        if concurrently { "CONCURRENTLY " } else { "" },
+        quote_identifier(schema),
+        quote_identifier(name)
+    )
+}
+
+/// A definition of `pg_get_indexdef` as it runs on a table of another schema.
+///
+/// # Errors
+/// It is not one `CREATE INDEX`.
+pub fn index_definition_in(
+    definition: &str,
+    schema: &str,
+    concurrently: bool,
+) -> Result<String, SqlError> {
+    let mut index = parsed(definition)?;
+    index.concurrent = concurrently;
+    if let Some(relation) = &mut index.relation {
+        schema.clone_into(&mut relation.schemaname);
+        // pg_get_indexdef writes ON ONLY for a partitioned parent; its partitions' own follow from it.
+        relation.inh = true;
+    }
+    deparse(NodeEnum::IndexStmt(index))
+}
+
+fn parsed(definition: &str) -> Result<Box<IndexStmt>, SqlError> {
+    let statement = parse_one(definition)?;
+    let node = statement.tree.stmts.into_iter().next().and_then(|raw| raw.stmt?.node);
+    match node {
+        Some(NodeEnum::IndexStmt(index)) => Ok(index),
+        _ => refuse("it is not a CREATE INDEX"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::{Patch, PatchKind};
+
+    fn create(text: &str) -> CreateIndex {
+        match Patch::parse(text).unwrap().kind {
+            PatchKind::CreateIndex(create) => *create,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_index_moves_with_its_table_and_keeps_its_quotes() {
+        let index =
+            create("CREATE INDEX \"a\"\"; DROP\" ON public.\"T x\" USING btree (\"B\" DESC)");
+        assert_eq!(
+            index.sql("job", true).unwrap(),
+            "CREATE INDEX CONCURRENTLY \"a\"\"; DROP\" ON job.\"T x\" USING btree (\"B\" DESC)"
+        );
+        assert_eq!(
+            drop_index_sql("j\"", "a\"; DROP", false),
+            "DROP INDEX \"j\"\"\".\"a\"\"; DROP\""
+        );
+    }
+}

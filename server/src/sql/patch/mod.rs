@@ -1,0 +1,256 @@
+//! The changes that are benchmarked and applied: one statement of an allowed kind, whose identifiers are written by
+//! PostgreSQL's own deparser from the tree.
+
+mod index;
+mod setting;
+mod statistics;
+mod table;
+
+use optischema::model::TableName;
+use pg_query::protobuf::{ObjectType, ParseResult};
+use pg_query::{Node, NodeEnum};
+use sha2::{Digest, Sha256};
+
+use super::{SqlError, Statement, check_select, parse_one};
+use crate::hex::hex;
+
+pub use index::{CreateIndex, DropIndex, drop_index_sql, index_definition_in};
+pub use setting::{SESSION_SETTINGS, Setting, SettingScope};
+pub use statistics::{CreateStatistics, DropStatistics, statistics_definition_in};
+pub use table::{AlterTable, Maintenance, MaintenanceKind};
+
+/// A patch that was approved: parsed, of an allowed kind, and known by its hash.
+#[derive(Debug, Clone)]
+pub struct Patch {
+    /// SHA-256 of the approved text, in hexadecimal. Only that text runs.
+    pub hash: String,
+    pub kind: PatchKind,
+}
+
+/// The kinds that are allowed. Whatever is not listed here is refused.
+#[derive(Debug, Clone)]
+pub enum PatchKind {
+    CreateIndex(Box<CreateIndex>),
+    DropIndex(DropIndex),
+    CreateStatistics(Box<CreateStatistics>),
+    DropStatistics(DropStatistics),
+    /// Storage and autovacuum parameters, and what ANALYZE keeps of a column.
+    AlterTable(Box<AlterTable>),
+    Maintenance(Maintenance),
+    Setting(Setting),
+    /// A statement that takes the other's place.
+    Rewrite(Box<Statement>),
+}
+
+impl PatchKind {
+    /// The words that a person reads.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::CreateIndex(_) => "CREATE INDEX",
+            Self::DropIndex(_) => "DROP INDEX",
+            Self::CreateStatistics(_) => "CREATE STATISTICS",
+            Self::DropStatistics(_) => "DROP STATISTICS",
+            Self::AlterTable(_) => "ALTER TABLE",
+            Self::Maintenance(maintenance) => maintenance.kind.label(),
+            Self::Setting(_) => "a setting",
+            Self::Rewrite(_) => "a rewritten statement",
+        }
+    }
+
+    /// The table that it changes, where the text names it.
+    #[must_use]
+    pub fn table(&self) -> Option<&TableName> {
+        match self {
+            Self::CreateIndex(index) => Some(&index.table),
+            Self::CreateStatistics(statistics) => Some(&statistics.table),
+            Self::AlterTable(alter) => Some(&alter.table),
+            Self::Maintenance(maintenance) => maintenance.table.as_ref(),
+            Self::DropIndex(_) | Self::DropStatistics(_) | Self::Setting(_) | Self::Rewrite(_) => {
+                None
+            }
+        }
+    }
+}
+
+impl Patch {
+    /// Reads a patch.
+    ///
+    /// # Errors
+    /// It is not exactly one statement, or not of an allowed kind.
+    pub fn parse(text: &str) -> Result<Self, SqlError> {
+        let hash = hex(&Sha256::digest(text.as_bytes()));
+        let statement = parse_one(text)?;
+        let node = statement
+            .tree
+            .stmts
+            .iter()
+            .next()
+            .and_then(|raw| raw.stmt.as_ref())
+            .and_then(|node| node.node.clone())
+            .ok_or(SqlError::NotOne(0))?;
+        let kind = match node {
+            NodeEnum::IndexStmt(index) => PatchKind::CreateIndex(Box::new(index::create(*index)?)),
+            NodeEnum::DropStmt(drop) if drop.remove_type == ObjectType::ObjectIndex as i32 => {
+                PatchKind::DropIndex(index::drop(&drop)?)
+            }
+            NodeEnum::DropStmt(drop)
+                if drop.remove_type == ObjectType::ObjectStatisticExt as i32 =>
+            {
+                PatchKind::DropStatistics(statistics::drop(&drop)?)
+            }
+            NodeEnum::CreateStatsStmt(create) => {
+                PatchKind::CreateStatistics(Box::new(statistics::create(create)?))
+            }
+            NodeEnum::AlterTableStmt(alter) => {
+                PatchKind::AlterTable(Box::new(table::alter(alter)?))
+            }
+            NodeEnum::VacuumStmt(vacuum) => PatchKind::Maintenance(table::vacuum(&vacuum)?),
+            NodeEnum::ReindexStmt(reindex) => PatchKind::Maintenance(table::reindex(&reindex)?),
+            NodeEnum::AlterDatabaseSetStmt(alter) => {
+                PatchKind::Setting(setting::of_database(&alter)?)
+            }
+            NodeEnum::AlterRoleSetStmt(alter) => PatchKind::Setting(setting::of_role(&alter)?),
+            NodeEnum::AlterSystemStmt(alter) => PatchKind::Setting(setting::of_system(&alter)?),
+            NodeEnum::SelectStmt(_) => {
+                check_select(&statement)?;
+                PatchKind::Rewrite(Box::new(statement))
+            }
+            _ => {
+                return Err(SqlError::Refused(
+                    "it is no change that OptiSchema makes: an index, statistics, a storage parameter, maintenance, a setting, or a SELECT that takes another's place".into(),
+                ));
+            }
+        };
+        Ok(Self { hash, kind })
+    }
+}
+
+fn refuse<T>(reason: impl Into<String>) -> Result<T, SqlError> {
+    Err(SqlError::Refused(reason.into()))
+}
+
+/// A relation of a patch: with its schema, in this database.
+fn table_of(relation: Option<&pg_query::protobuf::RangeVar>) -> Result<TableName, SqlError> {
+    match relation {
+        Some(relation) if !relation.schemaname.is_empty() && relation.catalogname.is_empty() => {
+            Ok(TableName::new(&relation.schemaname, &relation.relname))
+        }
+        Some(relation) => refuse(format!(
+            "the table needs its schema: schema.{}",
+            optischema::model::quote_identifier(&relation.relname)
+        )),
+        None => refuse("it names no table"),
+    }
+}
+
+/// `schema.name` of a DROP of one object.
+fn dropped(drop: &pg_query::protobuf::DropStmt, what: &str) -> Result<(String, String), SqlError> {
+    if drop.behavior == pg_query::protobuf::DropBehavior::DropCascade as i32 {
+        return refuse(format!("CASCADE drops more than the {what}: leave it out"));
+    }
+    let [Node { node: Some(NodeEnum::List(list)) }] = drop.objects.as_slice() else {
+        return refuse(format!("exactly one {what} is dropped at a time"));
+    };
+    match strings(&list.items).as_slice() {
+        [schema, name] => Ok((schema.clone(), name.clone())),
+        _ => refuse(format!("the {what} needs its schema: schema.name")),
+    }
+}
+
+/// The texts of a list of names.
+fn strings(nodes: &[Node]) -> Vec<String> {
+    nodes
+        .iter()
+        .filter_map(|item| match &item.node {
+            Some(NodeEnum::String(part)) => Some(part.sval.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn deparse(node: NodeEnum) -> Result<String, SqlError> {
+    let raw = pg_query::protobuf::RawStmt {
+        stmt: Some(Box::new(Node { node: Some(node) })),
+        stmt_location: 0,
+        stmt_len: 0,
+    };
+    let tree = ParseResult { version: 0, stmts: vec![raw] };
+    Ok(pg_query::deparse(&tree, Default::default())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_allowed_kinds_pass() {
+        for text in [
+            "CREATE INDEX i ON public.t (a); DROP TABLE t",
+            "CREATE INDEX IF NOT EXISTS i ON public.t (a)",
+            "CREATE INDEX ON public.t (a)",
+            "CREATE INDEX i ON t (a)",
+            "CREATE UNIQUE INDEX i ON public.t (a)",
+            "CREATE INDEX i ON public.t (a) TABLESPACE fast",
+            "DROP TABLE public.t",
+            "DROP INDEX public.i CASCADE",
+            "DROP INDEX public.i, public.j",
+            "DROP INDEX i",
+            "CREATE STATISTICS s ON a, b FROM public.t",
+            "CREATE STATISTICS public.s ON a, b FROM t",
+            "CREATE STATISTICS IF NOT EXISTS public.s ON a, b FROM public.t",
+            "DROP STATISTICS s",
+            "ALTER TABLE public.t ADD COLUMN x int",
+            "ALTER TABLE public.t SET (fillfactor = 70), ADD COLUMN x int",
+            "ALTER TABLE t SET (fillfactor = 70)",
+            "ALTER TABLE public.t SET (user_catalog_table = true)",
+            "ALTER TABLE public.t ALTER COLUMN a SET (odd = 1)",
+            "ALTER INDEX public.i SET (fillfactor = 70)",
+            "VACUUM",
+            "ANALYZE t",
+            "VACUUM public.t, public.u",
+            "REINDEX DATABASE shop",
+            "REINDEX TABLE t",
+            "ALTER DATABASE shop SET search_path = 'x'",
+            "ALTER ROLE ann SET session_preload_libraries = 'x'",
+            "ALTER ROLE ann SUPERUSER",
+            "ALTER SYSTEM SET archive_command = 'rm -rf /'",
+            "ALTER DATABASE shop RESET ALL",
+            "SELECT * INTO x FROM t",
+            "SELECT 1; SELECT 2",
+            "DO $$ BEGIN END $$",
+            "SET work_mem = '1MB'",
+            "UPDATE t SET a = 1",
+            "",
+        ] {
+            assert!(Patch::parse(text).is_err(), "{text}");
+        }
+        for text in [
+            "DROP INDEX CONCURRENTLY public.i",
+            "CREATE STATISTICS public.s (dependencies) ON a, b FROM public.t",
+            "DROP STATISTICS public.s",
+            "ALTER TABLE public.t SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01)",
+            "ALTER TABLE public.t RESET (autovacuum_enabled)",
+            "ALTER TABLE public.t ALTER COLUMN a SET STATISTICS 500",
+            "ALTER TABLE public.t ALTER COLUMN a SET (n_distinct = -0.5)",
+            "ANALYZE public.t",
+            "VACUUM (ANALYZE) public.t",
+            "REINDEX INDEX public.i",
+            "REINDEX TABLE CONCURRENTLY public.t",
+            "ALTER DATABASE shop SET work_mem = '64MB'",
+            "ALTER ROLE ann RESET work_mem",
+            "ALTER SYSTEM SET effective_cache_size = '3072MB'",
+            "SELECT 1",
+        ] {
+            assert!(Patch::parse(text).is_ok(), "{text}: {:?}", Patch::parse(text));
+        }
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_approved_text() {
+        let one = Patch::parse("CREATE INDEX i ON public.t (a)").unwrap();
+        let two = Patch::parse("CREATE INDEX i ON public.t (a) ").unwrap();
+        assert_ne!(one.hash, two.hash);
+        assert_eq!(one.hash.len(), 64);
+    }
+}

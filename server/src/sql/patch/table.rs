@@ -1,0 +1,181 @@
+//! `ALTER TABLE` of parameters that shape storage, autovacuum and statistics, and maintenance of one table.
+
+use optischema::model::TableName;
+use pg_query::NodeEnum;
+use pg_query::protobuf::{
+    AlterTableCmd, AlterTableStmt, AlterTableType, ObjectType, ReindexObjectType, ReindexStmt,
+    VacuumStmt,
+};
+
+use super::{SqlError, deparse, refuse, table_of};
+
+/// Storage parameters that may be set; each begins with one of these.
+const PARAMETERS: &[&str] =
+    &["fillfactor", "toast_tuple_target", "parallel_workers", "autovacuum_", "vacuum_", "toast."];
+/// What may be set of a column.
+const COLUMN_PARAMETERS: &[&str] = &["n_distinct", "n_distinct_inherited"];
+
+/// `ALTER TABLE … SET (…)`, `RESET (…)`, `ALTER COLUMN … SET STATISTICS`, `ALTER COLUMN … SET (n_distinct = …)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlterTable {
+    pub table: TableName,
+    /// Whether it takes effect with the next ANALYZE.
+    pub needs_analyze: bool,
+    /// Names of the storage parameters that it sets or resets.
+    pub parameters: Vec<String>,
+    statement: AlterTableStmt,
+}
+
+/// What is done to a table as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaintenanceKind {
+    Analyze,
+    Vacuum,
+    VacuumFull,
+    Reindex,
+}
+
+impl MaintenanceKind {
+    /// The words that a person reads.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Analyze => "ANALYZE",
+            Self::Vacuum => "VACUUM",
+            Self::VacuumFull => "VACUUM FULL",
+            Self::Reindex => "REINDEX",
+        }
+    }
+}
+
+/// `ANALYZE`, `VACUUM` or `REINDEX`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Maintenance {
+    pub kind: MaintenanceKind,
+    /// Absent where an index is named.
+    pub table: Option<TableName>,
+}
+
+pub(super) fn alter(statement: AlterTableStmt) -> Result<AlterTable, SqlError> {
+    if statement.objtype != ObjectType::ObjectTable as i32 {
+        return refuse("only a table's parameters are altered");
+    }
+    let table = table_of(statement.relation.as_ref())?;
+    let mut needs_analyze = false;
+    let mut parameters = Vec::new();
+    for command in &statement.cmds {
+        let Some(NodeEnum::AlterTableCmd(command)) = &command.node else {
+            return refuse("it alters more than parameters");
+        };
+        let subtype =
+            AlterTableType::try_from(command.subtype).unwrap_or(AlterTableType::Undefined);
+        match subtype {
+            AlterTableType::AtSetRelOptions | AlterTableType::AtResetRelOptions => {
+                for (namespace, name) in options(command) {
+                    let full =
+                        if namespace.is_empty() { name } else { format!("{namespace}.{name}") };
+                    if !PARAMETERS.iter().any(|known| full.starts_with(known)) {
+                        return refuse(format!("{full} is no storage or autovacuum parameter"));
+                    }
+                    parameters.push(full);
+                }
+            }
+            AlterTableType::AtSetStatistics => needs_analyze = true,
+            AlterTableType::AtSetOptions | AlterTableType::AtResetOptions => {
+                for (_, name) in options(command) {
+                    if !COLUMN_PARAMETERS.contains(&name.as_str()) {
+                        return refuse(format!("{name} is nothing that ANALYZE keeps of a column"));
+                    }
+                }
+                needs_analyze = true;
+            }
+            _ => {
+                return refuse("only parameters of storage, autovacuum and statistics are altered");
+            }
+        }
+    }
+    Ok(AlterTable { table, needs_analyze, parameters, statement })
+}
+
+/// Namespace and name of every option of a command.
+fn options(command: &AlterTableCmd) -> Vec<(String, String)> {
+    let Some(NodeEnum::List(list)) = command.def.as_ref().and_then(|def| def.node.as_ref()) else {
+        return Vec::new();
+    };
+    list.items
+        .iter()
+        .filter_map(|item| match &item.node {
+            Some(NodeEnum::DefElem(option)) => {
+                Some((option.defnamespace.clone(), option.defname.clone()))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+impl AlterTable {
+    /// The statement as it runs on the table of another schema.
+    ///
+    /// # Errors
+    /// The deparser refuses the tree, which it made itself.
+    pub fn sql(&self, schema: &str) -> Result<String, SqlError> {
+        let mut statement = self.statement.clone();
+        if let Some(relation) = &mut statement.relation {
+            schema.clone_into(&mut relation.schemaname);
+        }
+        deparse(NodeEnum::AlterTableStmt(statement))
+    }
+}
+
+pub(super) fn vacuum(statement: &VacuumStmt) -> Result<Maintenance, SqlError> {
+    let [only] = statement.rels.as_slice() else {
+        return refuse("exactly one table is maintained at a time");
+    };
+    let Some(NodeEnum::VacuumRelation(relation)) = &only.node else {
+        return refuse("it names no table");
+    };
+    let table = table_of(relation.relation.as_ref())?;
+    let is_full = statement.options.iter().any(|option| {
+        matches!(&option.node, Some(NodeEnum::DefElem(option)) if option.defname == "full")
+    });
+    let kind = match (statement.is_vacuumcmd, is_full) {
+        (false, _) => MaintenanceKind::Analyze,
+        (true, false) => MaintenanceKind::Vacuum,
+        (true, true) => MaintenanceKind::VacuumFull,
+    };
+    Ok(Maintenance { kind, table: Some(table) })
+}
+
+pub(super) fn reindex(statement: &ReindexStmt) -> Result<Maintenance, SqlError> {
+    let object = table_of(statement.relation.as_ref())?;
+    let kind = ReindexObjectType::try_from(statement.kind);
+    let table = match kind {
+        Ok(ReindexObjectType::ReindexObjectTable) => Some(object),
+        Ok(ReindexObjectType::ReindexObjectIndex) => None,
+        _ => return refuse("one table or one index is rebuilt at a time"),
+    };
+    Ok(Maintenance { kind: MaintenanceKind::Reindex, table })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::{Patch, PatchKind};
+
+    fn altered(text: &str) -> AlterTable {
+        match Patch::parse(text).unwrap().kind {
+            PatchKind::AlterTable(alter) => *alter,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn parameters_move_with_their_table_and_what_needs_analyze_says_so() {
+        let fill = altered("ALTER TABLE public.\"T\" SET (fillfactor = 70)");
+        assert_eq!(fill.sql("job").unwrap(), "ALTER TABLE job.\"T\" SET (fillfactor=70)");
+        assert!(!fill.needs_analyze);
+        assert_eq!(fill.parameters, ["fillfactor"]);
+        assert!(altered("ALTER TABLE public.t ALTER COLUMN a SET STATISTICS 500").needs_analyze);
+        assert!(altered("ALTER TABLE public.t ALTER COLUMN a SET (n_distinct = -1)").needs_analyze);
+    }
+}
