@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 use crate::lifecycle::IllegalTransition;
 use crate::model::{
     AddedQueries, AnalyzeReport, ApplyStatus, AuditEntry, Change, CleanupReport, CollectionReport,
-    Health, InvalidField, Job, JobAccepted, JobFilter, JobId, JobPage, QueryDetail, QueryFilter,
-    QueryHash, QueryPage, QueryRange, Recommendation, RecommendationFilter, RecommendationId,
-    RecommendationPage, RejectedPage, Rule, WhatIfReport, WhatIfRequest,
+    CompareRequest, Health, InvalidField, Job, JobAccepted, JobFilter, JobId, JobPage, QueryDetail,
+    QueryFilter, QueryHash, QueryPage, QueryRange, Recommendation, RecommendationFilter,
+    RecommendationId, RecommendationPage, RejectedPage, Rule, WhatIfReport, WhatIfRequest,
 };
 
 /// Why an operation did not happen: each case is one that a caller tells apart.
@@ -47,6 +47,14 @@ impl From<IllegalTransition> for OperationError {
 pub struct PatchFile {
     pub file_name: String,
     pub sql: String,
+}
+
+/// A result as a file to be handed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportFile {
+    pub file_name: String,
+    /// Complete: styles and charts stand in it.
+    pub html: String,
 }
 
 /// The documentation of one rule.
@@ -115,6 +123,10 @@ pub trait Operations: Send + Sync {
     async fn restore(&self, id: RecommendationId) -> Outcome<Recommendation>;
 
     async fn start_benchmark(&self, id: RecommendationId) -> Outcome<JobAccepted>;
+    /// Lists what a person typed in, and queues its benchmark.
+    async fn compare(&self, request: CompareRequest) -> Outcome<JobAccepted>;
+    /// A finished benchmark as a page of its own, to be handed on.
+    async fn benchmark_report(&self, id: JobId) -> Outcome<ReportFile>;
     async fn jobs(&self, filter: JobFilter) -> Outcome<JobPage>;
     async fn job(&self, id: JobId) -> Outcome<Job>;
     async fn cancel_job(&self, id: JobId) -> Outcome<JobAccepted>;

@@ -7,8 +7,9 @@ use leptos_router::{SsrMode, path};
 
 use crate::components::{NavBar, NoticeBoard, NoticeList};
 use crate::pages::{
-    ChangesPage, ConnectionsPage, DashboardPage, JobsPage, NotFoundPage, QueriesPage, QueryPage,
-    RecommendationPage, RecommendationsPage, RejectedPage, RulePage, WhatIfPage,
+    BenchmarkPage, ChangesPage, ComparePage, ConnectionsPage, DashboardPage, JobsPage,
+    NotFoundPage, QueriesPage, QueryPage, RecommendationPage, RecommendationsPage, RejectedPage,
+    RulePage, WhatIfPage,
 };
 
 /// The app. Pages wait for their data on the server, so that they can be read without JavaScript.
@@ -32,6 +33,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/what-if") view=WhatIfPage ssr=SsrMode::Async/>
                     <Route path=path!("/queries") view=QueriesPage ssr=SsrMode::Async/>
                     <Route path=path!("/queries/:id") view=QueryPage ssr=SsrMode::Async/>
+                    <Route path=path!("/compare") view=ComparePage ssr=SsrMode::Async/>
+                    <Route path=path!("/benchmarks/:id") view=BenchmarkPage ssr=SsrMode::Async/>
                     <Route path=path!("/jobs") view=JobsPage ssr=SsrMode::Async/>
                     <Route path=path!("/changes") view=ChangesPage ssr=SsrMode::Async/>
                     <Route path=path!("/connections") view=ConnectionsPage ssr=SsrMode::Async/>

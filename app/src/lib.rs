@@ -10,8 +10,12 @@ mod app;
 mod charts;
 mod components;
 mod pages;
+#[cfg(feature = "ssr")]
+mod report;
 pub mod server_fns;
 mod shell;
 
 pub use app::App;
+#[cfg(feature = "ssr")]
+pub use report::report_html;
 pub use shell::shell;

@@ -41,3 +41,13 @@ pub struct WhatIfReport {
     /// Statements that could not be planned, with the reason.
     pub skipped: Vec<String>,
 }
+
+/// Two things to be measured against each other.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CompareRequest {
+    /// One SELECT, with its values written out or with parameters.
+    pub statement: String,
+    /// What is changed: an index, statistics, a parameter, a setting; or the SELECT that takes the statement's place.
+    pub patch: String,
+}

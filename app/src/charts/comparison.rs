@@ -1,4 +1,4 @@
-//! Before and after: every sample of both arms as a dot, with the medians.
+//! Before and after: every sample of both arms as a dot, with a box around the middle half and a line at the median.
 
 use optischema::model::{Arm, BenchmarkResult};
 use plotters::coord::Shift;
@@ -8,6 +8,7 @@ use plotters::prelude::*;
 
 use super::palette::{BASELINE, GRID, INK, PATCHED, described};
 use optischema::figures;
+use optischema::statistics::quantile;
 
 const SIZE: (u32, u32) = (720, 200);
 type Drawn = Result<(), Box<dyn std::error::Error>>;
@@ -82,6 +83,15 @@ where
                 .enumerate()
                 .map(|(index, ms)| Circle::new((*ms, spread(index)), 3, colour.mix(0.55).filled())),
         )?;
+        if let (Some(low), Some(high)) =
+            (quantile(&arm.samples_ms, 0.25), quantile(&arm.samples_ms, 0.75))
+        {
+            let corners = [(low, level - 0.3), (high, level + 0.3)];
+            chart.draw_series([
+                Rectangle::new(corners, colour.mix(0.12).filled()),
+                Rectangle::new(corners, colour.stroke_width(1)),
+            ])?;
+        }
         let median = vec![(arm.median_ms, level - 0.38), (arm.median_ms, level + 0.38)];
         chart.draw_series(std::iter::once(PathElement::new(median, colour.stroke_width(3))))?;
     }

@@ -5,8 +5,10 @@
 mod comparison;
 mod history;
 mod impact;
+mod pairs;
 mod palette;
 
 pub(crate) use comparison::comparison_chart;
 pub(crate) use history::{HistoryFigure, history_chart, spark_line};
 pub(crate) use impact::impact_badge;
+pub(crate) use pairs::pairs_chart;

@@ -17,6 +17,7 @@ pub(crate) fn NavBar() -> impl IntoView {
                 <A href="/recommendations">"Recommendations"</A>
                 <A href="/queries">"Queries"</A>
                 <A href="/what-if">"What if"</A>
+                <A href="/compare">"Compare"</A>
                 <A href="/jobs">"Jobs"</A>
                 <A href="/changes">"Changes"</A>
                 <A href="/connections">"Connections"</A>

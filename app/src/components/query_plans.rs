@@ -2,10 +2,11 @@
 
 use leptos::prelude::*;
 use optischema::model::{QueryEvent, QueryPlan};
-use optischema::plan::{PlanChange, PlanFinding};
+use optischema::plan::PlanFinding;
 
 use super::badge::Provenance;
 use super::plan_tree::PlanTree;
+use super::result::PlanChanges;
 use optischema::figures;
 
 fn finding(finding: &PlanFinding) -> impl IntoView + use<> {
@@ -38,20 +39,6 @@ fn plan(plan: QueryPlan) -> impl IntoView {
     }
 }
 
-fn change(change: &PlanChange) -> impl IntoView + use<> {
-    let side = |how: &Option<String>, cost: Option<f64>| match how {
-        Some(how) => format!("{how}, cost {}", figures::grouped(cost.unwrap_or_default())),
-        None => "–".to_owned(),
-    };
-    view! {
-        <tr>
-            <td>{change.step.clone()}</td>
-            <td>{side(&change.before, change.cost_before)}</td>
-            <td>{side(&change.after, change.cost_after)}</td>
-        </tr>
-    }
-}
-
 /// What a call took, before and after.
 fn times(event: &QueryEvent) -> String {
     match (event.mean_before_ms, event.mean_after_ms) {
@@ -79,27 +66,11 @@ fn times(event: &QueryEvent) -> String {
 
 fn event(event: QueryEvent) -> impl IntoView {
     let said = times(&event);
-    let changes: Vec<_> = event.diff.iter().flat_map(|diff| &diff.changes).map(change).collect();
-    let table = (!changes.is_empty()).then(|| {
-        view! {
-            <div class="scroll" tabindex="0">
-                <table>
-                    <thead>
-                        <tr>
-                            <th scope="col">"Step"</th>
-                            <th scope="col">"Before"</th>
-                            <th scope="col">"After"</th>
-                        </tr>
-                    </thead>
-                    <tbody>{changes}</tbody>
-                </table>
-            </div>
-        }
-    });
+    let changes = event.diff.as_ref().map(|diff| diff.changes.clone()).unwrap_or_default();
     view! {
         <div class="card event">
             <p><strong>"The plan changed"</strong> " at " {event.at.readable()} ": " {said} "."</p>
-            {table}
+            <PlanChanges changes/>
         </div>
     }
 }

@@ -1,6 +1,8 @@
 //! One module a page.
 
+mod benchmark;
 mod changes;
+mod compare;
 mod connections;
 mod dashboard;
 mod jobs;
@@ -13,7 +15,9 @@ mod rejected;
 mod rule;
 mod what_if;
 
+pub(crate) use benchmark::BenchmarkPage;
 pub(crate) use changes::ChangesPage;
+pub(crate) use compare::ComparePage;
 pub(crate) use connections::ConnectionsPage;
 pub(crate) use dashboard::DashboardPage;
 pub(crate) use jobs::JobsPage;

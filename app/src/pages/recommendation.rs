@@ -104,8 +104,7 @@ fn content(view: RecommendationView, actions: Actions, reload: Callback<()>) -> 
         view! {
             <section aria-labelledby="proof">
                 <h2 id="proof">"Proof"</h2>
-                <BenchmarkSummary result/>
-                <p><a class="button" href=format!("/api/benchmark/{job}/patch.sql") rel="external">"Download patch.sql"</a></p>
+                <BenchmarkSummary job result/>
             </section>
         }
     });

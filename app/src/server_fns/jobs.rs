@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
-use optischema::model::{Job, JobPage, JobQuery};
+use optischema::model::{CompareRequest, Job, JobPage, JobQuery};
 
 /// A page of jobs.
 #[server(prefix = "/rpc", endpoint = "jobs", input = GetUrl)]
@@ -26,6 +26,15 @@ pub async fn start_benchmark(id: String) -> Result<(), ServerFnError> {
     use super::context::{failed, operations, parse_id};
     let id = parse_id("recommendation", id)?;
     operations()?.start_benchmark(id).await.map(drop).map_err(failed)
+}
+
+/// Lists what a person typed in, queues its benchmark, and shows it.
+#[server(prefix = "/rpc", endpoint = "compare")]
+pub async fn compare(request: CompareRequest) -> Result<(), ServerFnError> {
+    use super::context::{failed, operations};
+    let accepted = operations()?.compare(request).await.map_err(failed)?;
+    leptos_axum::redirect(&format!("/benchmarks/{}", accepted.job_id));
+    Ok(())
 }
 
 /// Cancels a job.

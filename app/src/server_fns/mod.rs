@@ -22,7 +22,7 @@ pub(crate) use status::page_not_found;
 
 pub use advice::{load_rejected, load_rule, load_what_if};
 pub use changes::{StartApply, StartRollback, load_changes};
-pub use jobs::{CancelJob, StartBenchmark, load_job, load_jobs};
+pub use jobs::{CancelJob, Compare, StartBenchmark, load_job, load_jobs};
 pub use overview::{Analyze, load_dashboard, load_health};
 pub use queries::{AddQueries, Collect, RemoveQuery, load_queries, load_query};
 pub use recommendations::{

@@ -30,7 +30,7 @@ pub async fn load_recommendation(id: String) -> Result<RecommendationView, Serve
     let operations = operations()?;
     let id = parse_id("recommendation", id)?;
     let recommendation = operations.recommendation(id).await.map_err(failed)?;
-    let filter = JobFilter { recommendation_id: Some(id), limit: Some(20), ..JobFilter::default() };
+    let filter = JobFilter { recommendation_id: Some(id), limit: Some(6), ..JobFilter::default() };
     let jobs = operations.jobs(filter).await.map_err(failed)?.items;
     Ok(RecommendationView { recommendation, jobs })
 }

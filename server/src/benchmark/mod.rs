@@ -53,8 +53,9 @@ impl From<SqlError> for BenchmarkError {
 impl From<PgFailure> for BenchmarkError {
     fn from(failure: PgFailure) -> Self {
         match failure.sqlstate() {
-            // Class 53: disk full, out of memory; class 58: the system beneath.
-            Some(state) if state.starts_with("53") || state.starts_with("58") => {
+            // Class 53: disk full, out of memory; 58: the system beneath; XX: PostgreSQL itself (a file that may
+            // not grow is one of these).
+            Some(state) if ["53", "58", "XX"].iter().any(|class| state.starts_with(class)) => {
                 Self::Error(format!("the server ran out of something: {failure}"))
             }
             Some(_) => Self::Failed(failure.to_string()),

@@ -109,7 +109,10 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
             let mut patched_setup = vec![alter.sql(&table.schema)?];
             let mut warnings = Vec::new();
             if alter.needs_analyze {
-                patched_setup.push(format!("ANALYZE {}", table.quoted()));
+                // It is done before each run: only what is to change is looked at.
+                let columns: Vec<String> =
+                    alter.columns.iter().map(|column| quote_identifier(column)).collect();
+                patched_setup.push(format!("ANALYZE {} ({})", table.quoted(), columns.join(", ")));
             } else {
                 warnings.push(format!(
                     "{} shapes how rows are kept from now on: what a statement takes on rows that are there already is what was measured.",

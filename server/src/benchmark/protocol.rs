@@ -167,21 +167,21 @@ impl Measured {
         let mut warnings = Vec::new();
         if self.patched.len() < LOOKS[0] {
             warnings.push(format!(
-                "With the {label}, the time ran out after {} pairs; at least {} are needed for a verdict: raise benchmark_seconds.",
+                "{label}: the time ran out after {} pairs; at least {} are needed for a verdict: raise benchmark_seconds.",
                 self.patched.len(),
                 LOOKS[0]
             ));
         }
         if self.comparison.drift.is_some_and(|drift| drift.abs() > 0.5) {
             warnings.push(format!(
-                "With the {label}, the difference drifted while it was measured: something else may have changed meanwhile."
+                "{label}: the difference drifted while it was measured: something else may have changed meanwhile."
             ));
         }
         if let (Verdict::Inconclusive, Some(smallest)) =
             (self.verdict, self.comparison.smallest_detectable_percent)
         {
             warnings.push(format!(
-                "With the {label}, {} pairs could have called a change of {} or more, and no smaller one.",
+                "{label}: {} pairs could have called a change of {} or more, and no smaller one.",
                 self.patched.len(),
                 figures::percent(smallest)
             ));

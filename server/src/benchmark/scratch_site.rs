@@ -17,8 +17,8 @@ use super::site::{Site, connect};
 use super::survey::Places;
 use crate::postgres::MainSession;
 use crate::sandbox::{
-    CopyRows, Family, RowChoices, SandboxError, Upkeep, create_scratch, create_tables,
-    finish_tables, install_extensions, read_family, vacuum_analyze,
+    Copied, CopyRows, Family, RowChoices, SandboxError, TableStructure, Upkeep, create_scratch,
+    create_tables, finish_tables, install_extensions, read_family, vacuum_analyze,
 };
 
 /// A sample of fewer rows says little.
@@ -150,20 +150,16 @@ async fn copy_all(
                 |bytes: i64| 0.03 + 0.32 * ((before + bytes) as f64 / total as f64).min(1.0);
             let mut said: Option<Instant> = None;
             let rows = CopyRows { structure, top: &top.table, schema, choices };
-            let mut tell = |done: crate::sandbox::Copied| {
+            let mut tell = |done: Copied| {
                 if said.is_none_or(|at| at.elapsed() > Duration::from_millis(250)) {
                     said = Some(Instant::now());
-                    let phase = format!(
-                        "copying {}: {} rows, {}",
-                        structure.table,
-                        figures::grouped(done.rows as f64),
-                        figures::bytes(done.bytes)
-                    );
-                    report(&phase, share(so_far + done.bytes));
+                    report(&phase_of(structure, done), share(so_far + done.bytes));
                 }
             };
-            tell(crate::sandbox::Copied { rows: 0, bytes: 0 });
+            tell(Copied { rows: 0, bytes: 0 });
             let table = rows.run(main.connection(), sandbox, &mut tell).await?;
+            let whole = Copied { rows: table.rows, bytes: table.bytes };
+            report(&phase_of(structure, whole), share(so_far + table.bytes));
             of_top = Some(match of_top {
                 None => CopiedTable { table: top.table.clone(), ..table },
                 Some(known) => CopiedTable {
@@ -177,6 +173,15 @@ async fn copy_all(
         before += (*bytes).max(8192);
     }
     Ok(copied)
+}
+
+fn phase_of(structure: &TableStructure, done: Copied) -> String {
+    format!(
+        "copying {}: {} rows, {}",
+        structure.table,
+        figures::grouped(done.rows as f64),
+        figures::bytes(done.bytes)
+    )
 }
 
 fn sample_warnings(

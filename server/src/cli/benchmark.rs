@@ -42,11 +42,24 @@ pub(super) async fn run(
 fn exit_code(job: &Job) -> u8 {
     let verdict = job.result.as_ref().and_then(|result| result.benchmark()).map(|b| b.verdict);
     match (job.status, verdict) {
-        (JobStatus::Completed, Some(Verdict::Faster | Verdict::Equivalent)) => 0,
-        (JobStatus::Completed, Some(Verdict::Slower | Verdict::NotEquivalent)) => 1,
-        (JobStatus::Completed, _) => 2,
-        (JobStatus::Failed, _) => 3,
-        _ => 4,
+        (JobStatus::Completed, Some(verdict)) => code_of(verdict),
+        (JobStatus::Completed, None) => 2,
+        (JobStatus::Failed, _) => FAILED,
+        _ => ERROR,
+    }
+}
+
+/// The exit code of a benchmark that ran, and the answer is no.
+pub(super) const FAILED: u8 = 3;
+/// The exit code of one that could not run.
+pub(super) const ERROR: u8 = 4;
+
+/// The exit code of a verdict.
+pub(super) const fn code_of(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Faster | Verdict::Equivalent => 0,
+        Verdict::Slower | Verdict::NotEquivalent => 1,
+        Verdict::Inconclusive | Verdict::Unstable => 2,
     }
 }
 
@@ -115,17 +128,21 @@ impl Remote {
 
 /// Says each phase once.
 #[derive(Default)]
-struct Phases {
+pub(super) struct Phases {
     last: String,
 }
 
 impl Phases {
     fn tell(&mut self, job: &Job) {
-        let phase = job.phase.clone().unwrap_or_default();
+        self.say(job.phase.as_deref().unwrap_or_default());
+    }
+
+    /// Phases that begin with the same word are one.
+    pub(super) fn say(&mut self, phase: &str) {
         let word = phase.split(' ').next().unwrap_or_default();
         if !word.is_empty() && !self.last.starts_with(word) {
-            say(&phase);
-            self.last = phase;
+            say(phase);
+            phase.clone_into(&mut self.last);
         }
     }
 }

@@ -11,7 +11,9 @@ use optischema::operations::OperationError;
 use serde_json::json;
 use thiserror::Error;
 
-use super::{AnalyzeFormat, AuditAction, Cli, Command, Format, SandboxAction, benchmark, check};
+use super::{
+    AnalyzeFormat, AuditAction, Cli, Command, Format, SandboxAction, benchmark, check, measure,
+};
 use crate::config::{ConfigError, Settings, SettingsArgs, default_data_dir};
 use crate::demo::{Shop, ShopError, StoryEnd, run_once};
 use crate::http::openapi;
@@ -65,8 +67,15 @@ pub(super) async fn dispatch(cli: Cli) -> Done {
             };
             analyze(Settings::resolve(&args)?, workload, limits, format).await
         }
-        Command::Benchmark { recommendation_id, format } => {
-            benchmark::run(Settings::resolve(&args)?, recommendation_id, format).await
+        Command::Benchmark { what, format } => {
+            let settings = Settings::resolve(&args)?;
+            match (what.recommendation_id, measure::Files::of(&what)) {
+                (Some(id), _) => benchmark::run(settings, id, format).await,
+                (None, Some(files)) => measure::run(settings, files, format).await,
+                (None, None) => {
+                    Err(CommandError::Missing("there is nothing to be measured".into()))
+                }
+            }
         }
         Command::Sandbox { action: SandboxAction::Init } => {
             sandbox_init(Settings::resolve(&args)?).await

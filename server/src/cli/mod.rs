@@ -3,6 +3,7 @@
 mod benchmark;
 mod check;
 mod commands;
+mod measure;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,11 +55,11 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t = AnalyzeFormat::Table)]
         format: AnalyzeFormat,
     },
-    /// Measures a recommendation now. Exit code 0 faster or equivalent, 1 slower or not equivalent,
-    /// 2 inconclusive or unstable, 3 failed, 4 error.
+    /// Measures a recommendation, or what is in files, now. Exit code 0 faster or equivalent, 1 slower or not
+    /// equivalent, 2 inconclusive or unstable, 3 failed, 4 error.
     Benchmark {
-        /// The recommendation's id.
-        recommendation_id: optischema::model::RecommendationId,
+        #[command(flatten)]
+        what: BenchmarkWhat,
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
@@ -74,6 +75,26 @@ pub enum Command {
     },
     /// The OpenAPI 3.1 document of the REST calls.
     Openapi,
+}
+
+/// What is measured: a recommendation, a statement with a change, or two statements.
+#[derive(Debug, clap::Args)]
+pub struct BenchmarkWhat {
+    /// The recommendation's id.
+    #[arg(required_unless_present_any = ["query", "before"], conflicts_with_all = ["query", "patch", "before", "after"])]
+    pub recommendation_id: Option<optischema::model::RecommendationId>,
+    /// A file with one SELECT.
+    #[arg(long, requires = "patch", conflicts_with = "before")]
+    pub query: Option<PathBuf>,
+    /// A file with the change: an index, statistics, a parameter, a setting.
+    #[arg(long, requires = "query")]
+    pub patch: Option<PathBuf>,
+    /// A file with one SELECT.
+    #[arg(long, requires = "after")]
+    pub before: Option<PathBuf>,
+    /// A file with the SELECT that takes its place.
+    #[arg(long, requires = "before")]
+    pub after: Option<PathBuf>,
 }
 
 /// What is done with the sandbox.

@@ -115,6 +115,12 @@ impl Cluster {
         self.run("pg_ctl", &["-D", &text(&self.folder), "-m", "immediate", "-w", "stop"]).await
     }
 
+    /// Where PostgreSQL's programs are.
+    #[must_use]
+    pub fn programs(&self) -> &Path {
+        &self.programs
+    }
+
     /// The connection URL of a role on a database.
     #[must_use]
     pub fn url(&self, role: &str, password: &str, database: &str) -> String {

@@ -7,4 +7,4 @@ mod workload;
 
 pub use cluster::{Cluster, ClusterError};
 pub use shop::{Shop, ShopError};
-pub use story::{StoryEnd, print_benchmark, run_once};
+pub use story::{StoryEnd, print_benchmark, print_result, run_once};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use comfy_table::{Cell, CellAlignment, Table};
 use optischema::figures;
-use optischema::model::{Job, JobStatus, Recommendation, Verdict};
+use optischema::model::{BenchmarkResult, Job, JobStatus, Recommendation, Verdict};
 use optischema::operations::{OperationError, Operations};
 
 /// How the story ended.
@@ -85,6 +85,11 @@ pub fn print_benchmark(job: &Job) {
         println!("No verdict: {reason}");
         return;
     };
+    print_result(result);
+}
+
+/// A result as a table.
+pub fn print_result(result: &BenchmarkResult) {
     let mut table = Table::new();
     table.set_header(["Values", "Verdict", "Without", "With", "Change", "Interval", "Pairs"]);
     for binding in &result.bindings {
@@ -104,7 +109,29 @@ pub fn print_benchmark(job: &Job) {
         ]);
     }
     println!("{table}");
-    println!("Verdict:   {} ({})", result.verdict, result.fidelity.tag());
+    println!(
+        "Verdict:   {} ({}; {})",
+        result.verdict.label(),
+        result.fidelity.tag(),
+        result.source_tag()
+    );
+    println!("           {} {}", result.verdict.meaning(), result.source_reason);
+    for binding in &result.bindings {
+        println!("Rows:      {} ({})", binding.comparison.sentence(), binding.label);
+    }
+    if let Some(worst) = &result.worst_binding {
+        println!("Worst:     {worst}");
+    }
+    if let Some(index) = result.index.as_ref().filter(|index| index.build_ms > 0.0) {
+        println!(
+            "Index:     built in {}, {}",
+            figures::milliseconds(index.build_ms),
+            figures::bytes(index.bytes)
+        );
+    }
+    for warning in &result.warnings {
+        println!("Note:      {warning}");
+    }
 }
 
 fn end_of(job: &Job) -> StoryEnd {

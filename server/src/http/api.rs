@@ -7,9 +7,10 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use optischema::model::{
-    AddedQueries, AnalyzeReport, ApplyStatus, Change, CleanupReport, CollectionReport, Health, Job,
-    JobAccepted, JobId, JobPage, JobQuery, QueryDetail, QueryHash, QueryPage, QueryQuery,
-    RangeQuery, Recommendation, RecommendationId, RecommendationPage, RecommendationQuery,
+    AddedQueries, AnalyzeReport, ApplyStatus, Change, CleanupReport, CollectionReport,
+    CompareRequest, Health, Job, JobAccepted, JobId, JobPage, JobQuery, QueryDetail, QueryHash,
+    QueryPage, QueryQuery, RangeQuery, Recommendation, RecommendationId, RecommendationPage,
+    RecommendationQuery,
 };
 use optischema::operations::OperationError;
 use serde::de::DeserializeOwned;
@@ -58,11 +59,12 @@ pub(super) fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(advice::list_rejected))
         .routes(routes!(advice::what_if))
         .routes(routes!(advice::get_rule))
-        .routes(routes!(list_jobs))
+        .routes(routes!(list_jobs, compare))
         // One path: a POST names a recommendation, a GET names a job.
         .routes(routes!(get_job, start_benchmark))
         .routes(routes!(cancel_job))
         .routes(routes!(patch_sql))
+        .routes(routes!(report))
         .routes(routes!(start_apply))
         .routes(routes!(start_rollback))
         .routes(routes!(list_changes))
@@ -196,6 +198,34 @@ async fn start_benchmark(
 ) -> Result<Response, Problem> {
     let id: RecommendationId = id("recommendation", text)?;
     Ok(accepted(app.operations.start_benchmark(id).await?))
+}
+
+/// Lists what a person typed in, a statement and a change or two statements, and queues its benchmark.
+#[utoipa::path(post, path = "/api/benchmark", tag = "benchmark", request_body = CompareRequest,
+    responses((status = 202, body = JobAccepted), (status = 409, body = Problem),
+        (status = 422, body = Problem), (status = 503, body = Problem)))]
+async fn compare(State(app): State<AppState>, bytes: Bytes) -> Result<Response, Problem> {
+    let request: CompareRequest = body(&bytes)?;
+    Ok(accepted(app.operations.compare(request).await?))
+}
+
+/// A completed benchmark as one HTML file, to be handed on.
+#[utoipa::path(get, path = "/api/benchmark/{id}/report.html", tag = "benchmark",
+    params(("id" = String, Path)),
+    responses((status = 200, body = String, content_type = "text/html"),
+        (status = 404, body = Problem), (status = 409, body = Problem)))]
+async fn report(
+    State(app): State<AppState>,
+    Path(text): Path<String>,
+) -> Result<Response, Problem> {
+    let id: JobId = id("job", text)?;
+    let file = app.operations.benchmark_report(id).await?;
+    let disposition = format!("attachment; filename=\"{}\"", file.file_name);
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (header::CONTENT_DISPOSITION, disposition),
+    ];
+    Ok((headers, file.html).into_response())
 }
 
 /// Jobs, newest first.

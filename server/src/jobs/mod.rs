@@ -7,5 +7,6 @@ mod progress;
 mod signals;
 mod worker;
 
+pub(crate) use benchmark_job::{drop_schema_in, places, stop_named};
 pub use signals::Signals;
 pub use worker::Worker;

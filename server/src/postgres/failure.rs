@@ -81,17 +81,23 @@ impl PgFailure {
     }
 }
 
+fn encryption() -> PgFailure {
+    PgFailure::Unreachable(
+        "the encrypted connection could not be made: check sslmode and certificates".into(),
+    )
+}
+
 impl From<sqlx::Error> for PgFailure {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(database) => Self::from_database(database.as_ref()),
+            // What rustls says of a certificate or a handshake.
+            sqlx::Error::Io(io) if io.kind() == std::io::ErrorKind::InvalidData => encryption(),
             sqlx::Error::Io(io) => Self::Unreachable(format!(
                 "nothing answers there ({}): check host and port, and that the server runs",
                 io.kind()
             )),
-            sqlx::Error::Tls(_) => Self::Unreachable(
-                "the encrypted connection could not be made: check sslmode and certificates".into(),
-            ),
+            sqlx::Error::Tls(_) => encryption(),
             sqlx::Error::PoolTimedOut => {
                 Self::Unreachable("the server did not answer in time".into())
             }

@@ -61,6 +61,18 @@ pub async fn analyze_once(
     Ok((collection, advice))
 }
 
+/// Main, checked, and its workload as it is now: nothing is stored.
+///
+/// # Errors
+/// Main may not be used, or is out of reach.
+pub async fn collected(settings: &Settings) -> Outcome<(Dsn, Collection)> {
+    let main = checked_main(settings).await?;
+    let mut session = MainSession::begin(main).await?;
+    let collection = collect(&mut session).await?;
+    session.end().await?;
+    Ok((main.clone(), collection))
+}
+
 /// Statements that a person gives: SQL, or a log.
 pub(super) fn given(text: &str) -> Outcome<LogContents> {
     if looks_like_log(text) {

@@ -2,9 +2,11 @@
 
 mod analysis;
 mod collection;
+mod compare;
 mod failure;
 mod patch_file;
 mod query_detail;
+mod report;
 mod rule_page;
 mod targets;
 mod what_if;
@@ -14,19 +16,21 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use optischema::model::{
     AddedQueries, AnalyzeReport, ApplyStatus, AuditEntry, Change, CleanupReport, CollectionReport,
-    Health, Job, JobAccepted, JobFilter, JobId, JobPage, JobStatus, JobType, QueryDetail,
-    QueryFilter, QueryHash, QueryPage, QueryRange, Readiness, Recommendation, RecommendationFilter,
-    RecommendationId, RecommendationPage, RecommendationSort, RecommendationStatus, RejectedPage,
-    Rule, TargetKind, TargetState, WhatIfReport, WhatIfRequest,
+    CompareRequest, Health, Job, JobAccepted, JobFilter, JobId, JobPage, JobStatus, JobType,
+    QueryDetail, QueryFilter, QueryHash, QueryPage, QueryRange, Readiness, Recommendation,
+    RecommendationFilter, RecommendationId, RecommendationPage, RecommendationSort,
+    RecommendationStatus, RejectedPage, Rule, TargetKind, TargetState, WhatIfReport, WhatIfRequest,
 };
-use optischema::operations::{Dashboard, OperationError, Operations, Outcome, PatchFile, RulePage};
+use optischema::operations::{
+    Dashboard, OperationError, Operations, Outcome, PatchFile, ReportFile, RulePage,
+};
 
 use crate::clock::now;
 use crate::config::Settings;
 use crate::jobs::Signals;
 use crate::store::Store;
 
-pub use analysis::analyze_once;
+pub use analysis::{analyze_once, collected};
 pub use targets::Targets;
 
 /// Changes and audit rows that a page shows at most.
@@ -199,6 +203,19 @@ impl Operations for Service {
 
     async fn start_benchmark(&self, id: RecommendationId) -> Outcome<JobAccepted> {
         self.enqueue(id, JobType::Benchmark, None).await
+    }
+
+    async fn compare(&self, request: CompareRequest) -> Outcome<JobAccepted> {
+        let proposal = compare::proposal(&self.settings, &request).await?;
+        let typed = self.store.add_typed(self.database(), &proposal).await?;
+        if typed.status == RecommendationStatus::Dismissed {
+            self.store.restore(typed.id).await?;
+        }
+        self.enqueue(typed.id, JobType::Benchmark, None).await
+    }
+
+    async fn benchmark_report(&self, id: JobId) -> Outcome<ReportFile> {
+        report::write(self.store.job(id).await?)
     }
 
     async fn jobs(&self, filter: JobFilter) -> Outcome<JobPage> {

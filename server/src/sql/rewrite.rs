@@ -163,8 +163,9 @@ pub fn retarget_types(
     tree::walk(&json, &mut |kind, object| {
         // The location of COLLATE is the keyword's.
         let (names, skipped) = match kind {
-            "TypeName" => (tree::names(object.get("names")), 0),
-            "CollateClause" => (tree::names(object.get("collname")), 1),
+            // A field of its own in a cast or a column, a node elsewhere.
+            "TypeName" | "type_name" => (tree::names(object.get("names")), 0),
+            "CollateClause" | "coll_clause" => (tree::names(object.get("collname")), 1),
             _ => return,
         };
         let [schema, name] = names.as_slice() else { return };

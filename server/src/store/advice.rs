@@ -226,7 +226,7 @@ async fn close_others(
         let open = fetch(write, id).await?;
         // What was listed before rules were noted came from the first of them.
         let rule = open.evidence.rule.unwrap_or(Rule::MissingIndex);
-        if given.contains(&id) || !taken.complete.contains(&rule) {
+        if open.is_typed() || given.contains(&id) || !taken.complete.contains(&rule) {
             continue;
         }
         let same = |rejected: &&RejectedCandidate| {

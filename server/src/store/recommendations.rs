@@ -134,6 +134,21 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Lists what a person typed in; the same again is the same recommendation.
+    pub async fn add_typed(
+        &self,
+        database: &str,
+        proposal: &Proposal,
+    ) -> Result<Recommendation, StoreError> {
+        let mut write = self.write().await?;
+        let id = upsert(&mut write, database, proposal).await?;
+        let recommendation = fetch(&mut write, id).await?;
+        write.commit().await?;
+        Ok(recommendation)
+    }
+}
+
 pub(super) async fn upsert(
     write: &mut SqliteConnection,
     database: &str,

@@ -96,10 +96,11 @@ pub async fn create_tables(
     upkeep: Upkeep,
     resolve: &(dyn Fn(&str, &str) -> Option<TableName> + Sync),
 ) -> Result<(), SandboxError> {
+    let of_own = |schema: &str, name: &str| family.own_schema(schema, name, schema_of);
     for own in &family.own_types {
         let (schema, name) = (schema_of(&own.name.schema), &own.name.name);
         if !type_exists(connection, &schema, name).await? {
-            execute(connection, own.creation(schema_of)).await?;
+            execute(connection, retarget_types(&own.creation(schema_of), &of_own)?).await?;
         }
     }
     for collation in &family.collations {
@@ -108,20 +109,19 @@ pub async fn create_tables(
             format!("CREATE COLLATION IF NOT EXISTS {} ({})", name.quoted(), collation.options);
         execute(connection, text).await?;
     }
-    let own = |schema: &str, name: &str| family.own_schema(schema, name, schema_of);
     for structure in &family.tables {
         let table = moved(&structure.table, schema_of);
         if let StructureKind::View(definition) = &structure.kind {
             let statement = parse_one(definition)?;
             crate::sql::check_select(&statement)?;
             let moved = retarget(&statement, &table.schema, resolve)?;
-            let moved = retarget_types(&moved, &own)?;
+            let moved = retarget_types(&moved, &of_own)?;
             execute(connection, format!("CREATE VIEW {} AS {moved}", table.quoted())).await?;
             continue;
         }
         let statement = |defaults| {
             let text = structure.create_statement(family, schema_of, upkeep, defaults);
-            retarget_types(&text, &own)
+            retarget_types(&text, &of_own)
         };
         execute(connection, "SAVEPOINT made".to_owned()).await?;
         match execute(connection, statement(Defaults::Kept)?).await {

@@ -103,7 +103,7 @@ impl Patch {
                 PatchKind::CreateStatistics(Box::new(statistics::create(create)?))
             }
             NodeEnum::AlterTableStmt(alter) => {
-                PatchKind::AlterTable(Box::new(table::alter(alter)?))
+                PatchKind::AlterTable(Box::new(table::alter(&alter, &statement)?))
             }
             NodeEnum::VacuumStmt(vacuum) => PatchKind::Maintenance(table::vacuum(&vacuum)?),
             NodeEnum::ReindexStmt(reindex) => PatchKind::Maintenance(table::reindex(&reindex)?),

@@ -123,7 +123,7 @@ mod tests {
         };
         assert_eq!(
             create.sql("job").unwrap(),
-            "CREATE STATISTICS job.\"s x\" (ndistinct, mcv) ON a, lower(b) FROM job.\"T\""
+            "CREATE STATISTICS job.\"s x\" (ndistinct, mcv) ON a, (lower(b)) FROM job.\"T\""
         );
         assert_eq!(create.undo("job"), "DROP STATISTICS \"job\".\"s x\"");
         assert_eq!(statistics_definition_in(text, "job"), create.sql("job"));

@@ -7,7 +7,8 @@ use pg_query::protobuf::{
     VacuumStmt,
 };
 
-use super::{SqlError, deparse, refuse, table_of};
+use super::{SqlError, Statement, refuse, table_of};
+use crate::sql::qualify;
 
 /// Storage parameters that may be set; each begins with one of these.
 const PARAMETERS: &[&str] =
@@ -16,14 +17,16 @@ const PARAMETERS: &[&str] =
 const COLUMN_PARAMETERS: &[&str] = &["n_distinct", "n_distinct_inherited"];
 
 /// `ALTER TABLE … SET (…)`, `RESET (…)`, `ALTER COLUMN … SET STATISTICS`, `ALTER COLUMN … SET (n_distinct = …)`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct AlterTable {
     pub table: TableName,
     /// Whether it takes effect with the next ANALYZE.
     pub needs_analyze: bool,
     /// Names of the storage parameters that it sets or resets.
     pub parameters: Vec<String>,
-    statement: AlterTableStmt,
+    /// Columns of which ANALYZE is to keep something else.
+    pub columns: Vec<String>,
+    statement: Statement,
 }
 
 /// What is done to a table as it is.
@@ -56,14 +59,15 @@ pub struct Maintenance {
     pub table: Option<TableName>,
 }
 
-pub(super) fn alter(statement: AlterTableStmt) -> Result<AlterTable, SqlError> {
-    if statement.objtype != ObjectType::ObjectTable as i32 {
+pub(super) fn alter(alter: &AlterTableStmt, statement: &Statement) -> Result<AlterTable, SqlError> {
+    if alter.objtype != ObjectType::ObjectTable as i32 {
         return refuse("only a table's parameters are altered");
     }
-    let table = table_of(statement.relation.as_ref())?;
+    let table = table_of(alter.relation.as_ref())?;
     let mut needs_analyze = false;
     let mut parameters = Vec::new();
-    for command in &statement.cmds {
+    let mut columns = Vec::new();
+    for command in &alter.cmds {
         let Some(NodeEnum::AlterTableCmd(command)) = &command.node else {
             return refuse("it alters more than parameters");
         };
@@ -80,13 +84,17 @@ pub(super) fn alter(statement: AlterTableStmt) -> Result<AlterTable, SqlError> {
                     parameters.push(full);
                 }
             }
-            AlterTableType::AtSetStatistics => needs_analyze = true,
+            AlterTableType::AtSetStatistics => {
+                columns.push(command.name.clone());
+                needs_analyze = true;
+            }
             AlterTableType::AtSetOptions | AlterTableType::AtResetOptions => {
                 for (_, name) in options(command) {
                     if !COLUMN_PARAMETERS.contains(&name.as_str()) {
                         return refuse(format!("{name} is nothing that ANALYZE keeps of a column"));
                     }
                 }
+                columns.push(command.name.clone());
                 needs_analyze = true;
             }
             _ => {
@@ -94,7 +102,7 @@ pub(super) fn alter(statement: AlterTableStmt) -> Result<AlterTable, SqlError> {
             }
         }
     }
-    Ok(AlterTable { table, needs_analyze, parameters, statement })
+    Ok(AlterTable { table, needs_analyze, parameters, columns, statement: statement.clone() })
 }
 
 /// Namespace and name of every option of a command.
@@ -117,13 +125,9 @@ impl AlterTable {
     /// The statement as it runs on the table of another schema.
     ///
     /// # Errors
-    /// The deparser refuses the tree, which it made itself.
+    /// The parser's positions do not fit the text, which it gave itself.
     pub fn sql(&self, schema: &str) -> Result<String, SqlError> {
-        let mut statement = self.statement.clone();
-        if let Some(relation) = &mut statement.relation {
-            schema.clone_into(&mut relation.schemaname);
-        }
-        deparse(NodeEnum::AlterTableStmt(statement))
+        qualify(&self.statement, &|_, name| Some(TableName::new(schema, name)))
     }
 }
 
@@ -172,10 +176,14 @@ mod tests {
     #[test]
     fn parameters_move_with_their_table_and_what_needs_analyze_says_so() {
         let fill = altered("ALTER TABLE public.\"T\" SET (fillfactor = 70)");
-        assert_eq!(fill.sql("job").unwrap(), "ALTER TABLE job.\"T\" SET (fillfactor=70)");
+        assert_eq!(fill.sql("job").unwrap(), "ALTER TABLE \"job\".\"T\" SET (fillfactor=70)");
         assert!(!fill.needs_analyze);
         assert_eq!(fill.parameters, ["fillfactor"]);
         assert!(altered("ALTER TABLE public.t ALTER COLUMN a SET STATISTICS 500").needs_analyze);
-        assert!(altered("ALTER TABLE public.t ALTER COLUMN a SET (n_distinct = -1)").needs_analyze);
+        let distinct = altered("ALTER TABLE public.t ALTER COLUMN a SET (n_distinct = -0.5)");
+        assert!(distinct.needs_analyze);
+        assert_eq!(distinct.columns, ["a"], "{:?}", distinct.statement.sql);
+        let moved = distinct.sql("job").unwrap();
+        assert!(moved.ends_with("(n_distinct=-0.5)"), "{moved}");
     }
 }

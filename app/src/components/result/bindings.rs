@@ -1,0 +1,64 @@
+//! The verdict for each set of parameter values.
+
+use leptos::prelude::*;
+use optischema::figures;
+use optischema::model::BindingResult;
+
+use crate::components::badge::VerdictBadge;
+
+fn row(binding: &BindingResult) -> impl IntoView + use<> {
+    let values = (!binding.values.is_empty()).then(|| binding.values.join(", "));
+    let ties = binding.comparison.ties.clone();
+    view! {
+        <tr>
+            <td>
+                {binding.label.clone()}
+                {values.map(|values| view! { <div class="quiet mono">{values}</div> })}
+            </td>
+            <td><VerdictBadge verdict=binding.verdict/></td>
+            <td class="number">{figures::milliseconds(binding.baseline.median_ms)}</td>
+            <td class="number">{figures::milliseconds(binding.patched.median_ms)}</td>
+            <td class="number">{binding.confidence_interval.as_ref().map(figures::interval)}</td>
+            <td class="number">{binding.pairs}</td>
+            <td class="number">
+                {figures::grouped(binding.baseline.shared_blocks as f64)} " → "
+                {figures::grouped(binding.patched.shared_blocks as f64)}
+            </td>
+            <td class="rows">{binding.comparison.sentence()} {ties.map(|ties| format!(" {ties}"))}</td>
+        </tr>
+    }
+}
+
+/// One line a set.
+#[component]
+pub(crate) fn ResultBindings(bindings: Vec<BindingResult>) -> impl IntoView {
+    if bindings.is_empty() {
+        return ().into_any();
+    }
+    let rows: Vec<_> = bindings.iter().map(row).collect();
+    view! {
+        <h3>"By parameter values"</h3>
+        <p class="quiet">
+            "A change may help one value and hurt another. Rows of both arms are compared before anything is timed: \
+             what passes has shown no difference, which is no proof."
+        </p>
+        <div class="scroll" tabindex="0">
+            <table>
+                <thead>
+                    <tr>
+                        <th scope="col">"Values"</th>
+                        <th scope="col">"Verdict"</th>
+                        <th scope="col" class="number">"Without"</th>
+                        <th scope="col" class="number">"With"</th>
+                        <th scope="col" class="number">"Interval"</th>
+                        <th scope="col" class="number">"Pairs"</th>
+                        <th scope="col" class="number">"Blocks"</th>
+                        <th scope="col">"Rows"</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,29 @@
+//! All parts of a result, in the order in which a person asks for them.
+
+use leptos::prelude::*;
+use optischema::model::BenchmarkResult;
+
+use super::{
+    ResultBindings, ResultGround, ResultPlans, ResultRepeat, ResultRuns, ResultVerdict,
+    ResultWorkload, ResultWrites,
+};
+
+/// The result.
+#[component]
+pub(crate) fn WholeResult(result: BenchmarkResult) -> impl IntoView {
+    let provenance = match result.baseline {
+        Some(_) => "One run of each arm with the time of every node.",
+        None => "Planned, not run.",
+    };
+    let plans = result.plans.clone();
+    view! {
+        <ResultVerdict result=result.clone()/>
+        <ResultRuns result=result.clone()/>
+        <ResultBindings bindings=result.bindings.clone()/>
+        {plans.map(|plans| view! { <ResultPlans plans provenance/> })}
+        <ResultWrites index=result.index.clone() cost=result.write_cost.clone()/>
+        <ResultWorkload result=result.clone()/>
+        <ResultGround result=result.clone()/>
+        <ResultRepeat result/>
+    }
+}

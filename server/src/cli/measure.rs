@@ -1,0 +1,137 @@
+//! `optischema benchmark --query F --patch F` and `--before F --after F`: measures what is in files. Nothing is stored,
+//! so it may run beside a server.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use optischema::model::BenchmarkResult;
+
+use super::benchmark::{ERROR, FAILED, Phases, code_of};
+use super::commands::CommandError;
+use super::{BenchmarkWhat, Format};
+use crate::benchmark::{BenchmarkError, BenchmarkRequest, Places, run_benchmark, typed_cases};
+use crate::clock::new_id;
+use crate::config::Settings;
+use crate::demo::print_result;
+use crate::instance::told_to_stop;
+use crate::jobs::{drop_schema_in, places, stop_named};
+use crate::sandbox::{ScratchKind, ScratchSchema};
+use crate::service::collected;
+use crate::sql::{Patch, PatchKind};
+
+/// Files to be measured.
+pub(super) struct Files {
+    statement: PathBuf,
+    patch: PathBuf,
+    /// Whether the second must be a statement too.
+    both_statements: bool,
+}
+
+impl Files {
+    pub(super) fn of(what: &BenchmarkWhat) -> Option<Self> {
+        let both_statements = what.before.is_some();
+        let statement = what.query.clone().or_else(|| what.before.clone())?;
+        let patch = what.patch.clone().or_else(|| what.after.clone())?;
+        Some(Self { statement, patch, both_statements })
+    }
+}
+
+fn read(path: &Path) -> Result<String, CommandError> {
+    std::fs::read_to_string(path).map_err(|error| CommandError::Folder(path.to_owned(), error))
+}
+
+pub(super) async fn run(
+    settings: Settings,
+    files: Files,
+    format: Format,
+) -> Result<ExitCode, CommandError> {
+    let (statement, patch) = (read(&files.statement)?, read(&files.patch)?);
+    let Some(places) = places(&settings) else {
+        return Err(CommandError::Missing(
+            "no main database is configured: set OPTISCHEMA_MAIN_URL".into(),
+        ));
+    };
+    let (_, collection) = collected(&settings).await?;
+    let schema = ScratchSchema::new(ScratchKind::Benchmark, new_id());
+    let name = format!("optischema benchmark {}", schema.id);
+    let measuring =
+        Measuring { settings: &settings, places: &places, schema: &schema, name: &name };
+    let outcome = tokio::select! {
+        outcome = measuring.run(&statement, &patch, &files, &collection.statements) => Some(outcome),
+        () = told_to_stop() => None,
+    };
+    let failed = !matches!(outcome, Some(Ok(_)));
+    if failed {
+        stop_named(&settings, &name).await;
+    }
+    if let Some(sandbox) = &places.sandbox
+        && let Err(error) = drop_schema_in(sandbox, &schema).await
+    {
+        eprintln!("optischema: the scratch schema {} could not be dropped: {error}", schema.name);
+    }
+    Ok(match outcome {
+        Some(Ok(result)) => {
+            match format {
+                Format::Table => print_result(&result),
+                Format::Json => println!("{}", serde_json::to_string_pretty(&result)?),
+            }
+            ExitCode::from(code_of(result.verdict))
+        }
+        Some(Err(BenchmarkError::Failed(reason))) => {
+            eprintln!("optischema: {reason}");
+            ExitCode::from(FAILED)
+        }
+        Some(Err(error)) => {
+            eprintln!("optischema: {error}");
+            ExitCode::from(ERROR)
+        }
+        None => ExitCode::from(130),
+    })
+}
+
+struct Measuring<'a> {
+    settings: &'a Settings,
+    places: &'a Places,
+    schema: &'a ScratchSchema,
+    name: &'a str,
+}
+
+impl Measuring<'_> {
+    async fn run(
+        &self,
+        statement: &str,
+        patch_text: &str,
+        files: &Files,
+        others: &[optischema::model::TrackedStatement],
+    ) -> Result<BenchmarkResult, BenchmarkError> {
+        let settings = self.settings;
+        let patch = Patch::parse(patch_text).map_err(|error| {
+            BenchmarkError::Failed(format!("{}: {error}", files.patch.display()))
+        })?;
+        if files.both_statements && !matches!(patch.kind, PatchKind::Rewrite(_)) {
+            return Err(BenchmarkError::Failed(format!(
+                "{} is no SELECT: a change is given with --query and --patch",
+                files.patch.display()
+            )));
+        }
+        let cases = typed_cases(&self.places.main, statement, "statement").await?;
+        let request = BenchmarkRequest {
+            cases: &cases,
+            patch: &patch,
+            patch_text: patch_text.trim(),
+            concerned: &[],
+            others,
+            name: self.name.to_owned(),
+            schema: self.schema,
+            seed: self.schema.id.as_u64_pair().1,
+            copy_limit_bytes: settings.copy_limit_bytes,
+            sample_percent: settings.sample_percent,
+            budget: Duration::from_secs(u64::from(settings.benchmark_seconds)),
+            statement_timeout_s: settings.statement_timeout_s,
+            rewritten_tables: Vec::new(),
+        };
+        let mut phases = Phases::default();
+        run_benchmark(request, self.places, &mut |phase, _| phases.say(phase)).await
+    }
+}

@@ -1,0 +1,114 @@
+//! What a person typed in, as a recommendation to be measured.
+
+use optischema::model::{
+    CompareRequest, Evidence, PlannableStatement, Proposal, Provenance, QueryHash,
+    RecommendationType, RiskLevel,
+};
+use optischema::operations::{OperationError, Outcome};
+use sha2::{Digest, Sha256};
+
+use super::analysis::checked_main;
+use crate::benchmark::{BenchmarkError, typed_cases};
+use crate::config::Settings;
+use crate::hex::hex;
+use crate::sql::{self, Patch, PatchKind};
+
+/// Reads both texts, plans the statement, and makes a proposal of them.
+pub(super) async fn proposal(settings: &Settings, request: &CompareRequest) -> Outcome<Proposal> {
+    let invalid =
+        |field: &str, message: String| OperationError::Invalid { field: field.to_owned(), message };
+    for (field, text) in [("statement", &request.statement), ("patch", &request.patch)] {
+        if text.trim().is_empty() {
+            return Err(invalid(field, "must not be empty".into()));
+        }
+    }
+    let parsed = sql::parse_one(&request.statement)
+        .map_err(|error| invalid("statement", error.to_string()))?;
+    sql::check_select(&parsed).map_err(|error| invalid("statement", error.to_string()))?;
+    let patch =
+        Patch::parse(&request.patch).map_err(|error| invalid("patch", error.to_string()))?;
+    let main = checked_main(settings).await?;
+    let cases = typed_cases(main, &request.statement, "statement").await;
+    let cases = cases.map_err(|error| match error {
+        BenchmarkError::Failed(reason) => invalid("statement", reason),
+        other => OperationError::Unavailable(other.to_string()),
+    })?;
+    let case = cases.into_iter().next();
+    let (hash, plannable) = case
+        .map(|case| (case.query_hash, case.plannable))
+        .ok_or_else(|| invalid("statement", "nothing is to be measured".into()))?;
+    Ok(made(request, &patch, hash, &plannable))
+}
+
+fn made(
+    request: &CompareRequest,
+    patch: &Patch,
+    query_hash: QueryHash,
+    plannable: &PlannableStatement,
+) -> Proposal {
+    let recommendation_type = type_of(&patch.kind);
+    let mut tables = plannable.shape.tables.clone();
+    if let Some(table) = patch.kind.table() {
+        // The changed table first: others are only read.
+        tables.retain(|known| known != table);
+        tables.insert(0, table.clone());
+    }
+    let names: Vec<String> = tables.iter().map(ToString::to_string).collect();
+    let both = format!("{}\0{}", request.statement.trim(), request.patch.trim());
+    let patch_sql = request.patch.trim().to_owned();
+    Proposal {
+        fingerprint: format!("typed:{}", hex(&Sha256::digest(both.as_bytes())[..16])),
+        query_hash,
+        recommendation_type,
+        title: format!("Typed in: {} ({})", patch.kind.label(), names.join(", ")),
+        description: "A person typed in the statement and what is to be measured with it."
+            .to_owned(),
+        sql_fix: sql_fix(patch, &patch_sql),
+        original_sql: request.statement.trim().to_owned(),
+        patch_sql,
+        execution_plan_json: None,
+        estimated_improvement_percent: None,
+        confidence_score: 0.0,
+        risk_level: RiskLevel::Medium,
+        tables,
+        evidence: Evidence {
+            provenance: Provenance::Rule,
+            method: "typed in by a person".to_owned(),
+            confidence_reason: "Nothing was estimated: it is there to be measured.".to_owned(),
+            risk_reason: "Nobody has looked at it but the person who typed it.".to_owned(),
+            statements: Vec::new(),
+            index: None,
+            rule: None,
+            facts: Vec::new(),
+            write_cost: None,
+            makes_redundant: Vec::new(),
+            typed: true,
+        },
+        magnitude: 0.0,
+    }
+}
+
+/// What a person runs on main.
+fn sql_fix(patch: &Patch, text: &str) -> String {
+    let statement = match &patch.kind {
+        PatchKind::CreateIndex(index) => index.sql(&index.table.schema, true).ok(),
+        PatchKind::DropIndex(drop) => Some(drop.sql(&drop.schema, true)),
+        _ => None,
+    };
+    let statement = statement.unwrap_or_else(|| text.trim_end_matches([';', ' ', '\n']).to_owned());
+    format!("{statement};")
+}
+
+const fn type_of(kind: &PatchKind) -> RecommendationType {
+    match kind {
+        PatchKind::CreateIndex(_) => RecommendationType::Index,
+        PatchKind::DropIndex(_) => RecommendationType::IndexDrop,
+        PatchKind::CreateStatistics(_) | PatchKind::DropStatistics(_) => {
+            RecommendationType::Statistics
+        }
+        PatchKind::AlterTable(alter) if alter.needs_analyze => RecommendationType::Statistics,
+        PatchKind::AlterTable(_) | PatchKind::Maintenance(_) => RecommendationType::Maintenance,
+        PatchKind::Setting(_) => RecommendationType::Config,
+        PatchKind::Rewrite(_) => RecommendationType::Rewrite,
+    }
+}
