@@ -58,11 +58,12 @@ check: setup ## fmt, clippy, docs; cargo-deny and cargo-machete where they are i
 		else echo "==> cargo-machete is not installed: left out"; fi
 
 .PHONY: bench
-bench: setup ## Times: the demo's steps, the collector, the store, the plan parser, the advisor on TPC-H
+bench: setup ## Times: the demo's steps, the collector, the store, the plan parser, the advisor on TPC-H, benchmarks
 	@$(ENV) cargo leptos build --release
 	@OPTISCHEMA_PROGRAM=$(TARGET)/release/optischema scripts/bench
 	@$(ENV) cargo bench -q -p optischema-server --bench workload
 	@$(ENV) cargo bench -q -p optischema-server --bench advisor
+	@$(ENV) cargo bench -q -p optischema-server --bench benchmark
 
 .PHONY: fuzz
 fuzz: ## The fuzz targets, a minute each: the guard of main, the plan parser

@@ -25,7 +25,7 @@ pub fn report_html(job: Job, style: &'static str) -> String {
                     <main>
                         <h1>{title}</h1>
                         <p class="quiet">{when} " Job " {job.id.to_string()} "."</p>
-                        {result.map(|result| view! { <WholeResult result/> })}
+                        {result.map(|result| view! { <h2>"Result"</h2> <WholeResult result has_links=false/> })}
                     </main>
                 </body>
             </html>

@@ -100,6 +100,7 @@ fn ended(job: &Job) -> Option<impl IntoView + use<>> {
             <VerdictBadge verdict=benchmark.verdict/>
             <span>{change}</span>
             <span class="provenance">{benchmark.fidelity.tag()}</span>
+            <a href=format!("/benchmarks/{}", job.id)>"Everything that was measured"</a>
         }
     });
     let seconds = job

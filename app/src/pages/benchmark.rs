@@ -28,7 +28,7 @@ fn content(job: Job, reload: Callback<()>) -> impl IntoView {
         <h1>{title.clone()}</h1>
         <JobCard job on_end=reload/>
         {files}
-        {result.map(|result| view! { <section aria-label="Result"><WholeResult result/></section> })}
+        {result.map(|result| view! { <section aria-labelledby="result"><h2 id="result">"Result"</h2><WholeResult result has_links=true/></section> })}
     }
 }
 

@@ -6,7 +6,7 @@ use optischema::model::{
 };
 
 use super::full_scale::FullScale;
-use super::runner::BenchmarkRequest;
+use super::request::BenchmarkRequest;
 
 /// A result that says what is known without a measurement. No run time is given, since none was taken.
 pub(super) fn estimated(

@@ -5,7 +5,8 @@ use optischema::advisor::{CostError, CostOracle};
 use optischema::model::{PlanPair, PlannableStatement, TrackedStatement, WorkloadEffect};
 
 use super::BenchmarkError;
-use super::runner::{BenchmarkRequest, Bound};
+use super::bound::Bound;
+use super::request::BenchmarkRequest;
 use super::survey::Places;
 use crate::postgres::{HypoOracle, MainSession, has_hypopg, read_catalog};
 use crate::sql::{self, PatchKind, Statement};

@@ -3,16 +3,20 @@
 
 mod adversary;
 mod arms;
+mod bound;
 mod calibration;
 mod case;
 mod equivalence;
 mod estimate;
 mod full_scale;
+mod measuring;
 mod patching;
 mod protocol;
+mod request;
 mod runner;
 mod scratch_site;
 mod site;
+mod summing;
 mod survey;
 mod typed;
 mod workload;
@@ -20,7 +24,8 @@ mod write_cost;
 mod writing;
 
 pub use case::{Case, cases_for, measured_bindings};
-pub use runner::{BenchmarkRequest, Report, run_benchmark};
+pub use request::{BenchmarkRequest, Report};
+pub use runner::run_benchmark;
 pub use survey::Places;
 pub use typed::typed_cases;
 

@@ -9,7 +9,7 @@ use sqlx::postgres::PgConnection;
 use super::BenchmarkError;
 use super::arms::execute;
 use super::site::Site;
-use crate::sql::{MaintenanceKind, PatchKind, Setting, drop_index_sql};
+use crate::sql::{MaintenanceKind, PatchKind, Setting, drop_index_sql, index_definition_in};
 
 /// What is done before a run of each arm.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -53,7 +53,7 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
             Ok(Patched {
                 baseline_setup: vec![drop_index_sql(&table.schema, &index.name, false)],
                 index: Some(IndexMeasure {
-                    definition: found.definition.clone(),
+                    definition: index.sql(&index.table.schema, false)?,
                     build_ms,
                     bytes: found.bytes,
                 }),
@@ -78,7 +78,7 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
             Ok(Patched {
                 patched_setup: vec![drop_index_sql(&schema, &drop.name, false)],
                 index: Some(IndexMeasure {
-                    definition: found.definition.clone(),
+                    definition: index_definition_in(&found.definition, &drop.schema, false)?,
                     build_ms: 0.0,
                     bytes: found.bytes,
                 }),

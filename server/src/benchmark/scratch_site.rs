@@ -12,7 +12,7 @@ use sqlx::postgres::PgConnection;
 
 use super::BenchmarkError;
 use super::arms::{Fence, execute};
-use super::runner::{BenchmarkRequest, Report};
+use super::request::{BenchmarkRequest, Report};
 use super::site::{Site, connect};
 use super::survey::Places;
 use crate::postgres::MainSession;

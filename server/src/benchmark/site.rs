@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::BenchmarkError;
 use super::arms::{Fence, execute};
-use super::runner::{BenchmarkRequest, Report};
+use super::request::{BenchmarkRequest, Report};
 use super::survey::Places;
 use crate::postgres::{Dsn, MainSession, PgFailure, Session, connect_main, connect_writable};
 use crate::sandbox::{Family, hold_scratch, read_family};

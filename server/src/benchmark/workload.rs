@@ -6,7 +6,7 @@ use super::BenchmarkError;
 use super::arms::{ArmKind, ArmSpec, Arms};
 use super::full_scale::{Others, others_of};
 use super::patching::Patched;
-use super::runner::BenchmarkRequest;
+use super::request::BenchmarkRequest;
 use super::site::Site;
 use crate::postgres::{ExplainMode, explain};
 use crate::sql;

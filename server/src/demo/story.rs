@@ -100,7 +100,7 @@ pub fn print_result(result: &BenchmarkResult) {
         let change = binding.change_percent.map_or_else(absent, figures::change);
         table.add_row([
             binding.label.clone(),
-            binding.verdict.to_string(),
+            binding.verdict.label().to_owned(),
             figures::milliseconds(binding.baseline.median_ms),
             figures::milliseconds(binding.patched.median_ms),
             change,

@@ -13,6 +13,7 @@ mod advice;
 mod apply;
 mod attacks;
 mod bench;
+mod compare;
 mod fixture;
 mod health;
 mod history;

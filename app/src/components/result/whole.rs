@@ -10,7 +10,11 @@ use super::{
 
 /// The result.
 #[component]
-pub(crate) fn WholeResult(result: BenchmarkResult) -> impl IntoView {
+pub(crate) fn WholeResult(
+    result: BenchmarkResult,
+    /// Whether the pages of the web app are there to be led to.
+    has_links: bool,
+) -> impl IntoView {
     let provenance = match result.baseline {
         Some(_) => "One run of each arm with the time of every node.",
         None => "Planned, not run.",
@@ -22,7 +26,7 @@ pub(crate) fn WholeResult(result: BenchmarkResult) -> impl IntoView {
         <ResultBindings bindings=result.bindings.clone()/>
         {plans.map(|plans| view! { <ResultPlans plans provenance/> })}
         <ResultWrites index=result.index.clone() cost=result.write_cost.clone()/>
-        <ResultWorkload result=result.clone()/>
+        <ResultWorkload result=result.clone() has_links/>
         <ResultGround result=result.clone()/>
         <ResultRepeat result/>
     }

@@ -6,15 +6,14 @@ use optischema::model::{BenchmarkResult, WorkloadEffect};
 
 use crate::components::badge::Provenance;
 
-fn row(effect: &WorkloadEffect) -> impl IntoView + use<> {
+fn row(effect: &WorkloadEffect, has_links: bool) -> impl IntoView + use<> {
     let change = 100.0 * (effect.cost_after / effect.cost_before.max(f64::MIN_POSITIVE) - 1.0);
     let dearer = change > 10.0;
     view! {
         <tr>
             <td>
-                <a href=format!("/queries/{}", effect.query_hash) rel="external">
-                    <code class="statement">{effect.sql.clone()}</code>
-                </a>
+                <code class="statement">{effect.sql.clone()}</code>
+                {has_links.then(|| view! { <a class="quiet" href=format!("/queries/{}", effect.query_hash)>"its page"</a> })}
             </td>
             <td class="number">{figures::grouped(effect.cost_before)}</td>
             <td class="number">{figures::grouped(effect.cost_after)}</td>
@@ -28,11 +27,15 @@ fn row(effect: &WorkloadEffect) -> impl IntoView + use<> {
 
 /// One line for each statement whose planned cost changes.
 #[component]
-pub(crate) fn ResultWorkload(result: BenchmarkResult) -> impl IntoView {
+pub(crate) fn ResultWorkload(
+    result: BenchmarkResult,
+    /// Whether the pages of the web app are there to be led to.
+    has_links: bool,
+) -> impl IntoView {
     if result.workload_planned == 0 && result.workload_left.is_empty() {
         return ().into_any();
     }
-    let rows: Vec<_> = result.workload.iter().map(row).collect();
+    let rows: Vec<_> = result.workload.iter().map(|effect| row(effect, has_links)).collect();
     let none = rows.is_empty();
     let left: Vec<_> =
         result.workload_left.iter().map(|line| view! { <li>{line.clone()}</li> }).collect();

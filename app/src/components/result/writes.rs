@@ -18,7 +18,6 @@ fn row(measure: &WriteMeasure) -> impl IntoView + use<> {
         <tr>
             <th scope="row">{measure.operation.label()} {column}</th>
             <td class="number">{per_row(measure.baseline.median_ms)} " → " {per_row(measure.patched.median_ms)}</td>
-            <td class="number">{measure.change_percent.map(figures::change)}</td>
             <td class="number">{measure.confidence_interval.as_ref().map(figures::interval)}</td>
             <td class="number">{wal(measure.baseline.wal_bytes)} " → " {wal(measure.patched.wal_bytes)}</td>
             <td class="number">
@@ -42,7 +41,7 @@ pub(crate) fn ResultWrites(
         });
         view! {
             <p>
-                <code>{index.definition}</code> <br/>
+                <code class="long">{index.definition}</code> <br/>
                 {built.unwrap_or_else(|| "It takes ".to_owned())} {figures::bytes(index.bytes)} ". "
                 <Provenance text="measured"/>
             </p>
@@ -67,7 +66,6 @@ pub(crate) fn ResultWrites(
                                 <th scope="col">"Write"</th>
                                 <th scope="col" class="number">"Time a row"</th>
                                 <th scope="col" class="number">"Change"</th>
-                                <th scope="col" class="number">"Interval"</th>
                                 <th scope="col" class="number">"WAL a row"</th>
                                 <th scope="col" class="number">"WAL records"</th>
                                 <th scope="col" class="number">"HOT updates"</th>

@@ -1,0 +1,70 @@
+//! Statements with their values, guarded before any of them runs.
+
+use optischema::model::{Binding, Predicate, quote_literal};
+
+use super::BenchmarkError;
+use super::case::measured_bindings;
+use super::request::BenchmarkRequest;
+use crate::postgres::MainSession;
+use crate::sql::{self, PatchKind, Statement};
+
+/// A statement with values, as main would run it.
+#[derive(Debug, Clone)]
+pub(super) struct Bound {
+    /// Number of its case.
+    pub case: usize,
+    pub binding: Binding,
+    pub label: String,
+    pub statement: Statement,
+    /// The statement that takes its place, with the same values.
+    pub rewritten: Option<Statement>,
+    /// Its own conditions with their values, where it is rewritten.
+    pub predicates: Vec<Predicate>,
+}
+
+/// Everything that will run is first planned on main: its form, and every function in its reach, are checked there.
+pub(super) async fn guard(
+    main: &mut MainSession,
+    request: &BenchmarkRequest<'_>,
+) -> Result<Vec<Bound>, BenchmarkError> {
+    let mut bound = Vec::new();
+    for (number, case) in request.cases.iter().enumerate() {
+        let bindings = measured_bindings(&case.plannable);
+        if bindings.is_empty() {
+            return Err(BenchmarkError::Failed(
+                "no values are known for the statement's parameters, so it cannot be run: add it with values written out".into(),
+            ));
+        }
+        for binding in bindings {
+            let statement = sql::parse_one(&binding.sql)?;
+            main.plan(&statement).await?;
+            let rewritten = match &request.patch.kind {
+                PatchKind::Rewrite(rewrite) => {
+                    let rewritten = with_values(rewrite, binding)?;
+                    if rewritten.sql == statement.sql {
+                        return Err(BenchmarkError::Failed(
+                            "the statement stays the same: what changes is in the application, and cannot be measured here".into(),
+                        ));
+                    }
+                    main.plan(&rewritten).await?;
+                    Some(rewritten)
+                }
+                _ => None,
+            };
+            let label = format!("{}{}", case.label, binding.label);
+            let binding = binding.clone();
+            let predicates = Vec::new();
+            bound.push(Bound { case: number, binding, label, statement, rewritten, predicates });
+        }
+    }
+    Ok(bound)
+}
+
+fn with_values(rewrite: &Statement, binding: &Binding) -> Result<Statement, BenchmarkError> {
+    let literals: Vec<String> = binding
+        .values
+        .iter()
+        .map(|value| value.as_deref().map_or_else(|| "NULL".to_owned(), quote_literal))
+        .collect();
+    Ok(sql::parse_one(&sql::bind_parameters(rewrite, &literals)?)?)
+}

@@ -1,0 +1,117 @@
+//! From what was measured to a result: one verdict, and what stands against it.
+
+use std::collections::BTreeSet;
+
+use optischema::model::{
+    Arm, BenchmarkResult, BindingResult, Environment, FidelityKind, Verdict, worst_binding,
+};
+use optischema::plan::parse_plan;
+use optischema::statistics::overall_verdict;
+
+use super::calibration::warning;
+use super::full_scale::FullScale;
+use super::measuring::Measured;
+use super::patching::Patched;
+use super::request::BenchmarkRequest;
+use super::site::Site;
+use super::workload;
+use crate::sql::PatchKind;
+
+/// A verdict on a sample stands only where main's planner, on all rows, does what the sample's did.
+fn agreed(
+    request: &BenchmarkRequest<'_>,
+    verdict: Verdict,
+    uses_index: bool,
+    answer: &FullScale,
+) -> Result<Verdict, String> {
+    let doubt = match (&request.patch.kind, verdict, answer.uses_change) {
+        (_, Verdict::NotEquivalent | Verdict::Unstable | Verdict::Inconclusive, _) => None,
+        (PatchKind::CreateIndex(_), _, Some(used)) if used == uses_index => None,
+        (PatchKind::CreateIndex(_), _, Some(true)) => Some(
+            "on all rows main's planner would use the index, and on the sample it was not used",
+        ),
+        (PatchKind::CreateIndex(_), _, Some(false)) => {
+            Some("on all rows main's planner would not use the index")
+        }
+        (PatchKind::Rewrite(_), Verdict::Faster, Some(true))
+        | (PatchKind::Rewrite(_), Verdict::Slower | Verdict::Equivalent, Some(false)) => None,
+        (PatchKind::Rewrite(_), _, Some(_)) => {
+            Some("on all rows main's planner expects the contrary")
+        }
+        (_, _, _) => Some("main's planner cannot be asked what it would do on all rows"),
+    };
+    match doubt {
+        None => Ok(verdict),
+        Some(doubt) => Err(format!(
+            "On the sample alone the verdict would be \"{verdict}\"; {doubt}, so it is inconclusive."
+        )),
+    }
+}
+
+pub(super) fn summary(
+    request: &BenchmarkRequest<'_>,
+    site: Site,
+    patched: Patched,
+    measured: Measured,
+    answer: FullScale,
+    environment: Environment,
+) -> BenchmarkResult {
+    let Measured { bindings, plans, calibration, write_cost, uses_index, warnings: own } = measured;
+    let verdicts: Vec<Verdict> = bindings.iter().map(|binding| binding.verdict).collect();
+    let mut verdict = overall_verdict(&verdicts);
+    let mut warnings = Vec::new();
+    if bindings.is_empty() {
+        warnings.push(
+            "No tracked statement reads these tables, so no run time was measured; writes were."
+                .to_owned(),
+        );
+    }
+    if site.fidelity.kind == FidelityKind::Sampled {
+        match agreed(request, verdict, uses_index, &answer) {
+            Ok(agreed) => verdict = agreed,
+            Err(reason) => {
+                verdict = Verdict::Inconclusive;
+                warnings.push(reason);
+                warnings.extend(answer.note.clone());
+            }
+        }
+    }
+    warnings.extend(site.warnings);
+    warnings.extend(patched.warnings);
+    warnings.extend(own);
+    warnings.extend(warning(&calibration));
+    let mut seen = BTreeSet::new();
+    warnings.retain(|warning| seen.insert(warning.clone()));
+    let worst = worst_binding(&bindings).map(|binding| binding.label.clone());
+    let first = bindings.first();
+    let arm = |of: fn(&BindingResult) -> &Arm| first.map(|binding| of(binding).clone());
+    let mut result = BenchmarkResult {
+        source: site.ground.source(),
+        source_reason: String::new(),
+        fidelity: site.fidelity,
+        verdict,
+        change_percent: first.and_then(|binding| binding.change_percent),
+        confidence_interval: first.and_then(|binding| binding.confidence_interval),
+        pairs: first.map_or(0, |binding| binding.pairs),
+        baseline: arm(|binding| &binding.baseline),
+        patched: arm(|binding| &binding.patched),
+        plans: plans.filter(|plans| parse_plan(&plans.patched).is_ok()),
+        write_cost,
+        index: patched.index,
+        workload: Vec::new(),
+        warnings,
+        seed: request.seed,
+        server_version: site.session.version.clone(),
+        schema: site.workspace.filter(|_| site.is_copy),
+        statement: request.statement_text(),
+        patch: request.patch_text.to_owned(),
+        calibration: Some(calibration),
+        worst_binding: worst.filter(|_| bindings.len() > 1),
+        workload_planned: 0,
+        workload_left: Vec::new(),
+        environment,
+        bindings,
+    };
+    workload::take(&mut result, answer.workload);
+    result
+}
