@@ -64,6 +64,7 @@ pub(super) async fn add_rows(
             }
             Err(failure) => return Err(failure.into()),
         }
+        execute(connection, "RELEASE SAVEPOINT adversary".to_owned()).await?;
     }
     Ok(added)
 }

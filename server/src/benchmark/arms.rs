@@ -34,12 +34,23 @@ pub(super) enum Fence {
 }
 
 impl Fence {
-    /// What begins and what ends it.
-    const fn statements(self) -> (&'static str, &'static str) {
+    /// What begins it.
+    const fn begin(self) -> &'static str {
         match self {
-            Self::Transaction => ("BEGIN", "ROLLBACK"),
-            Self::Savepoint => ("SAVEPOINT optischema", "ROLLBACK TO SAVEPOINT optischema"),
-            Self::ReadOnly => ("BEGIN READ ONLY", "ROLLBACK"),
+            Self::Transaction => "BEGIN",
+            Self::Savepoint => "SAVEPOINT optischema",
+            Self::ReadOnly => "BEGIN READ ONLY",
+        }
+    }
+
+    /// What undoes everything since.
+    const fn end(self) -> &'static [&'static str] {
+        match self {
+            Self::Transaction | Self::ReadOnly => &["ROLLBACK"],
+            // A savepoint outlives going back to it, and hundreds would nest.
+            Self::Savepoint => {
+                &["ROLLBACK TO SAVEPOINT optischema", "RELEASE SAVEPOINT optischema"]
+            }
         }
     }
 
@@ -54,8 +65,10 @@ impl Fence {
         }
         execute(connection, "SAVEPOINT attempt".to_owned()).await?;
         let result = step(connection).await;
-        let end = if result.is_ok() { "RELEASE SAVEPOINT" } else { "ROLLBACK TO SAVEPOINT" };
-        execute(connection, format!("{end} attempt")).await?;
+        if result.is_err() {
+            execute(connection, "ROLLBACK TO SAVEPOINT attempt".to_owned()).await?;
+        }
+        execute(connection, "RELEASE SAVEPOINT attempt".to_owned()).await?;
         result
     }
 
@@ -65,10 +78,11 @@ impl Fence {
         connection: &mut PgConnection,
         step: impl AsyncFnOnce(&mut PgConnection) -> Result<T, BenchmarkError>,
     ) -> Result<T, BenchmarkError> {
-        let (begin, end) = self.statements();
-        execute(connection, begin.to_owned()).await?;
+        execute(connection, self.begin().to_owned()).await?;
         let result = step(connection).await;
-        execute(connection, end.to_owned()).await?;
+        for statement in self.end() {
+            execute(connection, (*statement).to_owned()).await?;
+        }
         result
     }
 }

@@ -56,7 +56,15 @@ pub(super) async fn open_scratch(
     let created = finish_tables(sandbox, &family, &here).await?;
     for (top, _) in family.tops() {
         report(&format!("analysing the copy of {}", top.table), 0.42);
-        vacuum_analyze(sandbox, &TableName::new(&schema, &top.table.name)).await?;
+        // A partitioned table's own takes its partitions along; children that inherit have statistics of their own.
+        let below = family.with_rows(&top.table);
+        let inherits = |structure: &&&TableStructure| {
+            structure.table != top.table
+                && structure.parent.as_ref().is_some_and(|p| p.bound.is_none())
+        };
+        for structure in std::iter::once(&top).chain(below.iter().filter(inherits)) {
+            vacuum_analyze(sandbox, &TableName::new(&schema, &structure.table.name)).await?;
+        }
     }
     let mut warnings = created.missing;
     warnings.extend(sample_warnings(request, &plan, &copied));

@@ -125,19 +125,11 @@ impl Site {
         let fence = self.fence;
         for (name, value) in settings {
             let text = format!("SET {} = {}", quote_identifier(name), quote_literal(value));
-            if fence == Fence::Savepoint {
-                execute(self.connection(), "SAVEPOINT setting".to_owned()).await?;
-            }
-            match execute(self.connection(), text).await {
+            let set = async |connection: &mut PgConnection| Ok(execute(connection, text).await?);
+            match fence.attempt(self.connection(), set).await {
                 Ok(()) => {}
-                Err(failure) if failure.sqlstate().is_some() => {
-                    if fence == Fence::Savepoint {
-                        execute(self.connection(), "ROLLBACK TO SAVEPOINT setting".to_owned())
-                            .await?;
-                    }
-                    left.push(format!("{name}: {failure}"));
-                }
-                Err(failure) => return Err(failure.into()),
+                Err(BenchmarkError::Failed(reason)) => left.push(format!("{name}: {reason}")),
+                Err(error) => return Err(error),
             }
         }
         Ok(left)

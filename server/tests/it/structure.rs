@@ -8,7 +8,9 @@ use optischema_server::sandbox::{
 };
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::bench::uuid;
+use optischema::model::BenchmarkSource;
+
+use crate::bench::{Options, clean, run, uuid};
 use crate::fixture::Shop;
 
 /// Something of every kind that a table can have.
@@ -156,5 +158,56 @@ async fn a_copy_has_everything_that_its_original_has() {
         };
         let original = shop.text("shop", &count("app")).await;
         assert_eq!(shop.text("staging", &count(&schema)).await, original, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn views_partitions_and_children_are_measured_in_the_copy() {
+    let shop = Shop::start().await;
+    shop.run("postgres", "shop", ODD).await;
+    shop.run("postgres", "shop", &["GRANT SELECT ON ALL TABLES IN SCHEMA app TO reader"]).await;
+    let options = Options { seconds: 2, ..Options::of(&shop) };
+    for (statement, patch, rows) in [
+        ("SELECT n FROM app.happier", "CREATE INDEX e ON app.events (at, parent_id)", 1),
+        (
+            "SELECT code, at FROM app.happy WHERE at > date '2026-06-01'",
+            "CREATE INDEX e ON app.events (at) INCLUDE (parent_id)",
+            0,
+        ),
+        ("SELECT id FROM app.events WHERE kind = 3", "CREATE INDEX e ON app.events (kind)", 300),
+        ("SELECT id FROM app.events_old WHERE kind = 3", "DROP INDEX app.events_only_old", 146),
+        ("SELECT name FROM app.animal", "CREATE INDEX a ON app.animal (name)", 2),
+        (
+            "SELECT n FROM app.summary WHERE mood = 'good'::app.mood",
+            "DROP INDEX app.summary_mood",
+            1,
+        ),
+        (
+            "SELECT id FROM app.parent WHERE mail = 'm7@X' AND mood = 'good'",
+            "SELECT id FROM app.parent WHERE mail = 'M7@x'::citext AND mood IN ('good'::app.mood)",
+            1,
+        ),
+    ] {
+        let (result, _) = run(&shop, statement, patch, &options).await;
+        let result = result.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        assert_eq!(
+            result.source,
+            BenchmarkSource::Sampled,
+            "{statement}: {}",
+            result.source_reason
+        );
+        let binding = &result.bindings[0];
+        let schema = result.schema.unwrap();
+        assert!(binding.sql.contains(&schema), "moved: {}", binding.sql);
+        if rows > 0 {
+            assert_eq!(binding.comparison.rows, rows, "{statement}");
+        }
+        // Every relation of both plans stands in the schema.
+        let plans = result.plans.unwrap();
+        for plan in [plans.baseline, plans.patched] {
+            let named = plan.to_string().matches("\"Relation Name\"").count();
+            assert!(named > 0 || statement.contains("happ"), "{plan}");
+        }
+        clean(&shop).await;
     }
 }

@@ -132,6 +132,7 @@ pub async fn create_tables(
             }
             made => made?,
         }
+        execute(connection, "RELEASE SAVEPOINT made".to_owned()).await?;
         for statement in structure.column_statements(&table) {
             execute(connection, statement).await?;
         }
