@@ -3,7 +3,7 @@ const { test, expect, signIn, hydrated, origin } = require('./fixtures');
 const statement = 'SELECT id, total FROM orders WHERE customer_id = 4242 ORDER BY created_at DESC LIMIT 20';
 const change = 'CREATE INDEX orders_typed ON public.orders (customer_id, created_at DESC)';
 
-test('a person types a statement and a change, and sees everything that was measured', async ({ page }) => {
+test('a person types a statement and a change, and sees everything that was measured', async ({ page }, info) => {
   await signIn(page);
   await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Compare' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Compare');
@@ -36,7 +36,8 @@ test('a person types a statement and a change, and sees everything that was meas
   // The report is one file that needs nothing from outside.
   const download = page.waitForEvent('download');
   await page.getByRole('link', { name: 'HTML report' }).click();
-  const file = await (await download).path();
+  const file = info.outputPath('report.html');
+  await (await download).saveAs(file);
   const requests = [];
   page.on('request', (request) => requests.push(request.url()));
   await page.goto(`file://${file}`);

@@ -3,7 +3,6 @@
 use optischema::model::{Binding, Predicate, quote_literal};
 
 use super::BenchmarkError;
-use super::case::measured_bindings;
 use super::request::BenchmarkRequest;
 use crate::postgres::MainSession;
 use crate::sql::{self, PatchKind, Statement};
@@ -29,7 +28,7 @@ pub(super) async fn guard(
 ) -> Result<Vec<Bound>, BenchmarkError> {
     let mut bound = Vec::new();
     for (number, case) in request.cases.iter().enumerate() {
-        let bindings = measured_bindings(&case.plannable);
+        let bindings = case.bindings(request.cases.len());
         if bindings.is_empty() {
             return Err(BenchmarkError::Failed(
                 "no values are known for the statement's parameters, so it cannot be run: add it with values written out".into(),
@@ -61,6 +60,12 @@ pub(super) async fn guard(
 }
 
 fn with_values(rewrite: &Statement, binding: &Binding) -> Result<Statement, BenchmarkError> {
+    let asked = sql::parameter_places(&rewrite.sql)?.into_iter().map(|(_, number)| number);
+    if let Some(new) = asked.max().filter(|asked| *asked > binding.values.len() as i32) {
+        return Err(BenchmarkError::Failed(format!(
+            "it asks for a value that the statement does not have (${new}): the application changes with it, so the two cannot be compared"
+        )));
+    }
     let literals: Vec<String> = binding
         .values
         .iter()

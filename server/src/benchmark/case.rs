@@ -11,6 +11,8 @@ use crate::sql::{self, Statement};
 const MOST_CASES: usize = 3;
 /// Sets of values of one statement.
 const MOST_BINDINGS: usize = 4;
+/// The same where several statements are measured: the time is for all of them.
+const MOST_BINDINGS_OF_SEVERAL: usize = 2;
 
 /// One statement to be measured.
 #[derive(Debug, Clone)]
@@ -37,9 +39,25 @@ impl Case {
     }
 }
 
+impl Case {
+    /// The sets of values that it is measured with, beside `cases` cases in all.
+    #[must_use]
+    pub fn bindings(&self, cases: usize) -> Vec<&Binding> {
+        let mut chosen = measured_bindings(&self.plannable);
+        if cases > 1 {
+            // The commonest and the rarest, which part most.
+            let rare = chosen.iter().position(|binding| binding.kind == BindingKind::Rare);
+            if let Some(rare) = rare.filter(|rare| *rare > 1) {
+                chosen.swap(1, rare);
+            }
+            chosen.truncate(MOST_BINDINGS_OF_SEVERAL);
+        }
+        chosen
+    }
+}
+
 /// The sets of values that are measured: what stands for the whole first, then the rare, then NULL.
-#[must_use]
-pub fn measured_bindings(plannable: &PlannableStatement) -> Vec<&Binding> {
+fn measured_bindings(plannable: &PlannableStatement) -> Vec<&Binding> {
     let rank = |binding: &Binding| match binding.kind {
         _ if binding.kind.is_representative() => 0,
         BindingKind::Rare => 1,

@@ -23,7 +23,7 @@ mod workload;
 mod write_cost;
 mod writing;
 
-pub use case::{Case, cases_for, measured_bindings};
+pub use case::{Case, cases_for};
 pub use request::{BenchmarkRequest, Report};
 pub use runner::run_benchmark;
 pub use survey::Places;

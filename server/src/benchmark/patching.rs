@@ -11,6 +11,9 @@ use super::arms::execute;
 use super::site::Site;
 use crate::sql::{MaintenanceKind, PatchKind, Setting, drop_index_sql, index_definition_in};
 
+/// Extensions whose operator classes the advisor proposes.
+const CLASSES: [(&str, &[&str]); 1] = [("pg_trgm", &["gin_trgm_ops", "gist_trgm_ops"])];
+
 /// What is done before a run of each arm.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Patched {
@@ -41,6 +44,7 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
         PatchKind::CreateIndex(index) => {
             let table = site.located(&index.table);
             let statement = index.sql(&table.schema, false)?;
+            let warnings = install_for(site, &index.operator_classes()).await?;
             let started = Instant::now();
             execute(site.connection(), statement).await?;
             let build_ms = started.elapsed().as_secs_f64() * 1000.0;
@@ -63,6 +67,7 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
                     definition: found.definition,
                     is_made: true,
                 }),
+                warnings,
                 ..Patched::default()
             })
         }
@@ -127,6 +132,33 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
         PatchKind::Setting(setting) => set(setting),
         PatchKind::Rewrite(_) => Ok(Patched::default()),
     }
+}
+
+/// Installs the extension of operator classes that nobody has yet into the benchmark's own schema, with which it goes.
+async fn install_for(
+    site: &mut Site,
+    operator_classes: &[String],
+) -> Result<Vec<String>, BenchmarkError> {
+    let Some(workspace) = site.workspace.clone() else { return Ok(Vec::new()) };
+    let mut warnings = Vec::new();
+    for (extension, classes) in CLASSES {
+        if !operator_classes.iter().any(|class| classes.contains(&class.as_str())) {
+            continue;
+        }
+        let there = sqlx::query("SELECT 1 AS one FROM pg_catalog.pg_extension WHERE extname = $1")
+            .bind(extension)
+            .fetch_optional(site.connection())
+            .await?;
+        if there.is_none() {
+            let (name, schema) = (quote_identifier(extension), quote_identifier(&workspace));
+            let statement = format!("CREATE EXTENSION {name} SCHEMA {schema}");
+            execute(site.connection(), statement).await?;
+        }
+        if !site.family.extensions.iter().any(|known| known == extension) {
+            warnings.push(format!("Main lacks the extension {extension}, which the index needs: CREATE EXTENSION {extension} comes first."));
+        }
+    }
+    Ok(warnings)
 }
 
 /// What a copy mends by being made: only a clone has it still.

@@ -129,7 +129,10 @@ pub enum AnalyzeFormat {
 
 /// Runs the command of the process's arguments.
 pub async fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
     let benchmarks = matches!(cli.command, Command::Benchmark { .. });
     match commands::dispatch(cli).await {
         Ok(code) => code,
@@ -138,5 +141,17 @@ pub async fn run() -> ExitCode {
             // A benchmark's exit code 1 would be a verdict; everything else has no verdicts.
             ExitCode::from(if benchmarks { 4 } else { 1 })
         }
+    }
+}
+
+/// What cannot be understood is said, with an exit code that is no verdict.
+fn misused(error: &clap::Error) -> ExitCode {
+    // Where even that cannot be written there is nobody to tell.
+    drop(error.print());
+    let benchmarks = std::env::args().any(|argument| argument == "benchmark");
+    match (error.use_stderr(), benchmarks) {
+        (false, _) => ExitCode::SUCCESS,
+        (true, true) => ExitCode::from(benchmark::ERROR),
+        (true, false) => ExitCode::from(2),
     }
 }

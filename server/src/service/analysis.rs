@@ -19,7 +19,7 @@ impl From<CollectError> for OperationError {
 }
 
 /// Main, where its role may be used.
-pub(super) async fn checked_main(settings: &Settings) -> Outcome<&Dsn> {
+pub(crate) async fn checked_main(settings: &Settings) -> Outcome<&Dsn> {
     let dsn = settings.main_url.as_ref();
     let health = check_main(dsn, settings.allow_privileged_main).await;
     match (dsn, main_is_refused(&health)) {
@@ -61,16 +61,15 @@ pub async fn analyze_once(
     Ok((collection, advice))
 }
 
-/// Main, checked, and its workload as it is now: nothing is stored.
+/// Main's workload as it is now; nothing is stored.
 ///
 /// # Errors
 /// Main may not be used, or is out of reach.
-pub async fn collected(settings: &Settings) -> Outcome<(Dsn, Collection)> {
-    let main = checked_main(settings).await?;
-    let mut session = MainSession::begin(main).await?;
+pub async fn collected(settings: &Settings) -> Outcome<Collection> {
+    let mut session = MainSession::begin(checked_main(settings).await?).await?;
     let collection = collect(&mut session).await?;
     session.end().await?;
-    Ok((main.clone(), collection))
+    Ok(collection)
 }
 
 /// Statements that a person gives: SQL, or a log.

@@ -30,6 +30,7 @@ use crate::config::Settings;
 use crate::jobs::Signals;
 use crate::store::Store;
 
+pub(crate) use analysis::checked_main;
 pub use analysis::{analyze_once, collected};
 pub use targets::Targets;
 

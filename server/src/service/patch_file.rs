@@ -1,6 +1,6 @@
 //! A recommendation as a file to be run on main by a person.
 
-use optischema::model::{Job, JobResult, Recommendation};
+use optischema::model::{Job, JobResult, Recommendation, RecommendationType};
 use optischema::operations::PatchFile;
 
 /// `patch.sql` of a job.
@@ -18,7 +18,12 @@ pub(super) fn write(recommendation: &Recommendation, job: &Job) -> PatchFile {
     if let Some(benchmark) = job.result.as_ref().and_then(JobResult::benchmark) {
         comment(&format!("Verdict: {} ({}).", benchmark.verdict.label(), benchmark.fidelity.tag()));
     }
-    comment("Run it outside a transaction: CREATE INDEX CONCURRENTLY does not run inside one.");
+    if matches!(
+        recommendation.recommendation_type,
+        RecommendationType::Index | RecommendationType::IndexDrop
+    ) {
+        comment("Run it outside a transaction: CONCURRENTLY does not run inside one.");
+    }
     text.push_str("SET lock_timeout = '5s';\nSET statement_timeout = 0;\n");
     text.push_str(&recommendation.sql_fix);
     text.push('\n');

@@ -154,6 +154,11 @@ async fn files_are_measured_from_the_command_line_and_the_exit_code_is_the_verdi
         assert_eq!(code(&failed), 3, "{arguments:?}: {}", said(&failed));
         assert!(failed.stdout.is_empty() && !failed.stderr.is_empty());
     }
+    for misused in
+        [vec!["benchmark"], vec!["benchmark", "--query", &query], vec!["benchmark", "--odd"]]
+    {
+        assert_eq!(code(&optischema(&shop, &misused)), 4, "{misused:?}");
+    }
     let missing = optischema(&shop, &["benchmark", "--query", "nowhere.sql", "--patch", &index]);
     assert_eq!(code(&missing), 4, "{}", said(&missing));
     let down = optischema(

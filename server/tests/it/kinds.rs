@@ -47,7 +47,6 @@ async fn an_index_is_measured_with_what_it_costs() {
 #[tokio::test]
 async fn indexes_of_all_kinds_are_measured() {
     let shop = Shop::start().await;
-    shop.run("postgres", "shop", &["CREATE EXTENSION pg_trgm"]).await;
     let options = Options { seconds: 2, ..Options::of(&shop) };
     for (statement, patch) in [
         (
@@ -79,7 +78,14 @@ async fn indexes_of_all_kinds_are_measured() {
         assert_eq!(result.source, BenchmarkSource::Sampled, "{patch}: {}", result.source_reason);
         assert!(result.index.is_some() && result.write_cost.is_some(), "{patch}");
         assert!(result.pairs > 0, "{patch}");
+        let lacks =
+            result.warnings.iter().any(|w| w.contains("CREATE EXTENSION pg_trgm comes first"));
+        assert_eq!(lacks, patch.contains("trgm"), "{patch}: {:?}", result.warnings);
     }
+    let page = "SELECT id FROM orders WHERE id > $1 ORDER BY id LIMIT 5";
+    let other = "SELECT id FROM orders WHERE id > $1 AND name > $2 ORDER BY id LIMIT 5";
+    let error = refused(&shop, page, other, &options).await;
+    assert!(error.to_string().contains("does not have ($2)"), "{error}");
 }
 
 #[tokio::test]
@@ -194,7 +200,7 @@ async fn the_rest_of_the_workload_is_planned_without_and_with_the_change() {
     .await;
     shop.traffic().await;
     let settings = Settings::resolve(&shop.settings()).unwrap();
-    let (_, collection) = optischema_server::service::collected(&settings).await.unwrap();
+    let collection = optischema_server::service::collected(&settings).await.unwrap();
     let options = Options { seconds: 2, others: collection.statements, ..Options::of(&shop) };
     let counted = "SELECT count(*) FROM \"Items\" WHERE price = 5";
     let result = measured(&shop, counted, "DROP INDEX public.items_order", &options).await;

@@ -4,7 +4,7 @@ use optischema::model::{TableName, quote_identifier};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{DropStmt, IndexStmt};
 
-use super::{SqlError, deparse, dropped, parse_one, refuse, table_of};
+use super::{SqlError, deparse, dropped, parse_one, refuse, strings, table_of};
 
 /// `CREATE INDEX`.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +47,17 @@ pub(super) fn drop(drop: &DropStmt) -> Result<DropIndex, SqlError> {
 }
 
 impl CreateIndex {
+    /// Names of the operator classes that it asks for.
+    #[must_use]
+    pub fn operator_classes(&self) -> Vec<String> {
+        let elements =
+            self.statement.index_params.iter().filter_map(|element| match &element.node {
+                Some(NodeEnum::IndexElem(element)) => strings(&element.opclass).pop(),
+                _ => None,
+            });
+        elements.collect()
+    }
+
     /// Whether `definition`, as `pg_get_indexdef` writes it, is what this statement makes.
     #[must_use]
     pub fn makes(&self, definition: &str) -> bool {
