@@ -124,7 +124,7 @@ async fn benchmark(shop: &Shop, statement: &str, patch: &str, seed: u64) -> Time
         allow_same_server: true,
     };
     let parsed = Patch::parse(patch).unwrap();
-    let cases = typed_cases(&places.main, statement, "statement").await.unwrap();
+    let cases = typed_cases(&places.main, statement, "the statement").await.unwrap();
     let scratch = schema();
     let request = BenchmarkRequest {
         cases: &cases,
@@ -139,7 +139,7 @@ async fn benchmark(shop: &Shop, statement: &str, patch: &str, seed: u64) -> Time
         sample_percent: 1.0,
         budget: Duration::from_secs(30),
         statement_timeout_s: 60,
-        rewritten_tables: Vec::new(),
+        rewritten_shape: None,
     };
     let begun = Instant::now();
     let mut pairs: Vec<Instant> = Vec::new();

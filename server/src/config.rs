@@ -17,6 +17,7 @@ pub const CONFIG_FILE: &str = "optischema.toml";
 /// Settings as they are given: every one may be absent.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
 #[serde(default)]
+#[command(next_help_heading = "Settings")]
 pub struct SettingsArgs {
     /// The database being tuned (postgres://…). It is only ever read.
     #[arg(long, env = "OPTISCHEMA_MAIN_URL", hide_env_values = true, global = true)]

@@ -8,7 +8,8 @@ use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let wanted = environment("OPTISCHEMA_LOG").unwrap_or_else(|| "info,sqlx=warn".to_owned());
+    let wanted = environment("OPTISCHEMA_LOG")
+        .unwrap_or_else(|| "info,sqlx=warn,sqlx::postgres::notice=error".to_owned());
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(wanted))
         .with_ansi(std::io::stderr().is_terminal())

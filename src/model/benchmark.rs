@@ -216,6 +216,9 @@ pub struct BindingResult {
     pub comparison: RowComparison,
 }
 
+/// Below this many pairs no verdict is given.
+const FEWEST_PAIRS: u32 = 10;
+
 /// The binding that gained least, or lost most.
 #[must_use]
 pub fn worst_binding(bindings: &[BindingResult]) -> Option<&BindingResult> {
@@ -304,6 +307,24 @@ pub struct BenchmarkResult {
 }
 
 impl BenchmarkResult {
+    /// What the verdict means here, in one sentence.
+    #[must_use]
+    pub fn meaning(&self) -> String {
+        let short = self.bindings.iter().find(|binding| {
+            binding.verdict == Verdict::Inconclusive && binding.pairs < FEWEST_PAIRS
+        });
+        match (self.verdict, self.source, short) {
+            (_, BenchmarkSource::Estimated, _) => {
+                "Nothing was measured, so there is no verdict.".to_owned()
+            }
+            (Verdict::Inconclusive, _, Some(binding)) => format!(
+                "The time ran out after {} pairs, and at least {FEWEST_PAIRS} are needed: raise --benchmark-seconds.",
+                binding.pairs
+            ),
+            _ => self.verdict.meaning().to_owned(),
+        }
+    }
+
     /// Where the figures come from, in two words: `Replica`, `Sampled 1 %`, `Estimated`.
     #[must_use]
     pub fn source_tag(&self) -> String {

@@ -130,6 +130,22 @@ pub struct Recommendation {
 }
 
 impl Recommendation {
+    /// Whether the change can be applied in the sandbox: indexes, so far.
+    #[must_use]
+    pub const fn can_be_applied(&self) -> bool {
+        matches!(
+            self.recommendation_type,
+            RecommendationType::Index | RecommendationType::IndexDrop
+        )
+    }
+
+    /// Whether its last benchmark speaks against it.
+    #[must_use]
+    pub fn is_refuted(&self) -> bool {
+        let verdict = self.latest_benchmark.as_ref().map(|benchmark| benchmark.verdict);
+        matches!(verdict, Some(Verdict::Slower | Verdict::NotEquivalent))
+    }
+
     /// Whether a person typed statement and change in, so that no rule stands behind it.
     #[must_use]
     pub const fn is_typed(&self) -> bool {

@@ -41,7 +41,7 @@ pub struct Predicate {
     pub kind: PredicateKind,
     /// The operator as written.
     pub operator: String,
-    /// The value as SQL, where it is written out.
+    /// The value as text, where it is written out; it must be quoted to stand in SQL.
     #[serde(default)]
     pub constant: Option<String>,
 }

@@ -16,6 +16,10 @@ type Drawn = Result<(), Box<dyn std::error::Error>>;
 /// The chart; absent where nothing was measured.
 pub(crate) fn comparison_chart(result: &BenchmarkResult) -> Option<String> {
     let (baseline, patched) = (result.baseline.as_ref()?, result.patched.as_ref()?);
+    // One run of each, shown for its plan only, is no distribution.
+    if result.pairs == 0 {
+        return None;
+    }
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
@@ -46,11 +50,23 @@ fn draw(area: &DrawingArea<SVGBackend<'_>, Shift>, baseline: &Arm, patched: &Arm
     // Arms that lie far apart are only both visible on a logarithmic axis.
     if high / low > 8.0 {
         let range = (low * 0.7..high * 1.4).log_scale();
-        arms(builder.build_cartesian_2d(range, 0.0..2.0)?, baseline, patched)
+        arms(builder.build_cartesian_2d(range, 0.0..2.0)?, baseline, patched, false)
     } else {
         let room = (high - low).max(high * 0.02) * 0.15;
         let range = (low - room).max(0.0)..high + room;
-        arms(builder.build_cartesian_2d(range, 0.0..2.0)?, baseline, patched)
+        let is_narrow = high / low < 1.5;
+        arms(builder.build_cartesian_2d(range, 0.0..2.0)?, baseline, patched, is_narrow)
+    }
+}
+
+/// Where all values lie close together, two digits would be the same at every mark.
+fn label(ms: f64, is_narrow: bool) -> String {
+    match (is_narrow, ms) {
+        (false, _) => figures::milliseconds(ms),
+        (true, ms) if ms >= 1000.0 => format!("{:.2} s", ms / 1000.0),
+        (true, ms) if ms >= 100.0 => format!("{ms:.0} ms"),
+        (true, ms) if ms >= 1.0 => format!("{ms:.1} ms"),
+        (true, ms) => format!("{:.1} µs", ms * 1000.0),
     }
 }
 
@@ -58,6 +74,7 @@ fn arms<X>(
     mut chart: ChartContext<'_, SVGBackend<'_>, Cartesian2d<X, RangedCoordf64>>,
     baseline: &Arm,
     patched: &Arm,
+    is_narrow: bool,
 ) -> Drawn
 where
     X: Ranged<ValueType = f64> + ValueFormatter<f64>,
@@ -71,7 +88,7 @@ where
         .bold_line_style(GRID)
         .axis_style(GRID)
         .x_label_style(("sans-serif", 13, &INK))
-        .x_label_formatter(&|ms: &f64| figures::milliseconds(*ms))
+        .x_label_formatter(&|ms: &f64| label(*ms, is_narrow))
         .draw()?;
     for (arm, level, colour) in [(baseline, 1.5, BASELINE), (patched, 0.5, PATCHED)] {
         let count = arm.samples_ms.len().max(1) as f64;

@@ -53,10 +53,10 @@ pub(crate) fn RecommendationActions(
     let main = |is: bool| if is { "button primary" } else { "button" };
     view! {
         <div class="actions">
-            {benchmarked.then(|| view! {
+            {(benchmarked && recommendation.can_be_applied()).then(|| view! {
                 <ActionForm action=actions.apply>
                     {hidden()}
-                    <button class=main(true) disabled=busy>"Apply in the sandbox"</button>
+                    <button class=main(!recommendation.is_refuted()) disabled=busy>"Apply in the sandbox"</button>
                 </ActionForm>
             })}
             {open.then(|| view! {

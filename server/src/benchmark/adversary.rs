@@ -1,7 +1,7 @@
 //! Rows that tell statements apart: NULLs where they may stand, and duplicates. They are put into the tables, both
 //! statements are compared, and everything is rolled back.
 
-use optischema::model::{Predicate, PredicateKind, TableName, quote_identifier};
+use optischema::model::{Predicate, PredicateKind, TableName, quote_identifier, quote_literal};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -69,6 +69,29 @@ pub(super) async fn add_rows(
     Ok(added)
 }
 
+/// Whether writing to it would call something of the database's own.
+pub(super) async fn has_triggers(
+    connection: &mut PgConnection,
+    table: &TableName,
+) -> Result<bool, BenchmarkError> {
+    let row = sqlx::query(
+        "SELECT EXISTS (
+             SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             JOIN pg_catalog.pg_partition_tree(c.oid) p ON true
+             LEFT JOIN pg_catalog.pg_trigger t ON t.tgrelid IN (c.oid, p.relid) AND NOT t.tgisinternal
+             WHERE n.nspname = $1 AND c.relname = $2 AND (c.relhasrules OR t.oid IS NOT NULL))
+         OR EXISTS (
+             SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid AND NOT t.tgisinternal
+             WHERE n.nspname = $1 AND c.relname = $2) AS found",
+    )
+    .bind(&table.schema)
+    .bind(&table.name)
+    .fetch_one(connection)
+    .await?;
+    Ok(row.try_get("found")?)
+}
+
 /// Copies of rows under keys of their own, with NULL in one column.
 fn insertion(
     table: &TableName,
@@ -98,7 +121,8 @@ fn insertion(
         .iter()
         .filter(|p| p.column.table.name == table.name && p.kind == PredicateKind::Equality)
         .filter_map(|p| {
-            Some(format!("{} = {}", quote_identifier(&p.column.column), p.constant.as_ref()?))
+            let value = quote_literal(p.constant.as_ref()?);
+            Some(format!("{} = {value}", quote_identifier(&p.column.column)))
         })
         .collect();
     let wanted = if conditions.is_empty() {

@@ -39,7 +39,8 @@ impl Fence {
         match self {
             Self::Transaction => "BEGIN",
             Self::Savepoint => "SAVEPOINT optischema",
-            Self::ReadOnly => "BEGIN READ ONLY",
+            // A standby goes on following: both arms see one moment of it.
+            Self::ReadOnly => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use optischema::model::{Calibration, TableName, Verdict};
+use optischema::model::{BindingResult, Calibration, TableName, Verdict};
 use sqlx::postgres::PgConnection;
 
 use super::BenchmarkError;
@@ -46,20 +46,22 @@ pub(super) async fn calibrate(
 }
 
 /// What a result says where the two arms of the calibration were not found alike.
-pub(super) fn warning(calibration: &Calibration) -> Option<String> {
-    let interval = calibration
-        .confidence_interval
-        .as_ref()
-        .map(optischema::figures::interval)
-        .unwrap_or_default();
-    match calibration.verdict {
-        Verdict::Equivalent => None,
-        Verdict::Faster | Verdict::Slower => Some(format!(
-            "The same statement measured against itself came out as {} here ({interval}): figures of this run are to be trusted less.",
-            calibration.verdict
-        )),
-        _ => Some(format!(
-            "The same statement measured against itself was not found equal here ({interval}): this place is noisy."
-        )),
+pub(super) fn warning(calibration: &Calibration, first: Option<&BindingResult>) -> Option<String> {
+    if calibration.verdict == Verdict::Equivalent {
+        return None;
     }
+    let noise = calibration.confidence_interval.as_ref();
+    let found = first.and_then(|binding| binding.confidence_interval.as_ref());
+    let is_beyond = noise.zip(found).is_some_and(|(noise, found)| {
+        found.high_percent < noise.low_percent || found.low_percent > noise.high_percent
+    });
+    let interval = noise.map(optischema::figures::interval).unwrap_or_default();
+    Some(format!(
+        "This place is noisy: a statement of OptiSchema's own, measured against itself, came out at {interval}. {}",
+        if is_beyond {
+            "The change that was found lies beyond that."
+        } else {
+            "The change that was found lies within that: measure again when less is going on."
+        }
+    ))
 }

@@ -2,33 +2,92 @@
 
 use std::collections::HashMap;
 
-use optischema::model::{RowComparison, RowDifference};
+use optischema::model::{RowComparison, RowDifference, quote_identifier};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::BenchmarkError;
-use super::arms::{ArmKind, Arms};
+use super::arms::{ArmKind, Arms, execute};
 use crate::sql::{self, SortedBy, Statement};
 
 /// Different rows that are looked through for the first that differs.
 const MOST_DISTINCT: i64 = 2_000_000;
 /// Characters of a row that are shown.
 const SHOWN: usize = 400;
+/// A whole row; a column that has the alias's name would hide it otherwise.
+const NO_KEYS: &str = "''";
+const WHOLE: &str = "ROW(optischema_r.*)::pg_catalog.text";
+/// Ways to make the planner read rows in another order.
+const OTHER_PLANS: [&[&str]; 2] = [
+    &["max_parallel_workers_per_gather = 0", "enable_seqscan = off"],
+    &[
+        "enable_indexscan = off",
+        "enable_indexonlyscan = off",
+        "enable_bitmapscan = off",
+        "enable_hashjoin = off",
+        "enable_hashagg = off",
+    ],
+];
 
-/// How the rows of both arms must agree.
-#[derive(Debug, Clone)]
-pub(super) struct Agreement {
-    /// The statement's own order, where it has one.
-    sorted_by: Option<SortedBy>,
-    /// Whether the arms are two statements: then nothing but their rows says that they are the same.
-    is_rewrite: bool,
-    /// LIMIT without a total order leaves rows open: the same statement may choose others.
-    has_limit: bool,
+/// How the baseline orders its rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Order {
+    None,
+    /// By columns that it returns.
+    Columns(Vec<String>),
+    /// By what cannot be seen in its rows; whether both statements say the same.
+    Hidden {
+        same: bool,
+    },
+    /// The statement that takes its place does not order at all.
+    Lost,
 }
 
-impl Agreement {
-    pub(super) fn of(baseline: &Statement, is_rewrite: bool, has_limit: bool) -> Self {
-        Self { sorted_by: sql::sorted_by(baseline), is_rewrite, has_limit }
+impl Order {
+    /// Of a statement, and of the one that takes its place.
+    pub(super) fn of(baseline: &Statement, rewritten: Option<&Statement>) -> Self {
+        let is_lost = rewritten.is_some_and(|other| sql::ending(other).order.is_none());
+        match sql::sorted_by(baseline) {
+            None => Self::None,
+            Some(_) if is_lost => Self::Lost,
+            Some(SortedBy::Columns(columns)) => Self::Columns(columns),
+            Some(SortedBy::Other) => {
+                let order = sql::ending(baseline).order;
+                Self::Hidden {
+                    same: rewritten.is_none_or(|other| sql::ending(other).order == order),
+                }
+            }
+        }
+    }
+}
+
+/// Both arms, to be asked for their rows.
+pub(super) enum Sides<'a, 'b> {
+    /// Each in its own fence: what tells them apart is done there.
+    Apart(&'a mut Arms<'b>),
+    /// Both in the transaction that is open: nothing changes between them.
+    Together { connection: &'a mut PgConnection, baseline: &'a str, patched: &'a str },
+}
+
+impl Sides<'_, '_> {
+    async fn ask<T>(
+        &mut self,
+        arm: ArmKind,
+        question: impl AsyncFnOnce(&mut PgConnection, &str) -> Result<T, BenchmarkError>,
+    ) -> Result<T, BenchmarkError> {
+        match self {
+            Self::Apart(arms) => arms.within(arm, question).await,
+            Self::Together { connection, baseline, patched } => {
+                let sql = if arm == ArmKind::Baseline { baseline } else { patched };
+                question(connection, sql).await
+            }
+        }
+    }
+
+    async fn digests(&mut self, what: &str) -> Result<[Digest; 2], BenchmarkError> {
+        let of =
+            async |connection: &mut PgConnection, sql: &str| digest(connection, sql, what).await;
+        Ok([self.ask(ArmKind::Baseline, of).await?, self.ask(ArmKind::Patched, of).await?])
     }
 }
 
@@ -40,123 +99,133 @@ struct Digest {
     multiset: String,
     /// Does.
     sequence: String,
+    /// The same of the values that the statement orders by, read with the rows: asked for alone they might come in
+    /// another order.
+    keys: String,
+}
+
+impl Digest {
+    fn has_rows_of(&self, other: &Self) -> bool {
+        self.rows == other.rows && self.multiset == other.multiset
+    }
 }
 
 /// Compares both arms.
+///
+/// # Errors
+/// One of them does not run.
 pub(super) async fn compare(
-    arms: &mut Arms<'_>,
-    agreement: &Agreement,
+    mut sides: Sides<'_, '_>,
+    order: &Order,
 ) -> Result<RowComparison, BenchmarkError> {
-    let mut digests = Vec::new();
-    for arm in ArmKind::BOTH {
-        let digest =
-            arms.within(arm, async |connection, sql| digest(connection, sql, "r::text").await);
-        digests.push(digest.await?);
-    }
-    let (baseline, patched) = (&digests[0], &digests[1]);
+    let [baseline, patched] = sides.digests(NO_KEYS).await?;
     let mut found = RowComparison {
         rows: baseline.rows,
-        ordered: agreement.sorted_by.is_some(),
+        ordered: *order != Order::None,
         ..RowComparison::default()
     };
-    if baseline.multiset != patched.multiset || baseline.rows != patched.rows {
-        if !agreement.is_rewrite && agreement.has_limit && baseline.rows == patched.rows {
-            found.ties = Some("The arms returned different rows of equal number: LIMIT chooses among ties, and the change alters which come first.".to_owned());
-            return Ok(found);
+    if !baseline.has_rows_of(&patched) {
+        let mut difference = first_difference(&mut sides, &baseline, &patched).await?;
+        if !is_determined(&mut sides, &baseline).await? {
+            difference.what.push_str(" The statement itself gives other rows under another plan (an aggregate whose order is open, ties), so this may be no fault of the change.");
         }
-        found.difference = Some(first_difference(arms, baseline, patched).await?);
+        found.difference = Some(difference);
         return Ok(found);
     }
-    let Some(sorted_by) = &agreement.sorted_by else { return Ok(found) };
-    if baseline.sequence != patched.sequence {
-        match same_order(arms, sorted_by).await? {
+    let is_level = baseline.sequence == patched.sequence && *order != Order::Lost;
+    if *order == Order::None || is_level {
+        return Ok(found);
+    }
+    let other_order = |what: &str| RowDifference {
+        row: None,
+        in_baseline: baseline.rows,
+        in_patched: patched.rows,
+        what: format!(
+            "The rows are the same, and their order is another one than ORDER BY asks for{what}."
+        ),
+    };
+    match order {
+        Order::Columns(columns) => match same_order(&mut sides, columns).await? {
             Some(true) => {
-                found.ties = Some(
-                    "The rows are the same; those that ORDER BY leaves tied come in another order."
-                        .to_owned(),
-                );
+                found.ties = Some("The rows are the same; those that ORDER BY leaves tied come in another order.".to_owned());
             }
-            Some(false) => {
-                found.difference = Some(RowDifference {
-                    row: None,
-                    in_baseline: baseline.rows,
-                    in_patched: patched.rows,
-                    what: "The rows are the same, and their order is another one than ORDER BY asks for.".to_owned(),
-                });
-            }
-            None => {
-                found.ordered = false;
-                found.ties = Some("The rows are the same in another order; it sorts by what it does not return, so whether these are ties cannot be seen.".to_owned());
-            }
+            Some(false) => found.difference = Some(other_order("")),
+            None => found.ties = Some("The rows are the same, some in another order: whether these are ties cannot be seen.".to_owned()),
+        },
+        Order::Hidden { same: true } => {
+            found.ordered = false;
+            found.ties = Some("The rows are the same; both sort by the same, which cannot be seen in their rows, so that the order could not be compared.".to_owned());
         }
+        Order::Hidden { same: false } => {
+            found.difference = Some(other_order(", as far as can be seen: the two sort by different things"));
+        }
+        Order::Lost => {
+            found.difference = Some(RowDifference {
+                what: "The rows are the same, and nothing asks for their order any more: without ORDER BY they may come in any.".to_owned(),
+                ..other_order("")
+            });
+        }
+        Order::None => {}
     }
     Ok(found)
-}
-
-/// Compares two statements on one connection, in the transaction that is open. Gives the baseline's rows.
-pub(super) async fn compare_here(
-    connection: &mut PgConnection,
-    baseline: &str,
-    patched: &str,
-) -> Result<(i64, Option<RowDifference>), BenchmarkError> {
-    let (before, after) = (
-        digest(connection, baseline, "r::text").await?,
-        digest(connection, patched, "r::text").await?,
-    );
-    if before.multiset == after.multiset && before.rows == after.rows {
-        return Ok((before.rows, None));
-    }
-    let (known, others) = (hashes(connection, baseline).await?, hashes(connection, patched).await?);
-    let Some((hash, in_baseline, in_patched)) = differing(&known, &others) else {
-        return Ok((before.rows, Some(counts(&before, &after))));
-    };
-    let holder = if in_baseline > 0 { baseline } else { patched };
-    let row = row_of(connection, holder, hash).await?;
-    Ok((before.rows, Some(described(row, in_baseline, in_patched))))
 }
 
 async fn digest(
     connection: &mut PgConnection,
     sql: &str,
-    what: &str,
+    keys: &str,
 ) -> Result<Digest, BenchmarkError> {
     let text = format!(
         "SELECT pg_catalog.count(*) AS rows,
                 COALESCE(pg_catalog.sum(pg_catalog.hashtextextended(t, 0)::pg_catalog.numeric), 0)::pg_catalog.text AS multiset,
-                COALESCE(pg_catalog.sum(pg_catalog.hashtextextended(n::pg_catalog.text || ':' || t, 0)::pg_catalog.numeric), 0)::pg_catalog.text AS sequence
-         FROM (SELECT pg_catalog.row_number() OVER () AS n, {what} AS t FROM ({sql}\n) r) x"
+                COALESCE(pg_catalog.sum(pg_catalog.hashtextextended(n::pg_catalog.text || ':' || t, 0)::pg_catalog.numeric), 0)::pg_catalog.text AS sequence,
+                COALESCE(pg_catalog.sum(pg_catalog.hashtextextended(n::pg_catalog.text || ':' || k, 0)::pg_catalog.numeric), 0)::pg_catalog.text AS keys
+         FROM (SELECT pg_catalog.row_number() OVER () AS n, {WHOLE} AS t, {keys} AS k FROM ({sql}\n) optischema_r) optischema_x"
     );
     let row = sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_one(connection).await?;
     Ok(Digest {
         rows: row.try_get("rows")?,
         multiset: row.try_get("multiset")?,
         sequence: row.try_get("sequence")?,
+        keys: row.try_get("keys")?,
     })
 }
 
-/// Whether the values that the statement sorts by come in the same order; `None` where they cannot be seen.
-async fn same_order(
-    arms: &mut Arms<'_>,
-    sorted_by: &SortedBy,
-) -> Result<Option<bool>, BenchmarkError> {
-    let SortedBy::Columns(columns) = sorted_by else { return Ok(None) };
-    let keys: Vec<String> = columns
-        .iter()
-        .map(|column| format!("r.{}", optischema::model::quote_identifier(column)))
-        .collect();
-    let what = format!("ROW({})::pg_catalog.text", keys.join(", "));
-    let mut sequences = Vec::new();
-    for arm in ArmKind::BOTH {
-        let keyed =
-            arms.within(arm, async |connection, sql| digest(connection, sql, &what).await).await;
-        match keyed {
-            Ok(digest) => sequences.push(digest.sequence),
-            // A name that two columns have.
-            Err(BenchmarkError::Failed(_)) => return Ok(None),
-            Err(error) => return Err(error),
+/// Whether the baseline gives the same rows however it is planned, as far as two other plans show. Settings are the
+/// transaction's own; it ends after this.
+async fn is_determined(
+    sides: &mut Sides<'_, '_>,
+    baseline: &Digest,
+) -> Result<bool, BenchmarkError> {
+    for settings in OTHER_PLANS {
+        let again = sides
+            .ask(ArmKind::Baseline, async |connection, sql| {
+                for setting in settings {
+                    execute(connection, format!("SET LOCAL {setting}")).await?;
+                }
+                digest(connection, sql, NO_KEYS).await
+            })
+            .await?;
+        if !again.has_rows_of(baseline) {
+            return Ok(false);
         }
     }
-    Ok(Some(sequences[0] == sequences[1]))
+    Ok(true)
+}
+
+/// Whether the values that the statement sorts by come in the same order; `None` where two columns have the name.
+async fn same_order(
+    sides: &mut Sides<'_, '_>,
+    columns: &[String],
+) -> Result<Option<bool>, BenchmarkError> {
+    let keys: Vec<String> =
+        columns.iter().map(|column| format!("optischema_r.{}", quote_identifier(column))).collect();
+    let what = format!("ROW({})::pg_catalog.text", keys.join(", "));
+    match sides.digests(&what).await {
+        Ok([baseline, patched]) => Ok(Some(baseline.keys == patched.keys)),
+        Err(BenchmarkError::Sql { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 type Hashes = HashMap<i64, i64>;
@@ -164,8 +233,8 @@ type Hashes = HashMap<i64, i64>;
 /// How often each row comes, by its hash; empty where there are too many.
 async fn hashes(connection: &mut PgConnection, sql: &str) -> Result<Hashes, BenchmarkError> {
     let text = format!(
-        "SELECT pg_catalog.hashtextextended(r::text, 0) AS hash, pg_catalog.count(*) AS times
-         FROM ({sql}\n) r GROUP BY 1 LIMIT {}",
+        "SELECT pg_catalog.hashtextextended({WHOLE}, 0) AS hash, pg_catalog.count(*) AS times
+         FROM ({sql}\n) optischema_r GROUP BY 1 LIMIT {}",
         MOST_DISTINCT + 1
     );
     let rows = sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_all(connection).await?;
@@ -188,21 +257,18 @@ fn differing(baseline: &Hashes, patched: &Hashes) -> Option<(i64, i64, i64)> {
 }
 
 async fn first_difference(
-    arms: &mut Arms<'_>,
+    sides: &mut Sides<'_, '_>,
     baseline: &Digest,
     patched: &Digest,
 ) -> Result<RowDifference, BenchmarkError> {
-    let mut known = Vec::new();
-    for arm in ArmKind::BOTH {
-        let hashes = arms.within(arm, async |connection, sql| hashes(connection, sql).await);
-        known.push(hashes.await?);
-    }
+    let of = async |connection: &mut PgConnection, sql: &str| hashes(connection, sql).await;
+    let known = [sides.ask(ArmKind::Baseline, of).await?, sides.ask(ArmKind::Patched, of).await?];
     let Some((hash, in_baseline, in_patched)) = differing(&known[0], &known[1]) else {
         return Ok(counts(baseline, patched));
     };
     let holder = if in_baseline > 0 { ArmKind::Baseline } else { ArmKind::Patched };
     let row =
-        arms.within(holder, async |connection, sql| row_of(connection, sql, hash).await).await?;
+        sides.ask(holder, async |connection, sql| row_of(connection, sql, hash).await).await?;
     Ok(described(row, in_baseline, in_patched))
 }
 
@@ -212,7 +278,7 @@ async fn row_of(
     hash: i64,
 ) -> Result<Option<String>, BenchmarkError> {
     let text = format!(
-        "SELECT pg_catalog.left(t, {SHOWN}) AS shown FROM (SELECT r::text AS t FROM ({sql}\n) r) x
+        "SELECT pg_catalog.left(t, {SHOWN}) AS shown FROM (SELECT {WHOLE} AS t FROM ({sql}\n) optischema_r) optischema_x
          WHERE pg_catalog.hashtextextended(t, 0) = $1 LIMIT 1"
     );
     let query = sqlx::query(AssertSqlSafe(text)).persistent(false).bind(hash);

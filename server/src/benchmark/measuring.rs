@@ -2,23 +2,17 @@
 
 use std::time::Instant;
 
-use optischema::model::{
-    BindingResult, Calibration, MeasuredWriteCost, PlanPair, PlannableStatement, Predicate,
-    RowComparison, TableName,
-};
+use optischema::model::{BindingResult, Calibration, MeasuredWriteCost, PlanPair};
 
-use super::adversary::{Added, add_rows};
 use super::arms::{ArmKind, ArmSpec, Arms};
 use super::bound::Bound;
 use super::calibration::calibrate;
-use super::equivalence::{Agreement, compare, compare_here};
+use super::comparing::compare_rows;
 use super::patching::Patched;
 use super::protocol::{Protocol, not_equivalent};
 use super::request::{BenchmarkRequest, Report};
 use super::site::Site;
 use super::{BenchmarkError, write_cost};
-use crate::sandbox::StructureKind;
-use crate::sql::{self, Statement};
 
 /// What was measured in one place.
 pub(super) struct Measured {
@@ -101,16 +95,13 @@ async fn run_one(
         };
         site.check_reach(&plan)?;
         let uses =
-            |name: &str| plan.root.walk().any(|node| node.index_name.as_deref() == Some(name));
-        found.uses_index |=
-            at == 1 && patched.target.as_ref().is_some_and(|target| uses(&target.name));
+            |name: &String| plan.root.walk().any(|node| node.index_name.as_ref() == Some(name));
+        // What is made is used by the patched arm, what is dropped by the baseline.
+        let arm = |is_made: bool| at == usize::from(is_made);
+        found.uses_index |= patched.target.as_ref().is_some_and(|target| arm(target.is_made))
+            && patched.target.as_ref().is_some_and(|target| target.parts.iter().any(uses));
     }
-    let has_limit = plannable.shape.has_limit;
-    let agreement = Agreement::of(&one.statement, one.rewritten.is_some(), has_limit);
-    let mut rows = compare_rows(site, &specs, one, plannable, &agreement).await?;
-    if let (Some(rewritten), None) = (&one.rewritten, &rows.difference) {
-        add_adversary(site, one, rewritten, plannable, &mut rows).await?;
-    }
+    let rows = compare_rows(site, &specs, one, plannable).await?;
     found.warnings.extend(rows.ties.clone());
     found.warnings.extend(rows.not_added.clone());
     let fence = site.fence;
@@ -138,86 +129,6 @@ async fn run_one(
             baseline: arms.shown_plan(ArmKind::Baseline).await?,
             patched: arms.shown_plan(ArmKind::Patched).await?,
         });
-    }
-    Ok(())
-}
-
-/// The rows of both arms. Two statements with a LIMIT are compared without it: which of tied rows a LIMIT keeps says
-/// nothing of whether they are the same statement.
-async fn compare_rows(
-    site: &mut Site,
-    specs: &[ArmSpec; 2],
-    one: &Bound,
-    plannable: &PlannableStatement,
-    agreement: &Agreement,
-) -> Result<RowComparison, BenchmarkError> {
-    let mut compared = specs.clone();
-    if let Some(rewritten) = &one.rewritten {
-        let limits = (sql::without_limit(&one.statement)?, sql::without_limit(rewritten)?);
-        if let (Some(baseline), Some(patched)) = limits {
-            let path = &plannable.search_path;
-            compared[0].sql = site.placed(&sql::parse_one(&baseline)?, path)?;
-            compared[1].sql = site.placed(&sql::parse_one(&patched)?, path)?;
-        }
-    }
-    let fence = site.fence;
-    let [baseline, patched] = compared;
-    let mut arms = Arms { connection: site.connection(), fence, baseline, patched };
-    compare(&mut arms, agreement).await
-}
-
-/// The second comparison of a rewrite: with NULLs and duplicates put into the tables.
-async fn add_adversary(
-    site: &mut Site,
-    one: &Bound,
-    rewritten: &Statement,
-    plannable: &PlannableStatement,
-    rows: &mut RowComparison,
-) -> Result<(), BenchmarkError> {
-    if site.workspace.is_none() {
-        rows.not_added.push(
-            "Rows with NULLs and duplicates could not be put into a standby: only the rows that are there were compared.".to_owned(),
-        );
-        return Ok(());
-    }
-    let path = &plannable.search_path;
-    let unlimited = |statement: &Statement| -> Result<Statement, BenchmarkError> {
-        match sql::without_limit(statement)? {
-            Some(text) => Ok(sql::parse_one(&text)?),
-            None => Ok(statement.clone()),
-        }
-    };
-    let baseline = site.placed(&unlimited(&one.statement)?, path)?;
-    let patched = site.placed(&unlimited(rewritten)?, path)?;
-    let tables: Vec<TableName> = site
-        .family
-        .tops()
-        .iter()
-        .filter(|(top, _)| !matches!(top.kind, StructureKind::MaterializedView))
-        .map(|(top, _)| site.located(&top.table))
-        .collect();
-    let predicates: Vec<&Predicate> = one.predicates.iter().collect();
-    let fence = site.fence;
-    let (added, found) = fence
-        .around(site.connection(), async |connection| {
-            let mut added = Added::default();
-            for table in &tables {
-                let more = add_rows(connection, table, &predicates).await?;
-                added.rows += more.rows;
-                added.refused.extend(more.refused);
-            }
-            let found = compare_here(connection, &baseline, &patched).await?;
-            Ok((added, found))
-        })
-        .await?;
-    rows.rows_added = added.rows;
-    rows.not_added.extend(added.refused);
-    if let Some(mut difference) = found.1 {
-        difference.what = format!(
-            "With NULLs and duplicates put into the tables, the statements differ. {}",
-            difference.what
-        );
-        rows.difference = Some(difference);
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod arms;
 mod bound;
 mod calibration;
 mod case;
+mod comparing;
 mod equivalence;
 mod estimate;
 mod full_scale;
@@ -44,9 +45,40 @@ pub enum BenchmarkError {
     /// It could not run.
     #[error("{0}")]
     Error(String),
+    /// PostgreSQL did not accept a statement; its own words.
+    #[error("{reason}")]
+    Sql { sqlstate: String, reason: String },
+    /// A statement reached its time limit, or was cancelled.
+    #[error("{}", PgFailure::Stopped)]
+    Stopped,
     /// It cannot be measured in this place; another may do.
     #[error("{0}")]
     Unsuitable(String),
+}
+
+impl BenchmarkError {
+    /// The reason, where the answer is no.
+    ///
+    /// # Errors
+    /// It could not run, or not here: the error itself.
+    pub fn refusal(self) -> Result<String, Self> {
+        match self {
+            Self::Failed(_) | Self::Sql { .. } | Self::Stopped => Ok(self.to_string()),
+            other => Err(other),
+        }
+    }
+
+    /// While a place is made ready: what its role may not do, or what it lacks, another place may have.
+    fn of_place(self) -> Self {
+        match self {
+            Self::Sql { sqlstate, reason }
+                if ["42501", "42704", "42883", "3F000", "0A000"].contains(&sqlstate.as_str()) =>
+            {
+                Self::Unsuitable(format!("It could not be made ready there: {reason}."))
+            }
+            other => other,
+        }
+    }
 }
 
 impl From<SqlError> for BenchmarkError {
@@ -63,8 +95,14 @@ impl From<PgFailure> for BenchmarkError {
             Some(state) if ["53", "58", "XX"].iter().any(|class| state.starts_with(class)) => {
                 Self::Error(format!("the server ran out of something: {failure}"))
             }
-            Some(_) => Self::Failed(failure.to_string()),
-            None if failure == PgFailure::Stopped => Self::Failed(failure.to_string()),
+            // The connection, the transaction or a lock: nothing that the statement or the change could help.
+            Some(state)
+                if ["08", "25", "40", "55", "57"].iter().any(|class| state.starts_with(class)) =>
+            {
+                Self::Error(failure.to_string())
+            }
+            Some(state) => Self::Sql { sqlstate: state.to_owned(), reason: failure.to_string() },
+            None if failure == PgFailure::Stopped => Self::Stopped,
             None => Self::Error(failure.to_string()),
         }
     }

@@ -31,6 +31,8 @@ pub(super) struct TargetIndex {
     pub table: TableName,
     pub name: String,
     pub definition: String,
+    /// Names of it and of its partitions' own.
+    pub parts: Vec<String>,
     /// Whether the change makes it; else it drops it.
     pub is_made: bool,
 }
@@ -65,6 +67,7 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
                     table,
                     name: index.name.clone(),
                     definition: found.definition,
+                    parts: found.parts,
                     is_made: true,
                 }),
                 warnings,
@@ -76,7 +79,7 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
             let found = find_index(site.connection(), &schema, &drop.name).await?;
             let Some(found) = found else {
                 return Err(BenchmarkError::Unsuitable(format!(
-                    "The index {} is not in the copy: an invalid one is not copied, since no statement uses it, and there is nothing to be measured.",
+                    "There is no valid index {} on these tables (an invalid one is not copied, since no statement uses it).",
                     drop.name
                 )));
             };
@@ -91,6 +94,7 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
                     table: found.table,
                     name: drop.name.clone(),
                     definition: found.definition,
+                    parts: found.parts,
                     is_made: false,
                 }),
                 ..Patched::default()
@@ -190,16 +194,25 @@ fn set(setting: &Setting) -> Result<Patched, BenchmarkError> {
             setting.name
         )));
     }
-    let name = quote_identifier(&setting.name);
-    let statement = match &setting.value {
-        Some(value) => format!("SET LOCAL {name} = {}", quote_literal(value)),
-        None => format!("SET LOCAL {name} TO DEFAULT"),
+    if !setting.shapes_one_run() {
+        return Err(BenchmarkError::Unsuitable(format!(
+            "{} changes nothing about one run of a statement: it is not measured.",
+            setting.name
+        )));
+    }
+    let Some(value) = &setting.value else {
+        return Err(BenchmarkError::Unsuitable(format!(
+            "What {} goes back to is main's own default, which is not known here: set it to a value instead.",
+            setting.name
+        )));
     };
-    Ok(Patched { patched_setup: vec![statement], ..Patched::default() })
+    let (name, value) = (quote_identifier(&setting.name), quote_literal(value));
+    Ok(Patched { patched_setup: vec![format!("SET LOCAL {name} = {value}")], ..Patched::default() })
 }
 
 struct FoundIndex {
     table: TableName,
+    parts: Vec<String>,
     definition: String,
     bytes: i64,
 }
@@ -212,6 +225,8 @@ async fn find_index(
     let row = sqlx::query(
         "SELECT pg_catalog.pg_get_indexdef(c.oid) AS definition, tn.nspname::text AS schema, t.relname::text AS name,
                 (SELECT pg_catalog.sum(pg_catalog.pg_relation_size(p.relid)) FROM pg_catalog.pg_partition_tree(c.oid) p)::int8 AS below,
+                ARRAY(SELECT x.relname::text FROM pg_catalog.pg_partition_tree(c.oid) p
+                      JOIN pg_catalog.pg_class x ON x.oid = p.relid) || c.relname::text AS parts,
                 pg_catalog.pg_relation_size(c.oid)::int8 AS bytes
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
@@ -230,6 +245,7 @@ async fn find_index(
             row.try_get::<String, _>("name")?,
         ),
         definition: row.try_get("definition")?,
+        parts: row.try_get("parts")?,
         bytes: below.unwrap_or_default().max(own),
     }))
 }

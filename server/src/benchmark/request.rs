@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use optischema::model::{Join, TableName, TrackedStatement};
+use optischema::model::{Join, StatementShape, TableName, TrackedStatement};
+use optischema::plan::parse_plan;
 
 use super::case::Case;
-use crate::sandbox::ScratchSchema;
-use crate::sql::{self, Patch, PatchKind};
+use crate::sandbox::{Family, ScratchSchema};
+use crate::sql::{self, Patch, PatchKind, Statement};
 
 /// What is compared, and how.
 #[derive(Debug, Clone)]
@@ -30,8 +31,8 @@ pub struct BenchmarkRequest<'a> {
     pub budget: Duration,
     /// Seconds that one run may take.
     pub statement_timeout_s: u32,
-    /// Tables that a rewrite reads; found by [`run_benchmark`].
-    pub rewritten_tables: Vec<TableName>,
+    /// What a rewrite reads and joins; found while it runs.
+    pub rewritten_shape: Option<StatementShape>,
 }
 
 /// Told what happens, and how far it is (0 to 1).
@@ -42,7 +43,7 @@ impl BenchmarkRequest<'_> {
     pub(super) fn tables(&self) -> Vec<TableName> {
         let mut tables: BTreeSet<TableName> =
             self.cases.iter().flat_map(|case| case.plannable.shape.tables.clone()).collect();
-        tables.extend(self.rewritten_tables.iter().cloned());
+        tables.extend(self.rewritten_shape.iter().flat_map(|shape| shape.tables.clone()));
         tables.extend(self.changed_tables());
         tables.into_iter().collect()
     }
@@ -56,24 +57,42 @@ impl BenchmarkRequest<'_> {
         }
     }
 
-    /// How often the statements name a table: the one that does so most.
-    pub(super) fn appearances(&self, table: &TableName) -> u32 {
-        let named = |case: &Case| {
-            let names = sql::relation_names(&case.statement);
-            names
-                .iter()
-                .filter(|(schema, name)| {
-                    *name == table.name && (schema.is_empty() || *schema == table.schema)
-                })
-                .count()
+    /// How often a statement reads a table, by its text or, through views, by its plan: the one that does so most.
+    pub(super) fn appearances(&self, family: &Family, table: &TableName) -> u32 {
+        let named = |statement: &Statement| {
+            let names = sql::relation_names(statement);
+            let is_it = |schema: &str, name: &str| {
+                name == table.name && (schema.is_empty() || schema == table.schema)
+            };
+            names.iter().filter(|(schema, name)| is_it(schema, name)).count()
         };
-        let most = self.cases.iter().map(named).max().unwrap_or(1);
-        u32::try_from(most).unwrap_or(u32::MAX)
+        let parts = family.with_rows(table);
+        let planned = |case: &Case| {
+            let Ok(plan) = parse_plan(&case.plannable.plan) else { return 0 };
+            let reads = |part: &TableName| {
+                let nodes = plan.root.walk().filter(|node| {
+                    let read = node.table.as_ref();
+                    read.is_some_and(|read| {
+                        read.name == part.name
+                            && read.schema.as_ref().is_none_or(|schema| *schema == part.schema)
+                    })
+                });
+                nodes.filter_map(|node| node.alias.as_deref()).collect::<BTreeSet<_>>().len()
+            };
+            parts.iter().map(|part| reads(&part.table)).max().unwrap_or_default()
+        };
+        let mut counts: Vec<usize> =
+            self.cases.iter().flat_map(|case| [named(&case.statement), planned(case)]).collect();
+        if let PatchKind::Rewrite(rewrite) = &self.patch.kind {
+            counts.push(named(rewrite));
+        }
+        u32::try_from(counts.into_iter().max().unwrap_or(1)).unwrap_or(u32::MAX)
     }
 
     /// Columns that the statements set equal.
     pub(super) fn joins(&self) -> Vec<Join> {
-        let mut joins = Vec::new();
+        let mut joins: Vec<Join> =
+            self.rewritten_shape.iter().flat_map(|shape| shape.joins.clone()).collect();
         for case in self.cases {
             joins.extend(case.plannable.shape.joins.clone());
             for join in &case.plannable.dependencies.joins {

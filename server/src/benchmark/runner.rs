@@ -33,13 +33,13 @@ pub async fn run_benchmark(
     let mut bound = guard(&mut main, &request).await?;
     if let PatchKind::Rewrite(rewrite) = &request.patch.kind {
         let catalog = read_catalog(main.connection()).await?;
-        request.rewritten_tables = sql::analyze(rewrite, &catalog)?.tables;
+        request.rewritten_shape = Some(sql::analyze(rewrite, &catalog)?);
         for one in &mut bound {
             one.predicates = sql::analyze(&one.statement, &catalog)?.predicates;
         }
     }
     let settings = plan_settings(main.connection()).await?;
-    let mut environment = Environment {
+    let environment = Environment {
         optischema_version: env!("CARGO_PKG_VERSION").to_owned(),
         main_version: main.version().to_owned(),
         settings: settings.iter().cloned().collect(),
@@ -60,7 +60,6 @@ pub async fn run_benchmark(
             Err(error) => return Err(error),
         }
     }
-    environment.target = places.main.address().to_owned();
     let answer = ask(&request, places, &bound).await?;
     Ok(estimated(&request, answer, &choice.reasons_before(Ground::Estimate), environment))
 }
@@ -86,22 +85,17 @@ async fn measure(
     mut environment: Environment,
     report: Report<'_>,
 ) -> Result<BenchmarkResult, BenchmarkError> {
-    let mut reading = MainSession::begin(&places.main).await?;
-    reading.name(&request.name).await?;
-    reading.use_own_path().await?;
-    let mut site = match ground {
-        Ground::Clone => open_clone(request, places, &mut reading, report).await?,
-        Ground::Standby => open_standby(request, places, &mut reading).await?,
-        Ground::Sandbox | Ground::Estimate => {
-            open_scratch(request, places, &mut reading, report).await?
-        }
+    let opened = match ground {
+        Ground::Clone => open_clone(request, places, report).await,
+        Ground::Standby => open_standby(request, places, report).await,
+        Ground::Sandbox | Ground::Estimate => open_scratch(request, places, report).await,
     };
-    // Main has given all it is asked for: let its transaction go before the long part.
-    reading.end().await?;
+    let mut site = opened.map_err(BenchmarkError::of_place)?;
     report(&format!("making the change: {}", request.patch.kind.label()), 0.45);
     environment.target = site.address.clone();
     environment.settings_left = site.take_settings(settings).await?;
-    let patched = build(&mut site, &request.patch.kind).await?;
+    let built = build(&mut site, &request.patch.kind).await;
+    let patched = built.map_err(BenchmarkError::of_place)?;
     let measured = run_all(request, &mut site, &patched, bound, report).await?;
     report("planning the rest of the workload", 0.95);
     let mut answer = ask(request, places, bound).await?;

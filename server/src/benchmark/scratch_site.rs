@@ -13,7 +13,7 @@ use sqlx::postgres::PgConnection;
 use super::BenchmarkError;
 use super::arms::{Fence, execute};
 use super::request::{BenchmarkRequest, Report};
-use super::site::{Site, connect};
+use super::site::{Site, connect, reading};
 use super::survey::Places;
 use crate::postgres::MainSession;
 use crate::sandbox::{
@@ -28,13 +28,13 @@ const FEW_ROWS: i64 = 1000;
 pub(super) async fn open_scratch(
     request: &BenchmarkRequest<'_>,
     places: &Places,
-    main: &mut MainSession,
     report: Report<'_>,
 ) -> Result<Site, BenchmarkError> {
     let Some(dsn) = &places.sandbox else {
         return Err(BenchmarkError::Unsuitable("no sandbox is configured".into()));
     };
-    let mut session = connect(dsn, request, report).await?;
+    let mut session = connect(Ground::Sandbox, dsn, request, places, report).await?;
+    let mut main = reading(request, places).await?;
     report("reading the tables' structure", 0.02);
     let family = read_family(main.connection(), &request.tables()).await?;
     check_names(&family)?;
@@ -51,7 +51,10 @@ pub(super) async fn open_scratch(
     create_tables(sandbox, &family, &here, Upkeep::Still, &resolve).await?;
     execute(sandbox, "COMMIT".to_owned()).await?;
     let choices = RowChoices { choices: plan.choices.clone(), seed: request.seed };
-    let copied = copy_all(&family, &choices, &schema, main, sandbox, report).await?;
+    let copied = copy_all(&family, &choices, &schema, &mut main, sandbox, report).await?;
+    let mut warnings = differences(main.connection(), sandbox).await?;
+    // Main has given all it is asked for.
+    main.end().await?;
     report("building keys and indexes of the copy", 0.36);
     let created = finish_tables(sandbox, &family, &here).await?;
     for (top, _) in family.tops() {
@@ -66,7 +69,7 @@ pub(super) async fn open_scratch(
             vacuum_analyze(sandbox, &TableName::new(&schema, &structure.table.name)).await?;
         }
     }
-    let mut warnings = created.missing;
+    warnings.extend(created.missing);
     warnings.extend(sample_warnings(request, &plan, &copied));
     let kind = if plan.percent.is_some() { FidelityKind::Sampled } else { FidelityKind::Full };
     Ok(Site {
@@ -79,15 +82,52 @@ pub(super) async fn open_scratch(
         fidelity: Fidelity { kind, percent: plan.percent, tables: copied },
         address: dsn.address().to_owned(),
         warnings,
+        lacks_index: created.lacks_index,
         family,
     })
+}
+
+/// What makes texts sort, or the planner think, another way than on main.
+async fn differences(
+    main: &mut PgConnection,
+    sandbox: &mut PgConnection,
+) -> Result<Vec<String>, BenchmarkError> {
+    let (main, sandbox) = (traits(main).await?, traits(sandbox).await?);
+    let pairs = TRAITS.iter().zip(main.iter().zip(&sandbox));
+    let differ = pairs.filter(|(_, (main, sandbox))| main != sandbox);
+    Ok(differ
+        .map(|(name, (main, sandbox))| {
+            format!("Main has the {name} {main} and the sandbox {sandbox}: plans may differ from main's.")
+        })
+        .collect())
+}
+
+/// Names of what [`traits`] reads, in order.
+const TRAITS: [&str; 4] = ["collation", "character type", "encoding", "PostgreSQL version"];
+
+async fn traits(connection: &mut PgConnection) -> Result<[String; 4], BenchmarkError> {
+    let row = sqlx::query(
+        "SELECT /* optischema */ d.datcollate::pg_catalog.text AS collate, d.datctype::pg_catalog.text AS ctype,
+                pg_catalog.pg_encoding_to_char(d.encoding)::pg_catalog.text AS encoding,
+                pg_catalog.split_part(pg_catalog.current_setting('server_version'), '.', 1) AS major
+         FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok([
+        row.try_get("collate")?,
+        row.try_get("ctype")?,
+        row.try_get("encoding")?,
+        row.try_get("major")?,
+    ])
 }
 
 /// Names are looked for in the schema first, then where the sandbox's extensions are.
 async fn set_path(connection: &mut PgConnection, schema: &str) -> Result<(), BenchmarkError> {
     let rows = sqlx::query(
         "SELECT DISTINCT n.nspname::text AS name FROM pg_extension e
-         JOIN pg_namespace n ON n.oid = e.extnamespace WHERE n.nspname NOT IN ('pg_catalog', $1) ORDER BY 1",
+         JOIN pg_namespace n ON n.oid = e.extnamespace WHERE n.nspname NOT IN ('pg_catalog', $1)
+           AND NOT pg_catalog.starts_with(n.nspname, 'benchmark_job_') ORDER BY 1",
     )
     .bind(schema)
     .fetch_all(&mut *connection)
@@ -112,7 +152,10 @@ fn check_names(family: &Family) -> Result<(), SandboxError> {
             return Err(SandboxError::NameCollision(structure.table.name.clone()));
         }
     }
-    Ok(())
+    match family.colliding_type() {
+        Some(name) => Err(SandboxError::NameCollision(name)),
+        None => Ok(()),
+    }
 }
 
 fn sample_plan(
@@ -130,7 +173,7 @@ fn sample_plan(
                 .iter()
                 .map(|column| (column.name.clone(), column.type_text.clone()))
                 .collect::<BTreeMap<_, _>>(),
-            appearances: request.appearances(&top.table),
+            appearances: request.appearances(family, &top.table),
         })
         .collect();
     let joins: Vec<Join> = request.joins();
@@ -158,13 +201,13 @@ async fn copy_all(
                 |bytes: i64| 0.03 + 0.32 * ((before + bytes) as f64 / total as f64).min(1.0);
             let mut said: Option<Instant> = None;
             let rows = CopyRows { structure, top: &top.table, schema, choices };
+            report(&format!("copying {}", structure.table), share(so_far));
             let mut tell = |done: Copied| {
                 if said.is_none_or(|at| at.elapsed() > Duration::from_millis(250)) {
                     said = Some(Instant::now());
                     report(&phase_of(structure, done), share(so_far + done.bytes));
                 }
             };
-            tell(Copied { rows: 0, bytes: 0 });
             let table = rows.run(main.connection(), sandbox, &mut tell).await?;
             let whole = Copied { rows: table.rows, bytes: table.bytes };
             report(&phase_of(structure, whole), share(so_far + table.bytes));

@@ -1,5 +1,6 @@
 //! The place where a benchmark runs, opened: a connection, and where each table stands there.
 
+use optischema::figures;
 use optischema::ground::Ground;
 use optischema::model::{
     CopiedTable, CopyMethod, Fidelity, FidelityKind, TableName, quote_identifier, quote_literal,
@@ -12,7 +13,10 @@ use super::BenchmarkError;
 use super::arms::{Fence, execute};
 use super::request::{BenchmarkRequest, Report};
 use super::survey::Places;
-use crate::postgres::{Dsn, MainSession, PgFailure, Session, connect_main, connect_writable};
+use crate::postgres::{
+    Dsn, MainSession, PgFailure, ReplicaKind, Session, connect_main, connect_writable,
+    prove_not_main, replica_kind,
+};
 use crate::sandbox::{Family, hold_scratch, read_family};
 use crate::sql::{self, Statement};
 
@@ -41,6 +45,8 @@ pub(super) struct Site {
     /// `host:port/database`.
     pub address: String,
     pub warnings: Vec<String>,
+    /// Whether an index of main's could not be made here: then the baseline may be slower than main's.
+    pub lacks_index: bool,
 }
 
 impl Site {
@@ -128,34 +134,51 @@ impl Site {
             let set = async |connection: &mut PgConnection| Ok(execute(connection, text).await?);
             match fence.attempt(self.connection(), set).await {
                 Ok(()) => {}
-                Err(BenchmarkError::Failed(reason)) => left.push(format!("{name}: {reason}")),
-                Err(error) => return Err(error),
+                Err(error) => left.push(format!("{name}: {}", error.refusal()?)),
             }
         }
         Ok(left)
     }
 }
 
-/// A writable connection for a benchmark, named after it, when no other benchmark runs on that server.
+/// A connection for a benchmark, named after it and proven to be what it is taken for, when no other benchmark runs
+/// there. A pooler or a moved name may have led elsewhere since it was looked at.
 pub(super) async fn connect(
+    ground: Ground,
     dsn: &Dsn,
     request: &BenchmarkRequest<'_>,
+    places: &Places,
     report: Report<'_>,
 ) -> Result<Session, BenchmarkError> {
-    let mut session = connect_writable(dsn, PREPARATION_S).await?;
+    let mut session = match ground {
+        Ground::Standby => connect_main(dsn).await?,
+        _ => connect_writable(dsn, PREPARATION_S).await?,
+    };
     session.name(&request.name).await?;
-    loop {
-        let row = sqlx::query("SELECT pg_try_advisory_lock($1) AS held")
-            .bind(ONE_AT_A_TIME)
-            .fetch_one(&mut session.connection)
-            .await?;
-        if row.try_get::<bool, _>("held")? {
-            break;
-        }
+    while !try_lock(&mut session).await? {
         report("waiting for another benchmark on this server", 0.01);
         tokio::time::sleep(PATIENCE).await;
     }
-    if !hold_scratch(&mut session.connection, request.schema).await? {
+    let mut main = connect_main(&places.main).await?;
+    let (main, here) = (&mut main.connection, &mut session.connection);
+    let proven = match ground {
+        Ground::Clone | Ground::Standby => {
+            let expected =
+                if ground == Ground::Clone { ReplicaKind::Clone } else { ReplicaKind::Standby };
+            replica_kind(main, here, places.allow_same_server).await.map(|kind| kind == expected)
+        }
+        _ => prove_not_main(main, here, places.allow_same_server).await.map(|()| true),
+    };
+    match proven {
+        Ok(true) => {}
+        Ok(false) => {
+            return Err(BenchmarkError::Unsuitable(
+                "The replica is another one than a moment ago.".into(),
+            ));
+        }
+        Err(error) => return Err(BenchmarkError::Unsuitable(format!("Refused: {error}."))),
+    }
+    if ground != Ground::Standby && !hold_scratch(&mut session.connection, request.schema).await? {
         return Err(BenchmarkError::Error(
             "another process is working on this job's schema".into(),
         ));
@@ -163,21 +186,43 @@ pub(super) async fn connect(
     Ok(session)
 }
 
+async fn try_lock(session: &mut Session) -> Result<bool, BenchmarkError> {
+    let row = sqlx::query("SELECT pg_catalog.pg_try_advisory_lock($1) AS held")
+        .bind(ONE_AT_A_TIME)
+        .fetch_one(&mut session.connection)
+        .await?;
+    Ok(row.try_get("held")?)
+}
+
+/// A transaction on main to read structure and rows in, with the database's own search path. It is begun only once the
+/// place is free, and ended as soon as it has been read: it holds back main's VACUUM.
+pub(super) async fn reading(
+    request: &BenchmarkRequest<'_>,
+    places: &Places,
+) -> Result<MainSession, BenchmarkError> {
+    let mut main = MainSession::begin(&places.main).await?;
+    main.name(&request.name).await?;
+    main.use_own_path().await?;
+    Ok(main)
+}
+
 /// The writable replica. Everything happens in one transaction that is never committed, so whatever ends it leaves
-/// nothing behind.
+/// no object behind.
 pub(super) async fn open_clone(
     request: &BenchmarkRequest<'_>,
     places: &Places,
-    main: &mut MainSession,
     report: Report<'_>,
 ) -> Result<Site, BenchmarkError> {
     let Some(dsn) = &places.replica else {
         return Err(BenchmarkError::Unsuitable("no replica is configured".into()));
     };
-    let mut session = connect(dsn, request, report).await?;
+    let mut session = connect(Ground::Clone, dsn, request, places, report).await?;
+    let mut main = reading(request, places).await?;
     let family = read_family(main.connection(), &request.tables()).await?;
-    let schema = &request.schema.name;
-    for statement in ["BEGIN".to_owned(), format!("CREATE SCHEMA {}", quote_identifier(schema))] {
+    let schema = quote_identifier(&request.schema.name);
+    for statement in
+        ["BEGIN ISOLATION LEVEL REPEATABLE READ".to_owned(), format!("CREATE SCHEMA {schema}")]
+    {
         execute(&mut session.connection, statement).await.map_err(|failure| {
             match failure.sqlstate() {
                 Some(_) => BenchmarkError::Unsuitable(format!(
@@ -187,24 +232,27 @@ pub(super) async fn open_clone(
             }
         })?;
     }
-    set_path(&mut session.connection, main.own_path()).await?;
-    in_place(session, places, dsn, family, main, Ground::Clone, Some(schema.clone())).await
+    // After main's own path, for what an extension brings.
+    let path = format!("{}, {schema}", main.own_path());
+    set_path(&mut session.connection, path).await?;
+    let workspace = Some(request.schema.name.clone());
+    in_place(session, dsn, family, main, Ground::Clone, workspace).await
 }
 
 /// A standby: only for statements.
 pub(super) async fn open_standby(
     request: &BenchmarkRequest<'_>,
     places: &Places,
-    main: &mut MainSession,
+    report: Report<'_>,
 ) -> Result<Site, BenchmarkError> {
     let Some(dsn) = &places.replica else {
         return Err(BenchmarkError::Unsuitable("no replica is configured".into()));
     };
+    let mut session = connect(Ground::Standby, dsn, request, places, report).await?;
+    let mut main = reading(request, places).await?;
     let family = read_family(main.connection(), &request.tables()).await?;
-    let mut session = connect_main(dsn).await?;
-    session.name(&request.name).await?;
     set_path(&mut session.connection, main.own_path()).await?;
-    in_place(session, places, dsn, family, main, Ground::Standby, None).await
+    in_place(session, dsn, family, main, Ground::Standby, None).await
 }
 
 /// For the session.
@@ -219,42 +267,26 @@ async fn set_path(connection: &mut PgConnection, path: String) -> Result<(), PgF
 
 async fn in_place(
     mut session: Session,
-    places: &Places,
     dsn: &Dsn,
     family: Family,
-    main: &mut MainSession,
+    mut main: MainSession,
     ground: Ground,
     workspace: Option<String>,
 ) -> Result<Site, BenchmarkError> {
     let mut tables = Vec::new();
-    let mut behind = Vec::new();
+    let mut warnings = Vec::new();
     for (top, bytes) in family.tops() {
-        let text = format!(
-            "SELECT pg_catalog.pg_total_relation_size({}::pg_catalog.regclass)::int8 AS bytes",
-            quote_literal(&top.table.quoted())
-        );
-        let row = sqlx::query(AssertSqlSafe(text))
-            .persistent(false)
-            .fetch_one(&mut session.connection)
-            .await
-            .map_err(|error| {
-                let failure = PgFailure::from(error);
-                match failure.sqlstate() {
-                    Some(_) => BenchmarkError::Unsuitable(format!(
-                        "The replica lacks {}: {failure}",
-                        top.table
-                    )),
-                    None => failure.into(),
-                }
-            })?;
-        let there: i64 = row.try_get("bytes")?;
+        let mut there = 0;
+        for structure in family.with_rows(&top.table) {
+            there += size_there(&mut session.connection, &structure.table).await?;
+        }
         // With indexes it should be no smaller than main's rows alone.
         if there < bytes / 2 {
-            behind.push(format!(
+            warnings.push(format!(
                 "{} has {} on the replica and {} on main: it is not the same table.",
                 top.table,
-                optischema::figures::bytes(there),
-                optischema::figures::bytes(bytes)
+                figures::bytes(there),
+                figures::bytes(bytes)
             ));
         }
         tables.push(CopiedTable {
@@ -264,17 +296,37 @@ async fn in_place(
             method: CopyMethod::InPlace,
         });
     }
-    let _ = places;
+    let search_path = main.search_path().await?;
+    main.end().await?;
     Ok(Site {
         fence: if ground == Ground::Clone { Fence::Savepoint } else { Fence::ReadOnly },
         ground,
         workspace,
         is_copy: false,
-        search_path: main.search_path().await?,
+        search_path,
         family,
         fidelity: Fidelity { kind: FidelityKind::Full, percent: None, tables },
         address: dsn.address().to_owned(),
-        warnings: behind,
+        warnings,
+        lacks_index: false,
         session,
     })
+}
+
+async fn size_there(
+    connection: &mut PgConnection,
+    table: &TableName,
+) -> Result<i64, BenchmarkError> {
+    let text = format!(
+        "SELECT pg_catalog.pg_total_relation_size({}::pg_catalog.regclass)::int8 AS bytes",
+        quote_literal(&table.quoted())
+    );
+    let query = sqlx::query(AssertSqlSafe(text)).persistent(false);
+    match query.fetch_one(connection).await.map_err(PgFailure::from) {
+        Ok(row) => Ok(row.try_get("bytes")?),
+        Err(failure) if failure.sqlstate().is_some() => {
+            Err(BenchmarkError::Unsuitable(format!("The replica lacks {table}: {failure}")))
+        }
+        Err(failure) => Err(failure.into()),
+    }
 }

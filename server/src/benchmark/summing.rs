@@ -9,6 +9,7 @@ use optischema::plan::parse_plan;
 use optischema::statistics::overall_verdict;
 
 use super::calibration::warning;
+use super::case::Case;
 use super::full_scale::FullScale;
 use super::measuring::Measured;
 use super::patching::Patched;
@@ -48,6 +49,30 @@ fn agreed(
     }
 }
 
+/// What a person should know first: the index plays no part.
+fn unused(request: &BenchmarkRequest<'_>, uses_index: bool) -> Option<String> {
+    if uses_index {
+        return None;
+    }
+    match &request.patch.kind {
+        PatchKind::CreateIndex(index) => {
+            let is_read = |case: &Case| {
+                let below = case.plannable.dependencies.tables.iter().map(|known| &known.table);
+                case.plannable.shape.tables.iter().chain(below).any(|table| *table == index.table)
+            };
+            Some(if request.cases.iter().any(is_read) {
+                "No plan uses the index.".to_owned()
+            } else {
+                format!("The index is on {}, which the statement does not read.", index.table)
+            })
+        }
+        PatchKind::DropIndex(_) => Some(
+            "No plan used the index before it was dropped: another may do its work.".to_owned(),
+        ),
+        _ => None,
+    }
+}
+
 pub(super) fn summary(
     request: &BenchmarkRequest<'_>,
     site: Site,
@@ -66,6 +91,10 @@ pub(super) fn summary(
                 .to_owned(),
         );
     }
+    warnings.extend(unused(request, uses_index));
+    if !bindings.is_empty() && bindings.iter().all(|binding| binding.rows_compared == 0) {
+        warnings.push("The statement returned no rows here with any of its values: choose others, or the verdict says little.".to_owned());
+    }
     if site.fidelity.kind == FidelityKind::Sampled {
         match agreed(request, verdict, uses_index, &answer) {
             Ok(agreed) => verdict = agreed,
@@ -76,10 +105,21 @@ pub(super) fn summary(
             }
         }
     }
+    if verdict == Verdict::Faster && site.lacks_index {
+        verdict = Verdict::Inconclusive;
+        warnings.push("Indexes of main's are missing in the copy, so its baseline may be slower than main's: the verdict \"faster\" is not given.".to_owned());
+    }
+    let unused = matches!(request.patch.kind, PatchKind::CreateIndex(_))
+        && uses_index
+        && answer.uses_change == Some(false);
+    if verdict == Verdict::Faster && site.is_copy && unused {
+        verdict = Verdict::Inconclusive;
+        warnings.push("The index is used here, and main's own planner would not use it: the verdict \"faster\" is not given.".to_owned());
+    }
     warnings.extend(site.warnings);
     warnings.extend(patched.warnings);
     warnings.extend(own);
-    warnings.extend(warning(&calibration));
+    warnings.extend(warning(&calibration, bindings.first()));
     let mut seen = BTreeSet::new();
     warnings.retain(|warning| seen.insert(warning.clone()));
     let worst = worst_binding(&bindings).map(|binding| binding.label.clone());

@@ -20,9 +20,8 @@ pub async fn typed_cases(main: &Dsn, text: &str, what: &str) -> Result<Vec<Case>
         .map_err(|error| BenchmarkError::Error(error.to_string()))?;
     let raw = RawStatement { sql: text.to_owned(), ..RawStatement::default() };
     let plannable = ground.reader().understand(&mut session, &raw).await?;
-    let plannable = plannable.map_err(|reason| {
-        BenchmarkError::Failed(format!("the {what} cannot be measured: {reason}"))
-    })?;
+    let plannable = plannable
+        .map_err(|reason| BenchmarkError::Failed(format!("{what} cannot be measured: {reason}")))?;
     session.end().await?;
     let hash = sql::fingerprint(text).unwrap_or_else(|_| QueryHash(String::new()));
     Ok(vec![Case::new(hash, text, as_written(plannable))?])

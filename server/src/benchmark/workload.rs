@@ -59,11 +59,11 @@ pub(super) async fn plan_here(
                 .await;
             match cost {
                 Ok(cost) => costs.push(cost),
-                Err(BenchmarkError::Failed(reason)) => {
+                Err(error) => {
+                    let reason = error.refusal()?;
                     found.left.push(format!("{}: {reason}", statement.query_hash));
                     break;
                 }
-                Err(error) => return Err(error),
             }
         }
         if let [before, after] = costs[..] {

@@ -19,6 +19,8 @@ use crate::postgres::PgFailure;
 const PAIRS: usize = 10;
 /// Windows of rows that runs of one operation write, so that none meets another's leftovers.
 const WINDOWS: i64 = 2 * (PAIRS as i64 + 1);
+/// Both kinds of updates leave rows behind: the second begins where the first has ended.
+const UPDATES: i64 = 2;
 
 /// What one run took.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +47,7 @@ pub(super) async fn measure(
     };
     let prepared = fence
         .attempt(connection, async |connection| {
-            prepare(connection, workspace, target, WINDOWS).await
+            prepare(connection, workspace, target, UPDATES * WINDOWS).await
         })
         .await;
     let prepared = fence_errors(prepared)?;
@@ -81,8 +83,7 @@ pub(super) async fn measure(
 fn fence_errors<T>(result: Result<T, BenchmarkError>) -> Result<Result<T, String>, BenchmarkError> {
     match result {
         Ok(value) => Ok(Ok(value)),
-        Err(BenchmarkError::Failed(reason)) => Ok(Err(reason)),
-        Err(error) => Err(error),
+        Err(error) => Ok(Err(error.refusal()?)),
     }
 }
 
@@ -95,7 +96,7 @@ async fn one(
     rng: &mut fastrand::Rng,
 ) -> Result<WriteMeasure, BenchmarkError> {
     let (mut without, mut with) = (Vec::new(), Vec::new());
-    let mut window = 0;
+    let mut window = if operation == WriteOperation::UpdateOther { WINDOWS } else { 0 };
     for pair in 0..=PAIRS {
         let first_with = rng.bool();
         for has_index in [first_with, !first_with] {

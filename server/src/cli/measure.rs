@@ -18,7 +18,7 @@ use crate::instance::told_to_stop;
 use crate::jobs::{drop_schema_in, places, stop_named};
 use crate::sandbox::{ScratchKind, ScratchSchema};
 use crate::service::{checked_main, collected};
-use crate::sql::{Patch, PatchKind};
+use crate::sql::{self, Patch, PatchKind};
 
 /// Time that reading the workload of main may take: the verdict does not wait for it.
 const COLLECTING: Duration = Duration::from_secs(20);
@@ -41,7 +41,10 @@ impl Files {
 }
 
 fn read(path: &Path) -> Result<String, CommandError> {
-    std::fs::read_to_string(path).map_err(|error| CommandError::Folder(path.to_owned(), error))
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| CommandError::Folder(path.to_owned(), error))?;
+    // Some editors begin a file with a byte-order mark.
+    Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
 pub(super) async fn run(
@@ -55,6 +58,16 @@ pub(super) async fn run(
             "no main database is configured: set OPTISCHEMA_MAIN_URL".into(),
         ));
     };
+    // What cannot be read is said before main is asked for anything.
+    for (path, refused) in [
+        (&files.statement, sql::parse_one(&statement).err()),
+        (&files.patch, Patch::parse(&patch).err()),
+    ] {
+        if let Some(error) = refused {
+            eprintln!("optischema: {}: {error}", path.display());
+            return Ok(ExitCode::from(FAILED));
+        }
+    }
     checked_main(&settings).await?;
     let others = workload(&settings).await;
     let schema = ScratchSchema::new(ScratchKind::Benchmark, new_id());
@@ -82,13 +95,9 @@ pub(super) async fn run(
             }
             ExitCode::from(code_of(result.verdict))
         }
-        Some(Err(BenchmarkError::Failed(reason))) => {
-            eprintln!("optischema: {reason}");
-            ExitCode::from(FAILED)
-        }
         Some(Err(error)) => {
             eprintln!("optischema: {error}");
-            ExitCode::from(ERROR)
+            ExitCode::from(if error.refusal().is_ok() { FAILED } else { ERROR })
         }
         None => ExitCode::from(130),
     })
@@ -130,7 +139,9 @@ impl Measuring<'_> {
                 files.patch.display()
             )));
         }
-        let cases = typed_cases(&self.places.main, statement, "statement").await?;
+        let cases =
+            typed_cases(&self.places.main, statement, &files.statement.display().to_string())
+                .await?;
         let request = BenchmarkRequest {
             cases: &cases,
             patch: &patch,
@@ -144,7 +155,7 @@ impl Measuring<'_> {
             sample_percent: settings.sample_percent,
             budget: Duration::from_secs(u64::from(settings.benchmark_seconds)),
             statement_timeout_s: settings.statement_timeout_s,
-            rewritten_tables: Vec::new(),
+            rewritten_shape: None,
         };
         let mut phases = Phases::default();
         run_benchmark(request, self.places, &mut |phase, _| phases.say(phase)).await

@@ -79,6 +79,7 @@ pub enum Command {
 
 /// What is measured: a recommendation, a statement with a change, or two statements.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "What is measured (one of three)")]
 pub struct BenchmarkWhat {
     /// The recommendation's id.
     #[arg(required_unless_present_any = ["query", "before"], conflicts_with_all = ["query", "patch", "before", "after"])]

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use comfy_table::{Cell, CellAlignment, Table};
 use optischema::figures;
-use optischema::model::{BenchmarkResult, Job, JobStatus, Recommendation, Verdict};
+use optischema::model::{BenchmarkResult, Job, JobStatus, PlanPair, Recommendation, Verdict};
 use optischema::operations::{OperationError, Operations};
+use optischema::plan::{diff, parse_plan};
 
 /// How the story ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,12 +116,38 @@ pub fn print_result(result: &BenchmarkResult) {
         result.fidelity.tag(),
         result.source_tag()
     );
-    println!("           {} {}", result.verdict.meaning(), result.source_reason);
+    println!("           {} {}", result.meaning(), result.source_reason);
     for binding in &result.bindings {
         println!("Rows:      {} ({})", binding.comparison.sentence(), binding.label);
     }
     if let Some(worst) = &result.worst_binding {
         println!("Worst:     {worst}");
+    }
+    if let Some(plans) = &result.plans {
+        print_plans(plans);
+    }
+    if let Some(cost) = &result.write_cost {
+        for measure in &cost.operations {
+            let lost = measure.lost_hot_updates();
+            println!(
+                "Writes:    {}: {}, {:+.0} B of WAL a row{}",
+                measure.operation.label(),
+                measure.change_percent.map_or_else(|| "no figure".to_owned(), figures::change),
+                measure.extra_wal_bytes_per_row(),
+                if lost > 0 {
+                    format!(", {lost} of {} HOT updates lost", measure.rows)
+                } else {
+                    String::new()
+                }
+            );
+        }
+    }
+    if result.workload_planned > 0 {
+        println!(
+            "Others:    {} other statements planned, {} change their cost",
+            result.workload_planned,
+            result.workload.len()
+        );
     }
     if let Some(index) = result.index.as_ref().filter(|index| index.build_ms > 0.0) {
         println!(
@@ -131,6 +158,21 @@ pub fn print_result(result: &BenchmarkResult) {
     }
     for warning in &result.warnings {
         println!("Note:      {warning}");
+    }
+}
+
+/// What the plans do differently.
+fn print_plans(plans: &PlanPair) {
+    let (Ok(before), Ok(after)) = (parse_plan(&plans.baseline), parse_plan(&plans.patched)) else {
+        return;
+    };
+    let changes = diff(&before, &after).changes;
+    if changes.is_empty() {
+        println!("Plan:      the same steps without and with the change");
+    }
+    for change in changes {
+        let side = |how: Option<String>| how.unwrap_or_else(|| "–".to_owned());
+        println!("Plan:      {}: {} → {}", change.step, side(change.before), side(change.after));
     }
 }
 

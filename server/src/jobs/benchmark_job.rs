@@ -36,10 +36,10 @@ pub(super) async fn tag(session: &mut Session, claimed: &ClaimedJob) -> Result<(
 pub(super) async fn run(worker: &Worker, claimed: &ClaimedJob, progress: &Progress) -> JobEnd {
     match measure(worker, claimed, progress).await {
         Ok(result) => JobEnd::Completed(JobResult::Benchmark(Box::new(result))),
-        Err(BenchmarkError::Failed(reason)) => JobEnd::Failed(reason),
-        Err(BenchmarkError::Error(reason) | BenchmarkError::Unsuitable(reason)) => {
-            JobEnd::Error(reason)
-        }
+        Err(error) => match error.refusal() {
+            Ok(reason) => JobEnd::Failed(reason),
+            Err(error) => JobEnd::Error(error.to_string()),
+        },
     }
 }
 
@@ -59,7 +59,7 @@ async fn measure(
     let tracked: Vec<TrackedStatement> = queries.into_iter().map(|query| query.statement).collect();
     let patch = Patch::parse(&recommendation.patch_sql)?;
     let cases = if recommendation.is_typed() {
-        typed_cases(&places.main, &recommendation.original_sql, "statement").await?
+        typed_cases(&places.main, &recommendation.original_sql, "the statement").await?
     } else {
         cases_for(&recommendation, &tracked)?
     };
@@ -78,7 +78,7 @@ async fn measure(
         sample_percent: settings.sample_percent,
         budget: Duration::from_secs(u64::from(settings.benchmark_seconds)),
         statement_timeout_s: settings.statement_timeout_s,
-        rewritten_tables: Vec::new(),
+        rewritten_shape: None,
     };
     run_benchmark(request, &places, &mut |phase, fraction| progress.report(phase, fraction)).await
 }

@@ -497,7 +497,8 @@ async fn identity_finding(main: &Dsn, session: &mut Session, allow_same_server: 
         Err(
             same @ (SameDatabase::SameServer
             | SameDatabase::ReplicaIsMain
-            | SameDatabase::MainIsStandby),
+            | SameDatabase::MainIsStandby
+            | SameDatabase::OfAnotherServer),
         ) => Finding::error(
             "sandbox_on_main_server",
             format!("Refused: {same}."),

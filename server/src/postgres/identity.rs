@@ -19,6 +19,8 @@ pub enum SameDatabase {
         "main is itself a standby, and the replica may be the server that it follows: nothing is written there"
     )]
     MainIsStandby,
+    #[error("the replica is a standby of another server than main's")]
+    OfAnotherServer,
     #[error(transparent)]
     Unknown(#[from] PgFailure),
 }
@@ -86,6 +88,13 @@ pub async fn replica_kind(
 ) -> Result<ReplicaKind, SameDatabase> {
     let (of_main, of_replica) = (identity(main).await?, identity(replica).await?);
     if of_replica.standby {
+        if of_main.system != of_replica.system {
+            return Err(SameDatabase::OfAnotherServer);
+        }
+        // Where main is a standby too, the two may be one.
+        if of_main.standby && sees_lock(main, replica).await? {
+            return Err(SameDatabase::ReplicaIsMain);
+        }
         return Ok(ReplicaKind::Standby);
     }
     if of_main.system != of_replica.system {

@@ -70,7 +70,7 @@ impl RowChoices {
                 let chosen = self.choices.get(by).and_then(|by| self.condition(by, &inner));
                 let chosen = chosen.map_or_else(String::new, |chosen| format!(" WHERE {chosen}"));
                 Some(format!(
-                    "{alias}.{} IN (SELECT {inner}.{} FROM {} {inner}{chosen})",
+                    "{alias}.{} OPERATOR(pg_catalog.=) ANY (SELECT {inner}.{} FROM {} {inner}{chosen})",
                     quote_identifier(column),
                     quote_identifier(by_column),
                     by.quoted()
@@ -113,7 +113,9 @@ impl CopyRows<'_> {
         // FREEZE wants the table emptied in the same transaction.
         super::scratch::execute(sandbox, "BEGIN".to_owned()).await?;
         super::scratch::execute(sandbox, format!("TRUNCATE ONLY {target}")).await?;
-        let into = format!("COPY {target} ({columns}) FROM STDIN (FORMAT binary, FREEZE)");
+        // A table may have no columns at all.
+        let list = if columns.is_empty() { String::new() } else { format!(" ({columns})") };
+        let into = format!("COPY {target}{list} FROM STDIN (FORMAT binary, FREEZE)");
         let copied = stream(main, &out, sandbox, &into, progress).await;
         let end = if copied.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = super::scratch::execute(sandbox, end.to_owned()).await;
@@ -222,7 +224,7 @@ mod tests {
         assert_eq!(
             choices.clauses(&name("b")),
             format!(
-                " WHERE t.\"id\" IN (SELECT ts.\"b\" FROM \"public\".\"a\" ts WHERE {})",
+                " WHERE t.\"id\" OPERATOR(pg_catalog.=) ANY (SELECT ts.\"b\" FROM \"public\".\"a\" ts WHERE {})",
                 hash("ts")
             )
         );

@@ -8,7 +8,7 @@ use optischema::operations::{OperationError, Outcome};
 use sha2::{Digest, Sha256};
 
 use super::analysis::checked_main;
-use crate::benchmark::{BenchmarkError, typed_cases};
+use crate::benchmark::typed_cases;
 use crate::config::Settings;
 use crate::hex::hex;
 use crate::sql::{self, Patch, PatchKind};
@@ -28,10 +28,10 @@ pub(super) async fn proposal(settings: &Settings, request: &CompareRequest) -> O
     let patch =
         Patch::parse(&request.patch).map_err(|error| invalid("patch", error.to_string()))?;
     let main = checked_main(settings).await?;
-    let cases = typed_cases(main, &request.statement, "statement").await;
-    let cases = cases.map_err(|error| match error {
-        BenchmarkError::Failed(reason) => invalid("statement", reason),
-        other => OperationError::Unavailable(other.to_string()),
+    let cases = typed_cases(main, &request.statement, "the statement").await;
+    let cases = cases.map_err(|error| match error.refusal() {
+        Ok(reason) => invalid("statement", reason),
+        Err(other) => OperationError::Unavailable(other.to_string()),
     })?;
     let case = cases.into_iter().next();
     let (hash, plannable) = case
@@ -60,7 +60,7 @@ fn made(
         fingerprint: format!("typed:{}", hex(&Sha256::digest(both.as_bytes())[..16])),
         query_hash,
         recommendation_type,
-        title: format!("Typed in: {} ({})", patch.kind.label(), names.join(", ")),
+        title: title(patch, &patch_sql, &names),
         description: "A person typed in the statement and what is to be measured with it."
             .to_owned(),
         sql_fix: sql_fix(patch, &patch_sql),
@@ -86,6 +86,17 @@ fn made(
         },
         magnitude: 0.0,
     }
+}
+
+/// The change itself, as far as it is short; a rewrite by what it reads.
+fn title(patch: &Patch, text: &str, tables: &[String]) -> String {
+    if matches!(patch.kind, PatchKind::Rewrite(_)) {
+        return format!("Typed in: {} ({})", patch.kind.label(), tables.join(", "));
+    }
+    let words: Vec<&str> = text.trim_end_matches([';', ' ', '\n']).split_whitespace().collect();
+    let line = words.join(" ");
+    let short: String = line.chars().take(90).collect();
+    format!("Typed in: {short}{}", if short.len() < line.len() { "…" } else { "" })
 }
 
 /// What a person runs on main.

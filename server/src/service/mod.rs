@@ -246,6 +246,11 @@ impl Operations for Service {
         id: RecommendationId,
         override_reason: Option<String>,
     ) -> Outcome<JobAccepted> {
+        if !self.store.recommendation(id).await?.can_be_applied() {
+            return Err(OperationError::Conflict(
+                "only indexes are applied so far: this change is handed over as SQL".into(),
+            ));
+        }
         self.targets.require_sandbox().await?;
         let reason = override_reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
         self.enqueue(id, JobType::Apply, reason).await

@@ -24,6 +24,12 @@ pub(super) fn write(recommendation: &Recommendation, job: &Job) -> PatchFile {
     ) {
         comment("Run it outside a transaction: CONCURRENTLY does not run inside one.");
     }
+    if recommendation.recommendation_type == RecommendationType::Rewrite {
+        comment("A statement for the application to send: nothing is to be run on main.");
+        text.push_str(&recommendation.sql_fix);
+        text.push('\n');
+        return PatchFile { file_name: format!("optischema-{}.sql", recommendation.id), sql: text };
+    }
     text.push_str("SET lock_timeout = '5s';\nSET statement_timeout = 0;\n");
     text.push_str(&recommendation.sql_fix);
     text.push('\n');

@@ -30,7 +30,7 @@ pub use patch::{
 pub use repair::{Repair, parameter_places};
 pub use rewrite::{bind_parameters, qualify, relation_names, retarget, retarget_types};
 pub use rewrites::{Rewrite, Sameness, casts_in_filter, rewrites};
-pub use select::{SortedBy, sorted_by, without_limit};
+pub use select::{Ending, SortedBy, ending, sorted_by, without_limit};
 pub use shape::analyze;
 pub use typed_index::{evaluated_by, typed_index};
 pub use writes::{WriteKind, Written, written};

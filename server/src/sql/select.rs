@@ -30,7 +30,7 @@ pub fn sorted_by(statement: &Statement) -> Option<SortedBy> {
         return None;
     }
     let outputs: Vec<Option<String>> = select.target_list.iter().map(output).collect();
-    let has_star = outputs.iter().any(Option::is_none);
+    let first_star = outputs.iter().position(Option::is_none);
     let columns: Option<Vec<String>> = select
         .sort_clause
         .iter()
@@ -39,13 +39,21 @@ pub fn sorted_by(statement: &Statement) -> Option<SortedBy> {
             match sort.node.as_ref()?.node.as_ref()? {
                 NodeEnum::ColumnRef(column) => {
                     let name = last_name(&column.fields)?;
-                    let is_output = outputs.iter().flatten().any(|output| *output == name);
-                    (is_output || has_star).then_some(name)
+                    // `ORDER BY o.created_at` is not the `created_at` of another table.
+                    let is_output = if column.fields.len() > 1 {
+                        select.target_list.iter().any(|target| is_column(target, &column.fields))
+                    } else {
+                        first_star.is_some()
+                            || outputs.iter().flatten().any(|output| *output == name)
+                    };
+                    is_output.then_some(name)
                 }
                 NodeEnum::AConst(constant) => match &constant.val {
                     Some(Val::Ival(place)) => {
                         let place = usize::try_from(place.ival).ok()?.checked_sub(1)?;
-                        outputs.get(place)?.clone()
+                        // A star is nobody knows how many columns.
+                        let is_known = first_star.is_none_or(|star| place < star);
+                        outputs.get(place)?.clone().filter(|name| is_known && !name.is_empty())
                     }
                     _ => None,
                 },
@@ -70,10 +78,76 @@ fn output(target: &Node) -> Option<String> {
     }
 }
 
+/// Whether an output is this very column, under its own name.
+fn is_column(target: &Node, fields: &[Node]) -> bool {
+    let names = |fields: &[Node]| {
+        fields.iter().map(|field| last_name(std::slice::from_ref(field))).collect::<Vec<_>>()
+    };
+    let Some(NodeEnum::ResTarget(target)) = &target.node else { return false };
+    let column = target.val.as_ref().and_then(|val| val.node.as_ref());
+    let is_renamed = !target.name.is_empty() && Some(&target.name) != last_name(fields).as_ref();
+    let Some(NodeEnum::ColumnRef(column)) = column else { return false };
+    // Without a table it is the only column of that name, and so the same one.
+    let is_same = names(&column.fields) == names(fields)
+        || (column.fields.len() == 1 && last_name(&column.fields) == last_name(fields));
+    is_same && !is_renamed
+}
+
 fn last_name(fields: &[Node]) -> Option<String> {
     match fields.last()?.node.as_ref()? {
         NodeEnum::String(name) => Some(name.sval.clone()),
         _ => None,
+    }
+}
+
+/// What the outermost SELECT says beside its rows, as text: to be compared with another's.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ending {
+    /// LIMIT and OFFSET; absent where there is neither.
+    pub limit: Option<String>,
+    /// ORDER BY; absent where there is none.
+    pub order: Option<String>,
+}
+
+/// How a statement ends.
+#[must_use]
+pub fn ending(statement: &Statement) -> Ending {
+    let Some(select) = outermost(statement) else { return Ending::default() };
+    let part = |kept: SelectStmt| {
+        super::tree::as_json(&tree_of(kept)).ok().map(|mut json| {
+            without_locations(&mut json);
+            json.to_string()
+        })
+    };
+    let has_limit = select.limit_count.is_some() || select.limit_offset.is_some();
+    let limit = SelectStmt {
+        limit_count: select.limit_count.clone(),
+        limit_offset: select.limit_offset.clone(),
+        limit_option: select.limit_option,
+        ..SelectStmt::default()
+    };
+    let order = SelectStmt { sort_clause: select.sort_clause.clone(), ..SelectStmt::default() };
+    Ending {
+        limit: if has_limit { part(limit) } else { None },
+        order: if select.sort_clause.is_empty() { None } else { part(order) },
+    }
+}
+
+fn tree_of(select: SelectStmt) -> pg_query::protobuf::ParseResult {
+    let node = Node { node: Some(NodeEnum::SelectStmt(Box::new(select))) };
+    let raw = pg_query::protobuf::RawStmt { stmt: Some(Box::new(node)), ..Default::default() };
+    pg_query::protobuf::ParseResult { version: 0, stmts: vec![raw] }
+}
+
+/// Where a part stands is not what it is.
+fn without_locations(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Array(items) => items.iter_mut().for_each(without_locations),
+        serde_json::Value::Object(object) => {
+            object.remove("location");
+            object.values_mut().for_each(without_locations);
+        }
+        _ => {}
     }
 }
 
@@ -115,7 +189,22 @@ mod tests {
         assert_eq!(of("SELECT * FROM t ORDER BY c"), columns(&["c"]));
         assert_eq!(of("SELECT a FROM t ORDER BY b"), Some(SortedBy::Other));
         assert_eq!(of("SELECT a FROM t ORDER BY lower(a)"), Some(SortedBy::Other));
+        assert_eq!(of("SELECT t.a, u.b FROM t, u ORDER BY t.a"), columns(&["a"]));
+        assert_eq!(of("SELECT u.a FROM t, u ORDER BY t.a"), Some(SortedBy::Other));
+        assert_eq!(of("SELECT t.*, lower(a) AS l FROM t ORDER BY 2"), Some(SortedBy::Other));
         assert_eq!(of("SELECT a FROM t UNION SELECT b FROM u ORDER BY 1"), Some(SortedBy::Other));
+    }
+
+    #[test]
+    fn endings_are_compared_wherever_they_stand() {
+        let of = |sql: &str| ending(&parse_one(sql).unwrap());
+        let usual = of("SELECT a FROM t ORDER BY lower(b) DESC LIMIT 10");
+        assert_eq!(usual, of("SELECT x.a FROM  u x WHERE true ORDER BY lower(b) DESC LIMIT 10"));
+        let fewer = of("SELECT a FROM t ORDER BY lower(b) DESC LIMIT 9");
+        assert!(usual.limit != fewer.limit && usual.order == fewer.order);
+        assert_ne!(usual.limit, of("SELECT a FROM t LIMIT 10 OFFSET 1").limit);
+        assert_ne!(usual.order, of("SELECT a FROM t ORDER BY b DESC").order);
+        assert_eq!(of("SELECT a FROM t"), Ending::default());
     }
 
     #[test]

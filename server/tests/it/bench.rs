@@ -28,7 +28,8 @@ impl Options {
             copy_limit_bytes: 1 << 30,
             sample_percent: 1.0,
             statement_timeout_s: 20,
-            seconds: 6,
+            // Time never decides: a verdict that is clear comes after ten pairs.
+            seconds: 60,
             sandbox: Some(shop.url("sandbox", "staging")),
             replica: None,
             others: Vec::new(),
@@ -52,7 +53,7 @@ pub async fn run(
     let mut phases = Vec::new();
     let result = async {
         let parsed = Patch::parse(patch)?;
-        let cases = typed_cases(&places.main, statement, "statement").await?;
+        let cases = typed_cases(&places.main, statement, "the statement").await?;
         let schema = ScratchSchema::new(ScratchKind::Benchmark, uuid());
         let request = BenchmarkRequest {
             cases: &cases,
@@ -67,7 +68,7 @@ pub async fn run(
             sample_percent: options.sample_percent,
             budget: Duration::from_secs(options.seconds),
             statement_timeout_s: options.statement_timeout_s,
-            rewritten_tables: Vec::new(),
+            rewritten_shape: None,
         };
         run_benchmark(request, &places, &mut |phase, _| phases.push(phase.to_owned())).await
     }

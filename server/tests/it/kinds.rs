@@ -47,7 +47,7 @@ async fn an_index_is_measured_with_what_it_costs() {
 #[tokio::test]
 async fn indexes_of_all_kinds_are_measured() {
     let shop = Shop::start().await;
-    let options = Options { seconds: 2, ..Options::of(&shop) };
+    let options = Options::of(&shop);
     for (statement, patch) in [
         (
             "SELECT id FROM \"Items\" WHERE tags @> ARRAY['z']",
@@ -101,7 +101,7 @@ async fn dropped_indexes_statistics_parameters_settings_and_rewrites_are_measure
         ],
     )
     .await;
-    let options = Options { seconds: 3, ..Options::of(&shop) };
+    let options = Options::of(&shop);
     let dropped = measured(&shop, ITEMS, "DROP INDEX public.items_order", &options).await;
     assert_eq!(dropped.verdict, Verdict::Slower, "{dropped:?}");
     let cost = dropped.write_cost.unwrap();
@@ -162,7 +162,7 @@ async fn every_set_of_values_has_a_verdict_and_the_worst_is_named() {
         ],
     )
     .await;
-    let options = Options { seconds: 8, ..Options::of(&shop) };
+    let options = Options::of(&shop);
     let result = measured(
         &shop,
         "SELECT id, pad FROM skewed WHERE k = $1",
@@ -201,7 +201,7 @@ async fn the_rest_of_the_workload_is_planned_without_and_with_the_change() {
     shop.traffic().await;
     let settings = Settings::resolve(&shop.settings()).unwrap();
     let collection = optischema_server::service::collected(&settings).await.unwrap();
-    let options = Options { seconds: 2, others: collection.statements, ..Options::of(&shop) };
+    let options = Options { others: collection.statements, ..Options::of(&shop) };
     let counted = "SELECT count(*) FROM \"Items\" WHERE price = 5";
     let result = measured(&shop, counted, "DROP INDEX public.items_order", &options).await;
     assert!(result.workload_planned > 0);

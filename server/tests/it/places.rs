@@ -48,8 +48,7 @@ async fn a_writable_clone_is_measured_in_place_and_left_as_it_was() {
     // Another cluster, with the same tables: another system identifier.
     let clone = Shop::start().await;
     let before = clone.fingerprint("shop").await;
-    let options =
-        Options { seconds: 4, replica: Some(clone.url("app", "shop")), ..Options::of(&shop) };
+    let options = Options { replica: Some(clone.url("app", "shop")), ..Options::of(&shop) };
     // The role must be able to make a schema, or the sandbox takes its place, with the reason.
     clone.run("postgres", "shop", &["ALTER DATABASE shop OWNER TO postgres"]).await;
     let fallen = measured(&shop, STATEMENT, PATCH, &options).await;
@@ -68,6 +67,37 @@ async fn a_writable_clone_is_measured_in_place_and_left_as_it_was() {
     let rewritten = measured(&shop, STATEMENT, REWRITE, &options).await;
     assert_eq!(rewritten.source, BenchmarkSource::Replica);
     assert!(rewritten.bindings[0].comparison.rows_added > 0);
+    let words = "CREATE INDEX words ON public.orders USING gin (name gin_trgm_ops)";
+    let trigrams =
+        measured(&shop, "SELECT id FROM orders WHERE name LIKE '%er 4321%'", words, &options).await;
+    assert_eq!(trigrams.source, BenchmarkSource::Replica, "{}", trigrams.source_reason);
+    assert_eq!(clone.fingerprint("shop").await, before, "nothing is left on the clone");
+    // What a trigger does elsewhere stays done: rows are not put into a clone's table that has one.
+    clone
+        .run(
+            "app",
+            "shop",
+            &[
+                "CREATE SEQUENCE calls",
+                "CREATE FUNCTION count_calls() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM nextval(''calls''); RETURN NULL; END'",
+                "CREATE TRIGGER counted AFTER INSERT ON \"Items\" FOR EACH ROW EXECUTE FUNCTION count_calls()",
+            ],
+        )
+        .await;
+    let watched = measured(&shop, STATEMENT, REWRITE, &options).await;
+    assert!(watched.warnings.iter().any(|w| w.contains("triggers")), "{:?}", watched.warnings);
+    assert_eq!(clone.text("shop", "SELECT is_called::text FROM calls").await, "false");
+    clone
+        .run(
+            "app",
+            "shop",
+            &[
+                "DROP TRIGGER counted ON \"Items\"",
+                "DROP FUNCTION count_calls",
+                "DROP SEQUENCE calls",
+            ],
+        )
+        .await;
     assert_eq!(clone.fingerprint("shop").await, before, "nothing is left on the clone");
 }
 
@@ -79,9 +109,9 @@ async fn a_standby_measures_rewrites_and_a_promoted_copy_is_told_from_main() {
     let cluster = Cluster::start(&shop.folder.path().join("postgres"), "test").await.unwrap();
     shop.cluster = cluster;
     let replica = standby.url("reader", "test", "shop");
-    let options = Options { seconds: 4, replica: Some(replica.clone()), ..Options::of(&shop) };
+    let options = Options { replica: Some(replica.clone()), ..Options::of(&shop) };
     let without_sandbox = Options { sandbox: None, ..Options::of(&shop) };
-    let without_sandbox = Options { replica: Some(replica), seconds: 4, ..without_sandbox };
+    let without_sandbox = Options { replica: Some(replica), ..without_sandbox };
 
     let rewritten = measured(&shop, STATEMENT, REWRITE, &without_sandbox).await;
     assert_eq!(rewritten.source, BenchmarkSource::Replica);

@@ -40,7 +40,8 @@ pub(crate) fn ResultBindings(bindings: Vec<BindingResult>) -> impl IntoView {
         <h3>"By parameter values"</h3>
         <p class="quiet">
             "A change may help one value and hurt another. Rows of both arms are compared before anything is timed: \
-             what passes has shown no difference, which is no proof."
+             what passes has shown no difference, which is no proof. The interval is of the ratio within pairs, which the \
+             two medians need not have."
         </p>
         <div class="scroll" tabindex="0">
             <table>

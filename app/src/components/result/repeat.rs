@@ -1,11 +1,9 @@
-//! Everything that a repetition needs.
+//! Everything that a repetition needs beside statement and change.
 
 use leptos::prelude::*;
 use optischema::model::BenchmarkResult;
 
-use crate::components::sql_block::SqlBlock;
-
-/// Statement, change, seed, versions, settings.
+/// Seed, versions, settings.
 #[component]
 pub(crate) fn ResultRepeat(result: BenchmarkResult) -> impl IntoView {
     let environment = result.environment.clone();
@@ -21,12 +19,6 @@ pub(crate) fn ResultRepeat(result: BenchmarkResult) -> impl IntoView {
         .collect();
     view! {
         <h3>"To repeat it"</h3>
-        {(!result.statement.is_empty()).then(|| view! {
-            <SqlBlock caption="The statement" sql=result.statement.clone()/>
-        })}
-        {(!result.patch.is_empty()).then(|| view! {
-            <SqlBlock caption="The change" sql=result.patch.clone()/>
-        })}
         <dl class="facts">
             <dt>"Seed"</dt>
             <dd class="mono">{result.seed.to_string()}</dd>

@@ -31,6 +31,9 @@ pub(crate) fn ResultRuns(result: BenchmarkResult) -> impl IntoView {
     let (Some(baseline), Some(patched)) = (&result.baseline, &result.patched) else {
         return ().into_any();
     };
+    if result.pairs == 0 {
+        return ().into_any();
+    }
     let spread = comparison_chart(&result);
     let pairs = pairs_chart(baseline, patched);
     view! {

@@ -49,7 +49,7 @@ pub(crate) fn ResultVerdict(result: BenchmarkResult) -> impl IntoView {
             <Provenance text=result.fidelity.tag()/>
             <span class="badge badge-quiet">{result.source_tag()}</span>
         </div>
-        <p class="quiet">{result.verdict.meaning()} " " {of} {worst} {result.source_reason.clone()}</p>
+        <p class="quiet">{result.meaning()} " " {of} {worst} {result.source_reason.clone()}</p>
         {badge.map(|svg| view! { <figure class="chart impact" inner_html=svg></figure> })}
     }
 }

@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 use optischema::model::BenchmarkResult;
 
+use crate::components::sql_block::SqlBlock;
+
 use super::{
     ResultBindings, ResultGround, ResultPlans, ResultRepeat, ResultRuns, ResultVerdict,
     ResultWorkload, ResultWrites,
@@ -22,6 +24,14 @@ pub(crate) fn WholeResult(
     let plans = result.plans.clone();
     view! {
         <ResultVerdict result=result.clone()/>
+        <div class="pair">
+            {(!result.statement.is_empty()).then(|| view! {
+                <SqlBlock caption="The statement" sql=result.statement.clone()/>
+            })}
+            {(!result.patch.is_empty()).then(|| view! {
+                <SqlBlock caption="The change" sql=result.patch.clone()/>
+            })}
+        </div>
         <ResultRuns result=result.clone()/>
         <ResultBindings bindings=result.bindings.clone()/>
         {plans.map(|plans| view! { <ResultPlans plans provenance/> })}

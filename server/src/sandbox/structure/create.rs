@@ -24,28 +24,30 @@ enum Defaults {
 pub struct Created {
     /// Indexes, checks, statistics and keys that a copy lacks, with the reason.
     pub missing: Vec<String>,
+    /// Whether an index or a key is among them.
+    pub lacks_index: bool,
 }
 
 impl Created {
-    /// Runs a statement that a copy can do without.
+    /// Runs a statement that a copy can do without; says whether it did.
     async fn attempt(
         &mut self,
         connection: &mut PgConnection,
         what: &str,
         statement: Result<String, SqlError>,
-    ) -> Result<(), SandboxError> {
+    ) -> Result<bool, SandboxError> {
         let result = match statement {
             Ok(statement) => execute(connection, statement).await,
             Err(error) => Err(error.into()),
         };
         match result {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(true),
             Err(SandboxError::Target(failure)) if failure.sqlstate().is_none() => {
                 Err(failure.into())
             }
             Err(error) => {
                 self.missing.push(format!("{what} is not in the copy: {error}"));
-                Ok(())
+                Ok(false)
             }
         }
     }
@@ -116,7 +118,9 @@ pub async fn create_tables(
             crate::sql::check_select(&statement)?;
             let moved = retarget(&statement, &table.schema, resolve)?;
             let moved = retarget_types(&moved, &of_own)?;
-            execute(connection, format!("CREATE VIEW {} AS {moved}", table.quoted())).await?;
+            let options = structure.storage_options(Upkeep::Autovacuum);
+            execute(connection, format!("CREATE VIEW {}{options} AS {moved}", table.quoted()))
+                .await?;
             continue;
         }
         let statement = |defaults| {
@@ -155,12 +159,13 @@ pub async fn finish_tables(
         let table = moved(&structure.table, schema_of);
         for (name, definition) in &structure.constraints {
             let statement = add_constraint(&table, name, definition);
-            created.attempt(connection, name, retarget_types(&statement, &own)).await?;
+            let made = created.attempt(connection, name, retarget_types(&statement, &own)).await?;
+            created.lacks_index |= !made && !definition.starts_with("CHECK");
         }
         for definition in &structure.indexes {
             let moved = index_definition_in(definition, &table.schema, false)
                 .and_then(|moved| retarget_types(&moved, &own));
-            created.attempt(connection, definition, moved).await?;
+            created.lacks_index |= !created.attempt(connection, definition, moved).await?;
         }
         for definition in &structure.statistics {
             let moved = statistics_definition_in(definition, &table.schema)

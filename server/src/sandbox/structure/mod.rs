@@ -160,6 +160,15 @@ impl Family {
         self.extensions = other.extensions;
     }
 
+    /// A name that two types of its own have, in different schemas.
+    #[must_use]
+    pub fn colliding_type(&self) -> Option<String> {
+        let twice = self.own_types.iter().enumerate().find(|(at, own)| {
+            self.own_types[..*at].iter().any(|known| known.name.name == own.name.name)
+        });
+        twice.map(|(_, own)| own.name.name.clone())
+    }
+
     /// Schemas of types and collations of its own.
     pub fn own_schemas(&self) -> impl Iterator<Item = &str> {
         let types = self.own_types.iter().map(|own| own.name.schema.as_str());

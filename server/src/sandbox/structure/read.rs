@@ -161,8 +161,7 @@ async fn view_reads(
 ) -> Result<Vec<TableName>, SandboxError> {
     let rows = sqlx::query(
         "SELECT DISTINCT n.nspname::text AS schema, c.relname::text AS name FROM pg_rewrite r
-         JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-             AND d.refclassid = 'pg_class'::regclass
+         JOIN pg_depend d ON d.classid = '2618' AND d.objid = r.oid AND d.refclassid = '1259'
          JOIN pg_class c ON c.oid = d.refobjid JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE r.ev_class = $1::int8::oid AND c.oid <> r.ev_class AND c.relkind IN ('r', 'p', 'm', 'v', 'f')",
     )
@@ -184,8 +183,9 @@ async fn definitions(
     connection: &mut PgConnection,
     query: &'static str,
     oid: i64,
+    alone: bool,
 ) -> Result<Vec<(String, String)>, SandboxError> {
-    let rows = sqlx::query(query).bind(oid).fetch_all(connection).await?;
+    let rows = sqlx::query(query).bind(oid).bind(alone).fetch_all(connection).await?;
     let pair = |row: &PgRow| Ok((row.try_get("name")?, row.try_get("definition")?));
     Ok(rows.iter().map(pair).collect::<Result<_, sqlx::Error>>()?)
 }
@@ -213,31 +213,35 @@ async fn structure(
     for row in sqlx::query(COLUMNS).bind(oid).fetch_all(&mut *connection).await? {
         columns.push(column(connection, table, &row, types).await?);
     }
-    // What follows from a parent's is made with the parent's.
+    // What follows from a parent's is made with the parent's; a part that is named alone has it for its own.
+    let alone = parent.is_none();
     let constraints = definitions(
         connection,
         "SELECT conname::text AS name, pg_get_constraintdef(oid) AS definition FROM pg_constraint
-         WHERE conrelid = $1::int8::oid AND contype IN ('p', 'u', 'x', 'c') AND conparentid = 0 AND conislocal
-         ORDER BY contype, conname",
+         WHERE conrelid = $1::int8::oid AND contype IN ('p', 'u', 'x', 'c')
+           AND ($2 OR (conparentid = '0' AND conislocal)) ORDER BY contype, conname",
         oid,
+        alone,
     )
     .await?;
     let indexes = definitions(
         connection,
         "SELECT '' AS name, pg_get_indexdef(i.indexrelid) AS definition FROM pg_index i
          WHERE i.indrelid = $1::int8::oid AND i.indisvalid
-           AND NOT EXISTS (SELECT 1 FROM pg_inherits h WHERE h.inhrelid = i.indexrelid)
+           AND ($2 OR NOT EXISTS (SELECT 1 FROM pg_inherits h WHERE h.inhrelid = i.indexrelid))
            AND NOT EXISTS (SELECT 1 FROM pg_constraint c
                            WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x'))
          ORDER BY i.indexrelid",
         oid,
+        alone,
     )
     .await?;
     let statistics = definitions(
         connection,
         "SELECT '' AS name, pg_get_statisticsobjdef(oid) AS definition FROM pg_statistic_ext
-         WHERE stxrelid = $1::int8::oid ORDER BY oid",
+         WHERE stxrelid = $1::int8::oid AND $2 IS NOT NULL ORDER BY oid",
         oid,
+        alone,
     )
     .await?;
     Ok(TableStructure {
@@ -249,7 +253,7 @@ async fn structure(
         columns,
         options: row.try_get("options")?,
         constraints,
-        foreign_keys: foreign_keys(connection, oid).await?,
+        foreign_keys: foreign_keys(connection, oid, alone).await?,
         indexes: indexes.into_iter().map(|(_, definition)| definition).collect(),
         statistics: statistics.into_iter().map(|(_, definition)| definition).collect(),
     })
@@ -258,14 +262,16 @@ async fn structure(
 async fn foreign_keys(
     connection: &mut PgConnection,
     oid: i64,
+    alone: bool,
 ) -> Result<Vec<(String, String, TableName)>, SandboxError> {
     let rows = sqlx::query(
         "SELECT k.conname::text AS key, pg_get_constraintdef(k.oid) AS definition, n.nspname::text AS schema,
                 c.relname::text AS name
          FROM pg_constraint k JOIN pg_class c ON c.oid = k.confrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE k.conrelid = $1::int8::oid AND k.contype = 'f' AND k.conparentid = 0 ORDER BY k.conname",
+         WHERE k.conrelid = $1::int8::oid AND k.contype = 'f' AND ($2 OR k.conparentid = '0') ORDER BY k.conname",
     )
     .bind(oid)
+    .bind(alone)
     .fetch_all(connection)
     .await?;
     rows.iter()
@@ -285,11 +291,15 @@ async fn column(
     let data_type = types.read(connection, oid, modifier, &place).await?;
     let expression: Option<String> = row.try_get("expression")?;
     let generated: String = row.try_get("generated")?;
+    let type_text: String = row.try_get("type_text")?;
+    let not_null: bool = row.try_get("not_null")?;
+    let is_whole = matches!(type_text.as_str(), "smallint" | "integer" | "bigint");
     let from_sequence = expression.as_deref().is_some_and(|text| text.starts_with("nextval("));
     let identity = match row.try_get::<String, _>("identity")?.as_str() {
         "a" => Identity::Always,
         "d" => Identity::ByDefault,
-        _ if from_sequence => Identity::ByDefault,
+        // As an identity it takes no NULLs, and is a whole number.
+        _ if from_sequence && not_null && is_whole => Identity::ByDefault,
         _ => Identity::None,
     };
     let is_generated = !generated.is_empty();
@@ -300,9 +310,9 @@ async fn column(
     Ok(ColumnStructure {
         name,
         data_type,
-        type_text: row.try_get("type_text")?,
-        not_null: row.try_get("not_null")?,
-        default: expression.clone().filter(|_| !is_generated && identity == Identity::None),
+        type_text,
+        not_null,
+        default: expression.clone().filter(|_| !is_generated && !from_sequence),
         generated: expression.filter(|_| is_generated),
         is_virtual: generated == "v",
         identity,
@@ -319,8 +329,8 @@ async fn collation(
     name: TableName,
 ) -> Result<CollationStructure, SandboxError> {
     let row = sqlx::query(
-        "SELECT c.collprovider::text AS provider, to_jsonb(c)->>'colllocale' AS locale17,
-                to_jsonb(c)->>'colliculocale' AS locale15, c.collcollate::text AS collate, c.collctype::text AS ctype,
+        "SELECT c.collprovider::text AS provider, pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->>) 'colllocale' AS locale17,
+                pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->>) 'colliculocale' AS locale15, c.collcollate::text AS collate, c.collctype::text AS ctype,
                 c.collisdeterministic AS deterministic
          FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
          WHERE n.nspname = $1 AND c.collname = $2",

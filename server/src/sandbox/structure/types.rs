@@ -100,7 +100,7 @@ pub(super) struct Place<'a> {
 
 const TYPE: &str = "
     SELECT t.oid::int8 AS oid, n.nspname::text AS schema, t.typname::text AS name, t.typtype::text AS kind,
-           t.typelem::int8 AS element, (t.typcategory = 'A' AND t.typelem <> 0) AS is_array,
+           t.typelem::int8 AS element, (t.typcategory = 'A' AND t.typelem <> '0') AS is_array,
            t.typbasetype::int8 AS base, t.typtypmod AS base_modifier, t.typnotnull AS not_null, t.typdefault AS default_text,
            t.typrelid::int8 AS relation, e.extname::text AS extension,
            ARRAY(SELECT l.enumlabel::text FROM pg_enum l WHERE l.enumtypid = t.oid ORDER BY l.enumsortorder) AS labels,
@@ -108,7 +108,7 @@ const TYPE: &str = "
                  WHERE c.contypid = t.oid AND c.contype = 'c' ORDER BY c.conname) AS checks,
            (SELECT r.rngsubtype::int8 FROM pg_range r WHERE r.rngtypid = t.oid) AS subtype
     FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-    LEFT JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+    LEFT JOIN pg_depend d ON d.classid = '1247' AND d.objid = t.oid AND d.deptype = 'e'
     LEFT JOIN pg_extension e ON e.oid = d.refobjid
     WHERE t.oid = $1::int8::oid";
 

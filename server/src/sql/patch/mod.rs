@@ -84,8 +84,7 @@ impl Patch {
         let node = statement
             .tree
             .stmts
-            .iter()
-            .next()
+            .first()
             .and_then(|raw| raw.stmt.as_ref())
             .and_then(|node| node.node.clone())
             .ok_or(SqlError::NotOne(0))?;

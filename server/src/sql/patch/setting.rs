@@ -40,6 +40,9 @@ pub const SESSION_SETTINGS: &[&str] = &[
 ];
 /// Those that begin so are switches of the planner.
 const SWITCH: &str = "enable_";
+/// Those of them that one run of a SELECT does not feel.
+const BEYOND_ONE_RUN: &[&str] =
+    &["maintenance_work_mem", "default_statistics_target", "plan_cache_mode", "synchronous_commit"];
 /// Settings of the whole server: proposed, and beyond any sandbox's measuring.
 const OF_THE_SERVER: &[&str] =
     &["shared_buffers", "autovacuum", "fsync", "full_page_writes", "track_counts"];
@@ -62,6 +65,12 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// Whether one run of a statement can be another with it.
+    #[must_use]
+    pub fn shapes_one_run(&self) -> bool {
+        !BEYOND_ONE_RUN.contains(&self.name.as_str())
+    }
+
     /// Whether a session can have it for itself.
     #[must_use]
     pub fn is_of_a_session(&self) -> bool {
