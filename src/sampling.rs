@@ -340,10 +340,10 @@ mod tests {
     fn a_table_that_is_read_twice_is_not_sampled() {
         let twice =
             SourceTable { appearances: 2, ..table("visits", 900, &[("user_id", "bigint")]) };
-        assert!(plan_copy(&[twice.clone()], &[], 512 * MIB, 1.0).is_err());
+        assert!(plan_copy(std::slice::from_ref(&twice), &[], 512 * MIB, 1.0).is_err());
         // By whatever it is joined to itself: other pairs of its rows may be wanted too.
         let joins = [join(("visits", "user_id"), ("visits", "user_id"))];
-        assert!(plan_copy(&[twice.clone()], &joins, 512 * MIB, 1.0).is_err());
+        assert!(plan_copy(std::slice::from_ref(&twice), &joins, 512 * MIB, 1.0).is_err());
         assert!(plan_copy(&[twice], &joins, 1024 * MIB, 1.0).is_ok(), "whole, it is copied");
     }
 

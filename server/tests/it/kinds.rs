@@ -27,7 +27,7 @@ async fn an_index_is_measured_with_what_it_costs() {
     assert!(!matches!(calibration.verdict, Verdict::Faster | Verdict::Slower), "{calibration:?}");
 
     let cost = result.write_cost.unwrap();
-    assert_eq!(cost.absent, [String::new(); 0]);
+    assert_eq!(cost.absent, Vec::<String>::new());
     let of = |operation| cost.operations.iter().find(|o| o.operation == operation).unwrap();
     let insert = of(WriteOperation::Insert);
     assert!(insert.patched.wal_bytes > insert.baseline.wal_bytes, "{insert:?}");
@@ -41,7 +41,7 @@ async fn an_index_is_measured_with_what_it_costs() {
     assert_eq!(other.patched.hot_updates, other.baseline.hot_updates, "{other:?}");
     assert_eq!(of(WriteOperation::Delete).pairs, 10);
     assert!(result.environment.settings.contains_key("work_mem"));
-    assert_eq!(result.environment.settings_left, [String::new(); 0]);
+    assert_eq!(result.environment.settings_left, Vec::<String>::new());
 }
 
 #[tokio::test]
