@@ -206,6 +206,29 @@ pub(super) async fn reading(
     Ok(main)
 }
 
+/// What both ways of measuring in place begin with.
+struct Begun<'a> {
+    dsn: &'a Dsn,
+    session: Session,
+    main: MainSession,
+    family: Family,
+}
+
+async fn begin<'a>(
+    ground: Ground,
+    request: &BenchmarkRequest<'_>,
+    places: &'a Places,
+    report: Report<'_>,
+) -> Result<Begun<'a>, BenchmarkError> {
+    let Some(dsn) = &places.replica else {
+        return Err(BenchmarkError::Unsuitable("no replica is configured".into()));
+    };
+    let session = connect(ground, dsn, request, places, report).await?;
+    let mut main = reading(request, places).await?;
+    let family = read_family(main.connection(), &request.tables()).await?;
+    Ok(Begun { dsn, session, main, family })
+}
+
 /// The writable replica. Everything happens in one transaction that is never committed, so whatever ends it leaves
 /// no object behind.
 pub(super) async fn open_clone(
@@ -213,30 +236,24 @@ pub(super) async fn open_clone(
     places: &Places,
     report: Report<'_>,
 ) -> Result<Site, BenchmarkError> {
-    let Some(dsn) = &places.replica else {
-        return Err(BenchmarkError::Unsuitable("no replica is configured".into()));
-    };
-    let mut session = connect(Ground::Clone, dsn, request, places, report).await?;
-    let mut main = reading(request, places).await?;
-    let family = read_family(main.connection(), &request.tables()).await?;
+    let mut begun = begin(Ground::Clone, request, places, report).await?;
     let schema = quote_identifier(&request.schema.name);
     for statement in
         ["BEGIN ISOLATION LEVEL REPEATABLE READ".to_owned(), format!("CREATE SCHEMA {schema}")]
     {
-        execute(&mut session.connection, statement).await.map_err(|failure| {
-            match failure.sqlstate() {
-                Some(_) => BenchmarkError::Unsuitable(format!(
-                    "The replica's role may not make a schema there: {failure}"
-                )),
-                None => failure.into(),
-            }
+        execute(&mut begun.session.connection, statement).await.map_err(|failure| match failure
+            .sqlstate()
+        {
+            Some(_) => BenchmarkError::Unsuitable(format!(
+                "The replica's role may not make a schema there: {failure}"
+            )),
+            None => failure.into(),
         })?;
     }
     // After main's own path, for what an extension brings.
-    let path = format!("{}, {schema}", main.own_path());
-    set_path(&mut session.connection, path).await?;
-    let workspace = Some(request.schema.name.clone());
-    in_place(session, dsn, family, main, Ground::Clone, workspace).await
+    let path = format!("{}, {schema}", begun.main.own_path());
+    set_path(&mut begun.session.connection, path).await?;
+    in_place(begun, Ground::Clone, Some(request.schema.name.clone())).await
 }
 
 /// A standby: only for statements.
@@ -245,14 +262,9 @@ pub(super) async fn open_standby(
     places: &Places,
     report: Report<'_>,
 ) -> Result<Site, BenchmarkError> {
-    let Some(dsn) = &places.replica else {
-        return Err(BenchmarkError::Unsuitable("no replica is configured".into()));
-    };
-    let mut session = connect(Ground::Standby, dsn, request, places, report).await?;
-    let mut main = reading(request, places).await?;
-    let family = read_family(main.connection(), &request.tables()).await?;
-    set_path(&mut session.connection, main.own_path()).await?;
-    in_place(session, dsn, family, main, Ground::Standby, None).await
+    let mut begun = begin(Ground::Standby, request, places, report).await?;
+    set_path(&mut begun.session.connection, begun.main.own_path()).await?;
+    in_place(begun, Ground::Standby, None).await
 }
 
 /// For the session.
@@ -266,13 +278,11 @@ async fn set_path(connection: &mut PgConnection, path: String) -> Result<(), PgF
 }
 
 async fn in_place(
-    mut session: Session,
-    dsn: &Dsn,
-    family: Family,
-    mut main: MainSession,
+    begun: Begun<'_>,
     ground: Ground,
     workspace: Option<String>,
 ) -> Result<Site, BenchmarkError> {
+    let Begun { dsn, mut session, mut main, family } = begun;
     let mut tables = Vec::new();
     let mut warnings = Vec::new();
     for (top, bytes) in family.tops() {

@@ -4,10 +4,10 @@ use optischema::model::{Finding, FindingLevel, TargetHealth, TargetKind, TargetS
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
+use super::encryption::encryption_finding;
 use super::statements_view::StatementsView;
 use super::{
-    Dsn, PgFailure, ReplicaKind, SameDatabase, Session, connect_main, connect_writable,
-    prove_not_main, replica_kind,
+    Dsn, PgFailure, SameDatabase, Session, connect_main, connect_writable, prove_not_main,
 };
 
 /// The oldest server version that is understood.
@@ -64,52 +64,6 @@ pub async fn check_sandbox(
     .await
 }
 
-/// Checks the replica: what it is, and what benchmarks use it for.
-pub async fn check_replica(
-    dsn: Option<&Dsn>,
-    main: Option<&Dsn>,
-    allow_same_server: bool,
-) -> TargetHealth {
-    let kind = TargetKind::Replica;
-    let Some(dsn) = dsn else {
-        return not_configured(
-            kind,
-            "No replica is configured: benchmarks run on rows copied into the sandbox.",
-            "set OPTISCHEMA_REPLICA_URL to a full-size copy of main",
-        );
-    };
-    with_session(kind, dsn, connect_writable(dsn, 30).await, async |session| {
-        let Some(main) = main else { return Ok(Vec::new()) };
-        Ok(vec![replica_finding(main, session, allow_same_server).await?])
-    })
-    .await
-}
-
-async fn replica_finding(
-    main: &Dsn,
-    session: &mut Session,
-    allow_same_server: bool,
-) -> Result<Finding, PgFailure> {
-    let mut main = connect_main(main).await?;
-    let kind = replica_kind(&mut main.connection, &mut session.connection, allow_same_server).await;
-    Ok(match kind {
-        Ok(ReplicaKind::Clone) => Finding::ok(
-            "replica_clone",
-            "It can be written to and is proven not to be main: benchmarks run there on all rows, in transactions that are rolled back.",
-        ),
-        Ok(ReplicaKind::Standby) => Finding::ok(
-            "replica_standby",
-            "It is a standby: rewrites can be measured there on all rows; indexes are measured in the sandbox.",
-        ),
-        Err(SameDatabase::Unknown(failure)) => return Err(failure),
-        Err(same) => Finding::error(
-            "replica_is_main",
-            format!("Refused: {same}."),
-            "set OPTISCHEMA_REPLICA_URL to a copy of main",
-        ),
-    })
-}
-
 /// The first finding that keeps main from being used.
 #[must_use]
 pub fn main_is_refused(health: &TargetHealth) -> Option<String> {
@@ -120,7 +74,7 @@ pub fn main_is_refused(health: &TargetHealth) -> Option<String> {
     })
 }
 
-fn not_configured(kind: TargetKind, message: &str, remedy: &str) -> TargetHealth {
+pub(super) fn not_configured(kind: TargetKind, message: &str, remedy: &str) -> TargetHealth {
     TargetHealth {
         target: kind,
         state: TargetState::NotConfigured,
@@ -131,7 +85,7 @@ fn not_configured(kind: TargetKind, message: &str, remedy: &str) -> TargetHealth
     }
 }
 
-async fn with_session(
+pub(super) async fn with_session(
     kind: TargetKind,
     dsn: &Dsn,
     session: Result<Session, PgFailure>,
@@ -167,33 +121,6 @@ async fn with_session(
         server_version: version,
         ..TargetHealth::from_findings(kind, findings)
     }
-}
-
-/// Whether what goes over a network is encrypted. A server that does not say so is left alone.
-async fn encryption_finding(dsn: &Dsn, session: &mut Session) -> Option<Finding> {
-    let row = sqlx::query(
-        "SELECT /* optischema */ s.ssl AS is_encrypted, s.version AS protocol FROM pg_stat_ssl s
-         WHERE s.pid = pg_backend_pid()",
-    )
-    .fetch_optional(&mut session.connection)
-    .await
-    .ok()??;
-    let (encrypted, protocol): (bool, Option<String>) =
-        (row.try_get("is_encrypted").ok()?, row.try_get("protocol").ok()?);
-    if encrypted {
-        let protocol = protocol.unwrap_or_else(|| "TLS".to_owned());
-        return Some(Finding::ok(
-            "encrypted",
-            format!("The connection is encrypted ({protocol})."),
-        ));
-    }
-    (!dsn.is_local()).then(|| {
-        Finding::warning(
-            "not_encrypted",
-            "The connection is not encrypted: statements and rows can be read on the way.",
-            "add ?sslmode=verify-full&sslrootcert=/path/to/root.crt to the connection URL (sslcert and sslkey for a certificate of your own)",
-        )
-    })
 }
 
 fn version_finding(session: &Session) -> Finding {

@@ -2,12 +2,14 @@
 
 mod catalog;
 mod connection;
+mod encryption;
 mod explain;
 mod failure;
 mod health;
 mod hypopg;
 mod identity;
 mod main_session;
+mod replica_health;
 mod roles;
 mod server_facts;
 mod statements_view;
@@ -17,10 +19,11 @@ pub use catalog::{read_catalog, read_lineage};
 pub use connection::{Dsn, Session, connect_main, connect_writable};
 pub use explain::{ExplainMode, explain};
 pub use failure::PgFailure;
-pub use health::{check_main, check_replica, check_sandbox, grants_for_main, main_is_refused};
+pub use health::{check_main, check_sandbox, grants_for_main, main_is_refused};
 pub use hypopg::{HypoOracle, has_hypopg};
 pub use identity::{ReplicaKind, SameDatabase, prove_not_main, replica_kind};
 pub use main_session::{MainSession, PlanFailure};
+pub use replica_health::check_replica;
 pub use roles::{RolePath, role_paths};
 pub use server_facts::plan_settings;
 pub use statements_view::StatementsView;
