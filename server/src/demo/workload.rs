@@ -38,7 +38,7 @@ const TRAFFIC: &[Traffic] = &[
     },
     Traffic {
         sql: "SELECT id, customer_id, total FROM orders WHERE status = 'pending' ORDER BY created_at LIMIT 50",
-        times: 40,
+        times: 200,
         values: |_| vec![],
     },
     Traffic {
