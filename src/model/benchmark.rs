@@ -255,6 +255,23 @@ pub struct WorkloadEffect {
     pub cost_after: f64,
 }
 
+/// A statement is called dearer where its planned cost grows by more than this many percent.
+const DEARER_PERCENT: f64 = 10.0;
+
+impl WorkloadEffect {
+    /// Change of the planned cost in percent: positive where the statement becomes dearer.
+    #[must_use]
+    pub fn change_percent(&self) -> f64 {
+        100.0 * (self.cost_after / self.cost_before.max(f64::MIN_POSITIVE) - 1.0)
+    }
+
+    /// Whether it becomes so much dearer that it is named.
+    #[must_use]
+    pub fn is_dearer(&self) -> bool {
+        self.change_percent() > DEARER_PERCENT
+    }
+}
+
 /// What a benchmark found, and everything needed to repeat it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BenchmarkResult {

@@ -12,9 +12,6 @@ use crate::postgres::{ExplainMode, explain};
 use crate::sql;
 use crate::workload::costed;
 
-/// A statement is named where it becomes this many times as dear.
-const DEARER: f64 = 1.1;
-
 /// Plans them on the site.
 ///
 /// # Errors
@@ -78,7 +75,7 @@ pub(super) fn take(result: &mut BenchmarkResult, others: Others) {
     result.workload_planned = others.planned;
     result.workload_left = others.left;
     for effect in &others.effects {
-        if effect.cost_after > DEARER * effect.cost_before {
+        if effect.is_dearer() {
             result.warnings.push(dearer(effect));
         }
     }
@@ -86,12 +83,11 @@ pub(super) fn take(result: &mut BenchmarkResult, others: Others) {
 }
 
 fn dearer(effect: &WorkloadEffect) -> String {
-    let percent = 100.0 * (effect.cost_after / effect.cost_before.max(f64::MIN_POSITIVE) - 1.0);
     let sql: String = effect.sql.split_whitespace().collect::<Vec<_>>().join(" ");
     let short: String = sql.chars().take(80).collect();
     format!(
         "Another statement of the workload becomes {} dearer by plan ({}): {short}",
-        optischema::figures::percent(percent),
+        optischema::figures::percent(effect.change_percent()),
         effect.query_hash
     )
 }

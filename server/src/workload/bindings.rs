@@ -8,6 +8,7 @@ use optischema::model::{
     StatementShape, quote_literal,
 };
 
+use super::values::{assumed_value, from_statistics};
 use crate::sql::{Repair, SqlError, Statement, bind_parameters};
 
 /// Where values come from.
@@ -169,14 +170,14 @@ impl BindingSource<'_> {
         if self.repair.interval_units.contains(&number) {
             return Value { text: Some("1".to_owned()), assumed: true };
         }
-        let Some(parameter) = self.parameter(number) else { return assumed_value(type_name) };
+        let Some(parameter) = self.parameter(number) else { return assumed(type_name) };
         match parameter.role {
             ParameterRole::Limit => match self.raw_rows {
                 Some(rows) => real(rows.to_string()),
                 None => Value { text: Some("10".into()), assumed: true },
             },
             ParameterRole::Offset => Value { text: Some("1000".into()), assumed: true },
-            ParameterRole::Other => assumed_value(type_name),
+            ParameterRole::Other => assumed(type_name),
             ParameterRole::Compared | ParameterRole::Pattern | ParameterRole::Contained => {
                 if kind == BindingKind::Null && self.takes_null(parameter) {
                     return Value { text: None, assumed: false };
@@ -189,7 +190,7 @@ impl BindingSource<'_> {
                     .and_then(|column| {
                         from_statistics(column, parameter.role, type_name, kind, nth)
                     })
-                    .map_or_else(|| assumed_value(type_name), real)
+                    .map_or_else(|| assumed(type_name), real)
             }
         }
     }
@@ -222,123 +223,9 @@ fn nth_of_column(parameter: &ParameterUse, shape: &StatementShape) -> usize {
         .count()
 }
 
-/// Kinds of values that stand for one another.
-#[derive(PartialEq, Eq)]
-enum Family {
-    Number,
-    Moment,
-    Text,
-    Interval,
-    Truth,
-}
-
-fn family(type_name: &str) -> Option<Family> {
-    let name = type_name.to_ascii_lowercase();
-    let base = name.split('(').next().unwrap_or(&name).trim();
-    Some(match base {
-        "int2" | "int4" | "int8" | "numeric" | "float4" | "float8" | "smallint" | "integer"
-        | "bigint" | "real" | "double precision" => Family::Number,
-        "date" => Family::Moment,
-        "text" | "varchar" | "char" | "bpchar" | "character" | "character varying" | "name" => {
-            Family::Text
-        }
-        "interval" => Family::Interval,
-        "bool" | "boolean" => Family::Truth,
-        other if other.starts_with("timestamp") => Family::Moment,
-        _ => return None,
-    })
-}
-
-fn from_statistics(
-    column: &CatalogColumn,
-    role: ParameterRole,
-    type_name: &str,
-    kind: BindingKind,
-    nth: usize,
-) -> Option<String> {
-    if column.data_type.ends_with("[]") && !type_name.ends_with("[]") {
-        // The statistics are of whole arrays, and the parameter is one element.
-        return None;
-    }
-    if let (Some(wanted), Some(known)) = (family(type_name), family(&column.data_type))
-        && wanted != known
-        && wanted != Family::Text
-    {
-        // `d < $1 + $2`: what is added to a date is no date. Any value can be written as text, though.
-        return None;
-    }
-    let value = pick(column, kind, nth)?;
-    match role {
-        ParameterRole::Pattern => Some(format!("%{}%", word_of(&value).replace(['%', '_'], ""))),
-        ParameterRole::Contained => contained(&value),
-        _ if type_name.ends_with("[]") => Some(format!("{{{}}}", array_element(&value))),
-        _ if type_name.starts_with("INT") && value.contains('.') => {
-            value.parse::<f64>().ok().map(|number| format!("{number:.0}"))
-        }
-        _ => Some(value),
-    }
-}
-
-fn pick(column: &CatalogColumn, kind: BindingKind, nth: usize) -> Option<String> {
-    let histogram = |share: f64| {
-        let last = column.histogram.len().checked_sub(1)?;
-        column.histogram.get(((share * last as f64) as usize + nth).min(last)).cloned()
-    };
-    let common = |at: usize| column.common_values.get(at).cloned();
-    let last_common = column.common_values.len().checked_sub(1);
-    let middle = || common((column.common_values.len() / 2 + nth).min(last_common?));
-    match kind {
-        BindingKind::LowQuantile => histogram(0.25).or_else(middle),
-        BindingKind::Median => histogram(0.5).or_else(middle),
-        BindingKind::HighQuantile => histogram(0.75).or_else(middle),
-        // What is in the histogram is rarer than every common value.
-        BindingKind::Rare => histogram(0.0).or_else(|| common(last_common?.checked_sub(nth)?)),
-        _ => common(nth).or_else(|| histogram(0.9)),
-    }
-}
-
-/// The longest word of a text: what a person would search for.
-fn word_of(text: &str) -> &str {
-    text.split(|c: char| !c.is_alphanumeric()).max_by_key(|word| word.len()).unwrap_or(text)
-}
-
-/// One scalar entry of a document, as a document.
-fn contained(document: &str) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_str(document).ok()?;
-    let entry =
-        value.as_object()?.iter().find(|(_, value)| value.is_string() || value.is_number())?;
-    let single = serde_json::Map::from_iter([(entry.0.clone(), entry.1.clone())]);
-    serde_json::to_string(&single).ok()
-}
-
-fn array_element(value: &str) -> String {
-    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-/// A value where no statistics say: typical of its type, and marked as assumed.
-fn assumed_value(type_name: &str) -> Value {
-    let upper = type_name.to_ascii_uppercase();
-    let text = match upper.as_str() {
-        "REGCONFIG" => "simple",
-        "REGCLASS" => "pg_class",
-        "INET" | "CIDR" => "127.0.0.1",
-        "MACADDR" => "00:00:00:00:00:00",
-        "TID" => "(0,1)",
-        "JSONPATH" => "$",
-        "XML" => "<a/>",
-        "TIME" | "TIMETZ" => "12:00",
-        "BYTEA" | "BIT" | "VARBIT" => "",
-        other if other.ends_with("RANGE") => "empty",
-        "BOOL" => "true",
-        "INT2" | "INT4" | "INT8" | "NUMERIC" | "FLOAT4" | "FLOAT8" | "OID" => "1",
-        "DATE" | "TIMESTAMP" | "TIMESTAMPTZ" => "now",
-        "INTERVAL" => "30 days",
-        "UUID" => "00000000-0000-0000-0000-000000000000",
-        "JSON" | "JSONB" => "{}",
-        other if other.ends_with("[]") => "{}",
-        _ => "a",
-    };
-    Value { text: Some(text.to_owned()), assumed: true }
+/// A value that nobody has seen.
+fn assumed(type_name: &str) -> Value {
+    Value { text: Some(assumed_value(type_name).to_owned()), assumed: true }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod log;
 mod parameters;
 mod sql_file;
 mod understand;
+mod values;
 
 pub use advise::{Advice, AdviseLimits, Effort, OtherPlanners, PlannerKind, advise, best_planner};
 pub(crate) use advise::{as_one, costed, partitions};

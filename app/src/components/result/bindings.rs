@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use optischema::figures;
 use optischema::model::BindingResult;
 
-use crate::components::badge::VerdictBadge;
+use crate::components::badge::{Provenance, VerdictBadge};
 
 fn row(binding: &BindingResult) -> impl IntoView + use<> {
     let values = (!binding.values.is_empty()).then(|| binding.values.join(", "));
@@ -42,6 +42,7 @@ pub(crate) fn ResultBindings(bindings: Vec<BindingResult>) -> impl IntoView {
             "A change may help one value and hurt another. Rows of both arms are compared before anything is timed: \
              what passes has shown no difference, which is no proof. The interval is of the ratio within pairs, which the \
              two medians need not have."
+            " " <Provenance text="measured"/>
         </p>
         <div class="scroll" tabindex="0">
             <table>

@@ -9,7 +9,10 @@ use crate::components::plan_tree::PlanTree;
 
 fn change(change: &PlanChange) -> impl IntoView + use<> {
     let side = |how: &Option<String>, cost: Option<f64>| match how {
-        Some(how) => format!("{how}, cost {}", figures::grouped(cost.unwrap_or_default())),
+        Some(how) => {
+            let cost = cost.map_or_else(|| "–".to_owned(), figures::grouped);
+            format!("{how}, cost {cost}")
+        }
         None => "–".to_owned(),
     };
     view! {

@@ -5,6 +5,7 @@ use optischema::figures;
 use optischema::model::{Arm, BenchmarkResult};
 
 use crate::charts::{comparison_chart, pairs_chart};
+use crate::components::badge::Provenance;
 
 fn arm(name: &'static str, arm: &Arm) -> impl IntoView + use<> {
     let plans: std::collections::BTreeSet<&String> = arm.plan_hashes.iter().collect();
@@ -41,6 +42,7 @@ pub(crate) fn ResultRuns(result: BenchmarkResult) -> impl IntoView {
         <p class="quiet">
             "Each dot is one run; the box holds the middle half of them, and its line is the median. \
              Where the boxes lie apart, so do the arms."
+            " " <Provenance text="measured"/>
         </p>
         {spread.map(|svg| view! { <figure class="chart" inner_html=svg></figure> })}
         {pairs.map(|svg| view! {

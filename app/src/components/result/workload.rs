@@ -7,8 +7,6 @@ use optischema::model::{BenchmarkResult, WorkloadEffect};
 use crate::components::badge::Provenance;
 
 fn row(effect: &WorkloadEffect, has_links: bool) -> impl IntoView + use<> {
-    let change = 100.0 * (effect.cost_after / effect.cost_before.max(f64::MIN_POSITIVE) - 1.0);
-    let dearer = change > 10.0;
     view! {
         <tr>
             <td>
@@ -18,8 +16,8 @@ fn row(effect: &WorkloadEffect, has_links: bool) -> impl IntoView + use<> {
             <td class="number">{figures::grouped(effect.cost_before)}</td>
             <td class="number">{figures::grouped(effect.cost_after)}</td>
             <td class="number">
-                {figures::percent(change)}
-                {dearer.then(|| view! { " " <span class="badge badge-bad">"▲ dearer"</span> })}
+                {figures::percent(effect.change_percent())}
+                {effect.is_dearer().then(|| view! { " " <span class="badge badge-bad">"▲ dearer"</span> })}
             </td>
         </tr>
     }

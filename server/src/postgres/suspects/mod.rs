@@ -8,6 +8,7 @@
 //! any of these, what hangs on the tables, and what stands in views. Where a name could mean a suspect too, it
 //! counts as one.
 
+mod queries;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};

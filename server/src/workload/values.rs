@@ -1,0 +1,122 @@
+//! One value for one parameter: from the statistics of the column that it meets, or typical of its type.
+
+use optischema::model::{BindingKind, CatalogColumn, ParameterRole};
+
+/// Kinds of values that stand for one another.
+#[derive(PartialEq, Eq)]
+enum Family {
+    Number,
+    Moment,
+    Text,
+    Interval,
+    Truth,
+}
+
+fn family(type_name: &str) -> Option<Family> {
+    let name = type_name.to_ascii_lowercase();
+    let base = name.split('(').next().unwrap_or(&name).trim();
+    Some(match base {
+        "int2" | "int4" | "int8" | "numeric" | "float4" | "float8" | "smallint" | "integer"
+        | "bigint" | "real" | "double precision" => Family::Number,
+        "date" => Family::Moment,
+        "text" | "varchar" | "char" | "bpchar" | "character" | "character varying" | "name" => {
+            Family::Text
+        }
+        "interval" => Family::Interval,
+        "bool" | "boolean" => Family::Truth,
+        other if other.starts_with("timestamp") => Family::Moment,
+        _ => return None,
+    })
+}
+
+/// A value of a column, as a parameter of that type and role takes it; `nth` tells parameters that meet one column apart.
+pub(super) fn from_statistics(
+    column: &CatalogColumn,
+    role: ParameterRole,
+    type_name: &str,
+    kind: BindingKind,
+    nth: usize,
+) -> Option<String> {
+    if column.data_type.ends_with("[]") && !type_name.ends_with("[]") {
+        // The statistics are of whole arrays, and the parameter is one element.
+        return None;
+    }
+    if let (Some(wanted), Some(known)) = (family(type_name), family(&column.data_type))
+        && wanted != known
+        && wanted != Family::Text
+    {
+        // `d < $1 + $2`: what is added to a date is no date. Any value can be written as text, though.
+        return None;
+    }
+    let value = pick(column, kind, nth)?;
+    match role {
+        ParameterRole::Pattern => Some(format!("%{}%", word_of(&value).replace(['%', '_'], ""))),
+        ParameterRole::Contained => contained(&value),
+        _ if type_name.ends_with("[]") => Some(format!("{{{}}}", array_element(&value))),
+        _ if type_name.starts_with("INT") && value.contains('.') => {
+            value.parse::<f64>().ok().map(|number| format!("{number:.0}"))
+        }
+        _ => Some(value),
+    }
+}
+
+fn pick(column: &CatalogColumn, kind: BindingKind, nth: usize) -> Option<String> {
+    let histogram = |share: f64| {
+        let last = column.histogram.len().checked_sub(1)?;
+        column.histogram.get(((share * last as f64) as usize + nth).min(last)).cloned()
+    };
+    let common = |at: usize| column.common_values.get(at).cloned();
+    let last_common = column.common_values.len().checked_sub(1);
+    let middle = || common((column.common_values.len() / 2 + nth).min(last_common?));
+    match kind {
+        BindingKind::LowQuantile => histogram(0.25).or_else(middle),
+        BindingKind::Median => histogram(0.5).or_else(middle),
+        BindingKind::HighQuantile => histogram(0.75).or_else(middle),
+        // What is in the histogram is rarer than every common value.
+        BindingKind::Rare => histogram(0.0).or_else(|| common(last_common?.checked_sub(nth)?)),
+        _ => common(nth).or_else(|| histogram(0.9)),
+    }
+}
+
+/// The longest word of a text: what a person would search for.
+fn word_of(text: &str) -> &str {
+    text.split(|c: char| !c.is_alphanumeric()).max_by_key(|word| word.len()).unwrap_or(text)
+}
+
+/// One scalar entry of a document, as a document.
+fn contained(document: &str) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_str(document).ok()?;
+    let entry =
+        value.as_object()?.iter().find(|(_, value)| value.is_string() || value.is_number())?;
+    let single = serde_json::Map::from_iter([(entry.0.clone(), entry.1.clone())]);
+    serde_json::to_string(&single).ok()
+}
+
+fn array_element(value: &str) -> String {
+    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// A value where no statistics say: typical of its type; the caller marks it as assumed.
+pub(super) fn assumed_value(type_name: &str) -> &'static str {
+    let upper = type_name.to_ascii_uppercase();
+    match upper.as_str() {
+        "REGCONFIG" => "simple",
+        "REGCLASS" => "pg_class",
+        "INET" | "CIDR" => "127.0.0.1",
+        "MACADDR" => "00:00:00:00:00:00",
+        "TID" => "(0,1)",
+        "JSONPATH" => "$",
+        "XML" => "<a/>",
+        "TIME" | "TIMETZ" => "12:00",
+        "BYTEA" | "BIT" | "VARBIT" => "",
+        other if other.ends_with("RANGE") => "empty",
+        "BOOL" => "true",
+        "INT2" | "INT4" | "INT8" | "NUMERIC" | "FLOAT4" | "FLOAT8" | "OID" => "1",
+        "DATE" | "TIMESTAMP" | "TIMESTAMPTZ" => "now",
+        "INTERVAL" => "30 days",
+        "UUID" => "00000000-0000-0000-0000-000000000000",
+        "JSON" | "JSONB" => "{}",
+        other if other.ends_with("[]") => "{}",
+        _ => "a",
+    }
+}
