@@ -5,12 +5,14 @@
 //! databases, storing and serving are the server crate's business.
 
 pub mod advisor;
+pub mod dependents;
 pub mod figures;
 pub mod ground;
 pub mod lifecycle;
 pub mod model;
 pub mod operations;
 pub mod plan;
+pub mod rollout;
 pub mod sampling;
 pub mod statistics;
 pub mod workload;

@@ -104,7 +104,31 @@ pub fn may_start(
         JobType::Rollback => {
             recommendation_after(status, Event::RolledBack { benchmarked: false }).map(drop)
         }
+        JobType::Analyze => Ok(()),
     }
+}
+
+/// Whether an applied change may be measured again.
+///
+/// # Errors
+/// The sentence that says why not.
+pub fn may_watch(status: RecommendationStatus) -> Result<(), IllegalTransition> {
+    match status {
+        RecommendationStatus::Applied => Ok(()),
+        _ => Err(IllegalTransition("it is not applied, so there is nothing to watch".into())),
+    }
+}
+
+/// A job that could not run for a reason that may pass is started this often in all.
+pub const MAX_ATTEMPTS: i64 = 3;
+
+/// Seconds to wait before a job is started again that was started so often; `jitter` is 0 to 1, and keeps many from
+/// coming back at once.
+#[must_use]
+pub fn back_off_seconds(attempts: i64, jitter: f64) -> i64 {
+    let doubled = 2_i64.saturating_pow(u32::try_from(attempts.clamp(1, 8)).unwrap_or(8));
+    // Whole seconds below 768.
+    doubled + (jitter.clamp(0.0, 1.0) * doubled as f64) as i64
 }
 
 /// What can happen to a job.
@@ -185,6 +209,21 @@ mod tests {
         assert!(may_start(JobType::Apply, RecommendationStatus::Active, false).is_ok());
         assert!(may_start(JobType::Apply, RecommendationStatus::Dismissed, true).is_err());
         assert!(may_start(JobType::Apply, RecommendationStatus::Applied, true).is_err());
+    }
+
+    #[test]
+    fn each_wait_is_longer_than_the_one_before() {
+        let waits: Vec<i64> = (1..=4).map(|attempts| back_off_seconds(attempts, 0.0)).collect();
+        assert_eq!(waits, [2, 4, 8, 16]);
+        assert_eq!(back_off_seconds(1, 1.0), 4, "jitter at most doubles it");
+        assert_eq!(back_off_seconds(i64::MAX, 0.0), 256);
+    }
+
+    #[test]
+    fn only_what_is_applied_is_watched() {
+        for status in RecommendationStatus::ALL {
+            assert_eq!(may_watch(*status).is_ok(), *status == RecommendationStatus::Applied);
+        }
     }
 
     #[test]

@@ -7,10 +7,12 @@ use utoipa::ToSchema;
 
 use crate::lifecycle::IllegalTransition;
 use crate::model::{
-    AddedQueries, AnalyzeReport, ApplyStatus, AuditEntry, Change, CleanupReport, CollectionReport,
-    CompareRequest, Health, InvalidField, Job, JobAccepted, JobFilter, JobId, JobPage, QueryDetail,
-    QueryFilter, QueryHash, QueryPage, QueryRange, Recommendation, RecommendationFilter,
-    RecommendationId, RecommendationPage, RejectedPage, Rule, WhatIfReport, WhatIfRequest,
+    AddedQueries, AnalyzeReport, ApplyPlan, ApplyStatus, AuditFilter, AuditPage, AuditVerification,
+    Change, ChangeFilter, ChangeId, CleanupReport, CollectionReport, CompareRequest, ExportFormat,
+    Handover, Health, InvalidField, Job, JobAccepted, JobFilter, JobId, JobPage, MigrationFormat,
+    QueryDetail, QueryFilter, QueryHash, QueryPage, QueryRange, Recommendation,
+    RecommendationFilter, RecommendationId, RecommendationPage, RejectedPage, RestoreReport,
+    RollbackOrder, Rule, WhatIfReport, WhatIfRequest,
 };
 
 /// Why an operation did not happen: each case is one that a caller tells apart.
@@ -40,6 +42,35 @@ impl From<IllegalTransition> for OperationError {
     fn from(error: IllegalTransition) -> Self {
         Self::Conflict(error.0)
     }
+}
+
+/// Whose request it is: the name of a token. What happens by itself is [`Actor::itself`]'s.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor(pub String);
+
+impl Actor {
+    /// OptiSchema, without a person behind it.
+    #[must_use]
+    pub fn itself() -> Self {
+        Self("optischema".to_owned())
+    }
+}
+
+/// What a person approves when they apply.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Approval {
+    /// Why it is applied without a completed benchmark.
+    pub override_reason: Option<String>,
+    /// The hash of the patch that was shown; where the patch has become another, nothing runs.
+    pub sql_hash: Option<String>,
+}
+
+/// A text as a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportFile {
+    pub file_name: String,
+    pub content_type: &'static str,
+    pub text: String,
 }
 
 /// A change as a file to be run on main.
@@ -90,11 +121,17 @@ pub type Outcome<T> = Result<T, OperationError>;
 /// The product. Statuses, rights and rules are decided behind it.
 #[async_trait]
 pub trait Operations: Send + Sync {
+    /// The same, for the holder of a token.
+    fn acting_as(&self, actor: Actor) -> std::sync::Arc<dyn Operations>;
+
     async fn dashboard(&self) -> Outcome<Dashboard>;
     async fn health(&self) -> Outcome<Health>;
 
     /// Collects the workload of main and advises on it now.
     async fn analyze(&self) -> Outcome<AnalyzeReport>;
+
+    /// Queues the same as a job.
+    async fn start_analysis(&self) -> Outcome<JobAccepted>;
 
     /// Reads main's counters now, and plans what is new.
     async fn collect(&self) -> Outcome<CollectionReport>;
@@ -132,16 +169,29 @@ pub trait Operations: Send + Sync {
     async fn cancel_job(&self, id: JobId) -> Outcome<JobAccepted>;
     async fn patch_sql(&self, id: JobId) -> Outcome<PatchFile>;
 
+    /// What an apply would do, statement by statement; nothing is done.
+    async fn apply_plan(&self, id: RecommendationId) -> Outcome<ApplyPlan>;
     /// Queues the apply of a recommendation. Without a completed benchmark it needs a reason.
-    async fn start_apply(
-        &self,
-        id: RecommendationId,
-        override_reason: Option<String>,
-    ) -> Outcome<JobAccepted>;
+    async fn start_apply(&self, id: RecommendationId, approval: Approval) -> Outcome<JobAccepted>;
     async fn start_rollback(&self, id: RecommendationId) -> Outcome<JobAccepted>;
-    async fn changes(&self) -> Outcome<Vec<Change>>;
-    async fn audit_trail(&self) -> Outcome<Vec<AuditEntry>>;
+    /// Queues the rollback of several changes, the newest first; of all that stand, where none is named.
+    async fn roll_back_together(&self, changes: Vec<ChangeId>) -> Outcome<RollbackOrder>;
+    async fn changes(&self, filter: ChangeFilter) -> Outcome<Vec<Change>>;
+    async fn audit_trail(&self, filter: AuditFilter) -> Outcome<AuditPage>;
+    /// The whole trail as a file.
+    async fn export_audit(&self, format: ExportFormat) -> Outcome<ExportFile>;
+    /// Walks the trail's chain of hashes.
+    async fn verify_audit(&self) -> Outcome<AuditVerification>;
     async fn apply_status(&self) -> Outcome<ApplyStatus>;
     /// Drops expired scratch schemas and invalid leftovers now.
     async fn cleanup(&self) -> Outcome<CleanupReport>;
+
+    /// Recommendations as files for production, in a safe order.
+    async fn hand_over(
+        &self,
+        ids: Vec<RecommendationId>,
+        format: MigrationFormat,
+    ) -> Outcome<Handover>;
+    /// Puts a backup, which stands in the data folder under this name, in the store's place.
+    async fn restore_store(&self, file_name: String) -> Outcome<RestoreReport>;
 }

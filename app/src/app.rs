@@ -5,18 +5,21 @@ use leptos_meta::{Title, provide_meta_context};
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-use crate::components::{NavBar, NoticeBoard, NoticeList};
+use crate::components::{Live, NavBar, NoticeBoard, NoticeList, follow_server};
 use crate::pages::{
-    BenchmarkPage, ChangesPage, ComparePage, ConnectionsPage, DashboardPage, JobsPage,
-    NotFoundPage, QueriesPage, QueryPage, RecommendationPage, RecommendationsPage, RejectedPage,
-    RulePage, WhatIfPage,
+    ApplyPage, BenchmarkPage, ChangesPage, ComparePage, ConnectionsPage, DashboardPage,
+    HandoverPage, JobsPage, NotFoundPage, QueriesPage, QueryPage, RecommendationPage,
+    RecommendationsPage, RejectedPage, RulePage, WhatIfPage,
 };
 
 /// The app. Pages wait for their data on the server, so that they can be read without JavaScript.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
-    provide_context(NoticeBoard::default());
+    let (board, live) = (NoticeBoard::default(), Live::default());
+    provide_context(board);
+    provide_context(live);
+    follow_server(live, board);
     view! {
         <Title formatter=|text: String| format!("{text} · OptiSchema")/>
         <Router>
@@ -28,6 +31,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/dashboard") view=DashboardPage ssr=SsrMode::Async/>
                     <Route path=path!("/recommendations") view=RecommendationsPage ssr=SsrMode::Async/>
                     <Route path=path!("/recommendations/:id") view=RecommendationPage ssr=SsrMode::Async/>
+                    <Route path=path!("/recommendations/:id/apply") view=ApplyPage ssr=SsrMode::Async/>
+                    <Route path=path!("/handover") view=HandoverPage ssr=SsrMode::Async/>
                     <Route path=path!("/rejected") view=RejectedPage ssr=SsrMode::Async/>
                     <Route path=path!("/rules/:rule") view=RulePage ssr=SsrMode::Async/>
                     <Route path=path!("/what-if") view=WhatIfPage ssr=SsrMode::Async/>

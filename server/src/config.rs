@@ -82,6 +82,52 @@ pub struct SettingsArgs {
     #[arg(long, env = "OPTISCHEMA_JOB_RETENTION_HOURS", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_retention_hours: Option<u32>,
+    /// Jobs that run at once on one database server; with more than one, benchmarks disturb each other [default: 1]
+    #[arg(long, env = "OPTISCHEMA_JOBS_PER_TARGET", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jobs_per_target: Option<u32>,
+    /// Seconds that a change waits for a lock in the sandbox [default: 10]
+    #[arg(long, env = "OPTISCHEMA_LOCK_TIMEOUT_S", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock_timeout_s: Option<u32>,
+    /// Measure each change again once it is applied [default: true]
+    #[arg(long, env = "OPTISCHEMA_WATCH_CHANGES", num_args = 0..=1,
+        default_missing_value = "true", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watch_changes: Option<bool>,
+    /// Roll a change back by itself where measuring it again shows a regression [default: false]
+    #[arg(long, env = "OPTISCHEMA_ROLLBACK_ON_REGRESSION", num_args = 0..=1,
+        default_missing_value = "true", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollback_on_regression: Option<bool>,
+    /// Further tokens, each with the name that the audit trail shows: `ann=secret,ci=another`.
+    #[arg(
+        long,
+        env = "OPTISCHEMA_TOKENS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        global = true
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Vec<Secret>>,
+    /// Addresses that are told of every event by a signed POST.
+    #[arg(
+        long,
+        env = "OPTISCHEMA_WEBHOOK_URLS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        global = true
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_urls: Option<Vec<Secret>>,
+    /// The secret that webhooks are signed with; at least 16 characters.
+    #[arg(long, env = "OPTISCHEMA_WEBHOOK_SECRET", hide_env_values = true, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_secret: Option<Secret>,
+    /// For crash tests: a job stops at this phase, until the process is killed.
+    #[arg(long, env = "OPTISCHEMA_PAUSE_AT", hide = true, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause_at: Option<String>,
     /// Seconds from one reading of main's counters to the next; 0 for only when asked [default: 60]
     #[arg(long, env = "OPTISCHEMA_COLLECT_SECONDS", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,6 +152,11 @@ impl Secret {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it has fewer than 16 characters, so that it could be guessed.
+    fn is_short(&self) -> bool {
+        self.0.chars().count() < 16
     }
 }
 
@@ -147,10 +198,27 @@ pub struct Settings {
     pub benchmark_seconds: u32,
     pub statement_timeout_s: u32,
     pub job_retention_hours: u32,
+    pub jobs_per_target: u32,
+    pub lock_timeout_s: u32,
+    pub watch_changes: bool,
+    pub rollback_on_regression: bool,
+    /// Names and secrets.
+    pub tokens: Vec<(String, Secret)>,
+    pub webhooks: Vec<Webhook>,
+    pub pause_at: Option<String>,
     /// Zero for only when asked.
     pub collect_seconds: u32,
     pub unused_after_days: f64,
     pub site_root: Option<PathBuf>,
+}
+
+/// A receiver of events.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    pub url: Secret,
+    /// The same without user, path and query, for people and logs.
+    pub host: String,
+    pub secret: Secret,
 }
 
 /// A setting that cannot be used.
@@ -193,6 +261,8 @@ impl Settings {
             ("benchmark_seconds", args.benchmark_seconds),
             ("statement_timeout_s", args.statement_timeout_s),
             ("copy_limit_mb", args.copy_limit_mb),
+            ("jobs_per_target", args.jobs_per_target),
+            ("lock_timeout_s", args.lock_timeout_s),
         ] {
             if value == Some(0) {
                 return Err(ConfigError::Invalid {
@@ -202,13 +272,11 @@ impl Settings {
                 });
             }
         }
-        if args.token.as_ref().is_some_and(|token| token.expose().len() < 16) {
-            return Err(ConfigError::Invalid {
-                name: "token",
-                value: "too short".into(),
-                rule: "it must have at least 16 characters",
-            });
+        if args.token.as_ref().is_some_and(Secret::is_short) {
+            return Err(too_short("token"));
         }
+        let tokens = named_tokens(args.tokens.unwrap_or_default())?;
+        let webhooks = webhooks(args.webhook_urls.unwrap_or_default(), args.webhook_secret)?;
         let trusted = args.trusted_functions.unwrap_or_default();
         Ok(Self {
             main_url: args.main_url.map(|main| main.trusting(&trusted)),
@@ -225,11 +293,78 @@ impl Settings {
             benchmark_seconds: args.benchmark_seconds.unwrap_or(30),
             statement_timeout_s: args.statement_timeout_s.unwrap_or(60),
             job_retention_hours: args.job_retention_hours.unwrap_or(24),
+            jobs_per_target: args.jobs_per_target.unwrap_or(1),
+            lock_timeout_s: args.lock_timeout_s.unwrap_or(10),
+            watch_changes: args.watch_changes.unwrap_or(true),
+            rollback_on_regression: args.rollback_on_regression.unwrap_or(false),
+            tokens,
+            webhooks,
+            pause_at: args.pause_at,
             collect_seconds: args.collect_seconds.unwrap_or(60),
             unused_after_days: args.unused_after_days.unwrap_or(14.0).max(0.0),
             site_root: args.site_root,
         })
     }
+}
+
+fn too_short(name: &'static str) -> ConfigError {
+    ConfigError::Invalid {
+        name,
+        value: "too short".into(),
+        rule: "it must have at least 16 characters",
+    }
+}
+
+fn named_tokens(given: Vec<Secret>) -> Result<Vec<(String, Secret)>, ConfigError> {
+    let mut tokens: Vec<(String, Secret)> = Vec::with_capacity(given.len());
+    for one in given {
+        let invalid =
+            |rule| ConfigError::Invalid { name: "tokens", value: "one of them".into(), rule };
+        let Some((name, secret)) = one.expose().split_once('=') else {
+            return Err(invalid("each has the form name=secret"));
+        };
+        let (name, secret) = (name.trim(), Secret::from(secret.to_owned()));
+        let fits = !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c));
+        if !fits
+            || name == "optischema"
+            || name == "token"
+            || tokens.iter().any(|(known, _)| known == name)
+        {
+            return Err(invalid(
+                "a name has letters, digits and -_.@, is given once, and is not `token` or `optischema`",
+            ));
+        }
+        if secret.is_short() {
+            return Err(too_short("tokens"));
+        }
+        tokens.push((name.to_owned(), secret));
+    }
+    Ok(tokens)
+}
+
+fn webhooks(urls: Vec<Secret>, secret: Option<Secret>) -> Result<Vec<Webhook>, ConfigError> {
+    let invalid =
+        |rule| ConfigError::Invalid { name: "webhook_urls", value: "one of them".into(), rule };
+    if urls.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Some(secret) = secret else {
+        return Err(invalid("they are signed: set webhook_secret too"));
+    };
+    if secret.is_short() {
+        return Err(too_short("webhook_secret"));
+    }
+    let mut webhooks = Vec::with_capacity(urls.len());
+    for url in urls {
+        let parsed: Option<reqwest::Url> = url.expose().parse().ok();
+        let host = parsed
+            .filter(|parsed| matches!(parsed.scheme(), "http" | "https"))
+            .and_then(|parsed| parsed.host_str().map(str::to_owned));
+        let Some(host) = host else { return Err(invalid("each is an http or https address")) };
+        webhooks.push(Webhook { url, host, secret: secret.clone() });
+    }
+    Ok(webhooks)
 }
 
 /// `/var/lib/optischema` for root, else the user's data folder.
@@ -276,6 +411,34 @@ mod tests {
         let shown = format!("{:?}", Settings::from_args(args, "x".into()).unwrap());
         assert!(!shown.contains("hunter22") && !shown.contains("very-secret"), "{shown}");
         assert!(shown.contains("db.example"), "{shown}");
+    }
+
+    #[test]
+    fn tokens_have_names_and_webhooks_are_signed() {
+        let of = |tokens: &[&str]| {
+            let tokens = tokens.iter().map(|one| Secret::from((*one).to_owned())).collect();
+            let args = SettingsArgs { tokens: Some(tokens), ..SettingsArgs::default() };
+            Settings::from_args(args, "x".into())
+        };
+        let settings = of(&["ann=a-long-enough-secret"]).unwrap();
+        assert_eq!(settings.tokens[0].0, "ann");
+        for wrong in ["ann", "ann=short", "=a-long-enough-secret", "token=a-long-enough-secret"] {
+            let error = of(&[wrong]).unwrap_err().to_string();
+            assert!(!error.contains("secret-") && !error.contains("long-enough"), "{error}");
+        }
+        let hooks = |url: &str, secret: Option<&str>| {
+            let args = SettingsArgs {
+                webhook_urls: Some(vec![Secret::from(url.to_owned())]),
+                webhook_secret: secret.map(|text| Secret::from(text.to_owned())),
+                ..SettingsArgs::default()
+            };
+            Settings::from_args(args, "x".into()).map(|settings| settings.webhooks)
+        };
+        let one = hooks("https://u:p@hooks.example/a?key=1", Some("0123456789abcdef")).unwrap();
+        assert_eq!(one[0].host, "hooks.example");
+        assert!(!format!("{one:?}").contains("key=1"));
+        assert!(hooks("https://hooks.example/", None).is_err(), "unsigned is refused");
+        assert!(hooks("ftp://hooks.example/", Some("0123456789abcdef")).is_err());
     }
 
     #[test]

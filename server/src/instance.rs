@@ -43,6 +43,7 @@ pub struct Instance {
     stop: watch::Sender<bool>,
     worker: JoinHandle<()>,
     collector: JoinHandle<()>,
+    webhooks: JoinHandle<()>,
     /// Held for the life of the instance.
     _lock: File,
 }
@@ -70,6 +71,7 @@ impl Instance {
         let (stop, stopped) = watch::channel(false);
         let worker = Worker::new(settings.clone(), store.clone(), signals);
         let operations: Arc<dyn Operations> = Arc::new(service);
+        let telling = crate::webhooks::tell(settings.clone(), store.clone(), stopped.clone());
         let collecting = collect_on_schedule(operations.clone(), settings.clone(), stopped.clone());
         Ok(Self {
             operations,
@@ -78,6 +80,7 @@ impl Instance {
             stop,
             worker: tokio::spawn(worker.run(stopped)),
             collector: tokio::spawn(collecting),
+            webhooks: tokio::spawn(telling),
             _lock: lock,
         })
     }
@@ -94,7 +97,8 @@ impl Instance {
         let access = Access::new(&self.settings, address)?;
         write_address(&self.settings.data_dir, address)?;
         let code = access.one_time_code().unwrap_or_default();
-        let state = AppState { operations: self.operations.clone(), access };
+        let state =
+            AppState { operations: self.operations.clone(), access, store: self.store.clone() };
         let app = router(state, site_root(&self.settings));
         let link = format!("http://{address}/login?code={code}");
         Ok(Listening { address, link, listener, app })
@@ -109,6 +113,8 @@ impl Instance {
         }
         // A reading that is under way writes nothing until it is whole.
         self.collector.abort();
+        // An event that was not delivered yet is told by the next start.
+        self.webhooks.abort();
         self.store.close().await;
     }
 }

@@ -4,6 +4,7 @@
 //! without any language model.
 
 mod arithmetic;
+pub mod calibration;
 mod candidates;
 mod index;
 pub mod rules;

@@ -1,10 +1,14 @@
-//! Applied patches and the trail they leave.
+//! Applied patches: what was done, what undoes it, and what was seen of it since.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::text_enum::text_enum;
-use super::{ChangeId, JobId, RecommendationId, TableName, Timestamp};
+use super::{
+    ChangeId, Job, JobId, QueryHash, RecommendationId, TableName, TargetHealth, Timestamp,
+};
 
 text_enum! {
     /// Where an applied patch stands.
@@ -28,6 +32,34 @@ impl ChangeStatus {
     }
 }
 
+text_enum! {
+    /// What measuring an applied change again came to.
+    pub enum WatchOutcome ("watch outcome") {
+        /// At least half of what was predicted, or no slower where nothing was.
+        AsPredicted => "as_predicted",
+        /// Less than half of what was predicted, and nothing became slower.
+        Less => "less",
+        /// Something became slower, or more than 10 % dearer by plan.
+        Regression => "regression",
+        Undecided => "undecided",
+        NotMeasured => "not_measured",
+    }
+}
+
+impl WatchOutcome {
+    /// The words that a person reads.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::AsPredicted => "As predicted",
+            Self::Less => "Less than predicted",
+            Self::Regression => "Regression",
+            Self::Undecided => "Undecided",
+            Self::NotMeasured => "Not measured",
+        }
+    }
+}
+
 /// One applied patch, with its rollback and its history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Change {
@@ -38,12 +70,21 @@ pub struct Change {
     pub job_id: JobId,
     /// The name of the tuned database.
     pub database: String,
+    /// `host:port/database` that it was applied to.
+    pub target: String,
+    /// `CREATE INDEX`, `ALTER TABLE`, …
+    pub kind: String,
+    /// The name of the token that asked for it.
+    pub actor: String,
     pub tables: Vec<TableName>,
-    /// The statement that ran in the sandbox.
+    /// The statements that ran in the sandbox, one under the other.
     pub sql: String,
     /// SHA-256 of the approved patch, in hexadecimal.
     pub sql_hash: String,
+    /// What undoes it; empty where nothing can.
     pub rollback_sql: String,
+    /// Why it cannot be undone, where it cannot.
+    pub no_rollback: Option<String>,
     pub status: ChangeStatus,
     pub applied_at: Timestamp,
     pub rolled_back_at: Option<Timestamp>,
@@ -51,6 +92,97 @@ pub struct Change {
     pub object: ChangedObject,
     /// Why it was applied without a benchmark, where it was.
     pub override_reason: Option<String>,
+    /// Steps and catalog facts. Changes of before they were kept have none.
+    pub detail: Option<ChangeDetail>,
+    /// What the planner had predicted for the statement that gains most, in percent saved.
+    pub predicted_percent: Option<f64>,
+    /// What was measured in the sandbox once it stood, in percent saved.
+    pub measured_percent: Option<f64>,
+    pub watch: Option<Watch>,
+}
+
+/// How a change was made, and what the catalog said before and after.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ChangeDetail {
+    pub steps: Vec<ChangeStep>,
+    pub rollback: Vec<ChangeStep>,
+    /// The catalog's lines of what it touched.
+    pub effect: Vec<EffectLine>,
+    /// All the catalog's lines of its tables before it.
+    pub before: CatalogState,
+    /// The statements that it is for, planned in the sandbox without and with it.
+    #[serde(default)]
+    pub uses: Vec<UseCheck>,
+}
+
+/// What the catalog says of tables and settings: a line for each thing that a patch could change, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct CatalogState(pub BTreeMap<String, String>);
+
+impl CatalogState {
+    /// What differs in `after`, as far as `touches` names it; everything where it is `None`.
+    #[must_use]
+    pub fn effect(&self, after: &Self, touches: Option<&[String]>) -> Vec<EffectLine> {
+        let named = |key: &&String| touches.is_none_or(|touches| touches.contains(key));
+        let keys: std::collections::BTreeSet<&String> =
+            self.0.keys().chain(after.0.keys()).filter(named).collect();
+        let line = |key: &String| EffectLine {
+            key: key.clone(),
+            before: self.0.get(key).cloned(),
+            after: after.0.get(key).cloned(),
+        };
+        keys.into_iter().map(line).filter(|line| line.before != line.after).collect()
+    }
+}
+
+/// One line of the catalog that a change altered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EffectLine {
+    /// `index public.orders_status_idx`, `column public.orders.status`, …
+    pub key: String,
+    /// Absent where it was not there.
+    pub before: Option<String>,
+    /// Absent where it is gone.
+    pub after: Option<String>,
+}
+
+/// One statement of a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChangeStep {
+    /// What it does, in words.
+    pub title: String,
+    pub sql: String,
+    /// The lock that it takes, and whom that holds up.
+    pub lock: String,
+    /// Whether it runs in a transaction with its neighbours.
+    pub in_transaction: bool,
+    /// Whether it only completes what the approved statement did (`ANALYZE`), so that it may be run again.
+    #[serde(default)]
+    pub follow_up: bool,
+}
+
+/// A statement planned in the sandbox without and with a change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UseCheck {
+    pub query_hash: QueryHash,
+    pub sql: String,
+    pub cost_before: Option<f64>,
+    pub cost_after: Option<f64>,
+    /// Whether its plan uses the index that was made; absent where no index was.
+    pub used: Option<bool>,
+    /// Why it could not be planned there.
+    pub reason: Option<String>,
+}
+
+/// What measuring an applied change again found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Watch {
+    pub at: Timestamp,
+    pub job_id: JobId,
+    pub outcome: WatchOutcome,
+    /// What was found, in a sentence.
+    pub sentence: String,
 }
 
 /// An object that a patch made or removed, as the catalog knew it.
@@ -58,10 +190,77 @@ pub struct Change {
 pub struct ChangedObject {
     pub schema: String,
     pub name: String,
-    /// `pg_class.oid` of what was made; absent for what was removed.
+    /// `pg_class.oid` or `pg_statistic_ext.oid` of what was made; absent for what was removed or altered.
     pub oid: Option<i64>,
-    /// `pg_get_indexdef` of it.
+    /// `pg_get_indexdef` and the like; the statement where a parameter was altered.
     pub definition: String,
+}
+
+text_enum! {
+    /// How a check before an apply came out.
+    pub enum CheckState ("check state") {
+        Ok => "ok",
+        /// It will do, and a person should know.
+        Warning => "warning",
+        /// It cannot be applied.
+        Blocked => "blocked",
+        /// It cannot be told.
+        Unknown => "unknown",
+    }
+}
+
+/// One thing that was looked at before an apply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Check {
+    pub name: String,
+    pub state: CheckState,
+    pub detail: String,
+}
+
+/// What an apply would do, statement by statement. Nothing was done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ApplyPlan {
+    pub recommendation_id: RecommendationId,
+    pub recommendation_title: String,
+    /// `host:port/database`.
+    pub target: String,
+    pub kind: String,
+    /// SHA-256 of the patch: send it with the apply, and nothing else runs.
+    pub sql_hash: String,
+    /// Whether it could be applied now.
+    pub ready: bool,
+    pub checks: Vec<Check>,
+    pub steps: Vec<ChangeStep>,
+    pub rollback: Vec<ChangeStep>,
+    pub no_rollback: Option<String>,
+    /// How patch and rollback are tried out first.
+    pub rehearsal: String,
+    /// Whether a reason is needed, since there is no completed benchmark.
+    pub needs_override: bool,
+}
+
+/// A standing change that must be rolled back before another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Dependent {
+    pub change_id: ChangeId,
+    pub recommendation_title: String,
+    pub because: String,
+}
+
+/// Rollbacks that were queued together, in the order in which they run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RollbackOrder {
+    pub steps: Vec<RollbackStep>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RollbackStep {
+    pub job_id: JobId,
+    pub change_id: ChangeId,
+    pub recommendation_title: String,
+    /// Changes that stand on it, and so are rolled back before it.
+    pub after: Vec<Dependent>,
 }
 
 /// One row of the audit trail: intent before, outcome after.
@@ -69,14 +268,17 @@ pub struct ChangedObject {
 pub struct AuditEntry {
     pub sequence: i64,
     pub at: Timestamp,
+    /// The name of the token, or `optischema` for what happened by itself.
     pub actor: String,
     /// `apply.intent`, `apply.outcome`, `rollback.intent`, `rollback.outcome`, …
     pub action: String,
+    pub database: String,
     pub recommendation_id: Option<RecommendationId>,
     pub job_id: Option<JobId>,
-    /// What was meant or done, with the SQL and its hash.
+    /// What was meant or done: where, the SQL with its hash, the catalog before and after.
     #[schema(value_type = Object)]
     pub detail: serde_json::Value,
+    pub previous_hash: String,
     /// SHA-256 over the previous row's hash and this row.
     pub hash: String,
 }
@@ -95,6 +297,48 @@ pub struct ApplyStatus {
     pub drifted: i64,
     /// Apply and rollback jobs that are queued or running.
     pub live_jobs: i64,
+    /// Those that are running, and what they are at.
+    pub running: Vec<Job>,
+    /// Sessions in the sandbox that wait for a lock.
+    pub locks: Vec<LockWait>,
+    pub targets: Vec<TargetHealth>,
+}
+
+/// A session that waits, and whom it waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LockWait {
+    pub pid: i32,
+    /// `application_name` of who waits.
+    pub application: String,
+    pub statement: String,
+    pub waits_seconds: i64,
+    pub blocked_by: Vec<Blocker>,
+}
+
+/// A session that holds others up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Blocker {
+    pub pid: i32,
+    pub role: String,
+    pub application: String,
+    /// `active`, `idle in transaction`, …
+    pub state: String,
+    pub transaction_seconds: Option<i64>,
+    pub statement: String,
+}
+
+impl std::fmt::Display for Blocker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "session {} (role {}", self.pid, self.role)?;
+        if !self.application.is_empty() {
+            write!(f, ", {}", self.application)?;
+        }
+        write!(f, ", {}", self.state)?;
+        if let Some(seconds) = self.transaction_seconds {
+            write!(f, ", its transaction is {seconds} s old")?;
+        }
+        write!(f, "): {}", self.statement)
+    }
 }
 
 /// What a clean-up dropped.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::text_enum::text_enum;
-use super::{BenchmarkResult, ChangeId, JobId, RecommendationId, Timestamp};
+use super::{BenchmarkResult, ChangeId, JobId, RecommendationId, Timestamp, UseCheck};
 
 text_enum! {
     /// What a job does.
@@ -12,6 +12,8 @@ text_enum! {
         Benchmark => "benchmark",
         Apply => "apply",
         Rollback => "rollback",
+        /// Collects the workload and advises on it.
+        Analyze => "analyze",
     }
 }
 
@@ -23,7 +25,14 @@ impl JobType {
             Self::Benchmark => "Benchmark",
             Self::Apply => "Apply",
             Self::Rollback => "Roll back",
+            Self::Analyze => "Analyse",
         }
+    }
+
+    /// Whether it changes nothing, so that it can be run again from its beginning.
+    #[must_use]
+    pub const fn is_repeatable(self) -> bool {
+        matches!(self, Self::Benchmark | Self::Analyze)
     }
 }
 
@@ -67,7 +76,8 @@ impl JobStatus {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Job {
     pub id: JobId,
-    pub recommendation_id: RecommendationId,
+    /// Absent for an analysis.
+    pub recommendation_id: Option<RecommendationId>,
     /// The recommendation's title, so that a list can be read.
     pub recommendation_title: String,
     pub status: JobStatus,
@@ -83,6 +93,40 @@ pub struct Job {
     pub progress: f64,
     /// How often it was started.
     pub attempts: i64,
+    /// The name of the token that asked for it, or `optischema` for what it does by itself.
+    pub actor: String,
+    /// `host:port` of the server that it works on.
+    pub target: String,
+    /// The change that a benchmark watches, or a rollback undoes.
+    pub change_id: Option<ChangeId>,
+    /// It starts once that one is completed.
+    pub after_job: Option<JobId>,
+}
+
+impl Job {
+    /// What it does, in words.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match (self.job_type, &self.change_id) {
+            (JobType::Benchmark, Some(_)) => "Watch",
+            (job_type, _) => job_type.label(),
+        }
+    }
+
+    /// The path of the page that it is about.
+    #[must_use]
+    pub fn page(&self) -> String {
+        match self.recommendation_id {
+            Some(id) => format!("/recommendations/{id}"),
+            None => "/recommendations".to_owned(),
+        }
+    }
+
+    /// Whether it measures an applied change again.
+    #[must_use]
+    pub fn is_watch(&self) -> bool {
+        self.job_type == JobType::Benchmark && self.change_id.is_some()
+    }
 }
 
 /// What a completed job found or did.
@@ -90,7 +134,8 @@ pub struct Job {
 #[serde(untagged)]
 pub enum JobResult {
     Benchmark(Box<BenchmarkResult>),
-    Change(ChangeOutcome),
+    Change(Box<ChangeOutcome>),
+    Analysis(AnalysisOutcome),
 }
 
 impl JobResult {
@@ -99,9 +144,28 @@ impl JobResult {
     pub fn benchmark(&self) -> Option<&BenchmarkResult> {
         match self {
             Self::Benchmark(result) => Some(result),
-            Self::Change(_) => None,
+            Self::Change(_) | Self::Analysis(_) => None,
         }
     }
+
+    /// What was changed, where the job changed something.
+    #[must_use]
+    pub fn change(&self) -> Option<&ChangeOutcome> {
+        match self {
+            Self::Change(outcome) => Some(outcome),
+            Self::Benchmark(_) | Self::Analysis(_) => None,
+        }
+    }
+}
+
+/// What an analysis found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AnalysisOutcome {
+    pub recommendations: i64,
+    pub rejected: i64,
+    pub statements: i64,
+    /// Statements that could be planned.
+    pub statements_planned: i64,
 }
 
 /// What an apply or rollback job did.
@@ -115,6 +179,12 @@ pub struct ChangeOutcome {
     pub duration_ms: f64,
     /// What a person should know of it.
     pub notes: Vec<String>,
+    /// The statements that it is for, planned in the sandbox without and with it.
+    #[serde(default)]
+    pub uses: Vec<UseCheck>,
+    /// The job that measures it again.
+    #[serde(default)]
+    pub watch_job: Option<JobId>,
 }
 
 /// The answer to a request that starts or stops a job.

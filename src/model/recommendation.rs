@@ -130,13 +130,17 @@ pub struct Recommendation {
 }
 
 impl Recommendation {
-    /// Whether the change can be applied in the sandbox: indexes, so far.
+    /// Whether the change can be applied in the sandbox: everything but a statement for the application to send.
     #[must_use]
     pub const fn can_be_applied(&self) -> bool {
-        matches!(
-            self.recommendation_type,
-            RecommendationType::Index | RecommendationType::IndexDrop
-        )
+        !matches!(self.recommendation_type, RecommendationType::Rewrite)
+    }
+
+    /// What the planner predicts for the statement that gains most, in percent of its cost saved.
+    #[must_use]
+    pub fn predicted_percent(&self) -> Option<f64> {
+        let own = self.evidence.statements.iter().find(|s| s.query_hash == self.query_hash)?;
+        own.saved_percent().filter(|saved| *saved > 0.0)
     }
 
     /// Whether its last benchmark speaks against it.
@@ -180,6 +184,9 @@ pub struct Evidence {
     /// Whether a person typed it in: then no rule stands behind it.
     #[serde(default)]
     pub typed: bool,
+    /// What earlier predictions of the rule came to, once some were measured; the confidence counts them in.
+    #[serde(default)]
+    pub learned: Option<String>,
 }
 
 /// One thing that is known, and where from.

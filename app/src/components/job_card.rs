@@ -1,4 +1,5 @@
-//! A job: queued, running with a bar, done. While it lives the card polls; when it ends, the page is told.
+//! A job: queued, running with a bar, done. While it lives the card follows what the server tells, or polls; when it
+//! ends, the page is told.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use optischema::model::Job;
 
 use super::badge::{JobBadge, VerdictBadge};
 use super::failure::ActionFailure;
+use super::live::Live;
 use super::notice::NoticeBoard;
 use super::polling::every;
 use crate::server_fns::{CancelJob, load_job};
@@ -28,34 +30,48 @@ pub(crate) fn JobCard(
     let id = StoredValue::new(job.id.to_string());
     let job = RwSignal::new(job);
     let cancel = ServerAction::<CancelJob>::new();
-    every(
-        PERIOD,
-        move || !job.with(|job| job.status.is_final()),
-        move || {
-            let id = id.get_value();
-            spawn_local(async move {
-                // A poll that fails is followed by the next one.
-                let Ok(now) = load_job(id).await else { return };
-                if job.try_with_untracked(|before| before.status.is_final()) != Some(false) {
-                    return;
-                }
-                let ended = now.status.is_final();
-                if ended {
-                    board.job_ended(&now);
-                }
-                job.set(now);
-                if ended {
-                    on_end.run(());
-                }
+    let live = expect_context::<Live>();
+    let look = move || {
+        let id = id.get_value();
+        spawn_local(async move {
+            // A look that fails is followed by the next one.
+            let Ok(now) = load_job(id).await else { return };
+            if job.try_with_untracked(|before| before.status.is_final()) != Some(false) {
+                return;
+            }
+            let ended = now.status.is_final();
+            if ended {
+                board.job_ended(&now);
+            }
+            job.set(now);
+            if ended {
+                on_end.run(());
+            }
+        });
+    };
+    // The server tells; where it does not, it is asked.
+    Effect::new(move |_| {
+        let Some(event) = live.event() else { return };
+        if event.id == id.get_value() {
+            look();
+        }
+    });
+    Effect::new(move |_| {
+        let Some(told) = live.progress() else { return };
+        if told.job_id.to_string() == id.get_value() {
+            job.update(|job| {
+                job.phase = Some(told.phase);
+                job.progress = told.progress;
             });
-        },
-    );
+        }
+    });
+    every(PERIOD, move || !live.connected() && !job.with(|job| job.status.is_final()), look);
     view! {
         <article class="card job" data-status=move || job.with(|job| job.status.as_str())>
             <header>
                 {move || job.with(|job| view! { <JobBadge status=job.status/> })}
-                <strong>{move || job.with(|job| job.job_type.label())}</strong>
-                <a href=move || job.with(|job| format!("/recommendations/{}", job.recommendation_id))>
+                <strong>{move || job.with(Job::label)}</strong>
+                <a href=move || job.with(Job::page)>
                     {move || job.with(|job| job.recommendation_title.clone())}
                 </a>
                 <time datetime=move || job.with(|job| job.created_at.to_string())>

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
-use optischema::model::{Job, JobStatus};
+use optischema::model::{Event, Job, JobStatus, JobType};
 
 /// How long a notice stays.
 const SHOWN_FOR: Duration = Duration::from_secs(12);
@@ -25,19 +25,31 @@ pub(crate) struct NoticeBoard {
 }
 
 impl NoticeBoard {
-    /// Says that a job has ended.
+    /// Says that a job has ended that was watched by polling.
     pub(crate) fn job_ended(&self, job: &Job) {
-        let notice = Notice {
+        self.show(Notice {
             key: job.id.to_string(),
-            text: format!(
-                "{} {}: {}",
-                job.job_type.label(),
-                job.status.label().to_lowercase(),
-                job.recommendation_title
-            ),
+            text: said(job.label(), job.status, &job.recommendation_title),
             good: job.status == JobStatus::Completed,
-            link: format!("/recommendations/{}", job.recommendation_id),
+            link: job.page(),
+        });
+    }
+
+    /// Says that a job has ended, as the server told it.
+    pub(crate) fn job_ended_by(&self, event: &Event) {
+        let link = match event.body.recommendation_id {
+            Some(id) => format!("/recommendations/{id}"),
+            None => "/recommendations".to_owned(),
         };
+        self.show(Notice {
+            key: event.id.clone(),
+            text: said_of(event),
+            good: event.job_status() == Some(JobStatus::Completed),
+            link,
+        });
+    }
+
+    fn show(&self, notice: Notice) {
         let (board, key) = (*self, notice.key.clone());
         // Called in the browser only: the server has no jobs that it watches.
         set_timeout(move || board.dismiss(&key), SHOWN_FOR);
@@ -51,6 +63,21 @@ impl NoticeBoard {
     fn dismiss(&self, key: &str) {
         self.notices.update(|notices| notices.retain(|notice| notice.key != key));
     }
+}
+
+fn said(what: &str, status: JobStatus, title: &str) -> String {
+    format!("{what} {}: {title}", status.label().to_lowercase())
+}
+
+/// The sentence about a job that has ended.
+pub(super) fn said_of(event: &Event) -> String {
+    let what = match (event.body.job_type, event.body.change_id) {
+        (Some(JobType::Benchmark), Some(_)) => "Watch",
+        (Some(job_type), _) => job_type.label(),
+        (None, _) => "Job",
+    };
+    let status = event.job_status().unwrap_or(JobStatus::Completed);
+    said(what, status, event.body.title.as_deref().unwrap_or("the workload"))
 }
 
 /// Shows the notices, read out as they come.

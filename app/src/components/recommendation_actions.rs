@@ -49,15 +49,22 @@ pub(crate) fn RecommendationActions(
     let id = StoredValue::new(recommendation.id.to_string());
     let hidden = move || view! { <input type="hidden" name="id" value=id.get_value()/> };
     let open = matches!(status, RecommendationStatus::Pending | RecommendationStatus::Active);
+    let (can_be_applied, is_refuted) =
+        (recommendation.can_be_applied(), recommendation.is_refuted());
     let benchmarked = status == RecommendationStatus::Active;
     let main = |is: bool| if is { "button primary" } else { "button" };
     view! {
         <div class="actions">
-            {(benchmarked && recommendation.can_be_applied()).then(|| view! {
+            {(benchmarked && can_be_applied).then(|| view! {
                 <ActionForm action=actions.apply>
                     {hidden()}
-                    <button class=main(!recommendation.is_refuted()) disabled=busy>"Apply in the sandbox"</button>
+                    <button class=main(!is_refuted) disabled=busy>"Apply in the sandbox"</button>
                 </ActionForm>
+            })}
+            {(open && can_be_applied).then(|| view! {
+                <a class="button" href=format!("/recommendations/{}/apply", id.get_value())>
+                    {if benchmarked { "Show the steps first" } else { "Apply without a benchmark…" }}
+                </a>
             })}
             {open.then(|| view! {
                 <ActionForm action=actions.benchmark>

@@ -8,8 +8,16 @@ use optischema::figures;
 
 /// A row of the recommendations' table.
 #[component]
-pub(crate) fn RecommendationRow(recommendation: Recommendation) -> impl IntoView {
+pub(crate) fn RecommendationRow(
+    recommendation: Recommendation,
+    /// Whether it can be ticked, inside a form.
+    #[prop(optional)]
+    choosable: bool,
+) -> impl IntoView {
     let r = recommendation;
+    let tick = choosable.then(|| view! {
+        <input type="checkbox" name="id" value=r.id.to_string() aria-label=format!("Choose: {}", r.title)/>
+    });
     let saving = r.estimated_improvement_percent.map(figures::percent);
     let link = format!("/recommendations/{}", r.id);
     let measured = r.latest_benchmark.map(|latest| {
@@ -22,7 +30,7 @@ pub(crate) fn RecommendationRow(recommendation: Recommendation) -> impl IntoView
     view! {
         <tr>
             <td>
-                <a href=link>{r.title.clone()}</a>
+                {tick} <a href=link>{r.title.clone()}</a>
             </td>
             <td><StatusBadge status=r.status/></td>
             <td class="wide-only">{r.recommendation_type.label()}</td>

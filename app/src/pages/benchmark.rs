@@ -11,7 +11,7 @@ use crate::server_fns::load_job;
 fn content(job: Job, reload: Callback<()>) -> impl IntoView {
     let id = job.id;
     let title = job.recommendation_title.clone();
-    let back = format!("/recommendations/{}", job.recommendation_id);
+    let back = job.page();
     let result = job.result.as_ref().and_then(JobResult::benchmark).cloned();
     let files = result.is_some().then(|| {
         view! {

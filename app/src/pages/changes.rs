@@ -1,118 +1,156 @@
-//! What was applied, how the apply side is, and the trail.
+//! What was applied, how the apply side is, and the trail. Filters are in the URL.
+
+use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use optischema::model::{ApplyStatus, AuditEntry, Change, ChangeStatus};
+use leptos_router::hooks::use_query_map;
+use optischema::model::{AuditQuery, Change, ChangeQuery, ChangeStatus};
 
-use crate::components::{EmptyState, Failure};
-use crate::server_fns::load_changes;
+use crate::components::{
+    ActionFailure, ApplySide, ChangeRow, EmptyState, Failure, Live, TrailTable, every, url_with,
+};
+use crate::server_fns::{ChangesView, CleanUp, RollBackAll, StartRollback, load_changes};
 
-fn status(status: &ApplyStatus) -> impl IntoView + use<> {
-    let (tone, word) = if status.ready {
-        ("badge badge-good", "Ready")
-    } else {
-        ("badge badge-bad", "Cannot apply")
+/// Changes are looked for this often where nothing tells of them.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// The forms' actions.
+#[derive(Clone, Copy)]
+struct Actions {
+    rollback: ServerAction<StartRollback>,
+    all: ServerAction<RollBackAll>,
+    clean: ServerAction<CleanUp>,
+}
+
+impl Actions {
+    fn version(&self) -> usize {
+        self.rollback.version().get() + self.all.version().get() + self.clean.version().get()
+    }
+}
+
+fn filters(query: &ChangeQuery) -> impl IntoView + use<> {
+    let tab = |word: Option<&'static str>, label: &'static str| {
+        let status = word.map(str::to_owned);
+        let url = url_with("/changes", &[("status", &status), ("q", &query.q)]);
+        let current = query.status.as_deref().filter(|text| !text.is_empty()) == word;
+        view! { <a class="tab" href=url aria-current=current.then_some("page")>{label}</a> }
     };
+    let others: Vec<_> =
+        ChangeStatus::ALL.iter().map(|status| tab(Some(status.as_str()), status.label())).collect();
     view! {
-        <section class="card target">
-            <header><h2>"Apply side"</h2><span class=tone>{word}</span></header>
-            <p class="quiet mono">{status.target.clone()}</p>
-            {status.reason.clone().map(|reason| view! { <p>{reason}</p> })}
-            <dl class="facts">
-                <dt>"Applied"</dt><dd>{status.applied}</dd>
-                <dt>"Rolled back"</dt><dd>{status.rolled_back}</dd>
-                <dt>"Drifted"</dt><dd>{status.drifted}</dd>
-                <dt>"Jobs queued or running"</dt><dd>{status.live_jobs}</dd>
-            </dl>
-        </section>
+        <nav class="tabs" aria-label="Status">{tab(None, "All")} {others}</nav>
+        <form method="get" action="/changes" class="filters" role="search">
+            <input type="hidden" name="status" value=query.status.clone().unwrap_or_default()/>
+            <label>"Search" <input type="search" name="q" value=query.q.clone().unwrap_or_default()/></label>
+            <label>"Table" <input type="search" name="table" placeholder="schema.table" value=query.table.clone().unwrap_or_default()/></label>
+            <label>"Applied by" <input type="search" name="actor" value=query.actor.clone().unwrap_or_default()/></label>
+            <button class="button">"Show"</button>
+        </form>
     }
 }
 
-fn row(change: Change) -> impl IntoView {
-    let tone = match change.status {
-        ChangeStatus::Applied => "badge badge-good",
-        ChangeStatus::RolledBack => "badge badge-quiet",
-        ChangeStatus::Drifted => "badge badge-warn",
-    };
-    let ended = change.rolled_back_at.map(|at| format!("rolled back {}", at.readable()));
-    view! {
-        <tr>
-            <td>
-                <a href=format!("/recommendations/{}", change.recommendation_id)>
-                    {change.recommendation_title}
-                </a>
-                {change.override_reason.map(|reason| view! {
-                    <div class="quiet">"without a benchmark: " {reason}</div>
-                })}
-            </td>
-            <td><span class=tone>{change.status.label()}</span></td>
-            <td class="nowrap">{change.applied_at.readable()}<div class="quiet">{ended}</div></td>
-            <td><code class="statement">{change.sql}</code></td>
-            <td class="wide-only"><code class="statement">{change.rollback_sql}</code></td>
-        </tr>
+fn list(changes: Vec<Change>, actions: Actions) -> impl IntoView {
+    if changes.is_empty() {
+        return view! {
+            <EmptyState title="No change">
+                "A recommendation can be applied in the sandbox once it is benchmarked."
+            </EmptyState>
+        }
+        .into_any();
     }
+    let rows: Vec<_> = changes
+        .into_iter()
+        .map(|change| view! { <ChangeRow change rollback=actions.rollback/> })
+        .collect();
+    view! {
+        <div class="scroll" tabindex="0"><table>
+            <thead><tr>
+                <th scope="col">"Change"</th><th scope="col">"Status"</th>
+                <th scope="col">"Applied"</th><th scope="col">"Predicted"</th>
+                <th scope="col">"Measured again"</th>
+                <th scope="col"><span class="visually-hidden">"Undo"</span></th>
+            </tr></thead>
+            <tbody>{rows}</tbody>
+        </table></div>
+    }
+    .into_any()
 }
 
-fn trail_row(entry: AuditEntry) -> impl IntoView {
+fn content(
+    view: ChangesView,
+    query: ChangeQuery,
+    audit: AuditQuery,
+    actions: Actions,
+) -> impl IntoView {
+    let standing = view.changes.iter().any(|change| change.status == ChangeStatus::Applied);
     view! {
-        <tr>
-            <td class="number">{entry.sequence}</td>
-            <td class="nowrap">{entry.at.readable()}</td>
-            <td>{entry.action}</td>
-            <td><code class="statement">{entry.detail.to_string()}</code></td>
-            <td class="wide-only mono">{entry.hash.chars().take(12).collect::<String>()}</td>
-        </tr>
-    }
-}
-
-fn content((changes, apply, trail): (Vec<Change>, ApplyStatus, Vec<AuditEntry>)) -> impl IntoView {
-    let none = changes.is_empty();
-    let rows: Vec<_> = changes.into_iter().map(row).collect();
-    let trail: Vec<_> = trail.into_iter().map(trail_row).collect();
-    view! {
-        {status(&apply)}
-        {if none {
-            view! {
-                <EmptyState title="Nothing was applied yet">
-                    "A recommendation can be applied in the sandbox once it is benchmarked."
-                </EmptyState>
-            }.into_any()
-        } else {
-            view! {
-                <div class="scroll" tabindex="0"><table>
-                    <thead><tr>
-                        <th scope="col">"Change"</th><th scope="col">"Status"</th>
-                        <th scope="col">"Applied"</th><th scope="col">"SQL"</th>
-                        <th scope="col" class="wide-only">"Rollback"</th>
-                    </tr></thead>
-                    <tbody>{rows}</tbody>
-                </table></div>
-                <h2>"Audit trail"</h2>
-                <div class="scroll" tabindex="0"><table>
-                    <thead><tr>
-                        <th scope="col" class="number">"No."</th><th scope="col">"Time"</th>
-                        <th scope="col">"Action"</th><th scope="col">"Detail"</th>
-                        <th scope="col" class="wide-only">"Hash"</th>
-                    </tr></thead>
-                    <tbody>{trail}</tbody>
-                </table></div>
-            }.into_any()
-        }}
+        <ApplySide status=view.status/>
+        <div class="actions">
+            {standing.then(|| view! {
+                <ActionForm action=actions.all>
+                    <button class="button">"Roll back all, the newest first"</button>
+                </ActionForm>
+            })}
+            <ActionForm action=actions.clean>
+                <button class="button">"Clean up the sandbox"</button>
+            </ActionForm>
+        </div>
+        <ActionFailure action=actions.all/>
+        <ActionFailure action=actions.clean/>
+        <ActionFailure action=actions.rollback/>
+        {filters(&query)}
+        {list(view.changes, actions)}
+        <TrailTable page=view.trail audit query/>
     }
 }
 
 /// The page.
 #[component]
 pub(crate) fn ChangesPage() -> impl IntoView {
-    let changes = Resource::new(|| (), |()| load_changes());
+    let map = use_query_map();
+    let query = Memo::new(move |_| {
+        map.with(|map| ChangeQuery {
+            status: map.get("status"),
+            outcome: map.get("outcome"),
+            table: map.get("table"),
+            q: map.get("q"),
+            actor: map.get("actor"),
+            limit: None,
+        })
+    });
+    let audit = Memo::new(move |_| {
+        map.with(|map| AuditQuery {
+            action: map.get("action"),
+            actor: map.get("by"),
+            recommendation_id: None,
+            limit: None,
+            cursor: map.get("cursor"),
+        })
+    });
+    let actions = Actions {
+        rollback: ServerAction::new(),
+        all: ServerAction::new(),
+        clean: ServerAction::new(),
+    };
+    let live = expect_context::<Live>();
+    let reload = RwSignal::new(0_u32);
+    let view = Resource::new(
+        move || (query.get(), audit.get(), actions.version(), reload.get(), live.happened()),
+        |(query, audit, ..)| load_changes(query, audit),
+    );
+    every(PERIOD, move || !live.connected(), move || reload.update(|n| *n += 1));
     view! {
         <Title text="Changes"/>
         <h1>"Changes"</h1>
         <Transition fallback=|| view! { <p class="quiet">"Loading…"</p> }>
             {move || Suspend::new(async move {
-                match changes.await {
-                    Ok(parts) => content(parts).into_any(),
-                    Err(error) => view! { <Failure error/> }.into_any(),
+                match view.await {
+                    Ok(view) => content(view, query.get_untracked(), audit.get_untracked(), actions).into_any(),
+                    Err(error) => view! {
+                        <Failure error/>
+                        <p><a href="/changes">"Show all changes"</a></p>
+                    }.into_any(),
                 }
             })}
         </Transition>

@@ -6,7 +6,7 @@ use optischema::model::{RecommendationStatus, TargetHealth, TargetState};
 use optischema::operations::Dashboard;
 
 use crate::components::{
-    ActionFailure, EmptyState, Failure, JobCard, Provenance, RecommendationRow,
+    ActionFailure, EmptyState, Failure, JobCard, Live, Provenance, RecommendationRow,
 };
 use crate::server_fns::{Analyze, load_dashboard};
 
@@ -104,8 +104,11 @@ fn content(dashboard: Dashboard, reload: Callback<()>) -> impl IntoView {
 pub(crate) fn DashboardPage() -> impl IntoView {
     let analyze = ServerAction::<Analyze>::new();
     let reload = RwSignal::new(0_u32);
-    let dashboard =
-        Resource::new(move || (analyze.version().get(), reload.get()), |_| load_dashboard());
+    let live = expect_context::<Live>();
+    let dashboard = Resource::new(
+        move || (analyze.version().get(), reload.get(), live.happened()),
+        |_| load_dashboard(),
+    );
     let again = Callback::new(move |()| reload.update(|n| *n += 1));
     let pending = analyze.pending();
     view! {
@@ -114,7 +117,7 @@ pub(crate) fn DashboardPage() -> impl IntoView {
             <h1>"Dashboard"</h1>
             <ActionForm action=analyze>
                 <button class="button primary" disabled=move || pending.get()>
-                    {move || if pending.get() { "Reading the workload…" } else { "Analyse workload" }}
+                    "Analyse workload"
                 </button>
             </ActionForm>
         </div>

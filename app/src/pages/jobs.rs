@@ -7,10 +7,10 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use optischema::model::{JobPage, JobQuery, JobStatus};
 
-use crate::components::{EmptyState, Failure, JobCard, every};
+use crate::components::{EmptyState, Failure, JobCard, Live, NotifyButton, every};
 use crate::server_fns::load_jobs;
 
-/// New jobs are looked for this often.
+/// New jobs are looked for this often where nothing tells of them.
 const PERIOD: Duration = Duration::from_secs(5);
 
 fn tabs(current: Option<&str>) -> impl IntoView + use<> {
@@ -59,12 +59,16 @@ pub(crate) fn JobsPage() -> impl IntoView {
         })
     });
     let reload = RwSignal::new(0_u32);
-    let page = Resource::new(move || (query.get(), reload.get()), |(query, _)| load_jobs(query));
+    let live = expect_context::<Live>();
+    let page = Resource::new(
+        move || (query.get(), reload.get(), live.happened()),
+        |(query, ..)| load_jobs(query),
+    );
     let again = Callback::new(move |()| reload.update(|n| *n += 1));
-    every(PERIOD, || true, move || again.run(()));
+    every(PERIOD, move || !live.connected(), move || again.run(()));
     view! {
         <Title text="Jobs"/>
-        <h1>"Jobs"</h1>
+        <div class="head"><h1>"Jobs"</h1> <NotifyButton/></div>
         {move || tabs(query.get().status.as_deref())}
         <Transition fallback=|| view! { <p class="quiet">"Loading…"</p> }>
             {move || Suspend::new(async move {

@@ -1,10 +1,12 @@
 //! One module a page.
 
+mod apply;
 mod benchmark;
 mod changes;
 mod compare;
 mod connections;
 mod dashboard;
+mod handover;
 mod jobs;
 mod not_found;
 mod queries;
@@ -15,11 +17,13 @@ mod rejected;
 mod rule;
 mod what_if;
 
+pub(crate) use apply::ApplyPage;
 pub(crate) use benchmark::BenchmarkPage;
 pub(crate) use changes::ChangesPage;
 pub(crate) use compare::ComparePage;
 pub(crate) use connections::ConnectionsPage;
 pub(crate) use dashboard::DashboardPage;
+pub(crate) use handover::HandoverPage;
 pub(crate) use jobs::JobsPage;
 pub(crate) use not_found::NotFoundPage;
 pub(crate) use queries::QueriesPage;

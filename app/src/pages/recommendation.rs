@@ -64,7 +64,7 @@ fn facts(r: &Recommendation) -> impl IntoView + use<> {
                 <dd>{figures::percent(percent)} " " <Provenance text=r.evidence.provenance.as_str()/></dd>
             })}
             <dt>"Confidence"</dt>
-            <dd>{format!("{:.0} %", 100.0 * r.confidence_score)} " – " {r.evidence.confidence_reason.clone()}</dd>
+            <dd>{format!("{:.0} %", 100.0 * r.confidence_score)} " – " {r.evidence.confidence_reason.clone()} " " {r.evidence.learned.clone()}</dd>
             <dt>"Risk"</dt>
             <dd>{r.risk_level.as_str()} " – " {r.evidence.risk_reason.clone()}</dd>
             {index}
@@ -133,6 +133,7 @@ fn content(view: RecommendationView, actions: Actions, reload: Callback<()>) -> 
         <section aria-labelledby="sql">
             <h2 id="sql">"SQL"</h2>
             <SqlBlock caption="For main, run by a person" sql=r.sql_fix.clone()/>
+            <p><a href=format!("/handover?ids={}", r.id)>"As a migration"</a>": plain SQL, sqlx, Flyway, Rails, Django, Alembic"</p>
             {(!r.original_sql.is_empty()).then(|| view! {
                 <SqlBlock caption="The statement that gains most" sql=r.original_sql.clone()/>
             })}

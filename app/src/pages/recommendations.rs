@@ -35,7 +35,7 @@ fn content(
     let rows: Vec<_> = page
         .items
         .into_iter()
-        .map(|recommendation| view! { <RecommendationRow recommendation/> })
+        .map(|recommendation| view! { <RecommendationRow recommendation choosable=true/> })
         .collect();
     let next = page.next_cursor.map(|cursor| {
         let url = list_url(&RecommendationQuery { cursor: Some(cursor), ..query.clone() });
@@ -55,7 +55,12 @@ fn content(
                 </EmptyState>
             }.into_any(),
             (false, _) => view! {
-                <div class="scroll" tabindex="0"><table class="list"><ListHead/><tbody>{rows}</tbody></table></div>
+                <form method="get" action="/handover">
+                    <div class="scroll" tabindex="0"><table class="list"><ListHead/><tbody>{rows}</tbody></table></div>
+                    <div class="actions">
+                        <button class="button">"Gather the ticked ones for production"</button>
+                    </div>
+                </form>
             }.into_any(),
         }}
         {next}

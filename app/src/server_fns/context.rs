@@ -3,20 +3,22 @@
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use optischema::operations::{OperationError, Operations};
+use optischema::operations::{Actor, OperationError, Operations};
 
-/// Marks a request whose secret was checked; the server's middleware sets it.
-#[derive(Debug, Clone, Copy)]
-pub struct Authorised;
+/// Marks a request whose secret was checked, with the name of its token; the server's middleware sets it.
+#[derive(Debug, Clone)]
+pub struct Authorised(pub Actor);
 
-/// The product, for an authorised request.
+/// The product, acting for who sent an authorised request.
 pub(super) fn operations() -> Result<Arc<dyn Operations>, ServerFnError> {
     let parts = use_context::<http::request::Parts>()
         .ok_or_else(|| ServerFnError::new("this is not a request"))?;
-    if parts.extensions.get::<Authorised>().is_none() {
+    let Some(Authorised(actor)) = parts.extensions.get::<Authorised>().cloned() else {
         return Err(ServerFnError::new("not signed in"));
-    }
-    use_context().ok_or_else(|| ServerFnError::new("the server is not ready"))
+    };
+    let operations: Arc<dyn Operations> =
+        use_context().ok_or_else(|| ServerFnError::new("the server is not ready"))?;
+    Ok(operations.acting_as(actor))
 }
 
 /// An operation's error as the page shows it. A missing thing also sets the page's status.

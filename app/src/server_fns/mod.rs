@@ -5,6 +5,7 @@ mod context;
 
 mod advice;
 mod changes;
+mod handover;
 mod jobs;
 mod overview;
 mod queries;
@@ -21,7 +22,10 @@ pub use context::Authorised;
 pub(crate) use status::page_not_found;
 
 pub use advice::{load_rejected, load_rule, load_what_if};
-pub use changes::{StartApply, StartRollback, load_changes};
+pub use changes::{
+    ChangesView, CleanUp, RollBackAll, StartApply, StartRollback, load_apply_plan, load_changes,
+};
+pub use handover::load_handover;
 pub use jobs::{CancelJob, Compare, StartBenchmark, load_job, load_jobs};
 pub use overview::{Analyze, load_dashboard, load_health};
 pub use queries::{AddQueries, Collect, RemoveQuery, load_queries, load_query};

@@ -19,10 +19,9 @@ pub async fn load_health() -> Result<Health, ServerFnError> {
     operations()?.health().await.map_err(failed)
 }
 
-/// Reads the workload and advises on it; returns how many recommendations came of it.
+/// Queues an analysis: the workload is read, and advised on.
 #[server(prefix = "/rpc", endpoint = "analyze")]
-pub async fn analyze() -> Result<u32, ServerFnError> {
+pub async fn analyze() -> Result<(), ServerFnError> {
     use super::context::{failed, operations};
-    let report = operations()?.analyze().await.map_err(failed)?;
-    Ok(u32::try_from(report.recommendations.len()).unwrap_or(u32::MAX))
+    operations()?.start_analysis().await.map(drop).map_err(failed)
 }

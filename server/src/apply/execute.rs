@@ -1,289 +1,304 @@
-//! The change itself: preflight, `CREATE INDEX CONCURRENTLY` on a dedicated connection, the check that it
-//! is valid, and the way back.
+//! The change itself: its steps one after the other, the check that the catalog says so, and the way back.
 
 use std::time::Instant;
 
-use optischema::model::{Change, ChangedObject, TableName};
+use optischema::model::{
+    CatalogState, Change, ChangeDetail, ChangeStep, ChangedObject, EffectLine, TableName,
+};
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Row};
-use thiserror::Error;
 
-use super::catalog::{equivalent_index, index_state, owns_table};
+use super::error::ApplyError;
+use super::kinds::index::known_index;
+use super::kinds::statistics;
+use super::plan::{ChangePlan, Touch};
+use super::rehearsal::restored;
+use super::settle::{Direction, Standing, is_invalid, settle};
+use super::state::{Scope, read_state};
 use crate::postgres::PgFailure;
-use crate::sandbox::SandboxError;
-use crate::sql::{CreateIndex, Patch, PatchKind, SqlError, drop_index_sql, index_definition_in};
-
-/// How an apply or a rollback ended without a change.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ApplyError {
-    /// The answer is no; the state is as it was.
-    #[error("{0}")]
-    Failed(String),
-    /// It could not run.
-    #[error("{0}")]
-    Error(String),
-    /// The object is no longer what was applied.
-    #[error("{0}")]
-    Drifted(String),
-}
-
-impl From<PgFailure> for ApplyError {
-    fn from(failure: PgFailure) -> Self {
-        if failure.sqlstate().is_some() || failure == PgFailure::Stopped {
-            Self::Failed(failure.to_string())
-        } else {
-            Self::Error(failure.to_string())
-        }
-    }
-}
-
-impl From<SandboxError> for ApplyError {
-    fn from(error: SandboxError) -> Self {
-        match error {
-            SandboxError::Target(failure) => failure.into(),
-            other => Self::Failed(other.to_string()),
-        }
-    }
-}
-
-impl From<SqlError> for ApplyError {
-    fn from(error: SqlError) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
-
-/// A patch with its rollback, both complete statements for the sandbox's own tables.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PlannedPatch {
-    pub table: TableName,
-    pub index: String,
-    pub patch: String,
-    pub rollback: String,
-    /// What a rollback brings back, where the patch removes something.
-    before: Option<ChangedObject>,
-    /// What is made, where the patch makes something.
-    create: Option<CreateIndex>,
-}
-
-/// What stands under the name of an index that OptiSchema wants to make.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Standing {
-    Nothing,
-    /// The index itself, valid.
-    Made(ChangedObject),
-    /// An invalid leftover of it, which could not be dropped now; the reason.
-    Leftover(String),
-    /// Something else of that name; its definition.
-    Foreign(String),
-}
 
 /// A change that was made.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AppliedPatch {
+pub struct Applied {
     pub object: ChangedObject,
+    /// Lines of the catalog that it altered.
+    pub effect: Vec<EffectLine>,
+    /// Wall time of all steps.
     pub duration_ms: f64,
     pub notes: Vec<String>,
 }
 
-/// Looks whether the patch can be applied, and derives its rollback from the catalog as it is now.
-///
-/// # Errors
-/// The sentence that says what is in the way.
-pub async fn plan_patch(
-    connection: &mut PgConnection,
-    patch: &Patch,
-    tables: &[TableName],
-) -> Result<PlannedPatch, ApplyError> {
-    match &patch.kind {
-        PatchKind::CreateIndex(index) => {
-            let table = &index.table;
-            require_table(connection, table).await?;
-            let refuse = |reason: String| Err(ApplyError::Failed(reason));
-            match settle(connection, index).await? {
-                Standing::Nothing => {}
-                Standing::Leftover(reason) => return refuse(reason),
-                Standing::Made(ChangedObject { definition, .. })
-                | Standing::Foreign(definition) => {
-                    return refuse(format!("the sandbox has that index already: {definition}"));
-                }
-            }
-            let statement = index.sql(&table.schema, true)?;
-            let tail = statement.split_once(" USING ").map(|(_, tail)| format!(" USING {tail}"));
-            if let Some(twin) =
-                equivalent_index(connection, table, tail.as_deref().unwrap_or(&statement)).await?
-            {
-                return Err(ApplyError::Failed(format!("{twin} is the same index already")));
-            }
-            Ok(PlannedPatch {
-                table: table.clone(),
-                index: index.name.clone(),
-                patch: statement,
-                rollback: drop_index_sql(&table.schema, &index.name, true),
-                before: None,
-                create: Some((**index).clone()),
-            })
-        }
-        PatchKind::DropIndex(drop) => {
-            let state =
-                index_state(connection, &drop.schema, &drop.name).await?.ok_or_else(|| {
-                    ApplyError::Failed(format!("the sandbox has no index named {}", drop.name))
-                })?;
-            if state.backs_constraint {
-                return Err(ApplyError::Failed(format!("a constraint stands on {}", drop.name)));
-            }
-            let table = tables
-                .first()
-                .cloned()
-                .ok_or_else(|| ApplyError::Failed("the recommendation names no table".into()))?;
-            require_table(connection, &table).await?;
-            Ok(PlannedPatch {
-                table,
-                index: drop.name.clone(),
-                patch: drop.sql(&drop.schema, true),
-                rollback: index_definition_in(&state.object.definition, &drop.schema, true)?,
-                before: Some(state.object),
-                create: None,
-            })
-        }
-        other => Err(ApplyError::Failed(format!(
-            "only CREATE INDEX and DROP INDEX are applied so far, and this is {}",
-            other.label()
-        ))),
-    }
+/// A change that was undone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RolledBack {
+    pub duration_ms: f64,
+    pub notes: Vec<String>,
 }
 
-async fn require_table(connection: &mut PgConnection, table: &TableName) -> Result<(), ApplyError> {
-    match owns_table(connection, table).await? {
-        Some(true) => Ok(()),
-        Some(false) => Err(ApplyError::Failed(format!("the sandbox's role does not own {table}"))),
-        None => Err(ApplyError::Failed(format!(
-            "{table} is missing in the sandbox: run `optischema sandbox init`"
-        ))),
-    }
-}
+/// Told which step runs, of how many.
+pub type Told<'a> = &'a mut (dyn FnMut(usize, usize, &ChangeStep) + Send);
 
-/// Looks what stands under the name of an index; an invalid leftover of it that nobody is building is
-/// dropped.
-pub async fn settle(
-    connection: &mut PgConnection,
-    index: &CreateIndex,
-) -> Result<Standing, ApplyError> {
-    let (schema, name) = (&index.table.schema, &index.name);
-    let Some(state) = index_state(connection, schema, name).await? else {
-        return Ok(Standing::Nothing);
-    };
-    if !index.makes(&state.object.definition) {
-        return Ok(Standing::Foreign(state.object.definition));
-    }
-    if state.valid {
-        return Ok(Standing::Made(state.object));
-    }
-    if state.building {
-        return Ok(Standing::Leftover(format!("somebody is building the index {name} now")));
-    }
-    match run(connection, &drop_index_sql(schema, name, true)).await {
-        Ok(()) => Ok(Standing::Nothing),
-        Err(failure) if failure.is_connection() => Err(failure.into()),
-        Err(failure) => Ok(Standing::Leftover(format!(
-            "an invalid index {name} is left, and could not be dropped yet: {failure}; cleaning up tries again"
-        ))),
-    }
-}
-
-/// Makes the change. Whatever ends it, an invalid leftover is dropped as soon as that can be done.
+/// Makes the change. Whatever ends it, what is half made is dropped as soon as that can be done.
 ///
 /// # Errors
 /// Nothing was changed, but for a leftover that the sentence names.
-pub async fn apply_patch(
+pub async fn make(
     connection: &mut PgConnection,
-    planned: &PlannedPatch,
-) -> Result<AppliedPatch, ApplyError> {
+    plan: &ChangePlan,
+    told: Told<'_>,
+) -> Result<Applied, ApplyError> {
+    // An invalid leftover of an earlier try would be in the way of its own name.
+    if let Standing::Left(reason) = settle(connection, plan, Direction::Forward).await? {
+        return Err(ApplyError::Failed(reason));
+    }
     let started = Instant::now();
-    let ran = run(connection, &planned.patch).await;
+    let ran = run_steps(connection, &plan.steps, told).await;
     let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
-    let Some(index) = &planned.create else {
-        ran?;
-        let object = planned.before.clone();
-        let object = object.ok_or_else(|| ApplyError::Error("nothing was to be removed".into()))?;
-        let object = ChangedObject { oid: None, ..object };
-        return Ok(AppliedPatch { object, duration_ms, notes: Vec::new() });
-    };
     if let Err(failure) = ran {
-        return Err(match settle(connection, index).await {
-            Ok(Standing::Leftover(left)) => ApplyError::Failed(format!("{failure}; {left}")),
-            _ => failure.into(),
+        if failure.is_connection() {
+            return Err(failure.into());
+        }
+        return Err(match settle(connection, plan, Direction::Forward).await? {
+            Standing::Left(left) => ApplyError::Failed(format!("{failure}; {left}")),
+            Standing::Untouched | Standing::Done => failure.into(),
         });
     }
-    match settle(connection, index).await? {
-        Standing::Made(object) => {
-            let bytes = index_bytes(connection, &object).await?;
-            let note = format!("The index takes {} kB.", bytes / 1024);
-            Ok(AppliedPatch { object, duration_ms, notes: vec![note] })
+    let after = read_state(connection, &plan.scope()).await?;
+    let effect = plan.before.effect(&after, Some(&plan.keys()));
+    if let Some(reason) = unfinished(plan, &after, &effect) {
+        return Err(ApplyError::Failed(
+            match settle(connection, plan, Direction::Forward).await? {
+                Standing::Left(left) => format!("{reason}; {left}"),
+                Standing::Untouched | Standing::Done => reason,
+            },
+        ));
+    }
+    let object = object_of(connection, plan).await?;
+    let notes = size_note(connection, plan).await?.into_iter().collect();
+    Ok(Applied { object, effect, duration_ms, notes })
+}
+
+/// Why the catalog does not say that the change stands.
+fn unfinished(plan: &ChangePlan, after: &CatalogState, effect: &[EffectLine]) -> Option<String> {
+    for (key, touch) in &plan.touches {
+        let now = after.0.get(key);
+        match (touch, now) {
+            (Touch::Makes, None) => return Some(format!("the {key} was not made")),
+            (Touch::Makes, Some(line)) if is_invalid(line) => {
+                return Some(format!("the {key} came out invalid, and was dropped again"));
+            }
+            (Touch::Removes, Some(_)) => return Some(format!("the {key} still stands")),
+            _ => {}
         }
-        Standing::Leftover(reason) => Err(ApplyError::Failed(reason)),
-        Standing::Nothing | Standing::Foreign(_) => {
-            Err(ApplyError::Failed("the index came out invalid, and was dropped again".into()))
+    }
+    (!plan.touches.is_empty() && effect.is_empty())
+        .then(|| "it changed nothing: what it sets is set already".to_owned())
+}
+
+/// The object as the catalog has it now.
+pub(super) async fn object_of(
+    connection: &mut PgConnection,
+    plan: &ChangePlan,
+) -> Result<ChangedObject, ApplyError> {
+    let name = TableName::new(&plan.object.schema, &plan.object.name);
+    let makes = plan.touches.first().is_some_and(|(_, touch)| *touch == Touch::Makes);
+    let found = match plan.kind.as_str() {
+        "CREATE INDEX" if makes => known_index(connection, &name).await?.map(|known| known.object),
+        "CREATE STATISTICS" if makes => statistics::standing(connection, &name).await?,
+        _ => None,
+    };
+    Ok(found.unwrap_or_else(|| plan.object.clone()))
+}
+
+async fn size_note(
+    connection: &mut PgConnection,
+    plan: &ChangePlan,
+) -> Result<Option<String>, ApplyError> {
+    if plan.kind != "CREATE INDEX" {
+        return Ok(None);
+    }
+    let mut bytes = 0_i64;
+    for (key, _) in &plan.touches {
+        let Some(name) = index_named(key) else { continue };
+        let row = sqlx::query(
+            "SELECT pg_relation_size(c.oid)::int8 AS bytes FROM pg_class c
+             JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
+        )
+        .bind(&name.schema)
+        .bind(&name.name)
+        .fetch_optional(&mut *connection)
+        .await?;
+        if let Some(row) = row {
+            bytes += sqlx::Row::try_get::<i64, _>(&row, "bytes")?;
         }
+    }
+    Ok(Some(format!("The index takes {}.", optischema::figures::bytes(bytes))))
+}
+
+/// The index that a line of the catalog is about.
+pub(super) fn index_named(key: &str) -> Option<TableName> {
+    key.strip_prefix("index ").and_then(|name| name.parse().ok())
+}
+
+/// Runs steps; those that stand together in one transaction.
+pub(super) async fn run_steps(
+    connection: &mut PgConnection,
+    steps: &[ChangeStep],
+    told: Told<'_>,
+) -> Result<(), PgFailure> {
+    let mut at = 0;
+    while let Some(step) = steps.get(at) {
+        let same = steps[at..].iter().take_while(|next| next.in_transaction).count();
+        if same < 2 {
+            told(at, steps.len(), step);
+            run(connection, &step.sql).await?;
+            at += 1;
+            continue;
+        }
+        run(connection, "BEGIN").await?;
+        for step in &steps[at..at + same] {
+            told(at, steps.len(), step);
+            if let Err(failure) = run(connection, &step.sql).await {
+                // Where even that fails the connection is gone, and PostgreSQL rolls back by itself.
+                drop(run(connection, "ROLLBACK").await);
+                return Err(failure);
+            }
+            at += 1;
+        }
+        run(connection, "COMMIT").await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn run(connection: &mut PgConnection, statement: &str) -> Result<(), PgFailure> {
+    sqlx::query(AssertSqlSafe(statement.to_owned())).persistent(false).execute(connection).await?;
+    Ok(())
+}
+
+/// What a change did to the catalog. Of one that was made before such lines were kept, its object says so.
+pub(super) fn detail_of(change: &Change) -> ChangeDetail {
+    if let Some(detail) = &change.detail {
+        return detail.clone();
+    }
+    let object = &change.object;
+    let name = TableName::new(&object.schema, &object.name);
+    let line = Some(object.definition.clone());
+    let (before, after) = if object.oid.is_some() { (None, line) } else { (line, None) };
+    let step = ChangeStep {
+        title: "Undo it".to_owned(),
+        sql: change.rollback_sql.clone(),
+        lock: super::plan::LOCK_BESIDE_WRITES.to_owned(),
+        in_transaction: false,
+        follow_up: false,
+    };
+    ChangeDetail {
+        rollback: vec![step],
+        effect: vec![EffectLine { key: super::state::index_key(&name), before, after }],
+        ..ChangeDetail::default()
     }
 }
 
-async fn index_bytes(
-    connection: &mut PgConnection,
-    object: &ChangedObject,
-) -> Result<i64, PgFailure> {
-    let row = sqlx::query("SELECT pg_relation_size($1::int8::oid)::int8 AS bytes")
-        .bind(object.oid)
-        .fetch_one(connection)
-        .await?;
-    Ok(row.try_get("bytes")?)
+/// What is read to compare a change's lines.
+pub(super) fn scope_of(change: &Change, detail: &ChangeDetail) -> Scope {
+    let settings = detail.effect.iter().any(|line| line.key.starts_with("setting "));
+    Scope { tables: change.tables.clone(), settings }
 }
 
-/// The object of a change as the catalog has it now, for reconciling after a crash: whether it stands,
-/// and whether it is valid.
-pub async fn standing_object(
-    connection: &mut PgConnection,
-    object: &ChangedObject,
-) -> Result<Option<bool>, ApplyError> {
-    let state = index_state(connection, &object.schema, &object.name).await?;
-    Ok(state.filter(|state| state.object.definition == object.definition).map(|state| state.valid))
-}
-
-/// Undoes a change, after proving that the object is still what was applied.
+/// Undoes a change, after proving that its object is still what was applied.
 ///
 /// # Errors
 /// It has drifted, or the rollback does not run; nothing was changed.
-pub async fn roll_back(connection: &mut PgConnection, change: &Change) -> Result<f64, ApplyError> {
-    let object = &change.object;
-    let now = index_state(connection, &object.schema, &object.name).await?;
-    match (&object.oid, &now) {
-        (Some(oid), Some(state)) => {
-            if state.object.oid != Some(*oid) || state.object.definition != object.definition {
-                return Err(ApplyError::Drifted(format!(
-                    "the index {} is no longer what was applied: it was `{}`, it is `{}`",
-                    object.name, object.definition, state.object.definition
-                )));
-            }
-        }
-        (Some(_), None) => {
-            return Err(ApplyError::Drifted(format!(
-                "the index {} is no longer there: somebody dropped it",
-                object.name
-            )));
-        }
-        (None, Some(state)) => {
-            return Err(ApplyError::Drifted(format!(
-                "an index named {} stands there again: `{}`",
-                object.name, state.object.definition
-            )));
-        }
-        (None, None) => {}
+pub async fn roll_back(
+    connection: &mut PgConnection,
+    change: &Change,
+    told: Told<'_>,
+) -> Result<RolledBack, ApplyError> {
+    if let Some(reason) = &change.no_rollback {
+        return Err(ApplyError::Failed(reason.clone()));
     }
+    let detail = detail_of(change);
+    let scope = scope_of(change, &detail);
+    let now = read_state(connection, &scope).await?;
+    if let Some(drift) = drift(&detail.effect, &now) {
+        return Err(ApplyError::Drifted(drift));
+    }
+    check_same_object(connection, change).await?;
     let started = Instant::now();
-    run(connection, &change.rollback_sql).await?;
-    Ok(started.elapsed().as_secs_f64() * 1000.0)
+    let ran = run_steps(connection, &detail.rollback, told).await;
+    let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
+    if let Err(failure) = ran {
+        return Err(failure.into());
+    }
+    let after = read_state(connection, &scope).await?;
+    let mut notes = Vec::new();
+    if let Some(line) =
+        detail.effect.iter().find(|line| after.0.get(&line.key) != line.before.as_ref())
+    {
+        return Err(ApplyError::Drifted(format!(
+            "the rollback ran, and {} is not what it was before: {}",
+            line.key,
+            differs(line.before.as_ref(), after.0.get(&line.key))
+        )));
+    }
+    if change.detail.is_some() {
+        notes.push(match restored(&detail.before, &after) {
+            Ok(()) => format!(
+                "The catalog of {} equals the one before the change ({} lines compared).",
+                tables_of(change),
+                after.0.len()
+            ),
+            Err(line) => {
+                format!("What the change altered is as before; something else is not: {line}.")
+            }
+        });
+    }
+    Ok(RolledBack { duration_ms, notes })
 }
 
-async fn run(connection: &mut PgConnection, statement: &str) -> Result<(), PgFailure> {
-    sqlx::query(AssertSqlSafe(statement.to_owned())).persistent(false).execute(connection).await?;
-    Ok(())
+fn tables_of(change: &Change) -> String {
+    let names: Vec<String> = change.tables.iter().map(ToString::to_string).collect();
+    if names.is_empty() { "the database's settings".to_owned() } else { names.join(", ") }
+}
+
+fn differs(was: Option<&String>, is: Option<&String>) -> String {
+    let side =
+        |side: Option<&String>| side.map_or("nothing".to_owned(), |line| format!("`{line}`"));
+    format!("it was {}, it is {}", side(was), side(is))
+}
+
+/// The first line that is no longer what the change left.
+fn drift(effect: &[EffectLine], now: &CatalogState) -> Option<String> {
+    let line = effect.iter().find(|line| now.0.get(&line.key) != line.after.as_ref())?;
+    let is = now.0.get(&line.key);
+    Some(match (&line.after, is) {
+        (Some(_), None) => format!("the {} is no longer there: somebody dropped it", line.key),
+        (None, Some(there)) => format!("the {} stands there again: `{there}`", line.key),
+        (after, _) => {
+            format!(
+                "the {} is no longer what was applied: {}",
+                line.key,
+                differs(after.as_ref(), is)
+            )
+        }
+    })
+}
+
+/// What was made, and is another object of the very same form now, is somebody else's.
+async fn check_same_object(
+    connection: &mut PgConnection,
+    change: &Change,
+) -> Result<(), ApplyError> {
+    let object = &change.object;
+    let Some(oid) = object.oid else { return Ok(()) };
+    let name = TableName::new(&object.schema, &object.name);
+    let now = match change.kind.as_str() {
+        "CREATE STATISTICS" => statistics::standing(connection, &name).await?,
+        _ => known_index(connection, &name).await?.map(|known| known.object),
+    };
+    match now {
+        Some(now) if now.oid == Some(oid) => Ok(()),
+        _ => Err(ApplyError::Drifted(format!(
+            "{name} is no longer what was applied: somebody made it anew"
+        ))),
+    }
 }

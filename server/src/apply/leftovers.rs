@@ -1,18 +1,14 @@
 //! Invalid indexes that a build left behind when even its clean-up had to wait too long.
 
-use optischema::model::RecommendationFilter;
+use optischema::model::{RecommendationFilter, TableName};
 
-use super::execute::{ApplyError, Standing, settle};
+use super::error::ApplyError;
+use super::kinds::index::known_index;
+use super::settle::drop_invalid;
 use crate::config::Settings;
 use crate::postgres::{Session, connect_writable};
 use crate::sql::{Patch, PatchKind};
-use crate::store::{Store, StoreError};
-
-impl From<StoreError> for ApplyError {
-    fn from(error: StoreError) -> Self {
-        Self::Error(error.to_string())
-    }
-}
+use crate::store::Store;
 
 /// Looks, for every recommended index that is not applied, whether an invalid leftover of it stands in the
 /// sandbox, and drops it. Returns the names of those dropped. The caller knows that the sandbox is not main.
@@ -34,15 +30,13 @@ pub async fn drop_leftovers(settings: &Settings, store: &Store) -> Result<Vec<St
             else {
                 continue;
             };
-            let invalid = super::catalog::index_state(
-                &mut session.connection,
-                &index.table.schema,
-                &index.name,
-            )
-            .await?
-            .is_some_and(|state| !state.valid);
-            if invalid && settle(&mut session.connection, &index).await? == Standing::Nothing {
-                dropped.push(format!("{}.{}", index.table.schema, index.name));
+            let name = TableName::new(&index.table.schema, &index.name);
+            let connection = &mut session.connection;
+            let is_ours = known_index(connection, &name)
+                .await?
+                .is_some_and(|known| index.makes(&known.object.definition));
+            if is_ours && drop_invalid(connection, &name).await? {
+                dropped.push(name.to_string());
             }
         }
         let Some(cursor) = page.next_cursor else { return Ok(dropped) };

@@ -1,13 +1,30 @@
 //! Making and undoing a change on the sandbox's own tables, never on main.
+//!
+//! A change is planned from the catalog ([`plan_change`]), rehearsed, made, and looked at again; what did not come to its
+//! end is settled by what the catalog says. Queues, records and trails are the callers'.
 
-mod catalog;
+mod again;
+mod error;
 mod execute;
+mod kinds;
 mod leftovers;
+mod plan;
+mod preflight;
 mod rehearsal;
+mod settle;
+mod state;
+mod usage;
+mod watch_locks;
 
-pub use execute::{
-    AppliedPatch, ApplyError, PlannedPatch, Standing, apply_patch, plan_patch, roll_back, settle,
-    standing_object,
-};
+pub use again::make_again;
+pub use error::ApplyError;
+pub use execute::{Applied, RolledBack, make, roll_back};
+pub use kinds::index::plan_of_index;
 pub use leftovers::drop_leftovers;
-pub use rehearsal::rehearse;
+pub use plan::{ChangePlan, Ground, Rehearsal, Touch, plan_change};
+pub use preflight::{preflight, refuse_blocked};
+pub use rehearsal::{rehearsal_schema, rehearse};
+pub use settle::{Direction, Standing, finish, makes_it, settle, settle_rollback};
+pub use state::Scope;
+pub use usage::{Plans, compare_plans, plan_statements};
+pub use watch_locks::{lock_waits, look};

@@ -1,78 +1,147 @@
-//! The rehearsal: patch and rollback on empty copies of the tables, in a schema of their own. The catalog
-//! after both must equal the one before.
+//! The rehearsal: patch and rollback are tried out where they harm nobody. The catalog after both must equal the one
+//! before.
 
-use optischema::model::TableName;
+use optischema::model::{CatalogState, TableName};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use super::catalog::snapshot;
-use super::execute::ApplyError;
+use super::error::ApplyError;
+use super::plan::{ChangePlan, Rehearsal};
+use super::state::{Scope, read_state};
 use crate::postgres::PgFailure;
-use crate::sandbox::{ScratchKind, ScratchSchema, create_scratch, drop_scratch, hold_scratch};
+use crate::sandbox::{
+    ScratchKind, ScratchSchema, Upkeep, create_scratch, create_tables, drop_scratch, finish_tables,
+    hold_scratch, read_family,
+};
 
-/// Patch and rollback as they read in a schema.
-pub type Statements<'a> = &'a (dyn Fn(&str) -> Result<(String, String), ApplyError> + Sync);
+/// The schema that a job rehearses in.
+#[must_use]
+pub fn rehearsal_schema(job: Uuid) -> ScratchSchema {
+    ScratchSchema::new(ScratchKind::ApplyCheck, job)
+}
 
-/// Runs `patch` and `rollback`, as they read in the rehearsal's schema, on empty copies of `tables`.
+/// Runs patch and rollback of a plan, whose statements were written for this job's schema.
 ///
 /// # Errors
 /// One of them does not run, or the catalog afterwards differs.
 pub async fn rehearse(
     connection: &mut PgConnection,
     job: Uuid,
-    tables: &[TableName],
-    statements: Statements<'_>,
+    plan: &ChangePlan,
 ) -> Result<(), ApplyError> {
-    let schema = ScratchSchema::new(ScratchKind::ApplyCheck, job);
-    if !hold_scratch(connection, &schema).await? {
-        return Err(ApplyError::Error("another process is rehearsing this job".into()));
+    match &plan.rehearsal {
+        Rehearsal::Nothing => Ok(()),
+        Rehearsal::Transaction => {
+            run(connection, "BEGIN".to_owned()).await?;
+            let result = in_transaction(connection, plan).await;
+            run(connection, "ROLLBACK".to_owned()).await?;
+            result
+        }
+        Rehearsal::Copies { patch, rollback } => {
+            let schema = rehearsal_schema(job);
+            if !hold_scratch(connection, &schema).await? {
+                return Err(ApplyError::Error("another process is rehearsing this job".into()));
+            }
+            let result = on_copies(connection, &schema, &plan.tables, patch, rollback).await;
+            drop_scratch(connection, &schema).await?;
+            sqlx::query("SELECT pg_advisory_unlock($1)")
+                .bind(schema.lock_key())
+                .execute(connection)
+                .await?;
+            result
+        }
     }
-    let result = in_schema(connection, &schema, tables, statements).await;
-    drop_scratch(connection, &schema).await?;
-    sqlx::query("SELECT pg_advisory_unlock($1)")
-        .bind(schema.lock_key())
-        .execute(connection)
-        .await
-        .map_err(PgFailure::from)?;
-    result
 }
 
-async fn in_schema(
+async fn in_transaction(
+    connection: &mut PgConnection,
+    plan: &ChangePlan,
+) -> Result<(), ApplyError> {
+    let texts = |steps: &[optischema::model::ChangeStep]| -> Vec<String> {
+        steps.iter().filter(|step| !step.follow_up).map(|step| step.sql.clone()).collect()
+    };
+    let scope = plan.scope();
+    both_ways(connection, &scope, &texts(&plan.steps), &texts(&plan.rollback)).await
+}
+
+async fn on_copies(
     connection: &mut PgConnection,
     schema: &ScratchSchema,
     tables: &[TableName],
-    statements: Statements<'_>,
+    patch: &[String],
+    rollback: &[String],
 ) -> Result<(), ApplyError> {
     create_scratch(connection, schema).await?;
-    for table in tables {
-        let copy = TableName::new(&schema.name, &table.name).quoted();
-        run(connection, format!("CREATE TABLE {copy} (LIKE {} INCLUDING ALL)", table.quoted()))
-            .await?;
-    }
-    let (patch, rollback) = statements(&schema.name)?;
-    let before = snapshot(connection, &schema.name).await?;
-    run(connection, patch).await.map_err(|error| rehearsed("the patch", &error))?;
-    let between = snapshot(connection, &schema.name).await?;
-    run(connection, rollback).await.map_err(|error| rehearsed("the rollback", &error))?;
-    let after = snapshot(connection, &schema.name).await?;
-    if between == before {
-        return Err(ApplyError::Failed("in rehearsal the patch changed nothing".into()));
-    }
-    if after != before {
-        let left = after.iter().find(|line| !before.contains(line));
-        let gone = before.iter().find(|line| !after.contains(line));
-        return Err(ApplyError::Failed(format!(
-            "in rehearsal the rollback did not restore the catalog: left {}, gone {}",
-            left.map_or("nothing", String::as_str),
-            gone.map_or("nothing", String::as_str),
-        )));
-    }
-    Ok(())
+    let family = read_family(connection, tables).await?;
+    let here = |_: &str| schema.name.clone();
+    let resolve = |schema: &str, name: &str| {
+        let named = TableName::new(schema, name);
+        family.get(&named).map(|structure| structure.table.clone())
+    };
+    run(connection, "BEGIN".to_owned()).await?;
+    let made = create_tables(connection, &family, &here, Upkeep::Autovacuum, &resolve).await;
+    run(connection, if made.is_ok() { "COMMIT" } else { "ROLLBACK" }.to_owned()).await?;
+    made?;
+    finish_tables(connection, &family, &here).await?;
+    let copies = tables.iter().map(|table| TableName::new(&schema.name, &table.name)).collect();
+    let scope = Scope { tables: copies, settings: false };
+    both_ways(connection, &scope, patch, rollback).await
 }
 
-fn rehearsed(what: &str, error: &PgFailure) -> ApplyError {
-    ApplyError::Failed(format!("in rehearsal {what} does not run: {error}"))
+async fn both_ways(
+    connection: &mut PgConnection,
+    scope: &Scope,
+    patch: &[String],
+    rollback: &[String],
+) -> Result<(), ApplyError> {
+    let before = read_state(connection, scope).await?;
+    for statement in patch {
+        run(connection, statement.clone()).await.map_err(|error| rehearsed("the patch", error))?;
+    }
+    let between = read_state(connection, scope).await?;
+    for statement in rollback {
+        run(connection, statement.clone())
+            .await
+            .map_err(|error| rehearsed("the rollback", error))?;
+    }
+    let after = read_state(connection, scope).await?;
+    if between == before {
+        return Err(ApplyError::Failed(
+            "in rehearsal the patch changed nothing: what it sets is set already".into(),
+        ));
+    }
+    restored(&before, &after).map_err(|what| {
+        ApplyError::Failed(format!("in rehearsal the rollback did not restore the catalog: {what}"))
+    })
+}
+
+/// Whether the catalog is what it was.
+///
+/// # Errors
+/// The first line that differs, in words.
+pub(super) fn restored(before: &CatalogState, after: &CatalogState) -> Result<(), String> {
+    match before.effect(after, None).first() {
+        None => Ok(()),
+        Some(line) => {
+            let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "nothing".to_owned());
+            Err(format!(
+                "{} was `{}`, and is `{}`",
+                line.key,
+                side(&line.before),
+                side(&line.after)
+            ))
+        }
+    }
+}
+
+fn rehearsed(what: &str, error: PgFailure) -> ApplyError {
+    match ApplyError::from(error) {
+        ApplyError::Failed(reason) => {
+            ApplyError::Failed(format!("in rehearsal {what} does not run: {reason}"))
+        }
+        other => other,
+    }
 }
 
 async fn run(connection: &mut PgConnection, statement: String) -> Result<(), PgFailure> {

@@ -45,6 +45,9 @@ pub enum BenchmarkError {
     /// It could not run.
     #[error("{0}")]
     Error(String),
+    /// A server does not answer, or closed the connection: it may come back.
+    #[error("{0}")]
+    Unreachable(String),
     /// PostgreSQL did not accept a statement; its own words.
     #[error("{reason}")]
     Sql { sqlstate: String, reason: String },
@@ -102,8 +105,11 @@ impl From<PgFailure> for BenchmarkError {
                 Self::Error(failure.to_string())
             }
             Some(state) => Self::Sql { sqlstate: state.to_owned(), reason: failure.to_string() },
-            None if failure == PgFailure::Stopped => Self::Stopped,
-            None => Self::Error(failure.to_string()),
+            None => match failure {
+                PgFailure::Stopped => Self::Stopped,
+                PgFailure::Unreachable(reason) => Self::Unreachable(reason),
+                other => Self::Error(other.to_string()),
+            },
         }
     }
 }

@@ -4,15 +4,15 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use optischema::model::{Job, JobAccepted, JobId, JobStatus, RecommendationId, Verdict};
-use reqwest::{Client, StatusCode};
-use serde_json::Value;
+use optischema::model::{Job, JobAccepted, JobStatus, RecommendationId, Verdict};
+use reqwest::StatusCode;
 
 use super::Format;
 use super::commands::{CommandError, say};
+use super::remote::Remote;
 use crate::config::Settings;
 use crate::demo::print_benchmark;
-use crate::instance::{Instance, InstanceError, running_server};
+use crate::instance::{Instance, InstanceError};
 
 /// How often the job is looked at.
 const PERIOD: Duration = Duration::from_millis(300);
@@ -28,7 +28,7 @@ pub(super) async fn run(
             instance.stop().await;
             job?
         }
-        Err(InstanceError::Locked(_)) => Remote::of(&settings)?.benchmark(id).await?,
+        Err(InstanceError::Locked(_)) => run_there(&Remote::of(&settings)?, id).await?,
         Err(error) => return Err(error.into()),
     };
     match format {
@@ -76,53 +76,18 @@ async fn run_here(instance: &Instance, id: RecommendationId) -> Result<Job, Comm
     }
 }
 
-/// The server that holds the data folder, over its REST calls.
-struct Remote {
-    client: Client,
-    base: String,
-    token: String,
-}
-
-impl Remote {
-    fn of(settings: &Settings) -> Result<Self, CommandError> {
-        let (address, token) = running_server(settings)?;
-        Ok(Self { client: Client::new(), base: format!("http://{address}"), token })
-    }
-
-    async fn benchmark(&self, id: RecommendationId) -> Result<Job, CommandError> {
-        let request = self.client.post(format!("{}/api/benchmark/{id}", self.base));
-        let accepted: JobAccepted = self.answer(request, StatusCode::ACCEPTED).await?;
-        let mut phases = Phases::default();
-        loop {
-            let job = self.job(accepted.job_id).await?;
-            if job.status.is_final() {
-                return Ok(job);
-            }
-            phases.tell(&job);
-            tokio::time::sleep(PERIOD).await;
+/// Measures over the REST calls of the server that holds the data folder.
+async fn run_there(remote: &Remote, id: RecommendationId) -> Result<Job, CommandError> {
+    let accepted: JobAccepted =
+        remote.post(&format!("/api/benchmark/{id}"), None, StatusCode::ACCEPTED).await?;
+    let mut phases = Phases::default();
+    loop {
+        let job: Job = remote.get(&format!("/api/benchmark/{}", accepted.job_id)).await?;
+        if job.status.is_final() {
+            return Ok(job);
         }
-    }
-
-    async fn job(&self, id: JobId) -> Result<Job, CommandError> {
-        let request = self.client.get(format!("{}/api/benchmark/{id}", self.base));
-        self.answer(request, StatusCode::OK).await
-    }
-
-    async fn answer<T: serde::de::DeserializeOwned>(
-        &self,
-        request: reqwest::RequestBuilder,
-        expected: StatusCode,
-    ) -> Result<T, CommandError> {
-        let lost =
-            |_| CommandError::Missing(format!("the server at {} does not answer", self.base));
-        let response = request.bearer_auth(&self.token).send().await.map_err(lost)?;
-        let status = response.status();
-        let body: Value = response.json().await.map_err(lost)?;
-        if status != expected {
-            let detail = body.get("detail").and_then(Value::as_str).unwrap_or("no reason given");
-            return Err(CommandError::Missing(detail.to_owned()));
-        }
-        Ok(serde_json::from_value(body)?)
+        phases.tell(&job);
+        tokio::time::sleep(PERIOD).await;
     }
 }
 

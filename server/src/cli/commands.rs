@@ -12,18 +12,18 @@ use serde_json::json;
 use thiserror::Error;
 
 use super::{
-    AnalyzeFormat, AuditAction, Cli, Command, Format, SandboxAction, benchmark, check, measure,
+    AnalyzeFormat, AuditAction, Cli, Command, Format, SandboxAction, benchmark, check, data,
+    measure, staging,
 };
+use crate::apply::ApplyError;
 use crate::config::{ConfigError, Settings, SettingsArgs, default_data_dir};
 use crate::demo::{Shop, ShopError, StoryEnd, run_once};
 use crate::http::openapi;
-use crate::instance::{
-    Instance, InstanceError, lock_data_dir, open_store, prepare_data_dir, told_to_stop,
-};
-use crate::postgres::{MainSession, PgFailure, connect_writable, read_catalog};
-use crate::sandbox::{SandboxError, init_staging};
+use crate::instance::{Instance, InstanceError, lock_data_dir, prepare_data_dir, told_to_stop};
+use crate::postgres::PgFailure;
+use crate::sandbox::SandboxError;
 use crate::service::{Targets, analyze_once};
-use crate::store::StoreError;
+use crate::store::{ImportError, StoreError};
 use crate::workload::AdviseLimits;
 
 /// Why a command did not do what it was asked. Each is one sentence.
@@ -43,6 +43,10 @@ pub enum CommandError {
     Sandbox(#[from] SandboxError),
     #[error(transparent)]
     Target(#[from] PgFailure),
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
     #[error("failed to use {}: {}", .0.display(), .1)]
     Folder(PathBuf, std::io::Error),
     #[error("failed to write the result: {0}")]
@@ -51,7 +55,7 @@ pub enum CommandError {
     Missing(String),
 }
 
-type Done = Result<ExitCode, CommandError>;
+pub(super) type Done = Result<ExitCode, CommandError>;
 
 pub(super) async fn dispatch(cli: Cli) -> Done {
     let Cli { settings: args, command } = cli;
@@ -77,11 +81,25 @@ pub(super) async fn dispatch(cli: Cli) -> Done {
                 }
             }
         }
-        Command::Sandbox { action: SandboxAction::Init } => {
-            sandbox_init(Settings::resolve(&args)?).await
+        Command::Sandbox { action } => {
+            let settings = Settings::resolve(&args)?;
+            match action {
+                SandboxAction::Init => staging::init(settings).await,
+                SandboxAction::Refresh => staging::refresh(settings).await,
+            }
         }
-        Command::Audit { action: AuditAction::Verify } => {
-            verify_audit(Settings::resolve(&args)?).await
+        Command::Audit { action } => {
+            let settings = Settings::resolve(&args)?;
+            match action {
+                AuditAction::Verify => data::verify_audit(settings).await,
+                AuditAction::Export { format } => data::export_audit(settings, format).await,
+            }
+        }
+        Command::Import { file } => data::import(Settings::resolve(&args)?, file).await,
+        Command::Backup { file } => data::backup(Settings::resolve(&args)?, file).await,
+        Command::Restore { file } => data::restore(Settings::resolve(&args)?, file).await,
+        Command::Migration { ids, format, out } => {
+            data::migration(Settings::resolve(&args)?, ids, format, out).await
         }
         Command::Openapi => {
             println!("{}", serde_json::to_string_pretty(&openapi())?);
@@ -251,57 +269,4 @@ async fn analyze(
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-async fn sandbox_init(settings: Settings) -> Done {
-    let missing = |what: &str| CommandError::Missing(format!("no {what} is configured"));
-    let main = settings.main_url.clone().ok_or_else(|| missing("main database"))?;
-    let sandbox = settings.sandbox_url.clone().ok_or_else(|| missing("sandbox"))?;
-    let (limit, percent) = (settings.copy_limit_bytes, settings.sample_percent);
-    Targets::new(std::sync::Arc::new(settings)).require_sandbox().await?;
-    let mut main = MainSession::begin(&main).await?;
-    let mut sandbox = connect_writable(&sandbox, 3600).await?;
-    let catalog = read_catalog(main.connection()).await?;
-    main.use_own_path().await?;
-    let report = init_staging(
-        main.connection(),
-        &mut sandbox.connection,
-        &catalog,
-        limit,
-        percent,
-        &mut say,
-    )
-    .await?;
-    main.end().await?;
-    let mut table = Table::new();
-    table.set_header(["Table", "Rows"]);
-    for copied in &report.copied {
-        table.add_row([copied.table.to_string(), copied.rows.to_string()]);
-    }
-    for table_name in &report.present {
-        table.add_row([table_name.to_string(), "was there already".into()]);
-    }
-    for (table_name, reason) in &report.skipped {
-        table.add_row([table_name.to_string(), format!("left out: {reason}")]);
-    }
-    println!("{table}");
-    for line in &report.missing {
-        eprintln!("{line}");
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn verify_audit(settings: Settings) -> Done {
-    let store = open_store(&settings.data_dir).await?;
-    let found = store.verify_audit().await?;
-    Ok(match found.first_broken {
-        None => {
-            println!("{} rows, every one follows from the one before it", found.entries);
-            ExitCode::SUCCESS
-        }
-        Some(sequence) => {
-            println!("the trail is broken at row {sequence} of {}", found.entries);
-            ExitCode::from(1)
-        }
-    })
 }

@@ -3,7 +3,10 @@
 mod benchmark;
 mod check;
 mod commands;
+mod data;
 mod measure;
+mod remote;
+mod staging;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -68,6 +71,24 @@ pub enum Command {
         #[command(subcommand)]
         action: SandboxAction,
     },
+    /// Takes recommendations and jobs from an earlier OptiSchema's SQLite file, or from JSON. All or nothing.
+    Import { file: PathBuf },
+    /// Writes the store to a file, as it is at one moment; a server may run meanwhile.
+    Backup { file: PathBuf },
+    /// Puts a backup in the store's place, in a running server too. The audit trail goes on.
+    Restore { file: PathBuf },
+    /// Writes recommendations as migrations for production. Nothing is run.
+    Migration {
+        /// The recommendations' ids.
+        #[arg(required = true)]
+        ids: Vec<optischema::model::RecommendationId>,
+        /// sql, sqlx, flyway, rails, django or alembic.
+        #[arg(long, default_value = "sql")]
+        format: optischema::model::MigrationFormat,
+        /// The folder that the files are written to; without it they go to standard output.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// The audit trail.
     Audit {
         #[command(subcommand)]
@@ -103,6 +124,8 @@ pub struct BenchmarkWhat {
 pub enum SandboxAction {
     /// Copies main's tables into the sandbox; those that are there already are left alone.
     Init,
+    /// Makes the copies anew, and makes the changes that are applied once more.
+    Refresh,
 }
 
 /// What is done with the trail.
@@ -110,6 +133,12 @@ pub enum SandboxAction {
 pub enum AuditAction {
     /// Walks the chain of hashes. Exit code 1 where it is broken.
     Verify,
+    /// Writes the whole trail to standard output.
+    Export {
+        /// csv or json.
+        #[arg(long, default_value = "json")]
+        format: optischema::model::ExportFormat,
+    },
 }
 
 /// How a result is written.

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::cookie::CookieJar;
+use optischema::operations::Actor;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
@@ -23,13 +24,31 @@ pub(super) const COOKIE: &str = "optischema_session";
 /// The locks of one instance.
 #[derive(Debug, Clone)]
 pub struct Access {
-    token: Secret,
-    /// What the cookie holds: a digest of the token, so that the token itself stays out of the browser.
-    session: String,
+    /// Each with its name; the first is the instance's own.
+    tokens: Arc<Vec<Token>>,
     /// Opens one session, once.
     one_time_code: Arc<Mutex<Option<String>>>,
     hosts: Arc<Vec<String>>,
 }
+
+/// A secret that opens the instance.
+#[derive(Debug)]
+struct Token {
+    name: String,
+    secret: Secret,
+    /// What the cookie holds: a digest of the secret, so that the secret itself stays out of the browser.
+    session: String,
+}
+
+impl Token {
+    fn new(name: impl Into<String>, secret: Secret) -> Self {
+        let session = hex(&Sha256::digest(format!("optischema session {}", secret.expose())));
+        Self { name: name.into(), secret, session }
+    }
+}
+
+/// The name of the instance's own token.
+const OWN_TOKEN: &str = "token";
 
 /// Why the web app does not start.
 #[derive(Debug, Error)]
@@ -63,9 +82,9 @@ impl Access {
             hosts.push(name.to_ascii_lowercase());
             hosts.push(format!("{}:{}", name.to_ascii_lowercase(), listen.port()));
         }
+        let named = settings.tokens.iter().map(|(name, secret)| Token::new(name, secret.clone()));
         Ok(Self {
-            session: hex(&Sha256::digest(format!("optischema session {}", token.expose()))),
-            token,
+            tokens: Arc::new(std::iter::once(Token::new(OWN_TOKEN, token)).chain(named).collect()),
             one_time_code: Arc::new(Mutex::new(Some(random()))),
             hosts: Arc::new(hosts),
         })
@@ -87,12 +106,21 @@ impl Access {
         right
     }
 
-    pub(super) fn is_token(&self, text: &str) -> bool {
-        equal(self.token.expose(), text)
+    /// What the cookie of a token's holder is; absent where the text is no token.
+    pub(super) fn session_of(&self, text: &str) -> Option<&str> {
+        self.by_secret(text).map(|token| token.session.as_str())
     }
 
-    pub(super) fn session(&self) -> &str {
-        &self.session
+    /// The cookie of whoever follows the link that is printed on start.
+    pub(super) fn own_session(&self) -> &str {
+        self.tokens.first().map_or("", |token| token.session.as_str())
+    }
+
+    /// Every token is compared, so that the time says nothing about which one it was.
+    fn by_secret(&self, text: &str) -> Option<&Token> {
+        self.tokens.iter().fold(None, |found, token| {
+            if equal(token.secret.expose(), text) { Some(token) } else { found }
+        })
     }
 
     fn allows_host(&self, headers: &HeaderMap) -> bool {
@@ -100,17 +128,19 @@ impl Access {
         host.is_some_and(|host| self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)))
     }
 
-    fn credential(&self, headers: &HeaderMap) -> Option<Credential> {
+    fn credential(&self, headers: &HeaderMap) -> Option<(Credential, Actor)> {
+        let actor = |token: &Token| Actor(token.name.clone());
         let bearer = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "));
-        if bearer.is_some_and(|token| self.is_token(token.trim())) {
-            return Some(Credential::Bearer);
+        if let Some(token) = bearer.and_then(|text| self.by_secret(text.trim())) {
+            return Some((Credential::Bearer, actor(token)));
         }
         let cookie = CookieJar::from_headers(headers);
-        let session = cookie.get(COOKIE).map(|cookie| cookie.value().to_owned());
-        session.is_some_and(|session| equal(&self.session, &session)).then_some(Credential::Cookie)
+        let session = cookie.get(COOKIE).map(|cookie| cookie.value().to_owned())?;
+        let token = self.tokens.iter().find(|token| equal(&token.session, &session))?;
+        Some((Credential::Cookie, actor(token)))
     }
 }
 
@@ -182,13 +212,16 @@ pub(super) async fn guard(
             "the request names a host that this instance does not answer for: see --allowed-hosts",
         ));
     }
-    let credential = access.credential(request.headers());
+    let (credential, actor) = access.credential(request.headers()).unzip();
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !safe && !same_origin(request.headers(), credential) {
+    // A WebSocket is opened by a GET, and a browser lets any site try.
+    let needs_origin = !safe || path == "/ws";
+    if needs_origin && !same_origin(request.headers(), credential) {
         return secured(forbidden("cross_origin", "the request comes from another site"));
     }
     if credential.is_none() && !is_open(&path) {
-        let wants_page = safe && !path.starts_with("/api") && !path.starts_with("/rpc");
+        let wants_page =
+            safe && !path.starts_with("/api") && !path.starts_with("/rpc") && path != "/ws";
         return secured(if wants_page {
             Redirect::to("/login").into_response()
         } else {
@@ -204,8 +237,8 @@ pub(super) async fn guard(
             response
         });
     }
-    if credential.is_some() {
-        request.extensions_mut().insert(optischema_app::server_fns::Authorised);
+    if let Some(actor) = actor {
+        request.extensions_mut().insert(optischema_app::server_fns::Authorised(actor));
     }
     secured(next.run(request).await)
 }
@@ -258,6 +291,32 @@ mod tests {
         assert!(same_origin(&headers(&[("host", "localhost:3000")]), Some(Credential::Bearer)));
         assert!(!same_origin(&headers(&[("sec-fetch-site", "cross-site")]), cookie));
         assert!(!same_origin(&headers(&[("sec-fetch-site", "same-site")]), cookie));
+    }
+
+    #[test]
+    fn each_token_has_its_own_name_and_cookie() {
+        let access = Access {
+            tokens: Arc::new(vec![
+                Token::new(OWN_TOKEN, Secret::from("0123456789abcdef".to_owned())),
+                Token::new("ann", Secret::from("fedcba9876543210".to_owned())),
+            ]),
+            one_time_code: Arc::default(),
+            hosts: Arc::default(),
+        };
+        let who = |pairs: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.insert(header::HeaderName::from_static(name), value.parse().unwrap());
+            }
+            access.credential(&headers).map(|(_, actor)| actor.0)
+        };
+        assert_eq!(who(&[("authorization", "Bearer fedcba9876543210")]).as_deref(), Some("ann"));
+        assert_eq!(who(&[("authorization", "Bearer 0123456789abcdef")]).as_deref(), Some("token"));
+        let session = access.session_of("fedcba9876543210").unwrap();
+        let cookie = format!("{COOKIE}={session}");
+        assert_eq!(who(&[("cookie", &cookie)]).as_deref(), Some("ann"));
+        assert_eq!(who(&[("authorization", "Bearer fedcba987654321")]), None);
+        assert_eq!(access.session_of("ann"), None);
     }
 
     #[test]

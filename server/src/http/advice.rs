@@ -3,14 +3,14 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use optischema::model::{RejectedPage, Rule, WhatIfReport, WhatIfRequest};
 use optischema::operations::RulePage;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::AppState;
 use super::api::{Answer, body, id, query};
+use super::caller::Caller;
 use super::problem::Problem;
 
 /// A search.
@@ -24,7 +24,7 @@ pub(super) struct RejectedQuery {
 #[utoipa::path(get, path = "/api/rejected", tag = "recommendations", params(RejectedQuery),
     responses((status = 200, body = RejectedPage)))]
 pub(super) async fn list_rejected(
-    State(app): State<AppState>,
+    app: Caller,
     search: Result<Query<RejectedQuery>, QueryRejection>,
 ) -> Answer<RejectedPage> {
     Ok(Json(app.operations.rejected(query(search)?.q).await?))
@@ -34,7 +34,7 @@ pub(super) async fn list_rejected(
 #[utoipa::path(post, path = "/api/what-if", tag = "recommendations", request_body = WhatIfRequest,
     responses((status = 200, body = WhatIfReport), (status = 422, body = Problem),
         (status = 503, body = Problem)))]
-pub(super) async fn what_if(State(app): State<AppState>, bytes: Bytes) -> Answer<WhatIfReport> {
+pub(super) async fn what_if(app: Caller, bytes: Bytes) -> Answer<WhatIfReport> {
     let request: WhatIfRequest = body(&bytes)?;
     Ok(Json(app.operations.what_if(request).await?))
 }
@@ -43,10 +43,7 @@ pub(super) async fn what_if(State(app): State<AppState>, bytes: Bytes) -> Answer
 #[utoipa::path(get, path = "/api/rules/{rule}", tag = "recommendations",
     params(("rule" = String, Path)),
     responses((status = 200, body = RulePage), (status = 404, body = Problem)))]
-pub(super) async fn get_rule(
-    State(app): State<AppState>,
-    Path(text): Path<String>,
-) -> Answer<RulePage> {
+pub(super) async fn get_rule(app: Caller, Path(text): Path<String>) -> Answer<RulePage> {
     let rule: Rule = id("rule", text)?;
     Ok(Json(app.operations.rule_page(rule).await?))
 }

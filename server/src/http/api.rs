@@ -3,14 +3,13 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::{Path, Query};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use optischema::model::{
-    AddedQueries, AnalyzeReport, ApplyStatus, Change, CleanupReport, CollectionReport,
-    CompareRequest, Health, Job, JobAccepted, JobId, JobPage, JobQuery, QueryDetail, QueryHash,
-    QueryPage, QueryQuery, RangeQuery, Recommendation, RecommendationId, RecommendationPage,
-    RecommendationQuery,
+    AddedQueries, AnalyzeReport, CollectionReport, CompareRequest, Health, Job, JobAccepted, JobId,
+    JobPage, JobQuery, QueryDetail, QueryHash, QueryPage, QueryQuery, RangeQuery, Recommendation,
+    RecommendationId, RecommendationPage, RecommendationQuery,
 };
 use optischema::operations::OperationError;
 use serde::de::DeserializeOwned;
@@ -20,8 +19,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::AppState;
-use super::advice;
+use super::caller::Caller;
 use super::problem::Problem;
+use super::{advice, changes, handover, trail};
 
 pub(super) type Answer<T> = Result<Json<T>, Problem>;
 
@@ -65,11 +65,19 @@ pub(super) fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(cancel_job))
         .routes(routes!(patch_sql))
         .routes(routes!(report))
-        .routes(routes!(start_apply))
-        .routes(routes!(start_rollback))
-        .routes(routes!(list_changes))
-        .routes(routes!(apply_status))
-        .routes(routes!(cleanup))
+        .routes(routes!(changes::start_apply))
+        .routes(routes!(changes::apply_plan))
+        .routes(routes!(changes::start_rollback))
+        .routes(routes!(changes::roll_back_together))
+        .routes(routes!(changes::list_changes))
+        .routes(routes!(changes::apply_status))
+        .routes(routes!(changes::cleanup))
+        .routes(routes!(trail::list_audit))
+        .routes(routes!(trail::export_audit))
+        .routes(routes!(trail::verify_audit))
+        .routes(routes!(handover::hand_over))
+        .routes(routes!(handover::hand_over_file))
+        .routes(routes!(trail::restore_store))
         .routes(routes!(list_queries, add_queries))
         .routes(routes!(collect))
         .routes(routes!(get_query, remove_query))
@@ -126,13 +134,6 @@ struct DismissRequest {
 
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-struct ApplyRequest {
-    /// Why it is applied without a completed benchmark; recorded.
-    override_reason: Option<String>,
-}
-
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
 struct AddQueriesRequest {
     /// The statements, or the log.
     text: String,
@@ -143,7 +144,7 @@ struct AddQueriesRequest {
     params(RecommendationQuery),
     responses((status = 200, body = RecommendationPage), (status = 422, body = Problem)))]
 async fn list_recommendations(
-    State(app): State<AppState>,
+    app: Caller,
     filter: Result<Query<RecommendationQuery>, QueryRejection>,
 ) -> Answer<RecommendationPage> {
     let filter = query(filter)?.parse()?;
@@ -154,10 +155,7 @@ async fn list_recommendations(
 #[utoipa::path(get, path = "/api/recommendations/{id}", tag = "recommendations",
     params(("id" = String, Path)),
     responses((status = 200, body = Recommendation), (status = 404, body = Problem)))]
-async fn get_recommendation(
-    State(app): State<AppState>,
-    Path(text): Path<String>,
-) -> Answer<Recommendation> {
+async fn get_recommendation(app: Caller, Path(text): Path<String>) -> Answer<Recommendation> {
     let id: RecommendationId = id("recommendation", text)?;
     Ok(Json(app.operations.recommendation(id).await?))
 }
@@ -167,11 +165,7 @@ async fn get_recommendation(
     params(("id" = String, Path)), request_body = Option<DismissRequest>,
     responses((status = 200, body = Recommendation), (status = 404, body = Problem),
         (status = 409, body = Problem)))]
-async fn dismiss(
-    State(app): State<AppState>,
-    Path(text): Path<String>,
-    bytes: Bytes,
-) -> Answer<Recommendation> {
+async fn dismiss(app: Caller, Path(text): Path<String>, bytes: Bytes) -> Answer<Recommendation> {
     let id: RecommendationId = id("recommendation", text)?;
     let request: DismissRequest = body(&bytes)?;
     Ok(Json(app.operations.dismiss(id, request.reason).await?))
@@ -182,7 +176,7 @@ async fn dismiss(
     params(("id" = String, Path)),
     responses((status = 200, body = Recommendation), (status = 404, body = Problem),
         (status = 409, body = Problem)))]
-async fn restore(State(app): State<AppState>, Path(text): Path<String>) -> Answer<Recommendation> {
+async fn restore(app: Caller, Path(text): Path<String>) -> Answer<Recommendation> {
     let id: RecommendationId = id("recommendation", text)?;
     Ok(Json(app.operations.restore(id).await?))
 }
@@ -192,10 +186,7 @@ async fn restore(State(app): State<AppState>, Path(text): Path<String>) -> Answe
     params(("id" = String, Path, description = "the recommendation's id")),
     responses((status = 202, body = JobAccepted), (status = 404, body = Problem),
         (status = 409, body = Problem)))]
-async fn start_benchmark(
-    State(app): State<AppState>,
-    Path(text): Path<String>,
-) -> Result<Response, Problem> {
+async fn start_benchmark(app: Caller, Path(text): Path<String>) -> Result<Response, Problem> {
     let id: RecommendationId = id("recommendation", text)?;
     Ok(accepted(app.operations.start_benchmark(id).await?))
 }
@@ -204,7 +195,7 @@ async fn start_benchmark(
 #[utoipa::path(post, path = "/api/benchmark", tag = "benchmark", request_body = CompareRequest,
     responses((status = 202, body = JobAccepted), (status = 409, body = Problem),
         (status = 422, body = Problem), (status = 503, body = Problem)))]
-async fn compare(State(app): State<AppState>, bytes: Bytes) -> Result<Response, Problem> {
+async fn compare(app: Caller, bytes: Bytes) -> Result<Response, Problem> {
     let request: CompareRequest = body(&bytes)?;
     Ok(accepted(app.operations.compare(request).await?))
 }
@@ -214,10 +205,7 @@ async fn compare(State(app): State<AppState>, bytes: Bytes) -> Result<Response, 
     params(("id" = String, Path)),
     responses((status = 200, body = String, content_type = "text/html"),
         (status = 404, body = Problem), (status = 409, body = Problem)))]
-async fn report(
-    State(app): State<AppState>,
-    Path(text): Path<String>,
-) -> Result<Response, Problem> {
+async fn report(app: Caller, Path(text): Path<String>) -> Result<Response, Problem> {
     let id: JobId = id("job", text)?;
     let file = app.operations.benchmark_report(id).await?;
     let disposition = format!("attachment; filename=\"{}\"", file.file_name);
@@ -232,7 +220,7 @@ async fn report(
 #[utoipa::path(get, path = "/api/benchmark", tag = "benchmark", params(JobQuery),
     responses((status = 200, body = JobPage), (status = 422, body = Problem)))]
 async fn list_jobs(
-    State(app): State<AppState>,
+    app: Caller,
     filter: Result<Query<JobQuery>, QueryRejection>,
 ) -> Answer<JobPage> {
     let filter = query(filter)?.parse()?;
@@ -243,7 +231,7 @@ async fn list_jobs(
 #[utoipa::path(get, path = "/api/benchmark/{id}", tag = "benchmark",
     params(("id" = String, Path, description = "the job's id")),
     responses((status = 200, body = Job), (status = 404, body = Problem)))]
-async fn get_job(State(app): State<AppState>, Path(text): Path<String>) -> Answer<Job> {
+async fn get_job(app: Caller, Path(text): Path<String>) -> Answer<Job> {
     let id: JobId = id("job", text)?;
     Ok(Json(app.operations.job(id).await?))
 }
@@ -253,10 +241,7 @@ async fn get_job(State(app): State<AppState>, Path(text): Path<String>) -> Answe
     params(("id" = String, Path)),
     responses((status = 202, body = JobAccepted), (status = 404, body = Problem),
         (status = 409, body = Problem)))]
-async fn cancel_job(
-    State(app): State<AppState>,
-    Path(text): Path<String>,
-) -> Result<Response, Problem> {
+async fn cancel_job(app: Caller, Path(text): Path<String>) -> Result<Response, Problem> {
     let id: JobId = id("job", text)?;
     Ok(accepted(app.operations.cancel_job(id).await?))
 }
@@ -266,10 +251,7 @@ async fn cancel_job(
     params(("id" = String, Path)),
     responses((status = 200, body = String, content_type = "application/sql"),
         (status = 404, body = Problem)))]
-async fn patch_sql(
-    State(app): State<AppState>,
-    Path(text): Path<String>,
-) -> Result<Response, Problem> {
+async fn patch_sql(app: Caller, Path(text): Path<String>) -> Result<Response, Problem> {
     let id: JobId = id("job", text)?;
     let file = app.operations.patch_sql(id).await?;
     let disposition = format!("attachment; filename=\"{}\"", file.file_name);
@@ -280,61 +262,11 @@ async fn patch_sql(
     Ok((headers, file.sql).into_response())
 }
 
-/// Queues the apply of a recommendation's patch in the sandbox.
-#[utoipa::path(post, path = "/api/apply/{id}", tag = "apply",
-    params(("id" = String, Path, description = "the recommendation's id")),
-    request_body = Option<ApplyRequest>,
-    responses((status = 202, body = JobAccepted), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 503, body = Problem)))]
-async fn start_apply(
-    State(app): State<AppState>,
-    Path(text): Path<String>,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    let id: RecommendationId = id("recommendation", text)?;
-    let request: ApplyRequest = body(&bytes)?;
-    Ok(accepted(app.operations.start_apply(id, request.override_reason).await?))
-}
-
-/// Queues the rollback of the change that stands for a recommendation.
-#[utoipa::path(post, path = "/api/apply/{id}/rollback", tag = "apply",
-    params(("id" = String, Path, description = "the recommendation's id")),
-    responses((status = 202, body = JobAccepted), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 503, body = Problem)))]
-async fn start_rollback(
-    State(app): State<AppState>,
-    Path(text): Path<String>,
-) -> Result<Response, Problem> {
-    let id: RecommendationId = id("recommendation", text)?;
-    Ok(accepted(app.operations.start_rollback(id).await?))
-}
-
-/// What was applied, newest first.
-#[utoipa::path(get, path = "/api/apply/changes", tag = "apply",
-    responses((status = 200, body = Vec<Change>)))]
-async fn list_changes(State(app): State<AppState>) -> Answer<Vec<Change>> {
-    Ok(Json(app.operations.changes().await?))
-}
-
-/// The state of the apply side.
-#[utoipa::path(get, path = "/api/apply/status", tag = "apply",
-    responses((status = 200, body = ApplyStatus)))]
-async fn apply_status(State(app): State<AppState>) -> Answer<ApplyStatus> {
-    Ok(Json(app.operations.apply_status().await?))
-}
-
-/// Drops expired scratch schemas now.
-#[utoipa::path(post, path = "/api/apply/cleanup", tag = "apply",
-    responses((status = 200, body = CleanupReport), (status = 503, body = Problem)))]
-async fn cleanup(State(app): State<AppState>) -> Answer<CleanupReport> {
-    Ok(Json(app.operations.cleanup().await?))
-}
-
 /// The workload: statements with their figures in a time range.
 #[utoipa::path(get, path = "/api/queries", tag = "workload", params(QueryQuery),
     responses((status = 200, body = QueryPage), (status = 422, body = Problem)))]
 async fn list_queries(
-    State(app): State<AppState>,
+    app: Caller,
     filter: Result<Query<QueryQuery>, QueryRejection>,
 ) -> Answer<QueryPage> {
     let filter = query(filter)?.parse()?;
@@ -345,7 +277,7 @@ async fn list_queries(
 #[utoipa::path(post, path = "/api/queries", tag = "workload", request_body = AddQueriesRequest,
     responses((status = 200, body = AddedQueries), (status = 422, body = Problem),
         (status = 503, body = Problem)))]
-async fn add_queries(State(app): State<AppState>, bytes: Bytes) -> Answer<AddedQueries> {
+async fn add_queries(app: Caller, bytes: Bytes) -> Answer<AddedQueries> {
     let request: AddQueriesRequest = body(&bytes)?;
     Ok(Json(app.operations.add_queries(request.text).await?))
 }
@@ -356,7 +288,7 @@ async fn add_queries(State(app): State<AppState>, bytes: Bytes) -> Answer<AddedQ
     responses((status = 200, body = QueryDetail), (status = 404, body = Problem),
         (status = 422, body = Problem)))]
 async fn get_query(
-    State(app): State<AppState>,
+    app: Caller,
     Path(text): Path<String>,
     range: Result<Query<RangeQuery>, QueryRejection>,
 ) -> Answer<QueryDetail> {
@@ -368,10 +300,7 @@ async fn get_query(
 #[utoipa::path(delete, path = "/api/queries/{id}", tag = "workload",
     params(("id" = String, Path, description = "the statement's hash")),
     responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
-async fn remove_query(
-    State(app): State<AppState>,
-    Path(text): Path<String>,
-) -> Result<StatusCode, Problem> {
+async fn remove_query(app: Caller, Path(text): Path<String>) -> Result<StatusCode, Problem> {
     app.operations.remove_query(QueryHash(text)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -379,26 +308,32 @@ async fn remove_query(
 /// Reads main's counters now, and plans what is new.
 #[utoipa::path(post, path = "/api/queries/collect", tag = "workload",
     responses((status = 200, body = CollectionReport), (status = 503, body = Problem)))]
-async fn collect(State(app): State<AppState>) -> Answer<CollectionReport> {
+async fn collect(app: Caller) -> Answer<CollectionReport> {
     Ok(Json(app.operations.collect().await?))
 }
 
-/// Collects the workload and advises on it now.
+/// Collects the workload and advises on it now. With `Prefer: respond-async` it becomes a job.
 #[utoipa::path(post, path = "/api/analyze", tag = "workload",
-    responses((status = 200, body = AnalyzeReport), (status = 503, body = Problem)))]
-async fn analyze(State(app): State<AppState>) -> Answer<AnalyzeReport> {
-    Ok(Json(app.operations.analyze().await?))
+    params(("Prefer" = Option<String>, Header, description = "`respond-async` (RFC 7240) for a job")),
+    responses((status = 200, body = AnalyzeReport), (status = 202, body = JobAccepted),
+        (status = 503, body = Problem)))]
+async fn analyze(app: Caller, headers: HeaderMap) -> Result<Response, Problem> {
+    let prefer = headers.get("prefer").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if prefer.split(',').any(|wish| wish.trim() == "respond-async") {
+        return Ok(accepted(app.operations.start_analysis().await?));
+    }
+    Ok(Json(app.operations.analyze().await?).into_response())
 }
 
 /// Readiness per target.
 #[utoipa::path(get, path = "/api/health", tag = "health",
     responses((status = 200, body = Health)))]
-async fn health(State(app): State<AppState>) -> Answer<Health> {
+async fn health(app: Caller) -> Answer<Health> {
     Ok(Json(app.operations.health().await?))
 }
 
 /// 202 with the place where the job can be watched.
-fn accepted(job: JobAccepted) -> Response {
+pub(super) fn accepted(job: JobAccepted) -> Response {
     let mut response = (StatusCode::ACCEPTED, Json(&job)).into_response();
     // A UUID is always a legal header value.
     if let Ok(location) = HeaderValue::from_str(&format!("/api/benchmark/{}", job.job_id)) {

@@ -31,7 +31,7 @@ async fn follow_link(
 ) -> Response {
     match query.code {
         None => page(StatusCode::OK, None),
-        Some(code) if access.redeem(&code) => opened(&access, jar),
+        Some(code) if access.redeem(&code) => opened(access.own_session(), jar),
         Some(_) => page(
             StatusCode::FORBIDDEN,
             Some("This link was used already, or is of an earlier start."),
@@ -44,15 +44,14 @@ async fn sign_in(
     jar: CookieJar,
     Form(typed): Form<Typed>,
 ) -> Response {
-    if access.is_token(typed.token.trim()) {
-        opened(&access, jar)
-    } else {
-        page(StatusCode::FORBIDDEN, Some("That is not the token."))
+    match access.session_of(typed.token.trim()) {
+        Some(session) => opened(session, jar),
+        None => page(StatusCode::FORBIDDEN, Some("That is not the token.")),
     }
 }
 
-fn opened(access: &Access, jar: CookieJar) -> Response {
-    let cookie = Cookie::build((COOKIE, access.session().to_owned()))
+fn opened(session: &str, jar: CookieJar) -> Response {
+    let cookie = Cookie::build((COOKIE, session.to_owned()))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Strict)

@@ -3,9 +3,14 @@
 mod access;
 mod advice;
 mod api;
+mod caller;
+mod changes;
+mod handover;
 mod login;
 mod pages;
 mod problem;
+mod socket;
+mod trail;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +21,8 @@ use axum::routing::get;
 use optischema::operations::Operations;
 use tower_http::compression::CompressionLayer;
 
+use crate::store::Store;
+
 pub use access::{Access, AccessError};
 pub use api::openapi;
 
@@ -24,6 +31,8 @@ pub use api::openapi;
 pub struct AppState {
     pub operations: Arc<dyn Operations>,
     pub access: Access,
+    /// What happens, for who follows.
+    pub store: Store,
 }
 
 /// The whole web app. `site_root` holds the browser's files.
@@ -37,6 +46,7 @@ pub fn router(state: AppState, site_root: PathBuf) -> Router {
     let rest = Router::new()
         .merge(api)
         .route("/api/openapi.json", open_api)
+        .route("/ws", get(socket::follow))
         .route("/api/{*rest}", axum::routing::any(problem::no_such_call))
         .method_not_allowed_fallback(problem::wrong_method)
         .with_state(state.clone());

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use optischema::model::{JobResult, TrackedStatement};
+use optischema::model::{
+    BenchmarkResult, BenchmarkSource, Change, JobResult, Recommendation, TrackedStatement,
+};
 
 use super::progress::Progress;
+use super::sandbox::tag_of;
 use super::worker::Worker;
 use crate::benchmark::{
     BenchmarkError, BenchmarkRequest, Places, cases_for, run_benchmark, typed_cases,
@@ -12,7 +15,7 @@ use crate::benchmark::{
 use crate::config::Settings;
 use crate::postgres::{Dsn, PgFailure, Session, connect_main, connect_writable};
 use crate::sandbox::{SandboxError, ScratchKind, ScratchSchema, drop_scratch};
-use crate::sql::Patch;
+use crate::sql::{Patch, PatchKind, index_definition_in};
 use crate::store::{ClaimedJob, JobEnd};
 
 /// Seconds that dropping a scratch schema may take.
@@ -22,20 +25,16 @@ fn schema_of(claimed: &ClaimedJob) -> ScratchSchema {
     ScratchSchema::new(ScratchKind::Benchmark, claimed.job.id.0)
 }
 
-/// What the server shows as the name of the job's connections, so that they can be found and stopped.
-fn tag_of(claimed: &ClaimedJob) -> String {
-    format!("optischema job {}", claimed.job.id)
-}
-
-/// Names the connection after the job.
-pub(super) async fn tag(session: &mut Session, claimed: &ClaimedJob) -> Result<(), PgFailure> {
-    session.name(&tag_of(claimed)).await
-}
-
 /// Runs it to its end.
 pub(super) async fn run(worker: &Worker, claimed: &ClaimedJob, progress: &Progress) -> JobEnd {
-    match measure(worker, claimed, progress).await {
+    let measured = if claimed.job.is_watch() {
+        watch(worker, claimed, progress).await
+    } else {
+        measure(worker, claimed, progress).await
+    };
+    match measured {
         Ok(result) => JobEnd::Completed(JobResult::Benchmark(Box::new(result))),
+        Err(BenchmarkError::Unreachable(reason)) => JobEnd::Later(reason),
         Err(error) => match error.refusal() {
             Ok(reason) => JobEnd::Failed(reason),
             Err(error) => JobEnd::Error(error.to_string()),
@@ -43,34 +42,120 @@ pub(super) async fn run(worker: &Worker, claimed: &ClaimedJob, progress: &Progre
     }
 }
 
+/// What a benchmark is made of.
+struct Material {
+    recommendation: Recommendation,
+    tracked: Vec<TrackedStatement>,
+    places: Places,
+}
+
+async fn material(worker: &Worker, claimed: &ClaimedJob) -> Result<Material, BenchmarkError> {
+    let store = |error: crate::store::StoreError| BenchmarkError::Error(error.to_string());
+    let Some(id) = claimed.job.recommendation_id else {
+        return Err(BenchmarkError::Failed("the job names no recommendation".into()));
+    };
+    let recommendation = worker.store.recommendation(id).await.map_err(store)?;
+    let Some(places) = places(&worker.settings) else {
+        return Err(BenchmarkError::Error("no main database is configured".into()));
+    };
+    let queries = worker.store.user_queries(&recommendation.database).await.map_err(store)?;
+    let tracked = queries.into_iter().map(|query| query.statement).collect();
+    Ok(Material { recommendation, tracked, places })
+}
+
 async fn measure(
     worker: &Worker,
     claimed: &ClaimedJob,
     progress: &Progress,
-) -> Result<optischema::model::BenchmarkResult, BenchmarkError> {
-    let store = |error: crate::store::StoreError| BenchmarkError::Error(error.to_string());
-    let settings = &worker.settings;
-    let recommendation =
-        worker.store.recommendation(claimed.job.recommendation_id).await.map_err(store)?;
-    let Some(places) = places(settings) else {
-        return Err(BenchmarkError::Error("no main database is configured".into()));
+) -> Result<BenchmarkResult, BenchmarkError> {
+    let material = material(worker, claimed).await?;
+    let text = material.recommendation.patch_sql.clone();
+    compare(worker, claimed, progress, &material, &text, &material.places).await
+}
+
+/// Measures an applied change in the sandbox's own tables, by undoing it in a transaction that is never committed.
+async fn watch(
+    worker: &Worker,
+    claimed: &ClaimedJob,
+    progress: &Progress,
+) -> Result<BenchmarkResult, BenchmarkError> {
+    let material = material(worker, claimed).await?;
+    let change = match claimed.job.change_id {
+        Some(id) => worker.store.change(id).await.ok(),
+        None => None,
     };
-    let queries = worker.store.user_queries(&recommendation.database).await.map_err(store)?;
-    let tracked: Vec<TrackedStatement> = queries.into_iter().map(|query| query.statement).collect();
+    let change = change.ok_or_else(|| BenchmarkError::Failed("the change is gone".into()))?;
+    let Reversal { text, inverted } = reversal(&change, &material.recommendation)?;
+    // The sandbox's own tables are taken for what they are here: a clone that can be written to.
+    let places = Places {
+        replica: material.places.sandbox.clone(),
+        sandbox: None,
+        ..material.places.clone()
+    };
+    let result = compare(worker, claimed, progress, &material, &text, &places).await?;
+    let mut result = if inverted { result.inverted() } else { result };
+    if result.source != BenchmarkSource::Estimated {
+        result.source = BenchmarkSource::Sampled;
+        result.source_reason =
+            "Measured in the sandbox's own tables, where the change stands; without it in a transaction that was rolled back."
+                .to_owned();
+    }
+    result.patch = material.recommendation.patch_sql.clone();
+    Ok(result)
+}
+
+/// What is compared with a change that stands.
+struct Reversal {
+    text: String,
+    /// Whether the text undoes the change, so that the arms are the other way round.
+    inverted: bool,
+}
+
+fn reversal(change: &Change, recommendation: &Recommendation) -> Result<Reversal, BenchmarkError> {
     let patch = Patch::parse(&recommendation.patch_sql)?;
+    let first = change.detail.as_ref().and_then(|detail| detail.rollback.first());
+    let text = match &patch.kind {
+        // Both arms begin with main's settings, so the change itself is what differs.
+        PatchKind::Setting(_) => {
+            return Ok(Reversal { text: recommendation.patch_sql.clone(), inverted: false });
+        }
+        PatchKind::DropIndex(drop) => {
+            index_definition_in(&change.object.definition, &drop.schema, false)?
+        }
+        _ => first.map(|step| step.sql.clone()).unwrap_or_default(),
+    };
+    if text.is_empty() {
+        return Err(BenchmarkError::Failed(
+            "it cannot be undone, so there is nothing to compare it with".into(),
+        ));
+    }
+    Ok(Reversal { text, inverted: true })
+}
+
+async fn compare(
+    worker: &Worker,
+    claimed: &ClaimedJob,
+    progress: &Progress,
+    material: &Material,
+    patch_text: &str,
+    places: &Places,
+) -> Result<BenchmarkResult, BenchmarkError> {
+    let settings = &worker.settings;
+    let Material { recommendation, tracked, .. } = material;
+    let patch = Patch::parse(patch_text)?;
     let cases = if recommendation.is_typed() {
         typed_cases(&places.main, &recommendation.original_sql, "the statement").await?
     } else {
-        cases_for(&recommendation, &tracked)?
+        cases_for(recommendation, tracked)?
     };
     let schema = schema_of(claimed);
     let request = BenchmarkRequest {
         cases: &cases,
         patch: &patch,
-        patch_text: &recommendation.patch_sql,
+        patch_text,
         concerned: &recommendation.tables,
-        others: &tracked,
-        name: tag_of(claimed),
+        others: tracked,
+        name: tag_of(&claimed.job),
         schema: &schema,
         // The seed is the job's own, so that the same job is repeated the same way.
         seed: claimed.job.id.0.as_u64_pair().1,
@@ -80,7 +165,7 @@ async fn measure(
         statement_timeout_s: settings.statement_timeout_s,
         rewritten_shape: None,
     };
-    run_benchmark(request, &places, &mut |phase, fraction| progress.report(phase, fraction)).await
+    run_benchmark(request, places, &mut |phase, fraction| progress.report(phase, fraction)).await
 }
 
 /// The databases of a benchmark; absent without main.
@@ -118,7 +203,7 @@ pub(crate) async fn drop_schema_in(dsn: &Dsn, schema: &ScratchSchema) -> Result<
 
 /// Cancels what the job's connections are doing, on the sandbox and on main, and waits for them to go.
 pub(super) async fn stop_backends(worker: &Worker, claimed: &ClaimedJob) {
-    stop_named(&worker.settings, &tag_of(claimed)).await;
+    stop_named(&worker.settings, &tag_of(&claimed.job)).await;
 }
 
 /// Cancels what connections of that name are doing, on every target, and waits for them to go.

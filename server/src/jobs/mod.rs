@@ -1,12 +1,18 @@
-//! Background work: a worker claims jobs from the store's queue, one at a time, and each ends in exactly
-//! one way.
+//! Background work: a worker claims jobs from the store's queue, and each ends in exactly one way.
 
+mod analyze_job;
+mod apply_job;
 mod benchmark_job;
-mod change_job;
+mod follow;
 mod progress;
+mod reconcile;
+mod rollback_job;
+mod sandbox;
 mod signals;
+mod trail;
 mod worker;
 
 pub(crate) use benchmark_job::{drop_schema_in, places, stop_named};
+pub(crate) use sandbox::hold;
 pub use signals::Signals;
 pub use worker::Worker;

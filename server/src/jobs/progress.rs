@@ -15,17 +15,26 @@ const RENEWAL: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub(super) struct Progress {
     sender: watch::Sender<(String, f64)>,
+    /// For crash tests: what begins so is the last that is done.
+    pause_at: Option<String>,
 }
 
 impl Progress {
-    pub(super) fn channel() -> (Self, watch::Receiver<(String, f64)>) {
+    pub(super) fn channel(pause_at: Option<String>) -> (Self, watch::Receiver<(String, f64)>) {
         let (sender, receiver) = watch::channel(("starting".to_owned(), 0.0));
-        (Self { sender }, receiver)
+        (Self { sender, pause_at }, receiver)
     }
 
     /// Notes phase and fraction (0 to 1).
     pub(super) fn report(&self, phase: &str, fraction: f64) {
         self.sender.send_replace((phase.to_owned(), fraction));
+        if self.pause_at.as_ref().is_some_and(|at| phase.starts_with(at.as_str())) {
+            eprintln!("paused at {phase}");
+            // The thread itself stops, so that the job is killed at exactly this point.
+            loop {
+                std::thread::park();
+            }
+        }
     }
 }
 

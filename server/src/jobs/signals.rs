@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 pub struct Signals {
     work: Arc<Notify>,
     running: Arc<Mutex<HashMap<JobId, watch::Sender<bool>>>>,
+    analysis: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Signals {
@@ -22,6 +23,17 @@ impl Signals {
     /// Waits until there may be work.
     pub async fn work(&self) {
         self.work.notified().await;
+    }
+
+    /// Held by who analyses: one analysis at a time.
+    #[must_use]
+    pub fn alone(&self) -> &tokio::sync::Mutex<()> {
+        &self.analysis
+    }
+
+    /// Jobs that run in this process.
+    pub(super) fn live(&self) -> Vec<JobId> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
 
     /// Asks a running job to stop.

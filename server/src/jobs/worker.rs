@@ -3,18 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use optischema::model::JobType;
+use optischema::model::{JobType, RecommendationId};
+use serde_json::json;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
-use super::benchmark_job;
-use super::change_job;
 use super::progress::{KeepEnd, Progress, keep};
 use super::signals::Signals;
+use super::{analyze_job, apply_job, benchmark_job, reconcile, rollback_job};
+use crate::apply::drop_leftovers;
 use crate::clock::new_id;
 use crate::config::Settings;
 use crate::postgres::connect_writable;
 use crate::sandbox::{Due, ScratchKind, sweep};
-use crate::store::{ClaimedJob, JobEnd, Store, StoreError};
+use crate::store::{AuditRecord, ClaimedJob, JobEnd, NewJob, Store, StoreError};
 
 /// The queue is looked at this often even when nobody says that there is work.
 const IDLE: Duration = Duration::from_secs(2);
@@ -22,15 +24,17 @@ const IDLE: Duration = Duration::from_secs(2);
 const GRACE: Duration = Duration::from_secs(10);
 /// Time between two clean-ups.
 const UPKEEP: Duration = Duration::from_secs(600);
+/// Jobs that run at once on all servers together.
+const MOST_AT_ONCE: usize = 8;
 
 /// Works through the queue of one store.
 #[derive(Debug)]
 pub struct Worker {
     pub(super) settings: Arc<Settings>,
     pub(super) store: Store,
-    signals: Signals,
+    pub(super) signals: Signals,
     boot_id: String,
-    /// Applies and rollbacks of an earlier process that are not reconciled yet.
+    /// Applies and rollbacks that are not reconciled yet, of an earlier process or cut off in this one.
     unreconciled: tokio::sync::Mutex<Vec<ClaimedJob>>,
 }
 
@@ -53,16 +57,26 @@ impl Worker {
         if let Err(error) = self.recover().await {
             tracing::error!(%error, "the jobs of an earlier process could not be taken over");
         }
+        let worker = Arc::new(self);
+        let mut running = JoinSet::new();
         let mut upkeep = tokio::time::interval(UPKEEP);
         while !*shutdown.borrow() {
-            match self.store.claim(&self.boot_id).await {
-                Ok(Some(claimed)) => self.work(claimed, shutdown.clone()).await,
+            let claimed = match running.len() < MOST_AT_ONCE {
+                true => worker.store.claim(&worker.boot_id, worker.settings.jobs_per_target).await,
+                false => Ok(None),
+            };
+            match claimed {
+                Ok(Some(claimed)) => {
+                    let (worker, shutdown) = (worker.clone(), shutdown.clone());
+                    running.spawn(async move { worker.work(claimed, shutdown).await });
+                }
                 Ok(None) => {
                     tokio::select! {
-                        () = self.signals.work() => {}
-                        () = tokio::time::sleep(IDLE) => self.reconcile_orphans().await,
+                        () = worker.signals.work() => {}
+                        Some(ended) = running.join_next() => worker.ended(ended),
+                        () = tokio::time::sleep(IDLE) => worker.look_after().await,
                         _ = shutdown.changed() => {}
-                        _ = upkeep.tick() => self.keep_up().await,
+                        _ = upkeep.tick() => worker.keep_up().await,
                     }
                 }
                 Err(error) => {
@@ -71,41 +85,70 @@ impl Worker {
                 }
             }
         }
+        while let Some(ended) = running.join_next().await {
+            worker.ended(ended);
+        }
+    }
+
+    /// A task that panicked leaves its job running: its lease runs out, and it is taken over like an orphan.
+    fn ended(&self, ended: Result<(), tokio::task::JoinError>) {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a job's task ended by itself; its job is taken over when its lease runs out");
+        }
     }
 
     /// Benchmarks of an earlier process are queued again and their schemas dropped; applies and rollbacks
-    /// are never run again: the catalog says what became of them.
+    /// are never run again: the catalog says what became of them. What the server still does for either is stopped first.
     async fn recover(&self) -> Result<(), StoreError> {
         let left = self.store.orphaned_jobs(&self.boot_id).await?;
-        let orphans = self.store.take_orphans(&self.boot_id).await?;
+        for id in &left {
+            benchmark_job::stop_named(&self.settings, &format!("optischema job {id}")).await;
+        }
+        let orphans = self.store.take_orphans(&self.boot_id, &[]).await?;
         self.unreconciled.lock().await.extend(orphans);
-        self.reconcile_orphans().await;
+        self.reconcile_waiting().await;
         let ids: Vec<uuid::Uuid> = left.iter().map(|id| id.0).collect();
         self.sweep(&ids).await;
+        self.roll_back_regressions().await;
         Ok(())
     }
 
-    /// Looks in the catalog what became of the changes of an earlier process. While the sandbox cannot be
+    /// What is done when there is nothing else: cut-off changes, leases that ran out, regressions.
+    async fn look_after(&self) {
+        let mut live = self.signals.live();
+        live.extend(self.unreconciled.lock().await.iter().map(|claimed| claimed.job.id));
+        match self.store.take_orphans(&self.boot_id, &live).await {
+            Ok(orphans) => self.unreconciled.lock().await.extend(orphans),
+            Err(error) => tracing::error!(%error, "leases that ran out could not be looked for"),
+        }
+        self.reconcile_waiting().await;
+        self.roll_back_regressions().await;
+    }
+
+    /// Looks in the catalog what became of cut-off changes. While the sandbox cannot be
     /// asked they wait: a job is not called failed because nobody could look.
-    async fn reconcile_orphans(&self) {
+    async fn reconcile_waiting(&self) {
         let mut waiting = self.unreconciled.lock().await;
         for claimed in std::mem::take(&mut *waiting) {
             let given_up = !matches!(self.store.renew(&claimed.lease).await, Ok(false));
-            let end =
-                change_job::reconcile(self, &claimed, "OptiSchema stopped while it ran").await;
+            benchmark_job::stop_backends(self, &claimed).await;
+            benchmark_job::drop_schema(self, &claimed, ScratchKind::ApplyCheck).await;
+            let end = reconcile::reconcile(self, &claimed, "it was cut off while it ran").await;
             match end {
                 JobEnd::Error(reason) if !given_up => {
                     tracing::warn!(job = %claimed.job.id, reason, "waiting to see what became of it");
-                    let phase = format!("waiting to see what became of it: {reason}");
-                    if let Err(error) =
-                        self.store.report_progress(&claimed.lease, &phase, 0.0).await
-                    {
-                        tracing::warn!(%error, "progress was not written");
-                    }
+                    self.say_waiting(&claimed, &reason).await;
                     waiting.push(claimed);
                 }
                 end => self.finish(&claimed, end).await,
             }
+        }
+    }
+
+    async fn say_waiting(&self, claimed: &ClaimedJob, reason: &str) {
+        let phase = format!("waiting to see what became of it: {reason}");
+        if let Err(error) = self.store.report_progress(&claimed.lease, &phase, 0.0).await {
+            tracing::warn!(%error, "progress was not written");
         }
     }
 
@@ -116,8 +159,11 @@ impl Worker {
             Ok(removed) => tracing::info!(removed, "finished jobs were removed"),
             Err(error) => tracing::warn!(%error, "finished jobs were not removed"),
         }
+        if let Err(error) = self.store.remove_old_events().await {
+            tracing::warn!(%error, "old events were not removed");
+        }
         self.sweep(&[]).await;
-        if let Err(reason) = change_job::drop_leftovers(self).await {
+        if let Err(reason) = drop_leftovers(&self.settings, &self.store).await {
             tracing::warn!(%reason, "invalid indexes were not looked for");
         }
     }
@@ -139,7 +185,7 @@ impl Worker {
         let id = claimed.job.id;
         tracing::info!(job = %id, kind = %claimed.job.job_type, "started");
         let mut cancel = self.signals.started(id);
-        let (progress, updates) = Progress::channel();
+        let (progress, updates) = Progress::channel(self.settings.pause_at.clone());
         let stopping = async {
             // A closed channel means that nobody will ever ask.
             if shutdown.wait_for(|stop| *stop).await.is_err() {
@@ -156,7 +202,6 @@ impl Worker {
             },
             () = stopping => None,
         };
-        self.signals.ended(id);
         let interrupted = !matches!(end, Some(JobEnd::Completed(_) | JobEnd::Failed(_)));
         let end = match claimed.job.job_type {
             JobType::Benchmark => {
@@ -164,21 +209,19 @@ impl Worker {
                 end
             }
             JobType::Apply | JobType::Rollback if interrupted => {
-                benchmark_job::stop_backends(self, &claimed).await;
-                benchmark_job::drop_schema(self, &claimed, ScratchKind::ApplyCheck).await;
-                let reconciled = change_job::reconcile(self, &claimed, "it was stopped").await;
-                Some(match (reconciled, end) {
-                    (done @ JobEnd::Completed(_), _) => done,
-                    // The catalog's word on what is left belongs to the job that was stopped.
-                    (JobEnd::Failed(left) | JobEnd::Error(left), Some(JobEnd::Cancelled(_))) => {
-                        JobEnd::Cancelled(Some(left))
+                match self.after_interruption(&claimed, end).await {
+                    Some(end) => Some(end),
+                    // It waits for the sandbox to come back; nothing else is done for it here.
+                    None => {
+                        self.unreconciled.lock().await.push(claimed);
+                        self.signals.ended(id);
+                        return;
                     }
-                    (_, Some(end)) => end,
-                    (reconciled, None) => reconciled,
-                })
+                }
             }
-            JobType::Apply | JobType::Rollback => end,
+            JobType::Analyze | JobType::Apply | JobType::Rollback => end,
         };
+        self.signals.ended(id);
         match end {
             Some(end) => self.finish(&claimed, end).await,
             None => {
@@ -187,13 +230,45 @@ impl Worker {
                 }
             }
         }
+        self.signals.wake_worker();
+    }
+
+    /// What the catalog says of a change that was cut off. Absent where the sandbox cannot be asked now.
+    async fn after_interruption(
+        &self,
+        claimed: &ClaimedJob,
+        end: Option<JobEnd>,
+    ) -> Option<JobEnd> {
+        benchmark_job::stop_backends(self, claimed).await;
+        benchmark_job::drop_schema(self, claimed, ScratchKind::ApplyCheck).await;
+        let why = match &end {
+            Some(JobEnd::Error(reason)) => reason.clone(),
+            _ => "it was stopped".to_owned(),
+        };
+        let reconciled = reconcile::reconcile(self, claimed, &why).await;
+        match (reconciled, end) {
+            (done @ JobEnd::Completed(_), _) => Some(done),
+            // The catalog's word on what is left belongs to the job that was stopped.
+            (JobEnd::Failed(left), Some(JobEnd::Cancelled(_))) => {
+                Some(JobEnd::Cancelled(Some(left)))
+            }
+            (JobEnd::Failed(_), Some(end @ JobEnd::Error(_))) => Some(end),
+            (JobEnd::Failed(left), _) => Some(JobEnd::Failed(left)),
+            (JobEnd::Error(reason), _) => {
+                tracing::warn!(job = %claimed.job.id, reason, "waiting to see what became of it");
+                self.say_waiting(claimed, &reason).await;
+                None
+            }
+            (other, _) => Some(other),
+        }
     }
 
     async fn run_job(&self, claimed: &ClaimedJob, progress: &Progress) -> JobEnd {
         match claimed.job.job_type {
             JobType::Benchmark => benchmark_job::run(self, claimed, progress).await,
-            JobType::Apply => change_job::apply(self, claimed, progress).await,
-            JobType::Rollback => change_job::roll_back(self, claimed, progress).await,
+            JobType::Apply => apply_job::run(self, claimed, progress).await,
+            JobType::Rollback => rollback_job::run(self, claimed, progress).await,
+            JobType::Analyze => analyze_job::run(self, progress).await,
         }
     }
 
@@ -203,10 +278,50 @@ impl Worker {
             JobEnd::Completed(_) => tracing::info!(job = %id, "completed"),
             JobEnd::Cancelled(_) => tracing::info!(job = %id, "cancelled"),
             JobEnd::Failed(reason) => tracing::info!(job = %id, reason, "failed"),
+            JobEnd::Later(reason) => tracing::warn!(job = %id, reason, "to be tried again"),
             JobEnd::Error(reason) => tracing::warn!(job = %id, reason, "could not run"),
         }
         if let Err(error) = self.store.finish(&claimed.lease, &end).await {
             tracing::error!(job = %id, %error, "the job's end could not be written");
+        }
+        if claimed.job.is_watch() {
+            self.roll_back_regressions().await;
+        }
+    }
+
+    /// Queues the rollback of changes that measuring again found to be regressions, each once, where that is wanted.
+    async fn roll_back_regressions(&self) {
+        if !self.settings.rollback_on_regression {
+            return;
+        }
+        let queued = async {
+            for change in self.store.regressions().await? {
+                let id: RecommendationId = change.recommendation_id;
+                let target = self.settings.sandbox_url.as_ref().map_or("", |dsn| dsn.server());
+                let actor = optischema::operations::Actor::itself();
+                let job = NewJob {
+                    target,
+                    change_id: Some(change.id),
+                    ..NewJob::new(JobType::Rollback, id, &actor.0)
+                };
+                let audit = AuditRecord {
+                    actor: actor.0.clone(),
+                    action: "rollback.automatic",
+                    database: change.database.clone(),
+                    recommendation_id: Some(id),
+                    job_id: Some(change.job_id),
+                    detail: json!({
+                        "change_id": change.id,
+                        "reason": change.watch.as_ref().map(|watch| &watch.sentence),
+                    }),
+                };
+                self.store.enqueue_audited(&job, &audit).await?;
+                self.signals.wake_worker();
+            }
+            Ok::<(), StoreError>(())
+        };
+        if let Err(error) = queued.await {
+            tracing::warn!(%error, "a regression was not rolled back");
         }
     }
 }

@@ -44,6 +44,12 @@ impl Dsn {
         &self.address
     }
 
+    /// `host:port`.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        self.address.rsplit_once('/').map_or(self.address.as_str(), |(server, _)| server)
+    }
+
     /// The database's name.
     #[must_use]
     pub fn database(&self) -> &str {

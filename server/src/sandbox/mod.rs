@@ -10,7 +10,7 @@ mod structure;
 pub use copy::{Copied, CopyProgress, CopyRows, RowChoices, vacuum_analyze};
 pub use names::{ScratchKind, ScratchSchema};
 pub use scratch::{Due, create_scratch, drop_scratch, hold_scratch, sweep};
-pub use staging::{StagingReport, init_staging};
+pub use staging::{StagingReport, drop_staging, init_staging};
 pub use structure::{
     Created, Family, SchemaOf, StructureKind, TableStructure, Upkeep, create_tables, finish_tables,
     install_extensions, read_family, read_structure,

@@ -11,7 +11,8 @@ use super::SandboxError;
 use super::copy::{CopyRows, RowChoices, count_rows, vacuum_analyze};
 use super::scratch::execute;
 use super::structure::{
-    Family, SchemaOf, Upkeep, create_tables, finish_tables, install_extensions, read_family,
+    Family, SchemaOf, StructureKind, Upkeep, create_tables, finish_tables, install_extensions,
+    read_family,
 };
 
 /// What a staging copy was made of.
@@ -86,6 +87,7 @@ pub async fn init_staging(
             report.copied.push(rows.run(main, sandbox, &mut |_| {}).await?);
         }
     }
+    note_made(sandbox, &family).await?;
     say("building keys and indexes");
     report.missing = finish_tables(sandbox, &family, &here).await?.missing;
     for copied in &mut report.copied {
@@ -93,6 +95,85 @@ pub async fn init_staging(
         copied.rows = count_rows(sandbox, &copied.table).await?;
     }
     Ok(report)
+}
+
+/// Where the sandbox keeps which relations a staging copy was made of: nothing else is ever dropped by a refresh.
+const MADE: &str = "optischema.staging";
+
+async fn note_made(sandbox: &mut PgConnection, family: &Family) -> Result<(), SandboxError> {
+    for statement in [
+        "CREATE SCHEMA IF NOT EXISTS optischema".to_owned(),
+        format!(
+            "CREATE TABLE IF NOT EXISTS {MADE} (schema_name text, relation_name text, is_view boolean NOT NULL,
+                 made_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (schema_name, relation_name))"
+        ),
+    ] {
+        execute(sandbox, statement).await?;
+    }
+    for structure in &family.tables {
+        sqlx::query(
+            "INSERT INTO optischema.staging (schema_name, relation_name, is_view) VALUES ($1, $2, $3)
+             ON CONFLICT (schema_name, relation_name) DO UPDATE SET made_at = now(), is_view = excluded.is_view",
+        )
+        .bind(&structure.table.schema)
+        .bind(&structure.table.name)
+        .bind(matches!(structure.kind, StructureKind::View(_)))
+        .execute(&mut *sandbox)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Drops the relations that an earlier staging copy was made of. What a person made there stays, and keeps what it
+/// stands on from being dropped.
+///
+/// # Errors
+/// Something else depends on one of them; nothing was dropped then.
+pub async fn drop_staging(sandbox: &mut PgConnection) -> Result<Vec<TableName>, SandboxError> {
+    let there = sqlx::query("SELECT to_regclass('optischema.staging') IS NOT NULL AS present")
+        .fetch_one(&mut *sandbox)
+        .await?;
+    if !there.try_get::<bool, _>("present")? {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query(
+        "SELECT s.schema_name, s.relation_name, s.is_view FROM optischema.staging s
+         JOIN pg_namespace n ON n.nspname = s.schema_name
+         JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = s.relation_name
+         WHERE c.relkind = CASE WHEN s.is_view THEN 'v'::\"char\" ELSE c.relkind END
+           AND c.relkind IN ('r', 'p', 'v') ORDER BY 1, 2",
+    )
+    .fetch_all(&mut *sandbox)
+    .await?;
+    let (mut views, mut tables) = (Vec::new(), Vec::new());
+    for row in &rows {
+        let name = TableName::new(
+            row.try_get::<String, _>("schema_name")?,
+            row.try_get::<String, _>("relation_name")?,
+        );
+        if row.try_get("is_view")? { views.push(name) } else { tables.push(name) }
+    }
+    execute(sandbox, "BEGIN".to_owned()).await?;
+    let dropped = drop_in(sandbox, &views, &tables).await;
+    execute(sandbox, if dropped.is_ok() { "COMMIT" } else { "ROLLBACK" }.to_owned()).await?;
+    dropped?;
+    Ok(tables.into_iter().chain(views).collect())
+}
+
+async fn drop_in(
+    sandbox: &mut PgConnection,
+    views: &[TableName],
+    tables: &[TableName],
+) -> Result<(), SandboxError> {
+    for (kind, names) in [("VIEW", views), ("TABLE", tables)] {
+        if names.is_empty() {
+            continue;
+        }
+        let quoted: Vec<String> = names.iter().map(TableName::quoted).collect();
+        // All at once: they may refer to each other.
+        execute(sandbox, format!("DROP {kind} {}", quoted.join(", "))).await?;
+    }
+    execute(sandbox, format!("DELETE FROM {MADE}")).await
 }
 
 /// Makes the empty tables of one family, all or none.

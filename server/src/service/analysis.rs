@@ -85,7 +85,7 @@ pub(super) fn given(text: &str) -> Outcome<LogContents> {
 }
 
 /// Collects, plans every statement anew, advises, and takes the advice into the store.
-pub(super) async fn analyze(settings: &Settings, store: &Store) -> Outcome<AnalyzeReport> {
+pub(crate) async fn analyze(settings: &Settings, store: &Store) -> Outcome<AnalyzeReport> {
     collection::collect(settings, store).await?;
     let dsn = checked_main(settings).await?;
     let mut session = MainSession::begin(dsn).await?;

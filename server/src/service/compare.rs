@@ -83,6 +83,7 @@ fn made(
             write_cost: None,
             makes_redundant: Vec::new(),
             typed: true,
+            learned: None,
         },
         magnitude: 0.0,
     }

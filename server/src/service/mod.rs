@@ -1,41 +1,49 @@
 //! The product: [`Operations`] over the store, the targets and the worker.
 
 mod analysis;
+mod applying;
 mod collection;
 mod compare;
 mod failure;
-mod patch_file;
+mod handing_over;
 mod query_detail;
 mod report;
+mod restoring;
 mod rule_page;
 mod targets;
+mod trail;
 mod what_if;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use optischema::model::{
-    AddedQueries, AnalyzeReport, ApplyStatus, AuditEntry, Change, CleanupReport, CollectionReport,
-    CompareRequest, Health, Job, JobAccepted, JobFilter, JobId, JobPage, JobStatus, JobType,
-    QueryDetail, QueryFilter, QueryHash, QueryPage, QueryRange, Readiness, Recommendation,
-    RecommendationFilter, RecommendationId, RecommendationPage, RecommendationSort,
-    RecommendationStatus, RejectedPage, Rule, TargetKind, TargetState, WhatIfReport, WhatIfRequest,
+    AddedQueries, AnalyzeReport, ApplyPlan, ApplyStatus, AuditFilter, AuditPage, AuditVerification,
+    Change, ChangeFilter, ChangeId, CleanupReport, CollectionReport, CompareRequest, ExportFormat,
+    Handover, Health, Job, JobAccepted, JobFilter, JobId, JobPage, JobStatus, JobType, LockWait,
+    MAX_PAGE, MigrationFormat, QueryDetail, QueryFilter, QueryHash, QueryPage, QueryRange,
+    Readiness, Recommendation, RecommendationFilter, RecommendationId, RecommendationPage,
+    RecommendationSort, RecommendationStatus, RejectedPage, RestoreReport, RollbackOrder, Rule,
+    TargetKind, TargetState, WhatIfReport, WhatIfRequest,
 };
 use optischema::operations::{
-    Dashboard, OperationError, Operations, Outcome, PatchFile, ReportFile, RulePage,
+    Actor, Approval, Dashboard, ExportFile, OperationError, Operations, Outcome, PatchFile,
+    ReportFile, RulePage,
 };
+use serde_json::json;
 
+use crate::apply::lock_waits;
 use crate::clock::now;
 use crate::config::Settings;
 use crate::jobs::Signals;
-use crate::store::Store;
+use crate::postgres::{Dsn, connect_writable};
+use crate::store::{NewJob, Store};
 
-pub(crate) use analysis::checked_main;
+pub(crate) use analysis::{analyze, checked_main};
 pub use analysis::{analyze_once, collected};
+pub(crate) use restoring::RESTORE_PREFIX;
 pub use targets::Targets;
-
-/// Changes and audit rows that a page shows at most.
-const TRAIL_LIMIT: i64 = 200;
+pub(crate) use trail::export;
 
 /// One instance.
 #[derive(Debug, Clone)]
@@ -44,8 +52,8 @@ pub struct Service {
     store: Store,
     signals: Signals,
     targets: Arc<Targets>,
-    /// One analysis at a time.
-    analysis: Arc<tokio::sync::Mutex<()>>,
+    /// Whose requests these are.
+    actor: Actor,
 }
 
 impl Service {
@@ -53,7 +61,7 @@ impl Service {
     #[must_use]
     pub fn new(settings: Arc<Settings>, store: Store, signals: Signals) -> Self {
         let targets = Arc::new(Targets::new(settings.clone()));
-        Self { settings, store, signals, targets, analysis: Arc::default() }
+        Self { settings, store, signals, targets, actor: Actor::itself() }
     }
 
     /// The name of the tuned database; empty where none is configured.
@@ -61,15 +69,45 @@ impl Service {
         self.settings.main_url.as_ref().map_or("", |dsn| dsn.database())
     }
 
-    async fn enqueue(
-        &self,
-        id: RecommendationId,
-        job_type: JobType,
-        override_reason: Option<&str>,
-    ) -> Outcome<JobAccepted> {
-        let job = self.store.enqueue(id, job_type, override_reason).await?;
+    /// `host:port` of the server that a job of this type works on.
+    fn server_of(&self, job_type: JobType) -> &str {
+        let settings = &self.settings;
+        let dsn = match job_type {
+            JobType::Analyze => settings.main_url.as_ref(),
+            JobType::Apply | JobType::Rollback => settings.sandbox_url.as_ref(),
+            JobType::Benchmark => settings
+                .replica_url
+                .as_ref()
+                .or(settings.sandbox_url.as_ref())
+                .or(settings.main_url.as_ref()),
+        };
+        dsn.map_or("", Dsn::server)
+    }
+
+    fn sandbox_address(&self) -> String {
+        let dsn = self.settings.sandbox_url.as_ref();
+        dsn.map_or_else(|| "not configured".to_owned(), |dsn| dsn.address().to_owned())
+    }
+
+    async fn queue(&self, job: &NewJob<'_>) -> Outcome<Job> {
+        let job = self.store.enqueue(job).await?;
         self.signals.wake_worker();
-        Ok(accepted(&job))
+        Ok(job)
+    }
+
+    async fn queue_benchmark(&self, id: RecommendationId) -> Outcome<JobAccepted> {
+        let job = NewJob {
+            target: self.server_of(JobType::Benchmark),
+            ..NewJob::new(JobType::Benchmark, id, &self.actor.0)
+        };
+        Ok(accepted(&self.queue(&job).await?))
+    }
+
+    /// Sessions in the sandbox that wait for a lock; none where it cannot be asked.
+    async fn locks(&self) -> Vec<LockWait> {
+        let Some(dsn) = &self.settings.sandbox_url else { return Vec::new() };
+        let Ok(mut session) = connect_writable(dsn, 10).await else { return Vec::new() };
+        lock_waits(&mut session.connection, None).await.unwrap_or_default()
     }
 }
 
@@ -79,6 +117,10 @@ fn accepted(job: &Job) -> JobAccepted {
 
 #[async_trait]
 impl Operations for Service {
+    fn acting_as(&self, actor: Actor) -> Arc<dyn Operations> {
+        Arc::new(Self { actor, ..self.clone() })
+    }
+
     async fn dashboard(&self) -> Outcome<Dashboard> {
         let open = |status| RecommendationFilter {
             status: Some(status),
@@ -109,7 +151,10 @@ impl Operations for Service {
             top,
             live_jobs,
             recent_jobs,
-            recent_changes: self.store.changes(self.database(), 5).await?,
+            recent_changes: self
+                .store
+                .changes(self.database(), &ChangeFilter::default(), 5)
+                .await?,
             analyzed_at: seen_at.and_then(|text| text.parse().ok()),
             statements,
             statements_planned,
@@ -135,12 +180,32 @@ impl Operations for Service {
     }
 
     async fn analyze(&self) -> Outcome<AnalyzeReport> {
-        let _alone = self.analysis.lock().await;
+        let _alone = self.signals.alone().lock().await;
         analysis::analyze(&self.settings, &self.store).await
     }
 
+    async fn start_analysis(&self) -> Outcome<JobAccepted> {
+        if self.settings.main_url.is_none() {
+            return Err(OperationError::Unavailable(
+                "no main database is configured: set OPTISCHEMA_MAIN_URL".into(),
+            ));
+        }
+        let job = NewJob {
+            job_type: JobType::Analyze,
+            database: self.database(),
+            recommendation_id: None,
+            target: self.server_of(JobType::Analyze),
+            actor: &self.actor.0,
+            override_reason: None,
+            approved_hash: None,
+            change_id: None,
+            after_job: None,
+        };
+        Ok(accepted(&self.queue(&job).await?))
+    }
+
     async fn collect(&self) -> Outcome<CollectionReport> {
-        let _alone = self.analysis.lock().await;
+        let _alone = self.signals.alone().lock().await;
         let report = collection::collect(&self.settings, &self.store).await?;
         collection::plan_due(&self.settings, &self.store).await?;
         Ok(report)
@@ -155,7 +220,7 @@ impl Operations for Service {
     }
 
     async fn add_queries(&self, text: String) -> Outcome<AddedQueries> {
-        let _alone = self.analysis.lock().await;
+        let _alone = self.signals.alone().lock().await;
         collection::add(&self.settings, &self.store, &text).await
     }
 
@@ -195,15 +260,19 @@ impl Operations for Service {
         reason: Option<String>,
     ) -> Outcome<Recommendation> {
         let reason = reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
-        Ok(self.store.dismiss(id, reason).await?)
+        let dismissed = self.store.dismiss(id, reason).await?;
+        self.note("recommendation.dismissed", Some(id), json!({ "reason": reason })).await?;
+        Ok(dismissed)
     }
 
     async fn restore(&self, id: RecommendationId) -> Outcome<Recommendation> {
-        Ok(self.store.restore(id).await?)
+        let restored = self.store.restore(id).await?;
+        self.note("recommendation.restored", Some(id), json!({})).await?;
+        Ok(restored)
     }
 
     async fn start_benchmark(&self, id: RecommendationId) -> Outcome<JobAccepted> {
-        self.enqueue(id, JobType::Benchmark, None).await
+        self.queue_benchmark(id).await
     }
 
     async fn compare(&self, request: CompareRequest) -> Outcome<JobAccepted> {
@@ -212,7 +281,7 @@ impl Operations for Service {
         if typed.status == RecommendationStatus::Dismissed {
             self.store.restore(typed.id).await?;
         }
-        self.enqueue(typed.id, JobType::Benchmark, None).await
+        self.queue_benchmark(typed.id).await
     }
 
     async fn benchmark_report(&self, id: JobId) -> Outcome<ReportFile> {
@@ -232,52 +301,64 @@ impl Operations for Service {
         if job.status == JobStatus::Running {
             self.signals.cancel(id);
         }
+        let detail = json!({ "job_id": id, "job_type": job.job_type });
+        self.note("job.cancelled", job.recommendation_id, detail).await?;
         Ok(accepted(&job))
     }
 
     async fn patch_sql(&self, id: JobId) -> Outcome<PatchFile> {
         let job = self.store.job(id).await?;
-        let recommendation = self.store.recommendation(job.recommendation_id).await?;
-        Ok(patch_file::write(&recommendation, &job))
+        let Some(of) = job.recommendation_id else {
+            return Err(OperationError::Conflict("an analysis has no patch".into()));
+        };
+        let recommendation = self.store.recommendation(of).await?;
+        Ok(handing_over::patch_file(&recommendation, &job))
     }
 
-    async fn start_apply(
-        &self,
-        id: RecommendationId,
-        override_reason: Option<String>,
-    ) -> Outcome<JobAccepted> {
-        if !self.store.recommendation(id).await?.can_be_applied() {
-            return Err(OperationError::Conflict(
-                "only indexes are applied so far: this change is handed over as SQL".into(),
-            ));
-        }
-        self.targets.require_sandbox().await?;
-        let reason = override_reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
-        self.enqueue(id, JobType::Apply, reason).await
+    async fn apply_plan(&self, id: RecommendationId) -> Outcome<ApplyPlan> {
+        self.plan_apply(id).await
+    }
+
+    async fn start_apply(&self, id: RecommendationId, approval: Approval) -> Outcome<JobAccepted> {
+        Ok(accepted(&self.queue_apply(id, approval).await?))
     }
 
     async fn start_rollback(&self, id: RecommendationId) -> Outcome<JobAccepted> {
-        self.targets.require_sandbox().await?;
-        self.enqueue(id, JobType::Rollback, None).await
+        Ok(accepted(&self.queue_rollback(id).await?))
     }
 
-    async fn changes(&self) -> Outcome<Vec<Change>> {
-        Ok(self.store.changes(self.database(), TRAIL_LIMIT).await?)
+    async fn roll_back_together(&self, changes: Vec<ChangeId>) -> Outcome<RollbackOrder> {
+        self.queue_rollbacks(&changes).await
     }
 
-    async fn audit_trail(&self) -> Outcome<Vec<AuditEntry>> {
-        Ok(self.store.audit_trail(TRAIL_LIMIT).await?)
+    async fn changes(&self, filter: ChangeFilter) -> Outcome<Vec<Change>> {
+        Ok(self.store.changes(self.database(), &filter, MAX_PAGE).await?)
+    }
+
+    async fn audit_trail(&self, filter: AuditFilter) -> Outcome<AuditPage> {
+        Ok(self.store.audit_trail(&filter).await?)
+    }
+
+    async fn export_audit(&self, format: ExportFormat) -> Outcome<ExportFile> {
+        trail::export(&self.store.whole_trail().await?, format)
+    }
+
+    async fn verify_audit(&self) -> Outcome<AuditVerification> {
+        Ok(self.store.verify_audit().await?)
     }
 
     async fn apply_status(&self) -> Outcome<ApplyStatus> {
         let counts = self.store.apply_counts(self.database()).await?;
         let reason = self.targets.require_sandbox().await.err().map(|error| error.to_string());
-        let target = self
-            .settings
-            .sandbox_url
-            .as_ref()
-            .map_or_else(|| "not configured".to_owned(), |dsn| dsn.address().to_owned());
-        Ok(ApplyStatus { ready: reason.is_none(), reason, target, ..counts })
+        Ok(ApplyStatus {
+            ready: reason.is_none(),
+            reason,
+            target: self.sandbox_address(),
+            running: self.store.running_changes(self.database()).await?,
+            locks: self.locks().await,
+            targets: self.targets.check().await,
+            ..counts
+        })
     }
 
     async fn cleanup(&self) -> Outcome<CleanupReport> {
@@ -285,6 +366,20 @@ impl Operations for Service {
         let running = JobFilter { status: Some(JobStatus::Running), ..JobFilter::default() };
         let live = self.store.jobs(self.database(), &running).await?.items;
         let live: Vec<uuid::Uuid> = live.iter().map(|job| job.id.0).collect();
-        self.targets.cleanup(&self.store, &live).await
+        let report = self.targets.cleanup(&self.store, &live).await?;
+        self.note("sandbox.cleaned", None, json!({ "dropped": report.dropped })).await?;
+        Ok(report)
+    }
+
+    async fn hand_over(
+        &self,
+        ids: Vec<RecommendationId>,
+        format: MigrationFormat,
+    ) -> Outcome<Handover> {
+        self.handover(&ids, format).await
+    }
+
+    async fn restore_store(&self, file_name: String) -> Outcome<RestoreReport> {
+        self.restore_from(&file_name).await
     }
 }

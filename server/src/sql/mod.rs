@@ -23,9 +23,9 @@ pub use guard::check_select;
 pub use highlight::highlighted;
 pub use kind::{OWN_MARK, kind_of};
 pub use patch::{
-    AlterTable, CreateIndex, CreateStatistics, DropIndex, DropStatistics, Maintenance,
+    AlterTable, CreateIndex, CreateStatistics, DropIndex, DropStatistics, IndexForm, Maintenance,
     MaintenanceKind, Patch, PatchKind, SESSION_SETTINGS, Setting, SettingScope, drop_index_sql,
-    index_definition_in, statistics_definition_in,
+    index_definition_as, index_definition_in, statistics_definition_in,
 };
 pub use repair::{Repair, parameter_places};
 pub use rewrite::{bind_parameters, qualify, relation_names, retarget, retarget_types};

@@ -1,9 +1,11 @@
 //! The audit trail: append-only, each row chained to the one before it by SHA-256.
 
-use optischema::model::{AuditEntry, AuditVerification, JobId, RecommendationId};
+use optischema::model::{
+    AuditEntry, AuditFilter, AuditPage, AuditVerification, DEFAULT_PAGE, JobId, RecommendationId,
+};
 use sha2::{Digest, Sha256};
-use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::clock::now;
 use crate::hex::hex;
@@ -30,25 +32,53 @@ impl Store {
     pub async fn audit(&self, record: &AuditRecord) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         append(&mut write, record).await?;
-        write.commit().await?;
-        Ok(())
+        write.commit().await
     }
 
-    /// Whether a job has written a row of this kind.
-    pub async fn has_audit(&self, job_id: JobId, action: &str) -> Result<bool, StoreError> {
-        let row =
-            sqlx::query("SELECT count(*) AS rows FROM audit_log WHERE job_id = ?1 AND action = ?2")
-                .bind(job_id.to_string())
-                .bind(action)
-                .fetch_one(&self.readers)
-                .await?;
-        Ok(integer(&row, "rows")? > 0)
+    /// What a job wrote in its latest row of this kind.
+    pub async fn audited(
+        &self,
+        job_id: JobId,
+        action: &str,
+    ) -> Result<Option<serde_json::Value>, StoreError> {
+        let row = sqlx::query(
+            "SELECT detail_json FROM audit_log WHERE job_id = ?1 AND action = ?2
+             ORDER BY sequence DESC LIMIT 1",
+        )
+        .bind(job_id.to_string())
+        .bind(action)
+        .fetch_optional(&self.readers)
+        .await?;
+        row.map(|row| json(&row, "detail_json")).transpose()
     }
 
-    /// The newest rows first.
-    pub async fn audit_trail(&self, limit: i64) -> Result<Vec<AuditEntry>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM audit_log ORDER BY sequence DESC LIMIT ?1")
-            .bind(limit)
+    /// Rows of the trail, the newest first.
+    pub async fn audit_trail(&self, filter: &AuditFilter) -> Result<AuditPage, StoreError> {
+        let limit = filter.limit.unwrap_or(DEFAULT_PAGE);
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM audit_log WHERE sequence < ");
+        query.push_bind(filter.before.unwrap_or(i64::MAX));
+        if let Some(action) = &filter.action {
+            query.push(" AND substr(action, 1, length(").push_bind(action);
+            query.push(")) = ").push_bind(action);
+        }
+        if let Some(actor) = &filter.actor {
+            query.push(" AND actor = ").push_bind(actor);
+        }
+        if let Some(id) = filter.recommendation_id {
+            query.push(" AND recommendation_id = ").push_bind(id.to_string());
+        }
+        query.push(" ORDER BY sequence DESC LIMIT ").push_bind(i64::from(limit) + 1);
+        let rows = query.build().fetch_all(&self.readers).await?;
+        let mut items = rows.iter().map(entry_from_row).collect::<Result<Vec<_>, _>>()?;
+        let more = items.len() > limit as usize;
+        items.truncate(limit as usize);
+        let next_cursor = items.last().filter(|_| more).map(|last| last.sequence.to_string());
+        Ok(AuditPage { items, next_cursor })
+    }
+
+    /// The whole trail, the oldest row first.
+    pub async fn whole_trail(&self) -> Result<Vec<AuditEntry>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM audit_log ORDER BY sequence")
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(entry_from_row).collect()
@@ -171,9 +201,11 @@ fn entry_from_row(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
         at: parsed(row, "at")?,
         actor: text(row, "actor")?,
         action: text(row, "action")?,
+        database: text(row, "database")?,
         recommendation_id: optional_parsed(row, "recommendation_id")?,
         job_id: optional_parsed(row, "job_id")?,
         detail: json(row, "detail_json")?,
+        previous_hash: text(row, "previous_hash")?,
         hash: text(row, "hash")?,
     })
 }

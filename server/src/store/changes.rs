@@ -1,55 +1,77 @@
 //! Applied patches. A change, its recommendation, its job and its audit row move in one transaction.
 
+use optischema::advisor::calibration::outcome;
 use optischema::lifecycle::{RecommendationEvent, change_after, recommendation_after};
 use optischema::model::{
-    ApplyStatus, Change, ChangeId, ChangeStatus, ChangedObject, Recommendation, RecommendationId,
+    ApplyStatus, BenchmarkResult, BenchmarkSource, Change, ChangeDetail, ChangeFilter, ChangeId,
+    ChangeStatus, ChangedObject, Job, JobId, JobType, Recommendation, RecommendationId, Watch,
+    WatchOutcome,
 };
-use sqlx::SqliteConnection;
+use optischema::operations::Actor;
 use sqlx::sqlite::SqliteRow;
-
-use crate::clock::{new_id, now};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::audit::{AuditRecord, append};
+use super::predictions::note_prediction;
+use super::queue::{NewJob, enqueue_in};
 use super::recommendations::{fetch as fetch_recommendation, set_applied, set_status};
-use super::row::{integer, json, optional_parsed, optional_text, parsed, text, to_json};
+use super::row::{
+    integer, json, optional_json, optional_parsed, optional_text, parsed, text, to_json,
+};
 use super::{Store, StoreError};
+use crate::clock::{new_id, now};
 
 /// A change that has just been made in the sandbox.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewChange<'a> {
     pub recommendation: &'a Recommendation,
-    pub job_id: optischema::model::JobId,
+    pub job: &'a Job,
+    pub kind: &'a str,
+    /// `host:port/database`.
+    pub target: &'a str,
     pub sql: &'a str,
     pub sql_hash: &'a str,
     pub rollback_sql: &'a str,
+    pub no_rollback: Option<&'a str>,
     pub object: &'a ChangedObject,
+    pub detail: &'a ChangeDetail,
     pub override_reason: Option<&'a str>,
+    /// Whether it is measured again once it stands.
+    pub watch: bool,
+}
+
+/// A change that is recorded, and the job that measures it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    pub change_id: ChangeId,
+    pub watch_job: Option<JobId>,
 }
 
 const SELECT_CHANGE: &str = "SELECT c.*, r.title AS recommendation_title FROM changes c
     JOIN recommendations r ON r.id = c.recommendation_id";
 
 impl Store {
-    /// Records a change that stands, with its audit row.
+    /// Records a change that stands, with its audit row, and queues its watch.
     pub async fn record_applied(
         &self,
         change: &NewChange<'_>,
         audit: &AuditRecord,
-    ) -> Result<ChangeId, StoreError> {
+    ) -> Result<Recorded, StoreError> {
         let mut write = self.write().await?;
-        let id = ChangeId(new_id());
+        let change_id = ChangeId(new_id());
         let at = now();
         let recommendation = fetch_recommendation(&mut write, change.recommendation.id).await?;
         let status = recommendation_after(recommendation.status, RecommendationEvent::Applied)?;
         sqlx::query(
             "INSERT INTO changes (id, database, recommendation_id, job_id, tables_json, sql, sql_hash,
-                 rollback_sql, status, applied_at, object_json, override_reason)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                 rollback_sql, status, applied_at, object_json, override_reason, kind, actor, target,
+                 no_rollback, detail_json, predicted_percent)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         )
-        .bind(id.to_string())
+        .bind(change_id.to_string())
         .bind(&recommendation.database)
         .bind(recommendation.id.to_string())
-        .bind(change.job_id.to_string())
+        .bind(change.job.id.to_string())
         .bind(to_json("tables_json", &recommendation.tables)?)
         .bind(change.sql)
         .bind(change.sql_hash)
@@ -58,13 +80,23 @@ impl Store {
         .bind(at.to_string())
         .bind(to_json("object_json", change.object)?)
         .bind(change.override_reason)
+        .bind(change.kind)
+        .bind(&change.job.actor)
+        .bind(change.target)
+        .bind(change.no_rollback)
+        .bind(to_json("detail_json", change.detail)?)
+        .bind(recommendation.predicted_percent())
         .execute(&mut *write)
         .await?;
         set_status(&mut write, recommendation.id, status).await?;
         set_applied(&mut write, recommendation.id, Some((at, change.rollback_sql))).await?;
         append(&mut write, audit).await?;
+        let watch_job = match change.watch {
+            true => Some(enqueue_watch(&mut write, change, change_id).await?),
+            false => None,
+        };
         write.commit().await?;
-        Ok(id)
+        Ok(Recorded { change_id, watch_job })
     }
 
     /// Records that a change was undone, or found to have drifted, with its audit row.
@@ -93,8 +125,30 @@ impl Store {
         set_status(&mut write, recommendation.id, status).await?;
         set_applied(&mut write, recommendation.id, None).await?;
         append(&mut write, audit).await?;
-        write.commit().await?;
-        Ok(())
+        write.commit().await
+    }
+
+    /// Notes where the object of a standing change is now: it was made again in a refreshed sandbox.
+    pub async fn record_made_again(
+        &self,
+        id: ChangeId,
+        object: &ChangedObject,
+        audit: &AuditRecord,
+    ) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        sqlx::query("UPDATE changes SET object_json = ?2 WHERE id = ?1")
+            .bind(id.to_string())
+            .bind(to_json("object_json", object)?)
+            .execute(&mut *write)
+            .await?;
+        append(&mut write, audit).await?;
+        write.commit().await
+    }
+
+    /// One change.
+    pub async fn change(&self, id: ChangeId) -> Result<Change, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        fetch_change(&mut reader, id).await
     }
 
     /// The change that stands for a recommendation.
@@ -102,7 +156,7 @@ impl Store {
         &self,
         recommendation_id: RecommendationId,
     ) -> Result<Option<Change>, StoreError> {
-        let mut query = sqlx::QueryBuilder::<sqlx::Sqlite>::new(SELECT_CHANGE);
+        let mut query = QueryBuilder::<Sqlite>::new(SELECT_CHANGE);
         query
             .push(" WHERE c.status = 'applied' AND c.recommendation_id = ")
             .push_bind(recommendation_id.to_string())
@@ -111,11 +165,58 @@ impl Store {
         row.as_ref().map(change_from_row).transpose()
     }
 
-    /// All changes, newest first.
-    pub async fn changes(&self, database: &str, limit: i64) -> Result<Vec<Change>, StoreError> {
-        let mut query = sqlx::QueryBuilder::<sqlx::Sqlite>::new(SELECT_CHANGE);
+    /// Every change that stands, newest first.
+    pub async fn standing_changes(&self, database: &str) -> Result<Vec<Change>, StoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new(SELECT_CHANGE);
+        query.push(" WHERE c.status = 'applied' AND c.database = ").push_bind(database);
+        query.push(" ORDER BY c.applied_at DESC, c.id DESC");
+        let rows = query.build().fetch_all(&self.readers).await?;
+        rows.iter().map(change_from_row).collect()
+    }
+
+    /// Standing changes that measuring again found to be regressions, and that were not rolled back by themselves yet.
+    pub async fn regressions(&self) -> Result<Vec<Change>, StoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new(SELECT_CHANGE);
+        query.push(
+            " WHERE c.status = 'applied' AND c.watch_outcome = 'regression' AND c.no_rollback IS NULL
+               AND NOT EXISTS (SELECT 1 FROM audit_log a WHERE a.job_id = c.job_id
+                               AND a.action = 'rollback.automatic')
+             ORDER BY c.applied_at DESC",
+        );
+        let rows = query.build().fetch_all(&self.readers).await?;
+        rows.iter().map(change_from_row).collect()
+    }
+
+    /// Changes, newest first.
+    pub async fn changes(
+        &self,
+        database: &str,
+        filter: &ChangeFilter,
+        most: u32,
+    ) -> Result<Vec<Change>, StoreError> {
+        let mut query = QueryBuilder::<Sqlite>::new(SELECT_CHANGE);
         query.push(" WHERE c.database = ").push_bind(database);
-        query.push(" ORDER BY c.applied_at DESC, c.id DESC LIMIT ").push_bind(limit);
+        if let Some(status) = filter.status {
+            query.push(" AND c.status = ").push_bind(status.as_str());
+        }
+        if let Some(outcome) = filter.outcome {
+            query.push(" AND c.watch_outcome = ").push_bind(outcome.as_str());
+        }
+        if let Some(table) = &filter.table {
+            query
+                .push(" AND EXISTS (SELECT 1 FROM json_each(c.tables_json) WHERE value = ")
+                .push_bind(table.to_string())
+                .push(")");
+        }
+        if let Some(actor) = &filter.actor {
+            query.push(" AND c.actor = ").push_bind(actor);
+        }
+        for word in filter.search.iter().flat_map(|search| search.split_whitespace()) {
+            query.push(" AND instr(lower(r.title || ' ' || c.sql), ");
+            query.push_bind(word.to_lowercase()).push(") > 0");
+        }
+        query.push(" ORDER BY c.applied_at DESC, c.id DESC LIMIT ");
+        query.push_bind(i64::from(filter.limit.unwrap_or(most).min(most)));
         let rows = query.build().fetch_all(&self.readers).await?;
         rows.iter().map(change_from_row).collect()
     }
@@ -141,7 +242,78 @@ impl Store {
             rolled_back: integer(&row, "rolled_back")?,
             drifted: integer(&row, "drifted")?,
             live_jobs: integer(&row, "live")?,
+            running: Vec::new(),
+            locks: Vec::new(),
+            targets: Vec::new(),
         })
+    }
+}
+
+/// A watch follows its apply: it counts as live only once that has ended.
+async fn enqueue_watch(
+    write: &mut SqliteConnection,
+    change: &NewChange<'_>,
+    change_id: ChangeId,
+) -> Result<JobId, StoreError> {
+    let watch = NewJob {
+        target: &change.job.target,
+        change_id: Some(change_id),
+        after_job: Some(change.job.id),
+        ..NewJob::new(JobType::Benchmark, change.recommendation.id, &change.job.actor)
+    };
+    Ok(enqueue_in(write, &watch).await?.id)
+}
+
+/// Keeps what measuring an applied change again came to. Without a benchmark it was not measured, for this reason.
+pub(super) async fn note_watch(
+    write: &mut SqliteConnection,
+    job: &Job,
+    benchmark: Option<&BenchmarkResult>,
+    reason: Option<&str>,
+) -> Result<(), StoreError> {
+    let (Some(change_id), Some(id)) = (job.change_id, job.recommendation_id) else { return Ok(()) };
+    let measured = benchmark.filter(|benchmark| benchmark.source != BenchmarkSource::Estimated);
+    let saved = measured.and_then(|benchmark| benchmark.change_percent).map(|change| -change);
+    let recommendation = fetch_recommendation(write, id).await?;
+    let found = match measured {
+        None => WatchOutcome::NotMeasured,
+        Some(benchmark) => {
+            let dearer = benchmark.workload.iter().any(|effect| effect.is_dearer());
+            outcome(benchmark.verdict, recommendation.predicted_percent(), saved, dearer)
+        }
+    };
+    let sentence = match measured {
+        Some(benchmark) => benchmark.watched(recommendation.predicted_percent()),
+        None => format!("It was not measured: {}.", reason.unwrap_or("there was nowhere to")),
+    };
+    let watch = Watch { at: now(), job_id: job.id, outcome: found, sentence };
+    sqlx::query(
+        "UPDATE changes SET watch_json = ?2, watch_outcome = ?3, measured_percent = ?4 WHERE id = ?1",
+    )
+    .bind(change_id.to_string())
+    .bind(to_json("watch_json", &watch)?)
+    .bind(found.as_str())
+    .bind(saved)
+    .execute(&mut *write)
+    .await?;
+    let detail = serde_json::json!({
+        "change_id": change_id, "outcome": found, "sentence": watch.sentence,
+        "predicted_percent": recommendation.predicted_percent(), "measured_percent": saved,
+    });
+    let audit = AuditRecord {
+        actor: Actor::itself().0,
+        action: "watch.outcome",
+        database: recommendation.database.clone(),
+        recommendation_id: Some(id),
+        job_id: Some(job.id),
+        detail,
+    };
+    append(write, &audit).await?;
+    match measured {
+        Some(benchmark) => {
+            note_prediction(write, job, &recommendation, benchmark.verdict, saved).await
+        }
+        None => Ok(()),
     }
 }
 
@@ -149,7 +321,7 @@ async fn fetch_change(
     connection: &mut SqliteConnection,
     id: ChangeId,
 ) -> Result<Change, StoreError> {
-    let mut query = sqlx::QueryBuilder::<sqlx::Sqlite>::new(SELECT_CHANGE);
+    let mut query = QueryBuilder::<Sqlite>::new(SELECT_CHANGE);
     query.push(" WHERE c.id = ").push_bind(id.to_string());
     let row = query
         .build()
@@ -166,14 +338,22 @@ fn change_from_row(row: &SqliteRow) -> Result<Change, StoreError> {
         recommendation_title: text(row, "recommendation_title")?,
         job_id: parsed(row, "job_id")?,
         database: text(row, "database")?,
+        target: text(row, "target")?,
+        kind: text(row, "kind")?,
+        actor: text(row, "actor")?,
         tables: json(row, "tables_json")?,
         sql: text(row, "sql")?,
         sql_hash: text(row, "sql_hash")?,
         rollback_sql: text(row, "rollback_sql")?,
+        no_rollback: optional_text(row, "no_rollback")?,
         status: parsed(row, "status")?,
         applied_at: parsed(row, "applied_at")?,
         rolled_back_at: optional_parsed(row, "rolled_back_at")?,
         object: json(row, "object_json")?,
         override_reason: optional_text(row, "override_reason")?,
+        detail: optional_json(row, "detail_json")?,
+        predicted_percent: sqlx::Row::try_get(row, "predicted_percent")?,
+        measured_percent: sqlx::Row::try_get(row, "measured_percent")?,
+        watch: optional_json(row, "watch_json")?,
     })
 }

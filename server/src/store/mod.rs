@@ -5,15 +5,22 @@
 
 mod advice;
 mod audit;
+mod backup;
 mod changes;
+mod events;
+mod import;
 mod jobs;
+mod live;
 mod plans;
+mod predictions;
 mod queries;
 mod query_list;
 mod query_row;
+mod queue;
 mod readings;
 mod recommendations;
 mod row;
+mod webhooks;
 mod workload;
 
 use std::path::Path;
@@ -24,15 +31,19 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{SqlSafeStr, Sqlite, Transaction};
+use sqlx::{SqlSafeStr, Sqlite, SqliteConnection, Transaction};
 use thiserror::Error;
 
 pub use advice::AdviceTaken;
 pub use audit::AuditRecord;
-pub use changes::NewChange;
-pub use jobs::{ClaimedJob, JobEnd, Lease};
+pub use changes::{NewChange, Recorded};
+pub use events::EventBatch;
+pub use import::{ImportError, Imported, read_import};
+pub use live::Live;
 pub use plans::SeenPlan;
 pub use queries::StoredQuery;
+pub use queue::{ClaimedJob, JobEnd, Lease, NewJob};
+pub use webhooks::Receiver;
 pub use workload::{FreshQuery, LastReading, NewReading};
 
 /// Why the store did not do what it was asked.
@@ -47,19 +58,48 @@ pub enum StoreError {
     LeaseLost,
     #[error("failed to read {column} of the store: {reason}")]
     Corrupt { column: &'static str, reason: String },
+    #[error("failed to use {}: {}", .0.display(), .1)]
+    File(std::path::PathBuf, std::io::Error),
     #[error("failed to use the store: {0}")]
     Sqlx(#[from] sqlx::Error),
     #[error("failed to bring the store up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
 }
 
-type Write<'a> = Transaction<'a, Sqlite>;
+/// A write transaction. Once it is committed, whoever follows is told.
+struct Write {
+    transaction: Transaction<'static, Sqlite>,
+    live: Live,
+}
+
+impl Write {
+    async fn commit(self) -> Result<(), StoreError> {
+        self.transaction.commit().await?;
+        self.live.wrote();
+        Ok(())
+    }
+}
+
+impl std::ops::Deref for Write {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &Self::Target {
+        &self.transaction
+    }
+}
+
+impl std::ops::DerefMut for Write {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.transaction
+    }
+}
 
 /// The store of one data folder.
 #[derive(Debug, Clone)]
 pub struct Store {
     writer: SqlitePool,
     readers: SqlitePool,
+    live: Live,
 }
 
 impl Store {
@@ -86,11 +126,18 @@ impl Store {
             .max_connections(4)
             .connect_with(options.read_only(true))
             .await?;
-        Ok(Self { writer, readers })
+        Ok(Self { writer, readers, live: Live::default() })
     }
 
-    async fn write(&self) -> Result<Write<'static>, StoreError> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    async fn write(&self) -> Result<Write, StoreError> {
+        let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        Ok(Write { transaction, live: self.live.clone() })
+    }
+
+    /// Who follows what happens.
+    #[must_use]
+    pub const fn live(&self) -> &Live {
+        &self.live
     }
 
     /// One setting of the instance's own.
@@ -133,5 +180,6 @@ fn migrator() -> Migrator {
         migration(1, "initial", include_str!("../../migrations/0001_initial.sql")),
         migration(2, "workload", include_str!("../../migrations/0002_workload.sql")),
         migration(3, "advice", include_str!("../../migrations/0003_advice.sql")),
+        migration(4, "changes", include_str!("../../migrations/0004_changes.sql")),
     ])
 }

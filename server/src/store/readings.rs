@@ -86,7 +86,7 @@ impl Store {
 }
 
 pub(super) async fn insert_report(
-    write: &mut Write<'_>,
+    write: &mut Write,
     database: &str,
     report: &CollectionReport,
     snapshot: Option<&Snapshot>,

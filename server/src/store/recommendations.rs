@@ -12,6 +12,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use crate::clock::{new_id, now};
 
 use super::advice::clear_dismissal;
+use super::predictions::score;
 use super::row::{
     corrupt, integer, json, number, optional_json, optional_parsed, optional_text, parsed, text,
     to_json,
@@ -164,8 +165,10 @@ pub(super) async fn upsert(
         "INSERT INTO recommendations (id, database, query_hash, recommendation_type, title,
              description, sql_fix, original_sql, patch_sql, execution_plan_json,
              estimated_improvement_percent, confidence_score, risk_level, status, created_at,
-             updated_at, tables_json, evidence_json, fingerprint, magnitude)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15, ?16, ?17, ?18, ?19)
+             updated_at, tables_json, evidence_json, fingerprint, magnitude,
+             base_confidence)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15, ?16, ?17, ?18, ?19,
+             ?12)
          ON CONFLICT (database, fingerprint) DO UPDATE SET
              query_hash = excluded.query_hash, title = excluded.title,
              description = excluded.description, sql_fix = excluded.sql_fix,
@@ -174,7 +177,8 @@ pub(super) async fn upsert(
              estimated_improvement_percent = excluded.estimated_improvement_percent,
              confidence_score = excluded.confidence_score, risk_level = excluded.risk_level,
              updated_at = excluded.updated_at, tables_json = excluded.tables_json,
-             evidence_json = excluded.evidence_json, magnitude = excluded.magnitude
+             evidence_json = excluded.evidence_json, magnitude = excluded.magnitude,
+             base_confidence = excluded.base_confidence
          RETURNING id",
     )
     .bind(new_id().to_string())
@@ -196,9 +200,11 @@ pub(super) async fn upsert(
     .bind(to_json("evidence_json", &proposal.evidence)?)
     .bind(&proposal.fingerprint)
     .bind(proposal.magnitude)
-    .fetch_one(write)
+    .fetch_one(&mut *write)
     .await?;
-    parsed(&row, "id")
+    let id = parsed(&row, "id")?;
+    score(write, id).await?;
+    Ok(id)
 }
 
 /// One recommendation, inside a transaction or out of it.

@@ -183,7 +183,7 @@ fn by_query(changed: &[Delta], queries: &BTreeMap<StatementKey, i64>) -> BTreeMa
 }
 
 async fn upsert_query(
-    write: &mut Write<'_>,
+    write: &mut Write,
     database: &str,
     fresh: &FreshQuery,
     at: Timestamp,
@@ -216,7 +216,7 @@ async fn upsert_query(
 }
 
 async fn write_counters(
-    write: &mut Write<'_>,
+    write: &mut Write,
     database: &str,
     reading: &NewReading,
     queries: &BTreeMap<StatementKey, i64>,
@@ -286,7 +286,7 @@ async fn write_counters(
 }
 
 async fn add_totals(
-    write: &mut Write<'_>,
+    write: &mut Write,
     deltas: &BTreeMap<i64, Counters>,
     reading: &NewReading,
     at: Timestamp,
@@ -313,7 +313,7 @@ async fn add_totals(
 }
 
 async fn period(
-    write: &mut Write<'_>,
+    write: &mut Write,
     database: &str,
     seconds: i64,
     start: Timestamp,
@@ -336,7 +336,7 @@ async fn period(
 }
 
 async fn add_deltas(
-    write: &mut Write<'_>,
+    write: &mut Write,
     period: i64,
     deltas: &BTreeMap<i64, Counters>,
 ) -> Result<(), StoreError> {
@@ -361,7 +361,7 @@ async fn add_deltas(
 
 /// Drops what is older than its resolution is kept.
 pub(super) async fn prune(
-    write: &mut Write<'_>,
+    write: &mut Write,
     database: &str,
     at: Timestamp,
 ) -> Result<(), StoreError> {

@@ -130,7 +130,7 @@ async fn the_trail_is_append_only_and_a_broken_link_is_named() {
     let file = args.data_dir.clone().unwrap().join("optischema.db");
     let store = optischema_server::store::Store::open(&file).await.unwrap();
     let actions: Vec<String> =
-        store.audit_trail(10).await.unwrap().into_iter().rev().map(|entry| entry.action).collect();
+        store.whole_trail().await.unwrap().into_iter().map(|entry| entry.action).collect();
     assert_eq!(actions, ["apply.intent", "apply.outcome", "rollback.intent", "rollback.outcome"]);
     assert_eq!(store.verify_audit().await.unwrap().first_broken, None);
 
@@ -199,7 +199,7 @@ async fn a_build_that_is_stopped_leaves_nothing_or_says_what_and_cleaning_up_fin
     let file = shop.settings().data_dir.unwrap().join("optischema.db");
     let store = optischema_server::store::Store::open(&file).await.unwrap();
     let actions: Vec<String> =
-        store.audit_trail(10).await.unwrap().into_iter().rev().map(|entry| entry.action).collect();
+        store.whole_trail().await.unwrap().into_iter().map(|entry| entry.action).collect();
     assert_eq!(actions, ["apply.intent", "apply.outcome"]);
 }
 

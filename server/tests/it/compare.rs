@@ -61,14 +61,14 @@ async fn a_typed_comparison_becomes_a_recommendation_with_a_report_and_stays() {
 
     // Analysing anew does not close what no rule has found.
     app.analyzed().await;
-    let id = job.recommendation_id;
+    let id = job.recommendation_id.unwrap();
     let typed = app.json(&format!("/api/recommendations/{id}")).await;
     assert_eq!(typed["status"], RecommendationStatus::Active.as_str());
     assert_eq!(typed["evidence"]["typed"], true);
     // The same again is the same recommendation.
     let again = app.post_json("/api/benchmark", &request).await;
     let location = again.headers()["location"].to_str().unwrap().to_owned();
-    assert_eq!(app.ended(&location).await.recommendation_id, id);
+    assert_eq!(app.ended(&location).await.recommendation_id, Some(id));
     assert_eq!(
         app.json("/api/recommendations?q=Typed").await["items"].as_array().unwrap().len(),
         1

@@ -170,6 +170,8 @@ impl Shop {
             allow_same_server: Some(true),
             benchmark_seconds: Some(10),
             collect_seconds: Some(0),
+            // What is measured again would be in the way of tests that are about something else.
+            watch_changes: Some(false),
             site_root: Some(PathBuf::from("nowhere")),
             ..SettingsArgs::default()
         }

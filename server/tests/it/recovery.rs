@@ -5,7 +5,7 @@ use std::time::Duration;
 use optischema::model::{Job, JobStatus, JobType, RecommendationId};
 use optischema_server::config::Settings;
 use optischema_server::instance::{Instance, InstanceError};
-use optischema_server::store::{AuditRecord, JobEnd, Store, StoreError};
+use optischema_server::store::{AuditRecord, JobEnd, NewJob, Store, StoreError};
 use serde_json::json;
 
 use crate::fixture::{App, Shop};
@@ -13,8 +13,9 @@ use crate::fixture::{App, Shop};
 /// A job of an earlier process that was claimed and never ended.
 async fn orphan(store: &Store, id: RecommendationId, job_type: JobType) -> Job {
     let reason = (job_type == JobType::Apply).then_some("test");
-    let job = store.enqueue(id, job_type, reason).await.unwrap();
-    store.claim("an earlier boot").await.unwrap().unwrap();
+    let new = NewJob { override_reason: reason, ..NewJob::new(job_type, id, "test") };
+    let job = store.enqueue(&new).await.unwrap();
+    store.claim("an earlier boot", 1).await.unwrap().unwrap();
     job
 }
 
@@ -24,7 +25,7 @@ async fn write_intent(store: &Store, job: &Job) {
         actor: "test".into(),
         action: "apply.intent",
         database: "shop".into(),
-        recommendation_id: Some(job.recommendation_id),
+        recommendation_id: job.recommendation_id,
         job_id: Some(job.id),
         detail: json!({}),
     };
@@ -186,10 +187,13 @@ async fn a_lease_that_was_lost_stops_its_holder() {
     let id = app.analyzed().await.id;
     app.stop().await;
     let store = Store::open(&args.data_dir.clone().unwrap().join("optischema.db")).await.unwrap();
-    store.enqueue(id, JobType::Benchmark, None).await.unwrap();
-    let first = store.claim("boot 1").await.unwrap().unwrap();
-    assert!(store.claim("boot 1").await.unwrap().is_none(), "a claimed job is not claimed twice");
-    store.take_orphans("boot 2").await.unwrap();
+    store.enqueue(&NewJob::new(JobType::Benchmark, id, "test")).await.unwrap();
+    let first = store.claim("boot 1", 1).await.unwrap().unwrap();
+    assert!(
+        store.claim("boot 1", 1).await.unwrap().is_none(),
+        "a claimed job is not claimed twice"
+    );
+    store.take_orphans("boot 2", &[]).await.unwrap();
     tokio::time::sleep(Duration::from_millis(5)).await;
     assert!(matches!(store.renew(&first.lease).await, Err(StoreError::LeaseLost)));
     let written = store.report_progress(&first.lease, "still here", 0.5).await;

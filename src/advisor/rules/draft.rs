@@ -98,6 +98,7 @@ impl Draft {
                 write_cost: None,
                 makes_redundant: Vec::new(),
                 typed: false,
+                learned: None,
             },
             magnitude: self.magnitude,
         }

@@ -98,6 +98,7 @@ pub fn propose_index(rule: &MissingIndex<'_>) -> Option<Proposal> {
             write_cost: rule.write_cost.clone(),
             makes_redundant: makes_redundant(rule.table, candidate),
             typed: false,
+            learned: None,
             index: Some(IndexEvidence {
                 table: candidate.table.clone(),
                 index_name: rule.name.to_owned(),

@@ -66,6 +66,14 @@ impl CreateIndex {
         made.is_ok() && made == index_definition_in(definition, schema, false)
     }
 
+    /// The statement in another form.
+    ///
+    /// # Errors
+    /// The deparser refuses the tree, which it made itself.
+    pub fn form(&self, form: &IndexForm<'_>) -> Result<String, SqlError> {
+        formed(self.statement.clone(), form)
+    }
+
     /// The statement as it runs on a table of another schema.
     ///
     /// # Errors
@@ -97,6 +105,37 @@ pub fn drop_index_sql(schema: &str, name: &str, concurrently: bool) -> String {
         quote_identifier(schema),
         quote_identifier(name)
     )
+}
+
+/// Where and how an index is made.
+#[derive(Debug, Clone, Copy)]
+pub struct IndexForm<'a> {
+    pub table: &'a TableName,
+    pub name: &'a str,
+    pub concurrently: bool,
+    /// On a partitioned table alone, so that its partitions' own are attached one by one.
+    pub only: bool,
+    pub tablespace: Option<&'a str>,
+}
+
+fn formed(mut statement: IndexStmt, form: &IndexForm<'_>) -> Result<String, SqlError> {
+    form.name.clone_into(&mut statement.idxname);
+    statement.concurrent = form.concurrently;
+    form.tablespace.unwrap_or_default().clone_into(&mut statement.table_space);
+    if let Some(relation) = &mut statement.relation {
+        form.table.schema.clone_into(&mut relation.schemaname);
+        form.table.name.clone_into(&mut relation.relname);
+        relation.inh = !form.only;
+    }
+    deparse(NodeEnum::IndexStmt(Box::new(statement)))
+}
+
+/// A definition of `pg_get_indexdef` in another form.
+///
+/// # Errors
+/// It is not one `CREATE INDEX`.
+pub fn index_definition_as(definition: &str, form: &IndexForm<'_>) -> Result<String, SqlError> {
+    formed(*parsed(definition)?, form)
 }
 
 /// A definition of `pg_get_indexdef` as it runs on a table of another schema.

@@ -14,7 +14,9 @@ use sha2::{Digest, Sha256};
 use super::{SqlError, Statement, check_select, parse_one};
 use crate::hex::hex;
 
-pub use index::{CreateIndex, DropIndex, drop_index_sql, index_definition_in};
+pub use index::{
+    CreateIndex, DropIndex, IndexForm, drop_index_sql, index_definition_as, index_definition_in,
+};
 pub use setting::{SESSION_SETTINGS, Setting, SettingScope};
 pub use statistics::{CreateStatistics, DropStatistics, statistics_definition_in};
 pub use table::{AlterTable, Maintenance, MaintenanceKind};
@@ -104,8 +106,12 @@ impl Patch {
             NodeEnum::AlterTableStmt(alter) => {
                 PatchKind::AlterTable(Box::new(table::alter(&alter, &statement)?))
             }
-            NodeEnum::VacuumStmt(vacuum) => PatchKind::Maintenance(table::vacuum(&vacuum)?),
-            NodeEnum::ReindexStmt(reindex) => PatchKind::Maintenance(table::reindex(&reindex)?),
+            NodeEnum::VacuumStmt(vacuum) => {
+                PatchKind::Maintenance(table::vacuum(&vacuum, &statement.sql)?)
+            }
+            NodeEnum::ReindexStmt(reindex) => {
+                PatchKind::Maintenance(table::reindex(&reindex, &statement.sql)?)
+            }
             NodeEnum::AlterDatabaseSetStmt(alter) => {
                 PatchKind::Setting(setting::of_database(&alter)?)
             }

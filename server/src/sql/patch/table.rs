@@ -57,6 +57,41 @@ pub struct Maintenance {
     pub kind: MaintenanceKind,
     /// Absent where an index is named.
     pub table: Option<TableName>,
+    /// The table, or the index.
+    pub object: TableName,
+    /// The statement as the deparser writes it.
+    text: String,
+}
+
+/// Options of VACUUM and ANALYZE that concern one table and nothing else.
+const MAINTENANCE_OPTIONS: &[&str] = &[
+    "analyze",
+    "buffer_usage_limit",
+    "disable_page_skipping",
+    "freeze",
+    "full",
+    "index_cleanup",
+    "parallel",
+    "process_toast",
+    "skip_locked",
+    "truncate",
+    "verbose",
+];
+
+impl Maintenance {
+    /// The statement. A rebuild lets others read and write meanwhile.
+    #[must_use]
+    pub fn sql(&self) -> String {
+        match (self.kind, &self.table) {
+            (MaintenanceKind::Reindex, Some(table)) => {
+                format!("REINDEX TABLE CONCURRENTLY {}", table.quoted())
+            }
+            (MaintenanceKind::Reindex, None) => {
+                format!("REINDEX INDEX CONCURRENTLY {}", self.object.quoted())
+            }
+            _ => self.text.clone(),
+        }
+    }
 }
 
 pub(super) fn alter(alter: &AlterTableStmt, statement: &Statement) -> Result<AlterTable, SqlError> {
@@ -131,7 +166,7 @@ impl AlterTable {
     }
 }
 
-pub(super) fn vacuum(statement: &VacuumStmt) -> Result<Maintenance, SqlError> {
+pub(super) fn vacuum(statement: &VacuumStmt, text: &str) -> Result<Maintenance, SqlError> {
     let [only] = statement.rels.as_slice() else {
         return refuse("exactly one table is maintained at a time");
     };
@@ -139,6 +174,13 @@ pub(super) fn vacuum(statement: &VacuumStmt) -> Result<Maintenance, SqlError> {
         return refuse("it names no table");
     };
     let table = table_of(relation.relation.as_ref())?;
+    for option in &statement.options {
+        if let Some(NodeEnum::DefElem(option)) = &option.node
+            && !MAINTENANCE_OPTIONS.contains(&option.defname.as_str())
+        {
+            return refuse(format!("{} is no option that OptiSchema knows", option.defname));
+        }
+    }
     let is_full = statement.options.iter().any(|option| {
         matches!(&option.node, Some(NodeEnum::DefElem(option)) if option.defname == "full")
     });
@@ -147,18 +189,18 @@ pub(super) fn vacuum(statement: &VacuumStmt) -> Result<Maintenance, SqlError> {
         (true, false) => MaintenanceKind::Vacuum,
         (true, true) => MaintenanceKind::VacuumFull,
     };
-    Ok(Maintenance { kind, table: Some(table) })
+    Ok(Maintenance { kind, object: table.clone(), table: Some(table), text: text.to_owned() })
 }
 
-pub(super) fn reindex(statement: &ReindexStmt) -> Result<Maintenance, SqlError> {
+pub(super) fn reindex(statement: &ReindexStmt, text: &str) -> Result<Maintenance, SqlError> {
     let object = table_of(statement.relation.as_ref())?;
     let kind = ReindexObjectType::try_from(statement.kind);
     let table = match kind {
-        Ok(ReindexObjectType::ReindexObjectTable) => Some(object),
+        Ok(ReindexObjectType::ReindexObjectTable) => Some(object.clone()),
         Ok(ReindexObjectType::ReindexObjectIndex) => None,
         _ => return refuse("one table or one index is rebuilt at a time"),
     };
-    Ok(Maintenance { kind: MaintenanceKind::Reindex, table })
+    Ok(Maintenance { kind: MaintenanceKind::Reindex, table, object, text: text.to_owned() })
 }
 
 #[cfg(test)]

@@ -1,0 +1,115 @@
+//! `ANALYZE`, `VACUUM` and `REINDEX`: they alter nothing that could be put back, and say so.
+
+use optischema::model::{CatalogState, ChangedObject, TableName};
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+use super::super::error::ApplyError;
+use super::super::plan::{
+    ChangePlan, Ground, LOCK_BESIDE_WRITES, LOCK_WHOLE, Rehearsal, alone, require_table,
+};
+use crate::sql::{Maintenance, MaintenanceKind};
+
+const fn lock(kind: MaintenanceKind) -> &'static str {
+    match kind {
+        MaintenanceKind::VacuumFull => LOCK_WHOLE,
+        _ => LOCK_BESIDE_WRITES,
+    }
+}
+
+const fn why_not(kind: MaintenanceKind) -> &'static str {
+    match kind {
+        MaintenanceKind::Analyze => {
+            "ANALYZE cannot be undone: the statistics before are gone, and the next ANALYZE makes new ones"
+        }
+        MaintenanceKind::Vacuum | MaintenanceKind::VacuumFull => {
+            "VACUUM cannot be undone: dead rows do not come back, and nobody misses them"
+        }
+        MaintenanceKind::Reindex => {
+            "REINDEX cannot be undone and need not be: the index is defined as before"
+        }
+    }
+}
+
+pub(in super::super) async fn plan(
+    connection: &mut PgConnection,
+    maintenance: &Maintenance,
+    ground: Ground<'_>,
+) -> Result<ChangePlan, ApplyError> {
+    let table = match &maintenance.table {
+        Some(table) => table.clone(),
+        None => table_of(connection, &maintenance.object).await?,
+    };
+    require_table(connection, &table, ground).await?;
+    let kind = maintenance.kind;
+    let statement = maintenance.sql();
+    let marker = marker(connection, kind.label(), &table).await?;
+    Ok(ChangePlan {
+        kind: kind.label().to_owned(),
+        tables: vec![table],
+        settings: false,
+        touches: Vec::new(),
+        steps: vec![alone(format!("Run {}", kind.label()), &statement, lock(kind))],
+        rollback: Vec::new(),
+        no_rollback: Some(why_not(kind).to_owned()),
+        object: ChangedObject {
+            schema: maintenance.object.schema.clone(),
+            name: maintenance.object.name.clone(),
+            oid: None,
+            definition: statement,
+        },
+        before: CatalogState::default(),
+        marker: Some(marker),
+        rehearsal: Rehearsal::Nothing,
+    })
+}
+
+async fn table_of(
+    connection: &mut PgConnection,
+    index: &TableName,
+) -> Result<TableName, ApplyError> {
+    let row = sqlx::query(
+        "SELECT tn.nspname::text AS schema, t.relname::text AS name FROM pg_index i
+         JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+         JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace
+         WHERE n.nspname = $1 AND c.relname = $2",
+    )
+    .bind(&index.schema)
+    .bind(&index.name)
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else {
+        return Err(ApplyError::Failed(format!("the sandbox has no index named {index}")));
+    };
+    Ok(TableName::new(row.try_get::<String, _>("schema")?, row.try_get::<String, _>("name")?))
+}
+
+/// What is another text once it was done: the time of the last ANALYZE or VACUUM, or the files of table and indexes.
+pub(in super::super) async fn marker(
+    connection: &mut PgConnection,
+    kind: &str,
+    table: &TableName,
+) -> Result<String, ApplyError> {
+    let row = sqlx::query(
+        "SELECT coalesce(s.last_analyze::text, '') AS analyzed, coalesce(s.last_vacuum::text, '') AS vacuumed,
+                pg_relation_filenode(c.oid)::text AS file,
+                (SELECT string_agg(pg_relation_filenode(i.indexrelid)::text, ' ' ORDER BY i.indexrelid)
+                 FROM pg_index i WHERE i.indrelid = c.oid) AS index_files
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid
+         WHERE n.nspname = $1 AND c.relname = $2",
+    )
+    .bind(&table.schema)
+    .bind(&table.name)
+    .fetch_one(connection)
+    .await?;
+    let text = |column: &str| -> Result<String, ApplyError> {
+        Ok(row.try_get::<Option<String>, _>(column)?.unwrap_or_default())
+    };
+    match kind {
+        "ANALYZE" => text("analyzed"),
+        "VACUUM" => text("vacuumed"),
+        "VACUUM FULL" => text("file"),
+        _ => text("index_files"),
+    }
+}

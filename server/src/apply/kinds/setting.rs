@@ -1,0 +1,121 @@
+//! A setting of the database, or of a role in it. What is proposed for main's database is done to the sandbox's; a role
+//! belongs to the whole server, which may be main's, so its settings are kept to this database.
+
+use optischema::model::{CatalogState, ChangedObject, quote_identifier, quote_literal};
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+use super::super::error::ApplyError;
+use super::super::plan::{ChangePlan, Ground, LOCK_NONE, Rehearsal, Touch, together};
+use super::super::state::setting_key;
+use crate::sql::{Setting, SettingScope};
+
+pub(in super::super) async fn plan(
+    connection: &mut PgConnection,
+    setting: &Setting,
+    ground: Ground<'_>,
+) -> Result<ChangePlan, ApplyError> {
+    let row = sqlx::query(
+        "SELECT current_database()::text AS name, pg_has_role(current_user, datdba, 'USAGE') AS owned
+         FROM pg_database WHERE datname = current_database()",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let database: String = row.try_get("name")?;
+    if !row.try_get::<bool, _>("owned")? && !ground.for_others {
+        return Err(ApplyError::Failed(
+            "the sandbox's role does not own its database, so it cannot set anything of it".into(),
+        ));
+    }
+    let role = match &setting.scope {
+        SettingScope::System => {
+            return Err(ApplyError::Failed(
+                "a setting of the whole server is not tried in a sandbox, which others may share: it is handed over as SQL"
+                    .into(),
+            ));
+        }
+        SettingScope::Database(named) if *named == ground.main_database || *named == database => {
+            None
+        }
+        SettingScope::Database(named) => {
+            return Err(ApplyError::Failed(format!(
+                "it is a setting of the database {named}, which is neither main's nor the sandbox's"
+            )));
+        }
+        SettingScope::Role(role) => Some(role.as_str()),
+    };
+    if let Some(role) = role.filter(|_| !ground.for_others) {
+        may_set_for(connection, role).await?;
+    }
+    let prior = prior(connection, role, &setting.name).await?;
+    let whose = match role {
+        None => format!("ALTER DATABASE {}", quote_identifier(&database)),
+        Some(role) => format!(
+            "ALTER ROLE {} IN DATABASE {}",
+            quote_identifier(role),
+            quote_identifier(&database)
+        ),
+    };
+    let name = quote_identifier(&setting.name);
+    let set = |value: &Option<String>| match value {
+        Some(value) => format!("{whose} SET {name} = {}", quote_literal(value)),
+        None => format!("{whose} RESET {name}"),
+    };
+    let statement = set(&setting.value);
+    Ok(ChangePlan {
+        kind: if role.is_some() { "ALTER ROLE" } else { "ALTER DATABASE" }.to_owned(),
+        tables: Vec::new(),
+        settings: true,
+        touches: vec![(setting_key(role, &setting.name), Touch::Alters)],
+        steps: vec![together("Set it for sessions that begin from now on", &statement, LOCK_NONE)],
+        rollback: vec![together("Put back what it is now", set(&prior), LOCK_NONE)],
+        no_rollback: None,
+        object: ChangedObject {
+            schema: String::new(),
+            name: setting.name.clone(),
+            oid: None,
+            definition: statement,
+        },
+        before: CatalogState::default(),
+        marker: None,
+        rehearsal: Rehearsal::Transaction,
+    })
+}
+
+/// What is set now for this database, and role where there is one.
+async fn prior(
+    connection: &mut PgConnection,
+    role: Option<&str>,
+    name: &str,
+) -> Result<Option<String>, ApplyError> {
+    let row = sqlx::query(
+        "SELECT substr(one, strpos(one, '=') + 1) AS value
+         FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) AS one
+         JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole
+         WHERE d.datname = current_database() AND r.rolname IS NOT DISTINCT FROM $1 AND split_part(one, '=', 1) = $2",
+    )
+    .bind(role)
+    .bind(name)
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| row.try_get("value")).transpose()?)
+}
+
+async fn may_set_for(connection: &mut PgConnection, role: &str) -> Result<(), ApplyError> {
+    let row = sqlx::query(
+        "SELECT r.rolname = current_user AS is_own, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS super
+         FROM pg_roles r WHERE r.rolname = $1",
+    )
+    .bind(role)
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else {
+        return Err(ApplyError::Failed(format!("the sandbox's server has no role {role}")));
+    };
+    if row.try_get::<bool, _>("is_own")? || row.try_get::<bool, _>("super")? {
+        return Ok(());
+    }
+    Err(ApplyError::Failed(format!(
+        "the sandbox's role may not set anything for the role {role}: it is handed over as SQL"
+    )))
+}

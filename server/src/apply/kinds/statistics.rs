@@ -1,0 +1,163 @@
+//! `CREATE STATISTICS` and `DROP STATISTICS`. Both take effect with the next `ANALYZE`, which follows.
+
+use optischema::model::{CatalogState, ChangedObject, TableName, quote_literal};
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+use super::super::error::ApplyError;
+use super::super::plan::{
+    ChangePlan, Ground, LOCK_BESIDE_WRITES, LOCK_WHOLE, Rehearsal, Touch, follow_up, require_table,
+    together,
+};
+use super::super::state::statistics_key;
+use crate::sql::{CreateStatistics, DropStatistics, statistics_definition_in};
+
+/// A statistics object as the catalog knows it.
+struct Known {
+    oid: i64,
+    table: TableName,
+    definition: String,
+    target: Option<i32>,
+    comment: Option<String>,
+}
+
+async fn known(
+    connection: &mut PgConnection,
+    name: &TableName,
+) -> Result<Option<Known>, ApplyError> {
+    let row = sqlx::query(
+        "SELECT s.oid::int8 AS oid, tn.nspname::text AS schema, t.relname::text AS name,
+                pg_get_statisticsobjdef(s.oid) AS definition, nullif(s.stxstattarget::int, -1) AS target,
+                obj_description(s.oid, 'pg_statistic_ext') AS comment
+         FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
+         JOIN pg_class t ON t.oid = s.stxrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace
+         WHERE n.nspname = $1 AND s.stxname = $2",
+    )
+    .bind(&name.schema)
+    .bind(&name.name)
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Known {
+        oid: row.try_get("oid")?,
+        table: TableName::new(
+            row.try_get::<String, _>("schema")?,
+            row.try_get::<String, _>("name")?,
+        ),
+        definition: row.try_get("definition")?,
+        target: row.try_get("target")?,
+        comment: row.try_get("comment")?,
+    }))
+}
+
+/// What stands under the name now, after a change was made.
+pub(in super::super) async fn standing(
+    connection: &mut PgConnection,
+    name: &TableName,
+) -> Result<Option<ChangedObject>, ApplyError> {
+    Ok(known(connection, name).await?.map(|known| object(name, Some(known.oid), known.definition)))
+}
+
+fn object(name: &TableName, oid: Option<i64>, definition: String) -> ChangedObject {
+    ChangedObject { schema: name.schema.clone(), name: name.name.clone(), oid, definition }
+}
+
+pub(in super::super) async fn create(
+    connection: &mut PgConnection,
+    create: &CreateStatistics,
+    ground: Ground<'_>,
+) -> Result<ChangePlan, ApplyError> {
+    let table = &create.table;
+    require_table(connection, table, ground).await?;
+    let name = TableName::new(&create.schema, &create.name);
+    if let Some(there) = known(connection, &name).await? {
+        return Err(ApplyError::Failed(format!(
+            "the sandbox has statistics of that name already: {}",
+            there.definition
+        )));
+    }
+    if create.schema != table.schema {
+        return Err(ApplyError::Failed(format!(
+            "the statistics must stand in their table's schema, {}",
+            table.schema
+        )));
+    }
+    let statement = create.sql(&table.schema)?;
+    let scratch = ground.rehearsal_schema;
+    Ok(ChangePlan {
+        kind: "CREATE STATISTICS".to_owned(),
+        tables: vec![table.clone()],
+        settings: false,
+        touches: vec![(statistics_key(&name), Touch::Makes)],
+        steps: vec![
+            together("Make the statistics object", &statement, LOCK_BESIDE_WRITES),
+            analyze(table, "Gather the statistics, so that the planner has them"),
+        ],
+        rollback: vec![together(
+            "Drop the statistics object",
+            create.undo(&table.schema),
+            LOCK_BESIDE_WRITES,
+        )],
+        no_rollback: None,
+        object: object(&name, None, statement),
+        before: CatalogState::default(),
+        marker: None,
+        rehearsal: Rehearsal::Copies {
+            patch: vec![create.sql(scratch)?],
+            rollback: vec![create.undo(scratch)],
+        },
+    })
+}
+
+pub(in super::super) async fn drop(
+    connection: &mut PgConnection,
+    drop: &DropStatistics,
+    ground: Ground<'_>,
+) -> Result<ChangePlan, ApplyError> {
+    let name = TableName::new(&drop.schema, &drop.name);
+    let there = known(connection, &name)
+        .await?
+        .ok_or_else(|| ApplyError::Failed(format!("the sandbox has no statistics named {name}")))?;
+    require_table(connection, &there.table, ground).await?;
+    let scratch = ground.rehearsal_schema;
+    let mut rollback = vec![together(
+        "Make the statistics object again",
+        statistics_definition_in(&there.definition, &drop.schema)?,
+        LOCK_BESIDE_WRITES,
+    )];
+    if let Some(target) = there.target {
+        rollback.push(together(
+            "Give it its target again",
+            format!("ALTER STATISTICS {} SET STATISTICS {target}", name.quoted()),
+            LOCK_BESIDE_WRITES,
+        ));
+    }
+    if let Some(comment) = &there.comment {
+        rollback.push(together(
+            "Give it its comment again",
+            format!("COMMENT ON STATISTICS {} IS {}", name.quoted(), quote_literal(comment)),
+            LOCK_BESIDE_WRITES,
+        ));
+    }
+    rollback.push(analyze(&there.table, "Gather the statistics anew"));
+    Ok(ChangePlan {
+        kind: "DROP STATISTICS".to_owned(),
+        tables: vec![there.table.clone()],
+        settings: false,
+        touches: vec![(statistics_key(&name), Touch::Removes)],
+        steps: vec![together("Drop the statistics object", drop.sql(&drop.schema), LOCK_WHOLE)],
+        rollback,
+        no_rollback: None,
+        object: object(&name, None, there.definition.clone()),
+        before: CatalogState::default(),
+        marker: None,
+        rehearsal: Rehearsal::Copies {
+            patch: vec![drop.sql(scratch)],
+            rollback: vec![statistics_definition_in(&there.definition, scratch)?],
+        },
+    })
+}
+
+fn analyze(table: &TableName, title: &str) -> optischema::model::ChangeStep {
+    follow_up(title, format!("ANALYZE {}", table.quoted()))
+}

@@ -1,0 +1,273 @@
+//! What became of a change that did not come to its end: the catalog decides. Valid means made; what is half made is
+//! dropped; absent means that nothing was done.
+
+use optischema::model::{CatalogState, Change, EffectLine, TableName};
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+use super::error::ApplyError;
+use super::execute::{Applied, detail_of, index_named, object_of, run, scope_of};
+use super::kinds::index::known_index;
+use super::kinds::maintenance::marker;
+use super::plan::{ChangePlan, Touch};
+use super::state::read_state;
+use crate::postgres::PgFailure;
+use crate::sql::{Patch, PatchKind, drop_index_sql};
+
+/// Which way a change was going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Forward,
+    Backward,
+}
+
+/// Where it stands now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// As before it began.
+    Untouched,
+    /// It came to its end.
+    Done,
+    /// Neither, and it could not be put right now; the reason.
+    Left(String),
+}
+
+/// Whether a line says that an index serves nobody.
+pub(super) fn is_invalid(line: &str) -> bool {
+    line.split("; ").any(|part| part == "invalid")
+}
+
+/// The definition at the head of an index's line.
+fn defined(line: &str) -> &str {
+    line.split("; ").next().unwrap_or(line)
+}
+
+/// Looks where a planned change stands, and puts right what is half done.
+///
+/// # Errors
+/// The sandbox cannot be asked.
+pub async fn settle(
+    connection: &mut PgConnection,
+    plan: &ChangePlan,
+    direction: Direction,
+) -> Result<Standing, ApplyError> {
+    if plan.touches.is_empty() {
+        return settle_maintenance(connection, plan).await;
+    }
+    let keys = plan.keys();
+    let scope = plan.scope();
+    for attempt in 0..2 {
+        let now = read_state(connection, &scope).await?;
+        let effect = plan.before.effect(&now, Some(&keys));
+        if effect.is_empty() {
+            return Ok(Standing::Untouched);
+        }
+        if stands(plan, &now, &effect) {
+            return Ok(Standing::Done);
+        }
+        if attempt > 0 {
+            break;
+        }
+        if let Some(left) = drop_half_made(connection, &keys, removes(plan), direction).await? {
+            return Ok(Standing::Left(left));
+        }
+    }
+    Ok(Standing::Left("what the catalog says is neither as before nor as it was meant".into()))
+}
+
+fn removes(plan: &ChangePlan) -> bool {
+    plan.touches.iter().any(|(_, touch)| *touch == Touch::Removes)
+}
+
+fn stands(plan: &ChangePlan, now: &CatalogState, effect: &[EffectLine]) -> bool {
+    plan.touches.iter().all(|(key, touch)| {
+        let line = now.0.get(key);
+        match touch {
+            Touch::Makes => line.is_some_and(|line| !is_invalid(line)),
+            Touch::Removes => line.is_none(),
+            // What it sets may be set already for some of it.
+            Touch::Alters => effect.iter().any(|changed| plan.keys().contains(&changed.key)),
+        }
+    })
+}
+
+/// Drops indexes that are half made, or half dropped. Returns what could not be dropped now.
+async fn drop_half_made(
+    connection: &mut PgConnection,
+    keys: &[String],
+    was_there: bool,
+    direction: Direction,
+) -> Result<Option<String>, ApplyError> {
+    let names: Vec<TableName> = keys.iter().filter_map(|key| index_named(key)).collect();
+    // What hangs on a partitioned index goes with it; what was not attached yet goes by itself.
+    for with_parts in [false, true] {
+        for name in &names {
+            let Some(known) = known_index(connection, name).await? else { continue };
+            if known.is_part != with_parts {
+                continue;
+            }
+            // An index that was only to be dropped is whole until it is invalid.
+            let whole = known.valid && was_there && direction == Direction::Forward;
+            if whole {
+                continue;
+            }
+            if known.building {
+                return Ok(Some(format!("somebody is building the index {name} now")));
+            }
+            let sql = drop_index_sql(&name.schema, &name.name, !known.is_partitioned);
+            match run(connection, &sql).await {
+                Ok(()) => {}
+                Err(failure) if failure.is_connection() => return Err(failure.into()),
+                Err(failure) => {
+                    return Ok(Some(format!(
+                        "an invalid index {name} is left, and could not be dropped yet: {failure}; cleaning up tries again"
+                    )));
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
+async fn settle_maintenance(
+    connection: &mut PgConnection,
+    plan: &ChangePlan,
+) -> Result<Standing, ApplyError> {
+    let (Some(table), Some(before)) = (plan.tables.first(), &plan.marker) else {
+        return Ok(Standing::Untouched);
+    };
+    if let Some(left) = drop_rebuilt(connection, table).await? {
+        return Ok(Standing::Left(left));
+    }
+    let now = marker(connection, &plan.kind, table).await?;
+    Ok(if now == *before { Standing::Untouched } else { Standing::Done })
+}
+
+/// Drops what a cut-off `REINDEX CONCURRENTLY` leaves: its new index, or the old one, invalid and under a name of
+/// PostgreSQL's own making.
+async fn drop_rebuilt(
+    connection: &mut PgConnection,
+    table: &TableName,
+) -> Result<Option<String>, ApplyError> {
+    let rows = sqlx::query(
+        "SELECT n.nspname::text AS schema, c.relname::text AS name FROM pg_index i
+         JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+         JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace
+         WHERE tn.nspname = $1 AND t.relname = $2 AND NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$'
+           AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index p WHERE p.relid = t.oid)",
+    )
+    .bind(&table.schema)
+    .bind(&table.name)
+    .fetch_all(&mut *connection)
+    .await?;
+    for row in &rows {
+        let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
+        if let Err(failure) = run(connection, &drop_index_sql(&schema, &name, true)).await {
+            if failure.is_connection() {
+                return Err(failure.into());
+            }
+            return Ok(Some(format!("an invalid index {schema}.{name} is left: {failure}")));
+        }
+    }
+    Ok(None)
+}
+
+/// Looks where the rollback of a change stands, and puts right what is half done.
+///
+/// # Errors
+/// The sandbox cannot be asked.
+pub async fn settle_rollback(
+    connection: &mut PgConnection,
+    change: &Change,
+) -> Result<Standing, ApplyError> {
+    let detail = detail_of(change);
+    let scope = scope_of(change, &detail);
+    for _ in 0..2 {
+        let now = read_state(connection, &scope).await?;
+        let is = |line: &EffectLine, side: &Option<String>| now.0.get(&line.key) == side.as_ref();
+        if detail.effect.iter().all(|line| is(line, &line.before)) {
+            return Ok(Standing::Done);
+        }
+        if detail.effect.iter().all(|line| is(line, &line.after)) {
+            return Ok(Standing::Untouched);
+        }
+        // Dropping goes on to its end; building again is taken back. Either way what is half there is dropped, and
+        // nothing that somebody else made.
+        let is_ours = |line: &&EffectLine| {
+            let Some(there) = now.0.get(&line.key) else { return false };
+            let rebuilt = line.after.is_none()
+                && line.before.as_deref().is_some_and(|was| defined(was) == defined(there));
+            is_invalid(there) || rebuilt
+        };
+        let keys: Vec<String> =
+            detail.effect.iter().filter(is_ours).map(|line| line.key.clone()).collect();
+        if let Some(left) = drop_half_made(connection, &keys, false, Direction::Backward).await? {
+            return Ok(Standing::Left(left));
+        }
+    }
+    Ok(Standing::Left(
+        "what the catalog says is neither what was applied nor what was before".into(),
+    ))
+}
+
+/// Drops an invalid leftover of an index, if there is one; whether one was dropped.
+///
+/// # Errors
+/// The sandbox cannot be asked.
+pub(super) async fn drop_invalid(
+    connection: &mut PgConnection,
+    name: &TableName,
+) -> Result<bool, ApplyError> {
+    let Some(known) = known_index(connection, name).await? else { return Ok(false) };
+    if known.valid || known.building {
+        return Ok(false);
+    }
+    let sql = drop_index_sql(&name.schema, &name.name, !known.is_partitioned && !known.is_part);
+    match run(connection, &sql).await {
+        Ok(()) => Ok(true),
+        Err(failure @ PgFailure::Unreachable(_)) => Err(failure.into()),
+        Err(failure) => {
+            tracing::warn!(%name, %failure, "an invalid index stays until the next clean-up");
+            Ok(false)
+        }
+    }
+}
+
+/// A change that came to its end and was not written down: its object and lines as they are now, after what only
+/// completes it was run again.
+///
+/// # Errors
+/// The sandbox cannot be asked.
+pub async fn finish(
+    connection: &mut PgConnection,
+    plan: &ChangePlan,
+) -> Result<Applied, ApplyError> {
+    let mut notes = Vec::new();
+    for step in plan.steps.iter().filter(|step| step.follow_up) {
+        if let Err(failure) = run(connection, &step.sql).await {
+            if failure.is_connection() {
+                return Err(failure.into());
+            }
+            notes.push(format!("{} did not run: {failure}", step.sql));
+        }
+    }
+    let now = read_state(connection, &plan.scope()).await?;
+    let effect = plan.before.effect(&now, Some(&plan.keys()));
+    let object = object_of(connection, plan).await?;
+    Ok(Applied { object, effect, duration_ms: 0.0, notes })
+}
+
+/// Whether what stands under an index's name is what the patch makes. Of other kinds the catalog's lines have said so.
+///
+/// # Errors
+/// The sandbox cannot be asked.
+pub async fn makes_it(
+    connection: &mut PgConnection,
+    plan: &ChangePlan,
+    patch: &Patch,
+) -> Result<bool, ApplyError> {
+    let PatchKind::CreateIndex(index) = &patch.kind else { return Ok(true) };
+    let name = TableName::new(&plan.object.schema, &plan.object.name);
+    let known = known_index(connection, &name).await?;
+    Ok(known.is_some_and(|known| index.makes(&known.object.definition)))
+}

@@ -1,0 +1,155 @@
+//! Commands on the store: import, backup, restore, the trail, migrations.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use optischema::model::{ExportFormat, Handover, MigrationFormat, RecommendationId, RestoreReport};
+use optischema::operations::{Actor, Operations};
+use reqwest::StatusCode;
+use serde_json::json;
+
+use super::commands::{CommandError, Done};
+use super::remote::Remote;
+use crate::clock::new_id;
+use crate::config::Settings;
+use crate::instance::{InstanceError, lock_data_dir, open_store, prepare_data_dir};
+use crate::jobs::Signals;
+use crate::service::{RESTORE_PREFIX, Service, export};
+use crate::store::{AuditRecord, Store, read_import};
+
+/// Whose deed it is in the trail.
+pub(super) fn actor() -> Actor {
+    Actor("command line".to_owned())
+}
+
+/// The store of the data folder; a server may have it open too.
+pub(super) async fn store_of(settings: &Settings) -> Result<Store, CommandError> {
+    prepare_data_dir(&settings.data_dir)?;
+    Ok(open_store(&settings.data_dir).await?)
+}
+
+pub(super) async fn import(settings: Settings, file: PathBuf) -> Done {
+    let imported = read_import(&file).await?;
+    let store = store_of(&settings).await?;
+    let database = settings.main_url.as_ref().map_or("", |dsn| dsn.database());
+    let report = store.import(database, &imported).await?;
+    if report.recommendations + report.jobs > 0 {
+        let audit = AuditRecord {
+            actor: actor().0,
+            action: "store.imported",
+            database: database.to_owned(),
+            recommendation_id: None,
+            job_id: None,
+            detail: json!({ "recommendations": report.recommendations, "jobs": report.jobs }),
+        };
+        store.audit(&audit).await?;
+    }
+    store.close().await;
+    println!(
+        "{} recommendations and {} jobs imported; {} were there already",
+        report.recommendations, report.jobs, report.known
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn backup(settings: Settings, file: PathBuf) -> Done {
+    let store = store_of(&settings).await?;
+    store.backup(&file).await?;
+    store.close().await;
+    println!("{} holds the store as it is now", file.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn restore(settings: Settings, file: PathBuf) -> Done {
+    prepare_data_dir(&settings.data_dir)?;
+    // A copy of our own: it is brought up to this version, and the person's file stays as it is.
+    let name = format!("{RESTORE_PREFIX}{}.db", new_id());
+    copy_private(&file, &settings.data_dir.join(&name))?;
+    let report = match lock_data_dir(&settings.data_dir) {
+        Ok(_lock) => {
+            let store = open_store(&settings.data_dir).await?;
+            let service =
+                Service::new(std::sync::Arc::new(settings), store.clone(), Signals::default());
+            let report = service.acting_as(actor()).restore_store(name).await?;
+            store.close().await;
+            report
+        }
+        Err(InstanceError::Locked(_)) => {
+            let body = json!({ "file": name });
+            let remote = Remote::of(&settings)?;
+            remote.post("/api/store/restore", Some(&body), StatusCode::OK).await?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    tell(&report);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(report: &RestoreReport) {
+    println!(
+        "{} recommendations, {} jobs, {} changes; the audit trail has {} rows",
+        report.recommendations, report.jobs, report.changes, report.audit_rows
+    );
+    for note in &report.notes {
+        eprintln!("{note}");
+    }
+}
+
+fn copy_private(from: &Path, to: &Path) -> Result<(), CommandError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut source =
+        std::fs::File::open(from).map_err(|error| CommandError::Folder(from.to_owned(), error))?;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let copied = options.open(to).and_then(|mut target| std::io::copy(&mut source, &mut target));
+    copied.map(drop).map_err(|error| CommandError::Folder(to.to_owned(), error))
+}
+
+pub(super) async fn verify_audit(settings: Settings) -> Done {
+    let store = store_of(&settings).await?;
+    let found = store.verify_audit().await?;
+    Ok(match found.first_broken {
+        None => {
+            println!("{} rows, every one follows from the one before it", found.entries);
+            ExitCode::SUCCESS
+        }
+        Some(sequence) => {
+            println!("the trail is broken at row {sequence} of {}", found.entries);
+            ExitCode::from(1)
+        }
+    })
+}
+
+pub(super) async fn export_audit(settings: Settings, format: ExportFormat) -> Done {
+    let store = store_of(&settings).await?;
+    let file = export(&store.whole_trail().await?, format)?;
+    print!("{}", file.text);
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn migration(
+    settings: Settings,
+    ids: Vec<RecommendationId>,
+    format: MigrationFormat,
+    out: Option<PathBuf>,
+) -> Done {
+    let store = store_of(&settings).await?;
+    let service = Service::new(std::sync::Arc::new(settings), store, Signals::default());
+    let handover: Handover = service.hand_over(ids, format).await?;
+    for note in &handover.notes {
+        eprintln!("{note}");
+    }
+    for file in &handover.files {
+        match &out {
+            None => println!("-- {}\n{}", file.name, file.text),
+            Some(folder) => {
+                let path = folder.join(&file.name);
+                std::fs::create_dir_all(folder)
+                    .and_then(|()| std::fs::write(&path, &file.text))
+                    .map_err(|error| CommandError::Folder(path.clone(), error))?;
+                println!("{}", path.display());
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

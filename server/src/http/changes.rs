@@ -1,0 +1,109 @@
+//! REST on changes: what an apply would do, apply, rollback, the state of the apply side.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use optischema::model::{
+    ApplyPlan, ApplyStatus, Change, ChangeId, ChangeQuery, CleanupReport, JobAccepted,
+    RecommendationId, RollbackOrder,
+};
+use optischema::operations::Approval;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::api::{Answer, accepted, body, id, query};
+use super::caller::Caller;
+use super::problem::Problem;
+
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ApplyRequest {
+    /// Why it is applied without a completed benchmark; recorded.
+    override_reason: Option<String>,
+    /// The `sql_hash` of the plan that was shown: where the patch has become another, nothing runs.
+    sql_hash: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RollbackRequest {
+    /// Changes to be rolled back together; all that stand, where none is named.
+    changes: Vec<ChangeId>,
+}
+
+/// What an apply would do, statement by statement. Nothing is done.
+#[utoipa::path(get, path = "/api/apply/{id}/plan", tag = "apply",
+    params(("id" = String, Path, description = "the recommendation's id")),
+    responses((status = 200, body = ApplyPlan), (status = 404, body = Problem),
+        (status = 503, body = Problem)))]
+pub(super) async fn apply_plan(app: Caller, Path(text): Path<String>) -> Answer<ApplyPlan> {
+    let id: RecommendationId = id("recommendation", text)?;
+    Ok(Json(app.operations.apply_plan(id).await?))
+}
+
+/// Queues the apply of a recommendation's patch in the sandbox.
+#[utoipa::path(post, path = "/api/apply/{id}", tag = "apply",
+    params(("id" = String, Path, description = "the recommendation's id")),
+    request_body = Option<ApplyRequest>,
+    responses((status = 202, body = JobAccepted), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn start_apply(
+    app: Caller,
+    Path(text): Path<String>,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    let id: RecommendationId = id("recommendation", text)?;
+    let ApplyRequest { override_reason, sql_hash } = body(&bytes)?;
+    Ok(accepted(app.operations.start_apply(id, Approval { override_reason, sql_hash }).await?))
+}
+
+/// Queues the rollback of the change that stands for a recommendation.
+#[utoipa::path(post, path = "/api/apply/{id}/rollback", tag = "apply",
+    params(("id" = String, Path, description = "the recommendation's id")),
+    responses((status = 202, body = JobAccepted), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn start_rollback(
+    app: Caller,
+    Path(text): Path<String>,
+) -> Result<Response, Problem> {
+    let id: RecommendationId = id("recommendation", text)?;
+    Ok(accepted(app.operations.start_rollback(id).await?))
+}
+
+/// Queues the rollback of several changes, the newest first; each waits for the one before it.
+#[utoipa::path(post, path = "/api/apply/rollback", tag = "apply",
+    request_body = Option<RollbackRequest>,
+    responses((status = 202, body = RollbackOrder), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn roll_back_together(app: Caller, bytes: Bytes) -> Result<Response, Problem> {
+    let request: RollbackRequest = body(&bytes)?;
+    let order = app.operations.roll_back_together(request.changes).await?;
+    Ok((StatusCode::ACCEPTED, Json(order)).into_response())
+}
+
+/// What was applied, newest first.
+#[utoipa::path(get, path = "/api/apply/changes", tag = "apply", params(ChangeQuery),
+    responses((status = 200, body = Vec<Change>), (status = 422, body = Problem)))]
+pub(super) async fn list_changes(
+    app: Caller,
+    filter: Result<Query<ChangeQuery>, QueryRejection>,
+) -> Answer<Vec<Change>> {
+    Ok(Json(app.operations.changes(query(filter)?.parse()?).await?))
+}
+
+/// The state of the apply side: counts, what runs, who waits for whom, the databases.
+#[utoipa::path(get, path = "/api/apply/status", tag = "apply",
+    responses((status = 200, body = ApplyStatus)))]
+pub(super) async fn apply_status(app: Caller) -> Answer<ApplyStatus> {
+    Ok(Json(app.operations.apply_status().await?))
+}
+
+/// Drops expired scratch schemas and invalid leftovers now.
+#[utoipa::path(post, path = "/api/apply/cleanup", tag = "apply",
+    responses((status = 200, body = CleanupReport), (status = 503, body = Problem)))]
+pub(super) async fn cleanup(app: Caller) -> Answer<CleanupReport> {
+    Ok(Json(app.operations.cleanup().await?))
+}

@@ -1,0 +1,220 @@
+//! An apply as a job: plan, checks, rehearsal, intent, change, a look whether it is used, record.
+
+use optischema::lifecycle::IllegalTransition;
+use optischema::model::{
+    ChangeDetail, ChangeOutcome, JobResult, QueryHash, Recommendation, TrackedStatement,
+};
+use serde_json::json;
+
+use super::follow::{Doing, Follower, who};
+use super::progress::Progress;
+use super::sandbox;
+use super::trail::record;
+use super::worker::Worker;
+use crate::apply::{
+    Applied, ApplyError, ChangePlan, Ground, compare_plans, make, plan_change, plan_statements,
+    preflight, refuse_blocked, rehearsal_schema, rehearse,
+};
+use crate::postgres::Session;
+use crate::sql::Patch;
+use crate::store::{AuditRecord, ClaimedJob, JobEnd, NewChange};
+
+/// The end of a job that changes something.
+pub(super) fn end_of(result: Result<ChangeOutcome, ApplyError>) -> JobEnd {
+    match result {
+        Ok(outcome) => JobEnd::Completed(JobResult::Change(Box::new(outcome))),
+        Err(ApplyError::Failed(reason) | ApplyError::Drifted(reason)) => JobEnd::Failed(reason),
+        Err(ApplyError::Error(reason)) => JobEnd::Error(reason),
+    }
+}
+
+/// Applies the recommendation's patch.
+pub(super) async fn run(worker: &Worker, claimed: &ClaimedJob, progress: &Progress) -> JobEnd {
+    end_of(apply(worker, claimed, progress).await)
+}
+
+/// The recommendation that a job is about.
+pub(super) async fn recommendation(
+    worker: &Worker,
+    claimed: &ClaimedJob,
+) -> Result<Recommendation, ApplyError> {
+    let id = claimed
+        .job
+        .recommendation_id
+        .ok_or_else(|| IllegalTransition("the job names no recommendation".into()))
+        .map_err(|error| ApplyError::Failed(error.to_string()))?;
+    Ok(worker.store.recommendation(id).await?)
+}
+
+/// The patch, if it is still what was approved.
+fn approved(claimed: &ClaimedJob, recommendation: &Recommendation) -> Result<Patch, ApplyError> {
+    let patch = Patch::parse(&recommendation.patch_sql)?;
+    match &claimed.approved_hash {
+        Some(hash) if *hash != patch.hash => Err(ApplyError::Failed(
+            "the patch is another one than was approved: look at it again, and apply anew".into(),
+        )),
+        _ => Ok(patch),
+    }
+}
+
+async fn apply(
+    worker: &Worker,
+    claimed: &ClaimedJob,
+    progress: &Progress,
+) -> Result<ChangeOutcome, ApplyError> {
+    let recommendation = recommendation(worker, claimed).await?;
+    let patch = approved(claimed, &recommendation)?;
+    progress.report("checking the sandbox", 0.02);
+    let mut session = sandbox::open(worker, &claimed.job).await?;
+    let scratch = rehearsal_schema(claimed.job.id.0);
+    let ground = Ground {
+        main_database: &recommendation.database,
+        rehearsal_schema: &scratch.name,
+        for_others: false,
+    };
+    let plan = plan_change(&mut session.connection, &patch, &recommendation, ground).await?;
+    let checks = preflight(&mut session.connection, &plan, &recommendation).await?;
+    refuse_blocked(&checks)?;
+    progress.report("rehearsing patch and rollback", 0.1);
+    rehearse(&mut session.connection, claimed.job.id.0, &plan).await?;
+    progress.report("planning the statements without the change", 0.2);
+    let tracked = tracked(worker, &recommendation).await?;
+    let hashes = hashes(&recommendation);
+    let before = plan_statements(&mut session.connection, &hashes, &tracked).await?;
+    progress.report("writing down what is meant", 0.25);
+    let target = sandbox::address(worker)?.address().to_owned();
+    let intent = json!({
+        "target": target, "sql": plan.sql(), "rollback_sql": plan.rollback_sql(),
+        "no_rollback": plan.no_rollback, "sql_hash": patch.hash,
+        "override_reason": claimed.override_reason, "before": plan.before, "plan": plan,
+    });
+    worker.store.audit(&record("apply.intent", claimed, &recommendation, intent)).await?;
+    progress.report("making the change", 0.3);
+    let applied = match made(worker, &mut session, &plan, progress).await {
+        Ok(applied) => applied,
+        // What became of it is not known yet: whoever reconciles it writes the outcome.
+        Err(error @ ApplyError::Error(_)) => return Err(error),
+        Err(error) => {
+            let detail = json!({
+                "result": "failed", "target": target, "sql_hash": patch.hash,
+                "reason": error.to_string(),
+            });
+            worker.store.audit(&record("apply.outcome", claimed, &recommendation, detail)).await?;
+            return Err(error);
+        }
+    };
+    progress.report("looking whether the statements use it", 0.9);
+    let after = plan_statements(&mut session.connection, &hashes, &tracked).await?;
+    let uses = compare_plans(&plan, &before, &after);
+    progress.report("recording the change", 0.95);
+    let detail = ChangeDetail {
+        steps: plan.steps.clone(),
+        rollback: plan.rollback.clone(),
+        effect: applied.effect.clone(),
+        before: plan.before.clone(),
+        uses,
+    };
+    let outcome =
+        recorded(worker, claimed, &recommendation, (&plan, &applied, &detail, &patch.hash), None)
+            .await?;
+    progress.report("the change is recorded", 0.99);
+    Ok(outcome)
+}
+
+/// Statements that the change is for: the one that gains most, then the others.
+fn hashes(recommendation: &Recommendation) -> Vec<QueryHash> {
+    let mut hashes = vec![recommendation.query_hash.clone()];
+    hashes.extend(recommendation.evidence.statements.iter().map(|s| s.query_hash.clone()));
+    let mut seen = std::collections::BTreeSet::new();
+    hashes.retain(|hash| !hash.0.is_empty() && seen.insert(hash.clone()));
+    hashes
+}
+
+async fn tracked(
+    worker: &Worker,
+    recommendation: &Recommendation,
+) -> Result<Vec<TrackedStatement>, ApplyError> {
+    let queries = worker.store.user_queries(&recommendation.database).await?;
+    Ok(queries.into_iter().map(|query| query.statement).collect())
+}
+
+async fn made(
+    worker: &Worker,
+    session: &mut Session,
+    plan: &ChangePlan,
+    progress: &Progress,
+) -> Result<Applied, ApplyError> {
+    let follower = Follower::start(sandbox::address(worker)?, session.backend_pid, progress);
+    let mut told = |at: usize, of: usize, step: &optischema::model::ChangeStep| {
+        let (from, to) = (share(at, of), share(at + 1, of));
+        let words = if of > 1 {
+            format!("step {} of {of}: {}", at + 1, step.title)
+        } else {
+            format!("running {}", step.sql)
+        };
+        progress.report(&words, from);
+        follower.doing(Doing { words, from, to });
+    };
+    let made = make(&mut session.connection, plan, &mut told).await;
+    made.map_err(|error| with_blocker(error, &follower))
+}
+
+/// Where a step stands between the beginning of the change and its end.
+pub(super) fn share(at: usize, of: usize) -> f64 {
+    0.3 + 0.55 * at as f64 / of.max(1) as f64
+}
+
+/// A lock that was not granted, with who held it.
+pub(super) fn with_blocker(error: ApplyError, follower: &Follower) -> ApplyError {
+    match (error, follower.last_wait()) {
+        (ApplyError::Failed(reason), Some(wait)) if reason.contains(LOCK_NOT_AVAILABLE) => {
+            ApplyError::Failed(format!("{reason}; it was held up by {}", who(&wait)))
+        }
+        (error, _) => error,
+    }
+}
+
+/// As PostgreSQL's failures are written: with the SQLSTATE in parentheses.
+const LOCK_NOT_AVAILABLE: &str = "(55P03)";
+
+/// Writes the change down: trail, change, recommendation and watch in one transaction.
+pub(super) async fn recorded(
+    worker: &Worker,
+    claimed: &ClaimedJob,
+    recommendation: &Recommendation,
+    (plan, applied, detail, hash): (&ChangePlan, &Applied, &ChangeDetail, &str),
+    reconciled: Option<&str>,
+) -> Result<ChangeOutcome, ApplyError> {
+    let target = sandbox::address(worker)?.address().to_owned();
+    let outcome = json!({
+        "result": "applied", "target": target, "sql": plan.sql(), "sql_hash": hash,
+        "object": applied.object, "effect": applied.effect, "reconciled": reconciled,
+    });
+    let audit: AuditRecord = record("apply.outcome", claimed, recommendation, outcome);
+    let (sql, rollback_sql) = (plan.sql(), plan.rollback_sql());
+    let change = NewChange {
+        recommendation,
+        job: &claimed.job,
+        kind: &plan.kind,
+        target: &target,
+        sql: &sql,
+        sql_hash: hash,
+        rollback_sql: &rollback_sql,
+        no_rollback: plan.no_rollback.as_deref(),
+        object: &applied.object,
+        detail,
+        override_reason: claimed.override_reason.as_deref(),
+        // What alters nothing has nothing to be measured without.
+        watch: worker.settings.watch_changes && !plan.touches.is_empty(),
+    };
+    let recorded = worker.store.record_applied(&change, &audit).await?;
+    Ok(ChangeOutcome {
+        change_id: recorded.change_id,
+        executed_sql: sql,
+        rollback_sql,
+        duration_ms: applied.duration_ms,
+        notes: applied.notes.clone(),
+        uses: detail.uses.clone(),
+        watch_job: recorded.watch_job,
+    })
+}

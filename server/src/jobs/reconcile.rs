@@ -1,0 +1,154 @@
+//! What became of a change whose job did not live to say it: the catalog decides. It is never run again.
+
+use optischema::model::{ChangeDetail, ChangeOutcome, JobType, Recommendation};
+use serde_json::{Value, json};
+
+use super::apply_job::{end_of, recommendation, recorded};
+use super::rollback_job::{outcome_of, standing};
+use super::sandbox;
+use super::trail::record;
+use super::worker::Worker;
+use crate::apply::{
+    Applied, ApplyError, ChangePlan, Direction, Standing, finish, makes_it, plan_of_index, settle,
+    settle_rollback,
+};
+use crate::sql::{Patch, PatchKind};
+use crate::store::{ClaimedJob, JobEnd};
+
+/// Looks what became of it, and ends the job accordingly.
+pub(super) async fn reconcile(worker: &Worker, claimed: &ClaimedJob, why: &str) -> JobEnd {
+    let result = match claimed.job.job_type {
+        JobType::Apply => apply(worker, claimed, why).await,
+        JobType::Rollback => rollback(worker, claimed, why).await,
+        JobType::Benchmark | JobType::Analyze => Err(ApplyError::Error(why.to_owned())),
+    };
+    end_of(result)
+}
+
+async fn apply(
+    worker: &Worker,
+    claimed: &ClaimedJob,
+    why: &str,
+) -> Result<ChangeOutcome, ApplyError> {
+    let recommendation = recommendation(worker, claimed).await?;
+    if let Some(change) = worker.store.standing_change(recommendation.id).await?
+        && change.job_id == claimed.job.id
+    {
+        // The change was recorded; only the job's end was not.
+        return Ok(ChangeOutcome {
+            change_id: change.id,
+            executed_sql: change.sql,
+            rollback_sql: change.rollback_sql,
+            duration_ms: 0.0,
+            notes: vec![format!("Reconciled from the catalog: {why}.")],
+            uses: Vec::new(),
+            watch_job: None,
+        });
+    }
+    let id = claimed.job.id;
+    let Some(intent) = worker.store.audited(id, "apply.intent").await? else {
+        return Err(ApplyError::Failed(format!(
+            "{why} before it changed anything; nothing of it stands in the sandbox"
+        )));
+    };
+    if let Some(outcome) = worker.store.audited(id, "apply.outcome").await? {
+        // It had failed, and only the job's end was not written.
+        let reason = outcome.get("reason").and_then(Value::as_str).unwrap_or(why);
+        return Err(ApplyError::Failed(reason.to_owned()));
+    }
+    let patch = Patch::parse(&recommendation.patch_sql)?;
+    let plan = planned(&intent, &patch)?;
+    let mut session = sandbox::open(worker, &claimed.job).await?;
+    let connection = &mut session.connection;
+    let mut found = settle(connection, &plan, Direction::Forward).await?;
+    if found == Standing::Done && !makes_it(connection, &plan, &patch).await? {
+        found = Standing::Left("something else stands under its name now".into());
+    }
+    let (result, said) = match &found {
+        Standing::Done => {
+            let applied = finish(connection, &plan).await?;
+            return take(worker, claimed, &recommendation, (&plan, applied, &patch.hash), why)
+                .await;
+        }
+        Standing::Untouched => ("absent", "nothing of it stands in the sandbox".to_owned()),
+        Standing::Left(reason) => ("invalid_left", reason.clone()),
+    };
+    let detail = json!({
+        "result": result, "reconciled": why, "reason": said, "sql_hash": patch.hash,
+        "target": sandbox::address(worker)?.address(),
+    });
+    worker.store.audit(&record("apply.outcome", claimed, &recommendation, detail)).await?;
+    Err(ApplyError::Failed(format!("{why}; {said}")))
+}
+
+/// The plan that the intent holds. An intent of before plans were kept was an index's.
+fn planned(intent: &Value, patch: &Patch) -> Result<ChangePlan, ApplyError> {
+    match (intent.get("plan"), &patch.kind) {
+        (Some(plan), _) => serde_json::from_value(plan.clone())
+            .map_err(|error| ApplyError::Failed(format!("its intent cannot be read: {error}"))),
+        (None, PatchKind::CreateIndex(index)) => Ok(plan_of_index(index)?),
+        (None, _) => Err(ApplyError::Failed("its intent holds no plan".into())),
+    }
+}
+
+async fn take(
+    worker: &Worker,
+    claimed: &ClaimedJob,
+    recommendation: &Recommendation,
+    (plan, mut applied, hash): (&ChangePlan, Applied, &str),
+    why: &str,
+) -> Result<ChangeOutcome, ApplyError> {
+    applied.notes.push(format!("Reconciled from the catalog: {why}; the change stands."));
+    let detail = ChangeDetail {
+        steps: plan.steps.clone(),
+        rollback: plan.rollback.clone(),
+        effect: applied.effect.clone(),
+        before: plan.before.clone(),
+        uses: Vec::new(),
+    };
+    recorded(worker, claimed, recommendation, (plan, &applied, &detail, hash), Some(why)).await
+}
+
+async fn rollback(
+    worker: &Worker,
+    claimed: &ClaimedJob,
+    why: &str,
+) -> Result<ChangeOutcome, ApplyError> {
+    let id = claimed.job.id;
+    if let Some(outcome) = worker.store.audited(id, "rollback.outcome").await? {
+        // It had ended, and only the job's end was not written.
+        if let Some(change_id) = claimed.job.change_id
+            && outcome.get("result").and_then(Value::as_str) == Some("rolled_back")
+        {
+            let change = worker.store.change(change_id).await?;
+            let note = format!("Reconciled from the trail: {why}; the change is undone.");
+            return Ok(outcome_of(&change, 0.0, vec![note]));
+        }
+        let reason = outcome.get("reason").and_then(Value::as_str).unwrap_or(why);
+        return Err(ApplyError::Failed(reason.to_owned()));
+    }
+    if worker.store.audited(id, "rollback.intent").await?.is_none() {
+        return Err(ApplyError::Failed(format!("{why} before it changed anything")));
+    }
+    let (recommendation, change) = standing(worker, claimed).await?;
+    let mut session = sandbox::open(worker, &claimed.job).await?;
+    let found = settle_rollback(&mut session.connection, &change).await?;
+    let result = if found == Standing::Done { "rolled_back" } else { "still_applied" };
+    let said = match &found {
+        Standing::Left(reason) => reason.clone(),
+        Standing::Untouched => "the change still stands, and can be rolled back again".to_owned(),
+        Standing::Done => "the change is undone".to_owned(),
+    };
+    let detail = json!({
+        "result": result, "reconciled": why, "reason": said, "change_id": change.id,
+        "target": change.target,
+    });
+    let outcome = record("rollback.outcome", claimed, &recommendation, detail);
+    if found == Standing::Done {
+        worker.store.record_ended(change.id, false, &outcome).await?;
+        let note = format!("Reconciled from the catalog: {why}; {said}.");
+        return Ok(outcome_of(&change, 0.0, vec![note]));
+    }
+    worker.store.audit(&outcome).await?;
+    Err(ApplyError::Failed(format!("{why}; {said}")))
+}

@@ -1,0 +1,130 @@
+//! A rollback as a job: what stands on the change, intent, drift, the way back, and the catalog compared.
+
+use optischema::dependents::dependents;
+use optischema::model::{Change, ChangeOutcome, Recommendation};
+use serde_json::json;
+
+use super::apply_job::{end_of, recommendation, share, with_blocker};
+use super::follow::{Doing, Follower};
+use super::progress::Progress;
+use super::sandbox;
+use super::trail::record;
+use super::worker::Worker;
+use crate::apply::{ApplyError, RolledBack, Standing, roll_back, settle_rollback};
+use crate::postgres::Session;
+use crate::store::{ClaimedJob, JobEnd};
+
+/// Rolls the standing change of the recommendation back.
+pub(super) async fn run(worker: &Worker, claimed: &ClaimedJob, progress: &Progress) -> JobEnd {
+    end_of(roll(worker, claimed, progress).await)
+}
+
+/// The recommendation and its change that stands.
+pub(super) async fn standing(
+    worker: &Worker,
+    claimed: &ClaimedJob,
+) -> Result<(Recommendation, Change), ApplyError> {
+    let recommendation = recommendation(worker, claimed).await?;
+    let change = worker
+        .store
+        .standing_change(recommendation.id)
+        .await?
+        .ok_or_else(|| ApplyError::Failed("no change stands for it".into()))?;
+    Ok((recommendation, change))
+}
+
+async fn roll(
+    worker: &Worker,
+    claimed: &ClaimedJob,
+    progress: &Progress,
+) -> Result<ChangeOutcome, ApplyError> {
+    let (recommendation, change) = standing(worker, claimed).await?;
+    progress.report("checking the sandbox", 0.05);
+    let mut session = sandbox::open(worker, &claimed.job).await?;
+    let all = worker.store.standing_changes(&change.database).await?;
+    if let Some(first) = dependents(&all, &change).first() {
+        return Err(ApplyError::Failed(format!(
+            "\"{}\" stands on it, since {}: roll that back first",
+            first.recommendation_title, first.because
+        )));
+    }
+    progress.report("writing down what is meant", 0.2);
+    let intent = json!({
+        "target": change.target, "sql": change.rollback_sql, "change_id": change.id,
+        "sql_hash": change.sql_hash,
+        "effect": change.detail.as_ref().map(|detail| &detail.effect),
+    });
+    worker.store.audit(&record("rollback.intent", claimed, &recommendation, intent)).await?;
+    progress.report("undoing the change", 0.3);
+    let follower = Follower::start(sandbox::address(worker)?, session.backend_pid, progress);
+    let mut told = |at: usize, of: usize, step: &optischema::model::ChangeStep| {
+        let words = if of > 1 {
+            format!("step {} of {of}: {}", at + 1, step.title)
+        } else {
+            format!("running {}", step.sql)
+        };
+        progress.report(&words, share(at, of));
+        follower.doing(Doing { words, from: share(at, of), to: share(at + 1, of) });
+    };
+    let rolled = roll_back(&mut session.connection, &change, &mut told).await;
+    let rolled = rolled.map_err(|error| with_blocker(error, &follower));
+    let rolled = match carried_on(&mut session, &change, rolled).await {
+        Ok(rolled) => rolled,
+        Err(error @ ApplyError::Error(_)) => return Err(error),
+        Err(error) => {
+            let drifted = matches!(error, ApplyError::Drifted(_));
+            let result = if drifted { "drifted" } else { "failed" };
+            let reason = error.to_string();
+            let detail = json!({ "result": result, "change_id": change.id, "reason": reason });
+            let outcome = record("rollback.outcome", claimed, &recommendation, detail);
+            if drifted {
+                worker.store.record_ended(change.id, true, &outcome).await?;
+            } else {
+                worker.store.audit(&outcome).await?;
+            }
+            return Err(error);
+        }
+    };
+    progress.report("recording the rollback", 0.95);
+    let detail = json!({
+        "result": "rolled_back", "target": change.target, "change_id": change.id,
+        "sql": change.rollback_sql, "notes": rolled.notes,
+    });
+    let outcome = record("rollback.outcome", claimed, &recommendation, detail);
+    worker.store.record_ended(change.id, false, &outcome).await?;
+    progress.report("the rollback is recorded", 0.99);
+    Ok(outcome_of(&change, rolled.duration_ms, rolled.notes))
+}
+
+/// Puts right what a rollback that failed left half done: a drop that was begun is carried to its end, what was half
+/// built again is taken away.
+async fn carried_on(
+    session: &mut Session,
+    change: &Change,
+    rolled: Result<RolledBack, ApplyError>,
+) -> Result<RolledBack, ApplyError> {
+    let reason = match rolled {
+        Err(ApplyError::Failed(reason)) if change.no_rollback.is_none() => reason,
+        other => return other,
+    };
+    match settle_rollback(&mut session.connection, change).await? {
+        Standing::Done => Ok(RolledBack {
+            duration_ms: 0.0,
+            notes: vec![format!("It was cut off ({reason}), and carried to its end.")],
+        }),
+        Standing::Untouched => Err(ApplyError::Failed(reason)),
+        Standing::Left(left) => Err(ApplyError::Failed(format!("{reason}; {left}"))),
+    }
+}
+
+pub(super) fn outcome_of(change: &Change, duration_ms: f64, notes: Vec<String>) -> ChangeOutcome {
+    ChangeOutcome {
+        change_id: change.id,
+        executed_sql: change.rollback_sql.clone(),
+        rollback_sql: change.sql.clone(),
+        duration_ms,
+        notes,
+        uses: Vec::new(),
+        watch_job: None,
+    }
+}

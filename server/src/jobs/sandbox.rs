@@ -1,0 +1,76 @@
+//! The sandbox as a job uses it: proven not to be main, on a connection that carries the job's name.
+
+use optischema::model::Job;
+use sqlx::Row;
+
+use super::worker::Worker;
+use crate::apply::ApplyError;
+use crate::postgres::{
+    Dsn, Session, check_sandbox, connect_main, connect_writable, main_is_refused, prove_not_main,
+};
+
+/// Seconds that building an index may take.
+const BUILD_TIMEOUT_S: u32 = 24 * 3600;
+/// Held in the sandbox by whoever changes something there.
+const APPLYING: i64 = 0x6f70_7469_6170_706c;
+
+/// What the server shows as the name of a job's connections, so that they can be found and stopped.
+pub(super) fn tag_of(job: &Job) -> String {
+    format!("optischema job {}", job.id)
+}
+
+/// The sandbox's address.
+pub(super) fn address(worker: &Worker) -> Result<&Dsn, ApplyError> {
+    let settings = &worker.settings;
+    match (&settings.sandbox_url, &settings.main_url) {
+        (Some(sandbox), Some(_)) => Ok(sandbox),
+        _ => Err(ApplyError::Error("sandbox and main must both be configured".into())),
+    }
+}
+
+/// Connects to the sandbox, proves on that very connection that it is not main, and takes the lock of those who change
+/// something there.
+///
+/// # Errors
+/// It is main, cannot be reached, or somebody else changes something there.
+pub(super) async fn open(worker: &Worker, job: &Job) -> Result<Session, ApplyError> {
+    let settings = &worker.settings;
+    let sandbox = address(worker)?;
+    let main = settings.main_url.as_ref();
+    let health = check_sandbox(Some(sandbox), main, settings.allow_same_server).await;
+    if let Some(reason) = main_is_refused(&health) {
+        return Err(ApplyError::Error(reason));
+    }
+    let mut session = connect_writable(sandbox, BUILD_TIMEOUT_S).await?;
+    session.name(&tag_of(job)).await?;
+    let connection = &mut session.connection;
+    if let Some(main) = main {
+        let mut main = connect_main(main).await?;
+        prove_not_main(&mut main.connection, connection, settings.allow_same_server)
+            .await
+            .map_err(|error| ApplyError::Error(error.to_string()))?;
+    }
+    sqlx::query("SELECT pg_catalog.set_config('lock_timeout', $1, false)")
+        .bind(format!("{}s", settings.lock_timeout_s))
+        .execute(&mut *connection)
+        .await?;
+    hold(&mut session).await?;
+    Ok(session)
+}
+
+/// Takes the lock of those who change something in the sandbox, for the life of the session.
+///
+/// # Errors
+/// Somebody else has it.
+pub(crate) async fn hold(session: &mut Session) -> Result<(), ApplyError> {
+    let row = sqlx::query("SELECT pg_catalog.pg_try_advisory_lock($1) AS held")
+        .bind(APPLYING)
+        .fetch_one(&mut session.connection)
+        .await?;
+    if row.try_get::<bool, _>("held")? {
+        return Ok(());
+    }
+    Err(ApplyError::Error(
+        "somebody else changes something in the sandbox now: try again in a moment".into(),
+    ))
+}

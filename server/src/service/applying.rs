@@ -1,0 +1,226 @@
+//! Apply and rollback: what would be done, and queueing it.
+
+use optischema::dependents::{dependents, rollback_order};
+use optischema::model::{
+    ApplyPlan, Change, ChangeId, ChangeStatus, Check, CheckState, Job, JobType, Recommendation,
+    RecommendationId, RecommendationStatus, RollbackOrder, RollbackStep,
+};
+use optischema::operations::{Approval, OperationError, Outcome};
+
+use super::Service;
+use crate::apply::{ApplyError, Ground, plan_change, preflight, rehearsal_schema};
+use crate::clock::new_id;
+use crate::postgres::connect_writable;
+use crate::sql::Patch;
+use crate::store::NewJob;
+
+/// Seconds that looking may take.
+const LOOKING_S: u32 = 30;
+
+impl From<ApplyError> for OperationError {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Failed(reason) | ApplyError::Drifted(reason) => Self::Conflict(reason),
+            ApplyError::Error(reason) => Self::Unavailable(reason),
+        }
+    }
+}
+
+impl Service {
+    /// What an apply would do. What is in the way is a check that says so, not an error.
+    pub(super) async fn plan_apply(&self, id: RecommendationId) -> Outcome<ApplyPlan> {
+        let recommendation = self.store.recommendation(id).await?;
+        self.targets.require_sandbox().await?;
+        let blocked = |reason: String| Check {
+            name: "Change".to_owned(),
+            state: CheckState::Blocked,
+            detail: reason,
+        };
+        let mut plan = ApplyPlan {
+            recommendation_id: id,
+            recommendation_title: recommendation.title.clone(),
+            target: self.sandbox_address(),
+            kind: String::new(),
+            sql_hash: String::new(),
+            ready: false,
+            checks: Vec::new(),
+            steps: Vec::new(),
+            rollback: Vec::new(),
+            no_rollback: None,
+            rehearsal: String::new(),
+            needs_override: recommendation.status == RecommendationStatus::Pending,
+        };
+        let patch = match Patch::parse(&recommendation.patch_sql) {
+            Ok(patch) => patch,
+            Err(error) => {
+                plan.checks.push(blocked(error.to_string()));
+                return Ok(plan);
+            }
+        };
+        plan.sql_hash.clone_from(&patch.hash);
+        plan.kind = patch.kind.label().to_owned();
+        if let Err(reason) = may_apply(&recommendation) {
+            plan.checks.push(blocked(reason));
+        }
+        match self.look(&recommendation, &patch, &mut plan).await {
+            Ok(()) => {}
+            Err(ApplyError::Error(reason)) => return Err(OperationError::Unavailable(reason)),
+            Err(error) => plan.checks.push(blocked(error.to_string())),
+        }
+        plan.ready = plan.checks.iter().all(|check| check.state != CheckState::Blocked);
+        Ok(plan)
+    }
+
+    async fn look(
+        &self,
+        recommendation: &Recommendation,
+        patch: &Patch,
+        plan: &mut ApplyPlan,
+    ) -> Result<(), ApplyError> {
+        let Some(dsn) = &self.settings.sandbox_url else {
+            return Err(ApplyError::Error("no sandbox is configured".into()));
+        };
+        let mut session = connect_writable(dsn, LOOKING_S).await?;
+        // Never made: only its name is needed.
+        let scratch = rehearsal_schema(new_id());
+        let ground = Ground {
+            main_database: &recommendation.database,
+            rehearsal_schema: &scratch.name,
+            for_others: false,
+        };
+        let planned = plan_change(&mut session.connection, patch, recommendation, ground).await?;
+        plan.checks.extend(preflight(&mut session.connection, &planned, recommendation).await?);
+        plan.kind = planned.kind;
+        plan.rehearsal = planned.rehearsal.sentence().to_owned();
+        plan.steps = planned.steps;
+        plan.rollback = planned.rollback;
+        plan.no_rollback = planned.no_rollback;
+        Ok(())
+    }
+
+    pub(super) async fn queue_apply(
+        &self,
+        id: RecommendationId,
+        approval: Approval,
+    ) -> Outcome<Job> {
+        let recommendation = self.store.recommendation(id).await?;
+        let patch = Patch::parse(&recommendation.patch_sql)
+            .map_err(|error| OperationError::Conflict(error.to_string()))?;
+        if approval.sql_hash.as_ref().is_some_and(|hash| !hash.is_empty() && *hash != patch.hash) {
+            return Err(OperationError::Conflict(
+                "the patch is another one than was shown: look at it again".into(),
+            ));
+        }
+        if !recommendation.can_be_applied() {
+            return Err(OperationError::Conflict(
+                "a rewritten statement is for the application to send: there is nothing to be applied".into(),
+            ));
+        }
+        self.targets.require_sandbox().await?;
+        let reason = approval.override_reason.as_deref().map(str::trim);
+        let job = NewJob {
+            target: self.server_of(JobType::Apply),
+            override_reason: reason.filter(|reason| !reason.is_empty()),
+            approved_hash: Some(&patch.hash),
+            ..NewJob::new(JobType::Apply, id, &self.actor.0)
+        };
+        self.queue(&job).await
+    }
+
+    pub(super) async fn queue_rollback(&self, id: RecommendationId) -> Outcome<Job> {
+        let recommendation = self.store.recommendation(id).await?;
+        let Some(change) = self.store.standing_change(id).await? else {
+            return Err(OperationError::Conflict(no_change(&recommendation)));
+        };
+        self.targets.require_sandbox().await?;
+        let all = self.store.standing_changes(self.database()).await?;
+        check_undo(&change)?;
+        if let Some(first) = dependents(&all, &change).first() {
+            return Err(OperationError::Conflict(format!(
+                "\"{}\" stands on it, since {}: roll that back first, or both together",
+                first.recommendation_title, first.because
+            )));
+        }
+        self.queue(&self.rollback_job(&change)).await
+    }
+
+    fn rollback_job<'a>(&'a self, change: &Change) -> NewJob<'a> {
+        NewJob {
+            target: self.server_of(JobType::Rollback),
+            change_id: Some(change.id),
+            ..NewJob::new(JobType::Rollback, change.recommendation_id, &self.actor.0)
+        }
+    }
+
+    /// Queues several rollbacks, the newest change first. What stands on one of them must be among them.
+    pub(super) async fn queue_rollbacks(&self, ids: &[ChangeId]) -> Outcome<RollbackOrder> {
+        let all = self.store.standing_changes(self.database()).await?;
+        let mut chosen = Vec::new();
+        for id in ids {
+            let change = self.store.change(*id).await?;
+            if change.status != ChangeStatus::Applied {
+                return Err(OperationError::Conflict(format!(
+                    "\"{}\" does not stand: it is {}",
+                    change.recommendation_title,
+                    change.status.label().to_lowercase()
+                )));
+            }
+            check_undo(&change)?;
+            chosen.push(change);
+        }
+        if ids.is_empty() {
+            // Of all, those that can be.
+            chosen = all.iter().filter(|change| change.no_rollback.is_none()).cloned().collect();
+        }
+        if chosen.is_empty() {
+            return Err(OperationError::Conflict(
+                "no change stands that could be rolled back".into(),
+            ));
+        }
+        for change in &chosen {
+            let missing = dependents(&all, change)
+                .into_iter()
+                .find(|dependent| !chosen.iter().any(|other| other.id == dependent.change_id));
+            if let Some(missing) = missing {
+                return Err(OperationError::Conflict(format!(
+                    "\"{}\" stands on \"{}\", since {}: name it too",
+                    missing.recommendation_title, change.recommendation_title, missing.because
+                )));
+            }
+        }
+        self.targets.require_sandbox().await?;
+        let ordered = rollback_order(chosen);
+        let jobs: Vec<NewJob<'_>> =
+            ordered.iter().map(|change| self.rollback_job(change)).collect();
+        let queued = self.store.enqueue_chain(&jobs).await?;
+        self.signals.wake_worker();
+        let steps = ordered.iter().zip(queued).map(|(change, job)| RollbackStep {
+            job_id: job.id,
+            change_id: change.id,
+            recommendation_title: change.recommendation_title.clone(),
+            after: dependents(&all, change),
+        });
+        Ok(RollbackOrder { steps: steps.collect() })
+    }
+}
+
+fn may_apply(recommendation: &Recommendation) -> Result<(), String> {
+    optischema::lifecycle::may_start(JobType::Apply, recommendation.status, true)
+        .map_err(|illegal| illegal.to_string())
+}
+
+fn check_undo(change: &Change) -> Outcome<()> {
+    match &change.no_rollback {
+        Some(reason) => Err(OperationError::Conflict(reason.clone())),
+        None => Ok(()),
+    }
+}
+
+fn no_change(recommendation: &Recommendation) -> String {
+    if recommendation.status == RecommendationStatus::Applied {
+        "it was applied before it was imported: how is not known here, so it must be undone by hand"
+            .to_owned()
+    } else {
+        "it is not applied, so there is nothing to roll back".to_owned()
+    }
+}

@@ -1,0 +1,173 @@
+//! Changes handed over for production: derived from main's catalog as it is now, written as a person's or a framework's
+//! files. Nothing is run.
+
+use optischema::model::{
+    HandedOver, Handover, Job, JobResult, LatestBenchmark, MigrationFormat, Recommendation,
+    RecommendationId, RecommendationType,
+};
+use optischema::operations::{OperationError, Outcome, PatchFile};
+use optischema::rollout::rollout_order;
+
+use super::Service;
+use super::analysis::checked_main;
+use crate::apply::{Ground, plan_change};
+use crate::clock::now;
+use crate::handover::{HandedChange, HandedStatement, Migration, write};
+use crate::postgres::MainSession;
+use crate::sql::Patch;
+
+/// Recommendations that one file holds at most.
+const MOST: usize = 50;
+
+impl Service {
+    /// Recommendations as files, in a safe order.
+    pub(super) async fn handover(
+        &self,
+        ids: &[RecommendationId],
+        format: MigrationFormat,
+    ) -> Outcome<Handover> {
+        let invalid = |message: &str| OperationError::Invalid {
+            field: "ids".to_owned(),
+            message: message.to_owned(),
+        };
+        if ids.is_empty() {
+            return Err(invalid("name at least one recommendation"));
+        }
+        if ids.len() > MOST {
+            return Err(invalid("at most 50 recommendations go into one file"));
+        }
+        let mut recommendations = Vec::with_capacity(ids.len());
+        for id in ids {
+            recommendations.push(self.store.recommendation(*id).await?);
+        }
+        let mut session = MainSession::begin(checked_main(&self.settings).await?).await?;
+        let (mut changes, mut listed, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+        for (recommendation, place) in rollout_order(recommendations) {
+            let change = handed(&mut session, &recommendation, &mut notes).await?;
+            listed.push(HandedOver {
+                recommendation_id: recommendation.id,
+                title: recommendation.title.clone(),
+                place: place.to_owned(),
+                can_be_undone: !change.down.is_empty(),
+            });
+            changes.push(change);
+        }
+        session.end().await?;
+        let name = match listed.as_slice() {
+            [one] => one.title.clone(),
+            many => format!("optischema {} changes", many.len()),
+        };
+        let stamp = stamp();
+        let files = write(format, &Migration { name: &name, stamp: &stamp, changes: &changes });
+        Ok(Handover { format, changes: listed, files, notes })
+    }
+}
+
+/// The present as 14 digits.
+fn stamp() -> String {
+    now().to_string().chars().filter(char::is_ascii_digit).take(14).collect()
+}
+
+/// One recommendation's statements both ways, as main's catalog has them now.
+async fn handed(
+    session: &mut MainSession,
+    recommendation: &Recommendation,
+    notes: &mut Vec<String>,
+) -> Outcome<HandedChange> {
+    let mut change = HandedChange {
+        title: recommendation.title.clone(),
+        reference: recommendation.id.to_string(),
+        notes: recommendation.latest_benchmark.iter().map(verdict).collect(),
+        up: Vec::new(),
+        down: Vec::new(),
+        no_down: None,
+    };
+    if recommendation.recommendation_type == RecommendationType::Rewrite {
+        change.notes.push(format!(
+            "A statement for the application to send; nothing is run for it:\n{}",
+            recommendation.sql_fix
+        ));
+        change.no_down = Some("nothing is run, so there is nothing to undo".to_owned());
+        return Ok(change);
+    }
+    let patch = Patch::parse(&recommendation.patch_sql)
+        .map_err(|error| OperationError::Conflict(error.to_string()))?;
+    let ground = Ground {
+        main_database: &recommendation.database,
+        rehearsal_schema: "optischema_unused",
+        for_others: true,
+    };
+    match plan_change(session.connection(), &patch, recommendation, ground).await {
+        Ok(plan) => {
+            let statement = |step: &optischema::model::ChangeStep| HandedStatement {
+                sql: step.sql.clone(),
+                in_transaction: step.in_transaction,
+            };
+            change.up = plan.steps.iter().map(statement).collect();
+            change.down = plan.rollback.iter().map(statement).collect();
+            change.no_down = plan.no_rollback;
+        }
+        Err(crate::apply::ApplyError::Error(reason)) => {
+            return Err(OperationError::Unavailable(reason));
+        }
+        // It is written all the same: a person may know why.
+        Err(error) => {
+            notes.push(format!("{}: {error}.", recommendation.title));
+            change.up = split(&recommendation.sql_fix);
+            change.no_down = Some(format!("what undoes it is not known: {error}"));
+        }
+    }
+    Ok(change)
+}
+
+fn verdict(latest: &LatestBenchmark) -> String {
+    let change = latest.change_percent.map(optischema::figures::change).unwrap_or_default();
+    format!("Benchmark {}: {} {change} ({}).", latest.job_id, latest.verdict.label(), latest.source)
+}
+
+/// The statements of a text, each by itself.
+fn split(text: &str) -> Vec<HandedStatement> {
+    let parts = pg_query::split_with_parser(text).unwrap_or_else(|_| vec![text]);
+    parts
+        .into_iter()
+        .map(|part| part.trim().trim_end_matches(';').trim_end())
+        .filter(|part| !part.is_empty())
+        .map(|part| HandedStatement { sql: part.to_owned(), in_transaction: false })
+        .collect()
+}
+
+/// `patch.sql` of a job.
+pub(super) fn patch_file(recommendation: &Recommendation, job: &Job) -> PatchFile {
+    let mut text = String::new();
+    let mut comment = |line: &str| {
+        for line in line.lines() {
+            text.push_str("-- ");
+            text.push_str(line);
+            text.push('\n');
+        }
+    };
+    comment(&recommendation.title);
+    comment(&format!("Recommendation {}, job {}.", recommendation.id, job.id));
+    if let Some(benchmark) = job.result.as_ref().and_then(JobResult::benchmark) {
+        comment(&format!("Verdict: {} ({}).", benchmark.verdict.label(), benchmark.fidelity.tag()));
+    }
+    let file_name = format!("optischema-{}.sql", recommendation.id);
+    if recommendation.recommendation_type == RecommendationType::Rewrite {
+        comment("A statement for the application to send: nothing is to be run on main.");
+        text.push_str(&recommendation.sql_fix);
+        text.push('\n');
+        return PatchFile { file_name, sql: text };
+    }
+    let concurrent = recommendation.sql_fix.contains("CONCURRENTLY");
+    if concurrent {
+        comment("Run it outside a transaction: CONCURRENTLY does not run inside one.");
+        comment(
+            "It waits for older transactions without holding anybody up, hence the long lock_timeout.",
+        );
+    }
+    let lock_timeout = if concurrent { "30min" } else { "5s" };
+    text.push_str(&format!("SET lock_timeout = '{lock_timeout}';\nSET statement_timeout = 0;\n"));
+    text.push_str(&recommendation.sql_fix);
+    text.push('\n');
+    PatchFile { file_name, sql: text }
+}

@@ -1,0 +1,140 @@
+//! What was predicted and what was measured then; and the confidence that follows from it.
+
+use optischema::advisor::calibration::{LOOK_BACK, Record, held, learned};
+use optischema::lifecycle::{RecommendationEvent, recommendation_after};
+use optischema::model::{
+    BenchmarkResult, BenchmarkSource, Evidence, Job, LatestBenchmark, Recommendation,
+    RecommendationId, Rule, Verdict,
+};
+use sqlx::SqliteConnection;
+
+use super::recommendations::{fetch, set_latest_benchmark, set_status};
+use super::row::{integer, json, number, parsed, to_json};
+use super::{Store, StoreError};
+use crate::clock::now;
+
+impl Store {
+    /// Earlier predictions of a rule that were measured and decided.
+    pub async fn record_of(&self, rule: Rule) -> Result<Record, StoreError> {
+        let mut reader = self.readers.acquire().await?;
+        record(&mut reader, rule.as_str()).await
+    }
+}
+
+/// Keeps what a benchmark found with its recommendation, and what was predicted beside it.
+pub(super) async fn note_benchmark(
+    write: &mut SqliteConnection,
+    job: &Job,
+    benchmark: &BenchmarkResult,
+) -> Result<(), StoreError> {
+    let Some(id) = job.recommendation_id else { return Ok(()) };
+    let recommendation = fetch(write, id).await?;
+    let latest = LatestBenchmark {
+        job_id: job.id,
+        verdict: benchmark.verdict,
+        change_percent: benchmark.change_percent,
+        source: benchmark.source,
+    };
+    set_latest_benchmark(write, id, &latest).await?;
+    let status = recommendation_after(recommendation.status, RecommendationEvent::Benchmarked)?;
+    set_status(write, id, status).await?;
+    if benchmark.source == BenchmarkSource::Estimated {
+        return Ok(());
+    }
+    let measured = benchmark.change_percent.map(|change| -change);
+    note_prediction(write, job, &recommendation, benchmark.verdict, measured).await
+}
+
+/// Keeps a prediction that was measured, and scores its rule's open advice anew.
+pub(super) async fn note_prediction(
+    write: &mut SqliteConnection,
+    job: &Job,
+    recommendation: &Recommendation,
+    verdict: Verdict,
+    measured: Option<f64>,
+) -> Result<(), StoreError> {
+    let predicted = recommendation.predicted_percent();
+    let rule = recommendation.evidence.rule;
+    sqlx::query(
+        "INSERT INTO predictions (at, database, recommendation_id, job_id, rule, predicted_percent,
+             measured_percent, verdict, held) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (job_id) DO NOTHING",
+    )
+    .bind(now().to_string())
+    .bind(&recommendation.database)
+    .bind(recommendation.id.to_string())
+    .bind(job.id.to_string())
+    .bind(rule.map_or("", Rule::as_str))
+    .bind(predicted)
+    .bind(measured)
+    .bind(verdict.as_str())
+    .bind(held(verdict, predicted, measured).map(i64::from))
+    .execute(&mut *write)
+    .await?;
+    match rule {
+        Some(rule) => score_anew(write, &recommendation.database, rule).await,
+        None => Ok(()),
+    }
+}
+
+async fn record(connection: &mut SqliteConnection, rule: &str) -> Result<Record, StoreError> {
+    let row = sqlx::query(
+        "SELECT count(*) AS decided, coalesce(sum(held), 0) AS held FROM (
+             SELECT held FROM predictions WHERE rule = ?1 AND held IS NOT NULL ORDER BY id DESC LIMIT ?2)",
+    )
+    .bind(rule)
+    .bind(LOOK_BACK)
+    .fetch_one(connection)
+    .await?;
+    Ok(Record { held: integer(&row, "held")?, decided: integer(&row, "decided")? })
+}
+
+/// Moves the confidence of a rule's open advice to what its record says now.
+async fn score_anew(
+    write: &mut SqliteConnection,
+    database: &str,
+    rule: Rule,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query(
+        "SELECT id FROM recommendations WHERE database = ?1 AND status IN ('pending', 'active')
+           AND evidence_json->>'$.rule' = ?2",
+    )
+    .bind(database)
+    .bind(rule.as_str())
+    .fetch_all(&mut *write)
+    .await?;
+    for row in &rows {
+        score(write, parsed(row, "id")?).await?;
+    }
+    Ok(())
+}
+
+/// Moves the confidence of one recommendation to what its rule's record says.
+pub(super) async fn score(
+    write: &mut SqliteConnection,
+    id: RecommendationId,
+) -> Result<(), StoreError> {
+    let row = sqlx::query(
+        "SELECT coalesce(base_confidence, confidence_score) AS base, evidence_json FROM recommendations
+         WHERE id = ?1",
+    )
+    .bind(id.to_string())
+    .fetch_one(&mut *write)
+    .await?;
+    let base = number(&row, "base")?;
+    let mut evidence: Evidence = json(&row, "evidence_json")?;
+    let Some(rule) = evidence.rule else { return Ok(()) };
+    let now_held = learned(base, record(write, rule.as_str()).await?);
+    evidence.learned = now_held.reason;
+    sqlx::query(
+        "UPDATE recommendations SET confidence_score = ?2, evidence_json = ?3, base_confidence = ?4
+         WHERE id = ?1",
+    )
+    .bind(id.to_string())
+    .bind(now_held.confidence)
+    .bind(to_json("evidence_json", &evidence)?)
+    .bind(base)
+    .execute(write)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! Which applied changes stand on which others, and so in which order they are rolled back.
+
+use crate::model::{Change, ChangeStatus, Dependent};
+
+/// Standing changes that were made after `of` and stand on it: they must be rolled back first. Newest first.
+///
+/// One stands on another where it altered the same line of the catalog (the rollback of the first would overwrite it),
+/// or where it dropped an index of a table that the first had given an index to (which may be why it could go).
+#[must_use]
+pub fn dependents(changes: &[Change], of: &Change) -> Vec<Dependent> {
+    let mut later: Vec<&Change> = changes
+        .iter()
+        .filter(|change| change.status == ChangeStatus::Applied && change.id != of.id)
+        .filter(|change| (change.applied_at, change.id) > (of.applied_at, of.id))
+        .collect();
+    later.sort_by_key(|change| std::cmp::Reverse((change.applied_at, change.id)));
+    let stands = |change: &&Change| {
+        because(of, change).map(|because| Dependent {
+            change_id: change.id,
+            recommendation_title: change.recommendation_title.clone(),
+            because,
+        })
+    };
+    later.iter().filter_map(stands).collect()
+}
+
+fn because(earlier: &Change, later: &Change) -> Option<String> {
+    let lines = |change: &Change| change.detail.as_ref().map(|detail| detail.effect.clone());
+    let (first, second) = (lines(earlier)?, lines(later)?);
+    if let Some(line) = first.iter().find(|line| second.iter().any(|other| other.key == line.key)) {
+        return Some(format!("it altered {} again", line.key));
+    }
+    let is_index = |key: &str| key.starts_with("index ");
+    let made = first.iter().find(|line| line.before.is_none() && is_index(&line.key));
+    let dropped = second.iter().find(|line| line.after.is_none() && is_index(&line.key));
+    let shared = earlier.tables.iter().any(|table| later.tables.contains(table));
+    match (made, dropped, shared) {
+        (Some(made), Some(dropped), true) => {
+            Some(format!("it dropped the {}, which the {} may stand in for", dropped.key, made.key))
+        }
+        _ => None,
+    }
+}
+
+/// Changes in the order in which they are rolled back: the newest first, so that nothing is left standing on what is
+/// gone.
+#[must_use]
+pub fn rollback_order(mut changes: Vec<Change>) -> Vec<Change> {
+    changes.sort_by_key(|change| std::cmp::Reverse((change.applied_at, change.id)));
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        ChangeDetail, ChangeId, ChangedObject, EffectLine, JobId, RecommendationId, TableName,
+        Timestamp,
+    };
+    use uuid::Uuid;
+
+    fn change(number: u128, table: &str, effect: &[(&str, Option<&str>, Option<&str>)]) -> Change {
+        let line = |(key, before, after): &(&str, Option<&str>, Option<&str>)| EffectLine {
+            key: (*key).into(),
+            before: before.map(Into::into),
+            after: after.map(Into::into),
+        };
+        Change {
+            id: ChangeId(Uuid::from_u128(number)),
+            recommendation_id: RecommendationId(Uuid::from_u128(number)),
+            recommendation_title: format!("change {number}"),
+            job_id: JobId(Uuid::from_u128(number)),
+            database: "shop".into(),
+            target: String::new(),
+            kind: "CREATE INDEX".into(),
+            actor: "ann".into(),
+            tables: vec![TableName::new("public", table)],
+            sql: String::new(),
+            sql_hash: String::new(),
+            rollback_sql: String::new(),
+            no_rollback: None,
+            status: ChangeStatus::Applied,
+            applied_at: Timestamp::from_millisecond(number as i64),
+            rolled_back_at: None,
+            object: ChangedObject {
+                schema: "public".into(),
+                name: "x".into(),
+                oid: None,
+                definition: String::new(),
+            },
+            override_reason: None,
+            detail: Some(ChangeDetail {
+                effect: effect.iter().map(line).collect(),
+                ..ChangeDetail::default()
+            }),
+            predicted_percent: None,
+            measured_percent: None,
+            watch: None,
+        }
+    }
+
+    #[test]
+    fn a_later_change_of_the_same_line_stands_on_the_first() {
+        let first = change(1, "t", &[("table public.t", None, Some("fillfactor=90"))]);
+        let second =
+            change(2, "t", &[("table public.t", Some("fillfactor=90"), Some("fillfactor=70"))]);
+        let all = [first.clone(), second.clone()];
+        assert_eq!(dependents(&all, &first)[0].change_id, second.id);
+        assert!(dependents(&all, &second).is_empty(), "the newest stands on its own");
+    }
+
+    #[test]
+    fn a_dropped_index_stands_on_the_one_that_took_its_place() {
+        let made = change(1, "t", &[("index public.wide", None, Some("…"))]);
+        let dropped = change(2, "t", &[("index public.narrow", Some("…"), None)]);
+        let elsewhere = change(3, "u", &[("index public.other", Some("…"), None)]);
+        let all = [made.clone(), dropped, elsewhere];
+        let found = dependents(&all, &made);
+        assert_eq!(found.len(), 1, "another table's index does not: {found:?}");
+        assert!(found[0].because.contains("narrow"), "{}", found[0].because);
+    }
+
+    #[test]
+    fn what_no_longer_stands_holds_nothing_up() {
+        let first = change(1, "t", &[("table public.t", None, Some("a"))]);
+        let mut second = change(2, "t", &[("table public.t", Some("a"), Some("b"))]);
+        second.status = ChangeStatus::RolledBack;
+        assert!(dependents(&[first.clone(), second], &first).is_empty());
+    }
+
+    #[test]
+    fn the_newest_is_rolled_back_first() {
+        let order =
+            rollback_order(vec![change(1, "t", &[]), change(3, "t", &[]), change(2, "t", &[])]);
+        let numbers: Vec<u128> = order.iter().map(|change| change.id.0.as_u128()).collect();
+        assert_eq!(numbers, [3, 2, 1]);
+    }
+}

@@ -1,0 +1,202 @@
+//! Which changes and which rows of the audit trail are asked for.
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::filter::{parse_field, parse_limit, parse_search};
+use super::text_enum::text_enum;
+use super::{AuditEntry, ChangeStatus, InvalidField, RecommendationId, TableName, WatchOutcome};
+
+/// Which changes, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChangeFilter {
+    pub status: Option<ChangeStatus>,
+    pub outcome: Option<WatchOutcome>,
+    pub table: Option<TableName>,
+    /// Words to be found in title or SQL.
+    pub search: Option<String>,
+    pub actor: Option<String>,
+    pub limit: Option<u32>,
+}
+
+/// The same, as it stands in a URL.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct ChangeQuery {
+    /// `applied`, `rolled_back`, `drifted`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// `as_predicted`, `less`, `regression`, `undecided`, `not_measured`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// `schema.table`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// Words to be found in title or SQL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub q: Option<String>,
+    /// The name of a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// 1 to 200; 200 where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+}
+
+impl ChangeQuery {
+    /// Reads the texts.
+    ///
+    /// # Errors
+    /// The first field that cannot be read.
+    pub fn parse(&self) -> Result<ChangeFilter, InvalidField> {
+        Ok(ChangeFilter {
+            status: parse_field("status", &self.status)?,
+            outcome: parse_field("outcome", &self.outcome)?,
+            table: parse_field("table", &self.table)?,
+            search: parse_search(&self.q)?,
+            actor: parse_search(&self.actor)?,
+            limit: parse_limit(&self.limit)?,
+        })
+    }
+}
+
+/// Which rows of the audit trail, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// What the action begins with: `apply`, `rollback.outcome`, …
+    pub action: Option<String>,
+    pub actor: Option<String>,
+    pub recommendation_id: Option<RecommendationId>,
+    pub limit: Option<u32>,
+    /// Rows before this sequence number.
+    pub before: Option<i64>,
+}
+
+/// The same, as it stands in a URL.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct AuditQuery {
+    /// What the action begins with: `apply`, `rollback.outcome`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// The name of a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// Rows of one recommendation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recommendation_id: Option<String>,
+    /// 1 to 200; 50 where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    /// `next_cursor` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+impl AuditQuery {
+    /// Reads the texts.
+    ///
+    /// # Errors
+    /// The first field that cannot be read.
+    pub fn parse(&self) -> Result<AuditFilter, InvalidField> {
+        Ok(AuditFilter {
+            action: parse_search(&self.action)?,
+            actor: parse_search(&self.actor)?,
+            recommendation_id: parse_field("recommendation_id", &self.recommendation_id)?,
+            limit: parse_limit(&self.limit)?,
+            before: parse_field("cursor", &self.cursor)?,
+        })
+    }
+}
+
+/// One page of the audit trail.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AuditPage {
+    pub items: Vec<AuditEntry>,
+    pub next_cursor: Option<String>,
+}
+
+text_enum! {
+    /// How the trail is written to a file.
+    pub enum ExportFormat ("export format") {
+        Csv => "csv",
+        Json => "json",
+    }
+}
+
+text_enum! {
+    /// The form in which changes are handed over for production.
+    pub enum MigrationFormat ("migration format") {
+        Sql => "sql",
+        Sqlx => "sqlx",
+        Flyway => "flyway",
+        Rails => "rails",
+        Django => "django",
+        Alembic => "alembic",
+    }
+}
+
+impl MigrationFormat {
+    /// The words that a person reads.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Sql => "Plain SQL",
+            Self::Sqlx => "sqlx",
+            Self::Flyway => "Flyway",
+            Self::Rails => "Rails",
+            Self::Django => "Django",
+            Self::Alembic => "Alembic",
+        }
+    }
+}
+
+/// Several recommendations as files to be run on main by a person, in a safe order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Handover {
+    pub format: MigrationFormat,
+    /// What stands in the files, in the order in which it runs.
+    pub changes: Vec<HandedOver>,
+    pub files: Vec<MigrationFile>,
+    /// What a person should know before running them.
+    pub notes: Vec<String>,
+}
+
+/// One recommendation of a hand-over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HandedOver {
+    pub recommendation_id: RecommendationId,
+    pub title: String,
+    /// Why it stands where it does.
+    pub place: String,
+    pub can_be_undone: bool,
+}
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MigrationFile {
+    pub name: String,
+    pub text: String,
+}
+
+/// What an import took.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ImportReport {
+    pub recommendations: i64,
+    pub jobs: i64,
+    /// Rows that were there already.
+    pub known: i64,
+}
+
+/// What restoring a backup did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RestoreReport {
+    pub recommendations: i64,
+    pub jobs: i64,
+    pub changes: i64,
+    pub audit_rows: i64,
+    /// What a person should know: changes that stand in the sandbox and that the backup does not know.
+    pub notes: Vec<String>,
+}
