@@ -28,7 +28,7 @@ dev: setup ## Rebuild and reload on every change (set OPTISCHEMA_MAIN_URL and so
 	@$(ENV) cargo leptos watch
 
 .PHONY: test
-test: test-setup build test-rust test-end2end ## Every test: unit, integration, end-to-end
+test: test-setup build test-rust test-migrations test-end2end ## Every test: unit, integration, migrations, end-to-end
 
 .PHONY: test-setup
 test-setup:
@@ -38,6 +38,16 @@ test-setup:
 test-rust:
 	@echo "==> cargo nextest run"
 	@$(ENV) cargo nextest run
+
+.PHONY: test-migrations
+test-migrations:
+	@echo "==> scripts/migrations/run"
+	@$(ENV) cargo build -q -p optischema-server --example handover_samples
+	@CARGO_TARGET_DIR=$(TARGET) scripts/migrations/run
+
+.PHONY: soak
+soak: test-setup build ## The program killed a hundred times at random moments (OPTISCHEMA_SOAK=N for N times)
+	@$(ENV) cargo nextest run -p optischema-server --run-ignored only --no-capture -E 'test(killed_at_random_moments)'
 
 .PHONY: test-end2end
 test-end2end:

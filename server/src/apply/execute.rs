@@ -13,7 +13,7 @@ use super::kinds::index::known_index;
 use super::kinds::statistics;
 use super::plan::{ChangePlan, Touch};
 use super::rehearsal::restored;
-use super::settle::{Direction, Standing, is_invalid, settle};
+use super::settle::{Direction, Standing, defined, is_invalid, settle};
 use super::state::{Scope, read_state};
 use crate::postgres::PgFailure;
 
@@ -266,9 +266,19 @@ fn differs(was: Option<&String>, is: Option<&String>) -> String {
     format!("it was {}, it is {}", side(was), side(is))
 }
 
+/// Whether a line is still what the change left. An index that an earlier rollback was cut off from dropping is.
+fn is_ours(line: &EffectLine, now: &CatalogState) -> bool {
+    match (&line.before, &line.after, now.0.get(&line.key)) {
+        (None, Some(after), Some(there)) => {
+            there == after || (is_invalid(there) && defined(there) == defined(after))
+        }
+        (_, after, there) => there == after.as_ref(),
+    }
+}
+
 /// The first line that is no longer what the change left.
 fn drift(effect: &[EffectLine], now: &CatalogState) -> Option<String> {
-    let line = effect.iter().find(|line| now.0.get(&line.key) != line.after.as_ref())?;
+    let line = effect.iter().find(|line| !is_ours(line, now))?;
     let is = now.0.get(&line.key);
     Some(match (&line.after, is) {
         (Some(_), None) => format!("the {} is no longer there: somebody dropped it", line.key),

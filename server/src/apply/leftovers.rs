@@ -36,7 +36,7 @@ pub async fn drop_leftovers(settings: &Settings, store: &Store) -> Result<Vec<St
                 .await?
                 .is_some_and(|known| index.makes(&known.object.definition));
             if is_ours && drop_invalid(connection, &name).await? {
-                dropped.push(name.to_string());
+                dropped.push(format!("{}.{}", name.schema, name.name));
             }
         }
         let Some(cursor) = page.next_cursor else { return Ok(dropped) };

@@ -38,7 +38,7 @@ pub(super) fn is_invalid(line: &str) -> bool {
 }
 
 /// The definition at the head of an index's line.
-fn defined(line: &str) -> &str {
+pub(super) fn defined(line: &str) -> &str {
     line.split("; ").next().unwrap_or(line)
 }
 

@@ -68,30 +68,36 @@ impl Cluster {
         {
             return Ok(Self { port, ..cluster });
         }
-        let port = free_port()?;
-        let options = format!(
-            "-p {port} -c unix_socket_directories='{}'",
-            cluster.socket_folder()?.display()
-        );
-        let log = folder.join("server.log");
-        cluster
-            .run(
-                "pg_ctl",
-                &[
-                    "-D",
-                    &text(folder),
-                    "-l",
-                    &text(&log),
-                    "-w",
-                    "-t",
-                    "60",
-                    "-o",
-                    &options,
-                    "start",
-                ],
-            )
-            .await?;
-        Ok(Self { port, ..cluster })
+        cluster.start_at(free_port()?).await
+    }
+
+    /// Starts the cluster of a folder again on the port that it had; for tests.
+    pub async fn start_on(folder: &Path, port: u16) -> Result<Self, ClusterError> {
+        let programs = find_programs().ok_or(ClusterError::NoPrograms)?;
+        Self { folder: folder.to_owned(), programs, port: 0 }.start_at(port).await
+    }
+
+    async fn start_at(self, port: u16) -> Result<Self, ClusterError> {
+        let options =
+            format!("-p {port} -c unix_socket_directories='{}'", self.socket_folder()?.display());
+        let log = self.folder.join("server.log");
+        self.run(
+            "pg_ctl",
+            &[
+                "-D",
+                &text(&self.folder),
+                "-l",
+                &text(&log),
+                "-w",
+                "-t",
+                "60",
+                "-o",
+                &options,
+                "start",
+            ],
+        )
+        .await?;
+        Ok(Self { port, ..self })
     }
 
     /// Stops it; it can be started again.

@@ -196,6 +196,7 @@ pub(super) async fn recorded(
         recommendation,
         job: &claimed.job,
         kind: &plan.kind,
+        tables: &plan.tables,
         target: &target,
         sql: &sql,
         sql_hash: hash,

@@ -4,8 +4,8 @@ use optischema::advisor::calibration::outcome;
 use optischema::lifecycle::{RecommendationEvent, change_after, recommendation_after};
 use optischema::model::{
     ApplyStatus, BenchmarkResult, BenchmarkSource, Change, ChangeDetail, ChangeFilter, ChangeId,
-    ChangeStatus, ChangedObject, Job, JobId, JobType, Recommendation, RecommendationId, Watch,
-    WatchOutcome,
+    ChangeStatus, ChangedObject, Job, JobId, JobType, Recommendation, RecommendationId, TableName,
+    Watch, WatchOutcome,
 };
 use optischema::operations::Actor;
 use sqlx::sqlite::SqliteRow;
@@ -27,6 +27,8 @@ pub struct NewChange<'a> {
     pub recommendation: &'a Recommendation,
     pub job: &'a Job,
     pub kind: &'a str,
+    /// What it was done to.
+    pub tables: &'a [TableName],
     /// `host:port/database`.
     pub target: &'a str,
     pub sql: &'a str,
@@ -72,7 +74,7 @@ impl Store {
         .bind(&recommendation.database)
         .bind(recommendation.id.to_string())
         .bind(change.job.id.to_string())
-        .bind(to_json("tables_json", &recommendation.tables)?)
+        .bind(to_json("tables_json", &change.tables)?)
         .bind(change.sql)
         .bind(change.sql_hash)
         .bind(change.rollback_sql)

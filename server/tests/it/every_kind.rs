@@ -1,0 +1,276 @@
+//! Every kind of change, applied and rolled back: the catalog is what it was. And what is refused changes nothing.
+
+use optischema::model::{Change, JobStatus, TableName};
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::fixture::{App, Shop};
+use crate::proposing::{applied, apply, catalog, propose};
+
+/// Tables of the sandbox's own, with everything that a rollback could forget.
+const STAGING: &[&str] = &[
+    "CREATE TABLE readings (id int, place text, at date NOT NULL, value numeric, big text) PARTITION BY RANGE (at)",
+    "CREATE TABLE readings_old PARTITION OF readings FOR VALUES FROM ('2020-01-01') TO ('2025-01-01')",
+    "CREATE TABLE readings_new PARTITION OF readings FOR VALUES FROM ('2025-01-01') TO ('2030-01-01') PARTITION BY LIST (place)",
+    "CREATE TABLE readings_new_a PARTITION OF readings_new FOR VALUES IN ('a')",
+    "CREATE TABLE readings_new_rest PARTITION OF readings_new DEFAULT",
+    "INSERT INTO readings SELECT i, (ARRAY['a', 'b'])[1 + i % 2], date '2021-01-01' + i, i, 'x' FROM generate_series(1, 3000) i",
+    "CREATE INDEX readings_place_idx ON readings (place)",
+    "CREATE INDEX \"odd \"\"name; DROP TABLE x\" ON orders (name text_pattern_ops) WHERE name <> 'it''s'",
+    "COMMENT ON INDEX \"odd \"\"name; DROP TABLE x\" IS 'kept \\ for ''it'''",
+    "CREATE INDEX orders_lower ON orders (lower(name))",
+    "ALTER INDEX orders_lower ALTER COLUMN 1 SET STATISTICS 321",
+    "ALTER TABLE orders CLUSTER ON orders_lower",
+    "CREATE STATISTICS public.\"s x\" (ndistinct, dependencies) ON id, name FROM orders",
+    "ALTER STATISTICS public.\"s x\" SET STATISTICS 77",
+    "COMMENT ON STATISTICS public.\"s x\" IS 'why'",
+    "ALTER TABLE orders SET (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05)",
+    "ALTER TABLE orders ALTER COLUMN name SET STATISTICS 150",
+    "ALTER TABLE readings_new_a ALTER COLUMN place SET STATISTICS 42",
+    "ALTER DATABASE staging SET random_page_cost = 2.5",
+    "ANALYZE",
+];
+
+/// Each is applied and rolled back by itself.
+const UNDONE: &[&str] = &[
+    "CREATE INDEX orders_name ON public.orders (name)",
+    "CREATE INDEX \"q\"\"; DROP\" ON public.\"Items\" (price, (lower(note))) INCLUDE (at) WHERE kind = 'O''ther'",
+    "CREATE INDEX readings_value_idx ON public.readings (value)",
+    "DROP INDEX public.\"odd \"\"name; DROP TABLE x\"",
+    "DROP INDEX public.orders_lower",
+    "DROP INDEX public.readings_place_idx",
+    "CREATE STATISTICS public.fresh (mcv) ON price, kind FROM public.\"Items\"",
+    "DROP STATISTICS public.\"s x\"",
+    "ALTER TABLE public.orders SET (fillfactor = 70, autovacuum_enabled = false, toast.autovacuum_enabled = false)",
+    "ALTER TABLE public.orders RESET (autovacuum_vacuum_scale_factor, fillfactor)",
+    "ALTER TABLE public.orders ALTER COLUMN name SET STATISTICS 500",
+    "ALTER TABLE public.orders ALTER COLUMN name SET (n_distinct = -0.5)",
+    "ALTER TABLE public.readings ALTER COLUMN place SET STATISTICS 300",
+    "ALTER DATABASE shop SET work_mem = '37MB'",
+    "ALTER DATABASE shop SET random_page_cost = 1.1",
+    "ALTER DATABASE shop RESET random_page_cost",
+    "ALTER ROLE sandbox SET enable_nestloop = off",
+];
+
+fn tables() -> [TableName; 1] {
+    [TableName::new("public", "orders")]
+}
+
+#[tokio::test]
+async fn every_kind_is_undone_to_the_letter() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    shop.run("sandbox", "staging", STAGING).await;
+    let app = App::start(&shop.settings()).await;
+    let main = catalog(&shop, "shop").await;
+    let before = catalog(&shop, "staging").await;
+    for patch in UNDONE {
+        let id = propose(&shop, patch, &tables()).await;
+        let plan = app.json(&format!("/api/apply/{id}/plan")).await;
+        assert_eq!(plan["ready"], true, "{patch}: {plan}");
+        let job = applied(&app, id).await;
+        let with = catalog(&shop, "staging").await;
+        assert_ne!(with, before, "{patch} changed something");
+        assert!(!with.contains(" f f f "), "no index is invalid after {patch}");
+        let outcome = job.result.as_ref().unwrap().change().unwrap();
+        assert!(!outcome.rollback_sql.is_empty(), "{patch}");
+        // What was shown is what ran.
+        let shown: Vec<&str> =
+            plan["steps"].as_array().unwrap().iter().map(|s| s["sql"].as_str().unwrap()).collect();
+        assert_eq!(outcome.executed_sql, shown.join(";\n"), "{patch}");
+        let undone = app.completed(&format!("/api/apply/{id}/rollback")).await;
+        let notes = &undone.result.as_ref().unwrap().change().unwrap().notes;
+        assert!(
+            notes.iter().any(|note| note.contains("equals the one before")),
+            "{patch}: {notes:?}"
+        );
+        assert_eq!(catalog(&shop, "staging").await, before, "{patch} was undone");
+        assert_eq!(shop.scratch_schemas().await, "");
+    }
+    assert_eq!(catalog(&shop, "shop").await, main, "main is as it was");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_undone_says_so_before_and_after() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let app = App::start(&shop.settings()).await;
+    for patch in [
+        "ANALYZE public.orders",
+        "VACUUM (ANALYZE) public.orders",
+        "VACUUM (FULL) public.orders",
+        "REINDEX TABLE public.\"Items\"",
+        "REINDEX INDEX public.\"Items_pkey\"",
+    ] {
+        let id = propose(&shop, patch, &tables()).await;
+        let plan = app.json(&format!("/api/apply/{id}/plan")).await;
+        assert!(plan["no_rollback"].as_str().unwrap().contains("cannot be undone"), "{plan}");
+        let job = applied(&app, id).await;
+        assert_eq!(job.result.unwrap().change().unwrap().rollback_sql, "");
+        let response = app.post(&format!("/api/apply/{id}/rollback")).await;
+        assert_eq!(response.status(), StatusCode::CONFLICT, "{patch}");
+        assert!(response.text().await.unwrap().contains("cannot be undone"), "{patch}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_hides_a_second_statement_or_is_of_no_known_kind_is_refused_and_changes_nothing() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let app = App::start(&shop.settings()).await;
+    let before = catalog(&shop, "staging").await;
+    for patch in [
+        "SET work_mem = '1GB'; DROP TABLE public.orders",
+        "CREATE INDEX i ON public.orders (name); DROP TABLE public.orders",
+        "CREATE INDEX i ON public.orders (name) -- \n; DROP TABLE public.orders",
+        "CREATE INDEX i ON public.orders (name) /* ; */ ; DROP TABLE public.orders",
+        "DO $x$ BEGIN EXECUTE 'DROP TABLE public.orders'; END $x$",
+        "CREATE INDEX i ON public.orders ((name || $a$x$a$)); DROP TABLE public.orders",
+        "CREATE UNIQUE INDEX i ON public.orders (name)",
+        "ALTER TABLE public.orders DROP COLUMN name",
+        "ALTER SYSTEM SET work_mem = '64MB'",
+        "ALTER DATABASE postgres SET work_mem = '64MB'",
+        "ALTER ROLE postgres SET work_mem = '64MB'",
+        "ALTER ROLE nobody_at_all SET work_mem = '64MB'",
+        "DROP INDEX public.orders_pkey",
+        "DROP INDEX public.not_there",
+        "DROP STATISTICS public.not_there",
+        "CREATE INDEX i ON public.not_there (name)",
+        "ALTER TABLE public.orders ALTER COLUMN not_there SET STATISTICS 10",
+        "CREATE INDEX i ON public.orders (not_there)",
+        "CREATE INDEX i ON public.orders USING nothing (name)",
+        "VACUUM",
+        "GRANT ALL ON public.orders TO public",
+        "\u{0}",
+    ] {
+        let id = propose(&shop, &patch.replace('\u{0}', " "), &tables()).await;
+        let plan = app.json(&format!("/api/apply/{id}/plan")).await;
+        let body = json!({"override_reason": "attack"});
+        let response = app.post_json(&format!("/api/apply/{id}"), &body).await;
+        if response.status() == StatusCode::ACCEPTED {
+            let location = response.headers()["location"].to_str().unwrap().to_owned();
+            let job = app.ended(&location).await;
+            assert_eq!(job.status, JobStatus::Failed, "{patch}: {job:?}");
+            let said = job.error_message.unwrap();
+            assert!(!said.is_empty() && !said.contains('\n'), "one sentence: {said}");
+        } else {
+            assert_eq!(response.status(), StatusCode::CONFLICT, "{patch}");
+            assert_eq!(plan["ready"], false, "{patch}");
+        }
+        assert_eq!(catalog(&shop, "staging").await, before, "{patch} changed something");
+    }
+    let changes: Vec<Change> =
+        serde_json::from_value(app.json("/api/apply/changes").await).unwrap();
+    assert!(changes.is_empty());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn only_the_patch_that_was_shown_is_applied() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let app = App::start(&shop.settings()).await;
+    let id = propose(&shop, "CREATE INDEX one ON public.orders (name)", &tables()).await;
+    let body = json!({"override_reason": "x", "sql_hash": "0".repeat(64)});
+    let response = app.post_json(&format!("/api/apply/{id}"), &body).await;
+    assert_eq!(response.status(), StatusCode::CONFLICT);
+    let plan = app.json(&format!("/api/apply/{id}/plan")).await;
+    let body = json!({"override_reason": "x", "sql_hash": plan["sql_hash"]});
+    let response = app.post_json(&format!("/api/apply/{id}"), &body).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    app.ended(response.headers()["location"].to_str().unwrap()).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn changes_that_stand_on_each_other_are_rolled_back_together_the_newest_first() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let app = App::start(&shop.settings()).await;
+    let before = catalog(&shop, "staging").await;
+    let mut ids = Vec::new();
+    for patch in [
+        "ALTER TABLE public.orders SET (fillfactor = 90)",
+        "ALTER TABLE public.orders SET (fillfactor = 70)",
+        "CREATE INDEX by_name ON public.orders (name)",
+    ] {
+        let id = propose(&shop, patch, &tables()).await;
+        applied(&app, id).await;
+        ids.push(id);
+    }
+    // The first cannot go alone, and it is said what stands on it.
+    let response = app.post(&format!("/api/apply/{}/rollback", ids[0])).await;
+    assert_eq!(response.status(), StatusCode::CONFLICT);
+    let said = response.text().await.unwrap();
+    assert!(
+        said.contains("fillfactor = 70") && said.contains("altered table public.orders again"),
+        "{said}"
+    );
+    let order = app.post("/api/apply/rollback").await;
+    assert_eq!(order.status(), StatusCode::ACCEPTED);
+    let order: serde_json::Value = order.json().await.unwrap();
+    let titles: Vec<&str> = order["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["recommendation_title"].as_str().unwrap())
+        .collect();
+    assert!(titles[0].contains("by_name") && titles[2].contains("90"), "{titles:?}");
+    assert_eq!(order["steps"][2]["after"].as_array().unwrap().len(), 1);
+    for step in order["steps"].as_array().unwrap() {
+        let location = format!("/api/benchmark/{}", step["job_id"].as_str().unwrap());
+        assert_eq!(app.ended(&location).await.status, JobStatus::Completed);
+    }
+    assert_eq!(catalog(&shop, "staging").await, before);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_rollback_that_fails_stops_those_that_wait_for_it() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let app = App::start(&shop.settings()).await;
+    for patch in [
+        "CREATE INDEX first ON public.orders (name)",
+        "CREATE INDEX second ON public.\"Items\" (price)",
+    ] {
+        applied(&app, propose(&shop, patch, &tables()).await).await;
+    }
+    // The newest has drifted: its rollback fails, and the older one is not begun.
+    shop.run("sandbox", "staging", &["DROP INDEX public.second"]).await;
+    let order: serde_json::Value = app.post("/api/apply/rollback").await.json().await.unwrap();
+    let job =
+        |at: usize| format!("/api/benchmark/{}", order["steps"][at]["job_id"].as_str().unwrap());
+    assert_eq!(app.ended(&job(0)).await.status, JobStatus::Failed);
+    assert_eq!(app.ended(&job(1)).await.status, JobStatus::Cancelled);
+    let there = shop.text("staging", "SELECT to_regclass('public.first')::text").await;
+    assert_eq!(there, "first");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_lock_that_is_never_granted_fails_with_who_holds_it() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let mut settings = shop.settings();
+    settings.lock_timeout_s = Some(2);
+    let app = App::start(&settings).await;
+    let before = catalog(&shop, "staging").await;
+    let id = propose(&shop, "CREATE INDEX i ON public.orders (name)", &tables()).await;
+    let mut other = shop.connect("sandbox", "staging").await;
+    for statement in ["BEGIN", "INSERT INTO orders (id, name) VALUES (999999, 'held')"] {
+        sqlx::query(statement).execute(&mut other).await.unwrap();
+    }
+    let job = apply(&app, id).await;
+    assert_eq!(job.status, JobStatus::Failed);
+    let said = job.error_message.unwrap();
+    assert!(said.contains("held up by session") && said.contains("idle in transaction"), "{said}");
+    assert!(said.contains("INSERT INTO orders"), "{said}");
+    // The apply side shows it while it lasts, too.
+    drop(other);
+    app.post("/api/apply/cleanup").await;
+    assert_eq!(catalog(&shop, "staging").await, before);
+    app.stop().await;
+}

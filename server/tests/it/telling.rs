@@ -1,0 +1,177 @@
+//! What happens is told: over the WebSocket, without a gap, and to signed webhooks, until they take it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use futures_util::StreamExt;
+use optischema::model::{Event, EventType, LiveMessage};
+use optischema_server::config::Secret;
+use optischema_server::webhooks::sign;
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+use crate::fixture::{App, Shop, TOKEN};
+
+type Socket =
+    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+
+async fn follow(app: &App, since: Option<i64>) -> Socket {
+    let since = since.map(|since| format!("?since={since}")).unwrap_or_default();
+    let mut request = format!("ws://{}/ws{since}", app.address).into_client_request().unwrap();
+    request.headers_mut().insert("authorization", format!("Bearer {TOKEN}").parse().unwrap());
+    connect_async(request).await.unwrap().0
+}
+
+async fn next(socket: &mut Socket) -> LiveMessage {
+    loop {
+        let message = tokio::time::timeout(Duration::from_secs(20), socket.next()).await;
+        if let Message::Text(text) = message.expect("a message").unwrap().unwrap() {
+            return serde_json::from_str(&text).unwrap();
+        }
+    }
+}
+
+/// Events up to the end of a job, and whether progress was told.
+async fn until_ended(socket: &mut Socket, job: &str) -> (Vec<Event>, bool) {
+    let (mut events, mut progress) = (Vec::new(), false);
+    loop {
+        match next(socket).await {
+            LiveMessage::Event { event } => {
+                let ends = event.ends_job() && event.id == job;
+                events.push(event);
+                if ends {
+                    return (events, progress);
+                }
+            }
+            LiveMessage::Progress { .. } => progress = true,
+            LiveMessage::Hello { .. } | LiveMessage::Reset { .. } => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_comes_back_misses_nothing() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    let id = app.analyzed().await.id;
+    let mut socket = follow(&app, None).await;
+    let LiveMessage::Hello { sequence } = next(&mut socket).await else { panic!("hello first") };
+    let job = app.completed(&format!("/api/benchmark/{id}")).await.id.to_string();
+    let (events, progress) = until_ended(&mut socket, &job).await;
+    let statuses: Vec<&str> = events
+        .iter()
+        .filter(|event| event.event_type == EventType::Job)
+        .map(|event| event.status.as_str())
+        .collect();
+    assert_eq!(statuses, ["pending", "running", "completed"]);
+    assert!(progress, "running jobs say how far they are");
+    // Gone while something happens, it is told all of it, in order, once.
+    let seen = events.iter().map(|event| event.sequence).max().unwrap();
+    assert!(seen > sequence);
+    drop(socket);
+    app.post(&format!("/api/recommendations/{id}/dismiss")).await;
+    app.post(&format!("/api/recommendations/{id}/restore")).await;
+    let mut socket = follow(&app, Some(seen)).await;
+    let mut told = Vec::new();
+    while told.len() < 3 {
+        if let LiveMessage::Event { event } = next(&mut socket).await {
+            told.push((event.sequence, event.event_type, event.status));
+        }
+    }
+    let numbers: Vec<i64> = told.iter().map(|(sequence, ..)| *sequence).collect();
+    assert_eq!(numbers, [seen + 1, seen + 2, seen + 3], "{told:?}");
+    assert!(told.iter().all(|(_, kind, _)| *kind == EventType::Recommendation));
+    // A number of another store's cannot be gone on from.
+    let mut socket = follow(&app, Some(seen + 1_000_000)).await;
+    assert!(matches!(next(&mut socket).await, LiveMessage::Hello { .. }));
+    assert!(matches!(next(&mut socket).await, LiveMessage::Reset { .. }));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn no_other_site_and_nobody_without_a_token_may_follow() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    let attempt = async |headers: &[(&'static str, &str)]| {
+        let mut request = format!("ws://{}/ws", app.address).into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        connect_async(request).await.is_ok()
+    };
+    let bearer = format!("Bearer {TOKEN}");
+    assert!(!attempt(&[]).await);
+    assert!(!attempt(&[("authorization", &bearer), ("origin", "http://evil.example")]).await);
+    assert!(attempt(&[("authorization", &bearer)]).await);
+    app.stop().await;
+}
+
+/// What a receiver got: id, whether the signature was right, the event.
+type Got = Arc<Mutex<Vec<(String, bool, Event)>>>;
+
+/// A receiver that refuses the first `refusals` posts.
+async fn receiver(secret: &'static str, refusals: usize) -> (String, Got) {
+    let got: Got = Arc::default();
+    let refused = Arc::new(Mutex::new(0));
+    let kept = got.clone();
+    let take = move |headers: HeaderMap, body: Bytes| {
+        let (kept, refused) = (kept.clone(), refused.clone());
+        async move {
+            let text = |name: &str| headers[name].to_str().unwrap().to_owned();
+            {
+                let mut refused = refused.lock().unwrap();
+                if *refused < refusals {
+                    *refused += 1;
+                    return StatusCode::SERVICE_UNAVAILABLE;
+                }
+            }
+            let body = String::from_utf8(body.to_vec()).unwrap();
+            let secret = Secret::from(secret.to_owned());
+            let at = text("webhook-timestamp").parse().unwrap();
+            let right = sign(&secret, &text("webhook-id"), at, &body) == text("webhook-signature");
+            let event = serde_json::from_str(&body).unwrap();
+            kept.lock().unwrap().push((text("webhook-id"), right, event));
+            StatusCode::NO_CONTENT
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Router::new().route("/hook", post(take));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (format!("http://{address}/hook"), got)
+}
+
+#[tokio::test]
+async fn webhooks_are_signed_in_order_and_tried_again() {
+    const SECRET: &str = "a-secret-for-webhooks";
+    let shop = Shop::start().await;
+    let (url, got) = receiver(SECRET, 2).await;
+    let mut settings = shop.settings();
+    settings.webhook_urls = Some(vec![Secret::from(url)]);
+    settings.webhook_secret = Some(Secret::from(SECRET.to_owned()));
+    let app = App::start(&settings).await;
+    // The receiver is told of what happens from the first start on.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let id = app.analyzed().await.id;
+    app.post(&format!("/api/recommendations/{id}/dismiss")).await;
+    for _ in 0..300 {
+        let dismissed = |(_, _, event): &(String, bool, Event)| event.status == "dismissed";
+        if got.lock().unwrap().iter().any(dismissed) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let got = got.lock().unwrap().clone();
+    assert!(got.iter().all(|(_, right, _)| *right), "every signature is right");
+    let numbers: Vec<i64> = got.iter().map(|(_, _, event)| event.sequence).collect();
+    let expected: Vec<i64> = (numbers[0]..=*numbers.last().unwrap()).collect();
+    assert_eq!(numbers, expected, "in order, none left out, none twice, though two were refused");
+    assert_eq!(got[0].0, format!("evt_{}", numbers[0]));
+    assert_eq!(got.last().unwrap().2.status, "dismissed");
+    app.stop().await;
+}
