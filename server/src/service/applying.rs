@@ -2,8 +2,8 @@
 
 use optischema::dependents::{dependents, rollback_order};
 use optischema::model::{
-    ApplyPlan, Change, ChangeId, ChangeStatus, Check, CheckState, Job, JobType, Recommendation,
-    RecommendationId, RecommendationStatus, RollbackOrder, RollbackStep,
+    ApplyPlan, Change, ChangeId, ChangeStatus, Check, CheckState, Job, JobFilter, JobStatus,
+    JobType, Recommendation, RecommendationId, RecommendationStatus, RollbackOrder, RollbackStep,
 };
 use optischema::operations::{Approval, OperationError, Outcome};
 
@@ -141,7 +141,24 @@ impl Service {
                 first.recommendation_title, first.because
             )));
         }
-        self.queue(&self.rollback_job(&change)).await
+        let job = self.queue(&self.rollback_job(&change)).await?;
+        self.stop_watching(id).await?;
+        Ok(job)
+    }
+
+    /// Stops measuring what is about to be undone; the queue has marked it already.
+    async fn stop_watching(&self, id: RecommendationId) -> Outcome<()> {
+        let filter = JobFilter {
+            recommendation_id: Some(id),
+            status: Some(JobStatus::Running),
+            ..JobFilter::default()
+        };
+        for job in self.store.jobs(self.database(), &filter).await?.items {
+            if job.is_watch() {
+                self.signals.cancel(job.id);
+            }
+        }
+        Ok(())
     }
 
     fn rollback_job<'a>(&'a self, change: &Change) -> NewJob<'a> {
@@ -194,6 +211,9 @@ impl Service {
             ordered.iter().map(|change| self.rollback_job(change)).collect();
         let queued = self.store.enqueue_chain(&jobs).await?;
         self.signals.wake_worker();
+        for change in &ordered {
+            self.stop_watching(change.recommendation_id).await?;
+        }
         let steps = ordered.iter().zip(queued).map(|(change, job)| RollbackStep {
             job_id: job.id,
             change_id: change.id,

@@ -10,7 +10,9 @@ use optischema::model::{
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, Column, ConnectOptions, Connection, Row, SqliteConnection, ValueRef};
+use sqlx::{
+    AssertSqlSafe, Column, ConnectOptions, Connection, Row, SqliteConnection, TypeInfo, ValueRef,
+};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -121,15 +123,18 @@ fn as_object(row: &sqlx::sqlite::SqliteRow) -> Map<String, Value> {
     let mut object = Map::new();
     for column in row.columns() {
         let at = column.ordinal();
-        let is_null = row.try_get_raw(at).is_ok_and(|value| value.is_null());
-        let value = if is_null {
-            Value::Null
-        } else if let Ok(number) = row.try_get_unchecked::<i64, _>(at) {
-            Value::from(number)
-        } else if let Ok(number) = row.try_get_unchecked::<f64, _>(at) {
-            Value::from(number)
-        } else {
-            row.try_get_unchecked::<String, _>(at).map_or(Value::Null, Value::from)
+        // A column of SQLite holds values of any type, whatever it was declared as.
+        let kind = row.try_get_raw(at).map(|value| match value.is_null() {
+            true => "NULL".to_owned(),
+            false => value.type_info().name().to_owned(),
+        });
+        let value = match kind.as_deref() {
+            Ok("INTEGER" | "BOOLEAN") => {
+                row.try_get_unchecked::<i64, _>(at).map_or(Value::Null, Value::from)
+            }
+            Ok("REAL") => row.try_get_unchecked::<f64, _>(at).map_or(Value::Null, Value::from),
+            Ok("NULL") | Err(_) => Value::Null,
+            Ok(_) => row.try_get_unchecked::<String, _>(at).map_or(Value::Null, Value::from),
         };
         object.insert(column.name().to_owned(), value);
     }
@@ -262,7 +267,7 @@ fn recommendation(row: &Fields<'_>) -> Result<OldRecommendation, String> {
         return Err(format!("confidence_score: {confidence} is not from 0 to 1"));
     }
     let sql_fix = row.text("sql_fix").unwrap_or_default();
-    let risk = match row.text("risk_level") {
+    let risk = match row.text("risk_level").filter(|text| !text.is_empty()) {
         None => RiskLevel::Medium,
         Some(_) => row.parsed("risk_level")?,
     };

@@ -139,7 +139,8 @@ async fn json_is_imported_and_what_is_neither_is_refused() {
     }
 }
 
-#[tokio::test]
+// The command waits for the server of this very process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_is_taken_and_restored_while_the_server_runs() {
     let shop = Shop::start().await;
     shop.stage().await;
