@@ -176,6 +176,8 @@ pub trait Operations: Send + Sync {
     async fn start_rollback(&self, id: RecommendationId) -> Outcome<JobAccepted>;
     /// Queues the rollback of several changes, the newest first; of all that stand, where none is named.
     async fn roll_back_together(&self, changes: Vec<ChangeId>) -> Outcome<RollbackOrder>;
+    /// The change that stands for a recommendation.
+    async fn standing_change(&self, id: RecommendationId) -> Outcome<Option<Change>>;
     async fn changes(&self, filter: ChangeFilter) -> Outcome<Vec<Change>>;
     async fn audit_trail(&self, filter: AuditFilter) -> Outcome<AuditPage>;
     /// The whole trail as a file.

@@ -148,6 +148,16 @@ impl JobResult {
         }
     }
 
+    /// What came of it, in one line, where that is no benchmark.
+    #[must_use]
+    pub fn summary(&self) -> Option<String> {
+        match self {
+            Self::Benchmark(_) => None,
+            Self::Change(outcome) => Some(outcome.summary()),
+            Self::Analysis(outcome) => Some(outcome.summary()),
+        }
+    }
+
     /// What was changed, where the job changed something.
     #[must_use]
     pub fn change(&self) -> Option<&ChangeOutcome> {
@@ -155,6 +165,34 @@ impl JobResult {
             Self::Change(outcome) => Some(outcome),
             Self::Benchmark(_) | Self::Analysis(_) => None,
         }
+    }
+}
+
+impl ChangeOutcome {
+    /// What a person should know of it, and whether its statements use it: one line.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let judged: Vec<bool> = self.uses.iter().filter_map(|check| check.used).collect();
+        let uses = match (judged.len(), judged.iter().filter(|used| **used).count()) {
+            (0, _) => None,
+            (1, 1) => Some("The statement behind it uses it in the sandbox.".to_owned()),
+            (1, _) => Some("The statement behind it does not use it in the sandbox.".to_owned()),
+            (all, used) => {
+                Some(format!("{used} of the {all} statements behind it use it in the sandbox."))
+            }
+        };
+        self.notes.iter().cloned().chain(uses).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl AnalysisOutcome {
+    /// What was found: one line.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        format!(
+            "{} of {} statements planned, {} recommendations, {} candidates rejected.",
+            self.statements_planned, self.statements, self.recommendations, self.rejected
+        )
     }
 }
 

@@ -2,23 +2,11 @@
 
 use leptos::prelude::*;
 use optischema::figures;
-use optischema::model::{Change, ChangeStatus, UseCheck, Watch, WatchOutcome};
+use optischema::model::{Change, ChangeStatus, UseCheck};
 
 use super::badge::Provenance;
+use super::watch_found::WatchFound;
 use crate::server_fns::StartRollback;
-
-fn watch(watch: &Watch) -> impl IntoView + use<> {
-    let (tone, shape) = match watch.outcome {
-        WatchOutcome::AsPredicted => ("badge badge-good", "✓ "),
-        WatchOutcome::Less => ("badge badge-warn", "– "),
-        WatchOutcome::Regression => ("badge badge-bad", "▲ "),
-        WatchOutcome::Undecided | WatchOutcome::NotMeasured => ("badge badge-quiet", "? "),
-    };
-    view! {
-        <span class=tone><span aria-hidden="true">{shape}</span>{watch.outcome.label()}</span>
-        <div class="quiet">{watch.sentence.clone()}</div>
-    }
-}
 
 fn uses(check: &UseCheck) -> impl IntoView + use<> {
     let word = match check.used {
@@ -98,7 +86,7 @@ pub(crate) fn ChangeRow(change: Change, rollback: ServerAction<StartRollback>) -
             <td><span class=tone>{change.status.label()}</span></td>
             <td class="nowrap">{change.applied_at.readable()}<div class="quiet">{ended}</div></td>
             <td>{predicted}</td>
-            <td>{measured} {change.watch.as_ref().map(watch)}</td>
+            <td>{measured} {change.watch.clone().map(|watch| view! { <WatchFound watch/> })}</td>
             <td>
                 {can_undo.then(|| view! {
                     <ActionForm action=rollback>

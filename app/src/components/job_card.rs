@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use optischema::model::Job;
+use optischema::model::{Job, JobResult};
 
 use super::badge::{JobBadge, VerdictBadge};
 use super::failure::ActionFailure;
@@ -126,6 +126,7 @@ fn ended(job: &Job) -> Option<impl IntoView + use<>> {
     Some(view! {
         <p class="outcome">
             {verdict}
+            {job.result.as_ref().and_then(JobResult::summary)}
             {job.error_message.clone()}
             <span class="quiet">{seconds}</span>
         </p>

@@ -30,6 +30,7 @@ mod sql_block;
 mod step_list;
 mod target_card;
 mod trail_table;
+mod watch_found;
 mod write_cost;
 
 pub(crate) use apply_side::ApplySide;
@@ -61,4 +62,5 @@ pub(crate) use sql_block::SqlBlock;
 pub(crate) use step_list::StepList;
 pub(crate) use target_card::TargetCard;
 pub(crate) use trail_table::TrailTable;
+pub(crate) use watch_found::WatchFound;
 pub(crate) use write_cost::WriteCostFacts;

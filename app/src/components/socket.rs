@@ -19,6 +19,11 @@ const SOON: Duration = Duration::from_millis(500);
 /// The longest one.
 const LATE: Duration = Duration::from_secs(15);
 
+/// Where a tab keeps the last number that it has seen: another page of it goes on from there.
+const SEEN: &str = "optischema-seen";
+/// What ended longer ago than this is no news, in milliseconds.
+const NEWS: f64 = 60_000.0;
+
 /// Follows the server for as long as the page is open. Effects do not run on the server, so neither does this.
 pub(crate) fn follow_server(live: Live, board: NoticeBoard) {
     Effect::new(move |_| {
@@ -27,7 +32,7 @@ pub(crate) fn follow_server(live: Live, board: NoticeBoard) {
 }
 
 async fn follow(live: Live, board: NoticeBoard) {
-    let mut seen: Option<i64> = None;
+    let mut seen = kept();
     let mut wait = SOON;
     loop {
         let Some(address) = address(seen) else { return };
@@ -48,15 +53,16 @@ fn take(message: LiveMessage, seen: &mut Option<i64>, live: Live, board: NoticeB
     match message {
         LiveMessage::Hello { sequence } => {
             if seen.is_none() {
-                *seen = Some(sequence);
+                see(seen, sequence);
             }
             // Whatever was polled before may be older than the first event.
             live.connect(true);
             live.reset();
         }
         LiveMessage::Event { event } => {
-            *seen = Some(event.sequence);
-            if event.ends_job() {
+            see(seen, event.sequence);
+            let age = js_sys::Date::now() - event.at.as_millisecond() as f64;
+            if event.ends_job() && age < NEWS {
                 board.job_ended_by(&event);
                 notification::job_ended(&event);
             }
@@ -64,10 +70,26 @@ fn take(message: LiveMessage, seen: &mut Option<i64>, live: Live, board: NoticeB
         }
         LiveMessage::Progress { progress } => live.advance(progress),
         LiveMessage::Reset { sequence } => {
-            *seen = Some(sequence);
+            see(seen, sequence);
             live.reset();
         }
     }
+}
+
+fn see(seen: &mut Option<i64>, sequence: i64) {
+    *seen = Some(sequence);
+    // Where nothing may be kept, the next page begins anew.
+    if let Some(storage) = storage() {
+        drop(storage.set_item(SEEN, &sequence.to_string()));
+    }
+}
+
+fn kept() -> Option<i64> {
+    storage()?.get_item(SEEN).ok()??.parse().ok()
+}
+
+fn storage() -> Option<web_sys::Storage> {
+    web_sys::window()?.session_storage().ok()?
 }
 
 /// Of this page's own server.

@@ -7,7 +7,7 @@ use optischema::model::{JobResult, Recommendation};
 
 use crate::components::{
     Actions, BenchmarkSummary, EvidenceTable, Failure, JobCard, PlanView, Provenance,
-    RecommendationActions, SqlBlock, StatusBadge, WriteCostFacts,
+    RecommendationActions, SqlBlock, StatusBadge, WatchFound, WriteCostFacts,
 };
 use crate::server_fns::{RecommendationView, load_recommendation};
 use optischema::figures;
@@ -92,8 +92,12 @@ fn planned(r: &Recommendation) -> Option<impl IntoView + use<>> {
 }
 
 fn content(view: RecommendationView, actions: Actions, reload: Callback<()>) -> impl IntoView {
-    let RecommendationView { recommendation: r, jobs } = view;
-    let busy = jobs.iter().any(|job| !job.status.is_final());
+    let RecommendationView { recommendation: r, jobs, change } = view;
+    let found = change.and_then(|change| change.watch).map(|watch| {
+        view! { <div class="notice"><WatchFound watch/></div> }
+    });
+    // Who undoes a change need not wait for what it came to.
+    let busy = jobs.iter().any(|job| !job.status.is_final() && !job.is_watch());
     let result = jobs.iter().find_map(|job| match &job.result {
         Some(JobResult::Benchmark(result)) => Some((job.id, (**result).clone())),
         _ => None,
@@ -116,6 +120,7 @@ fn content(view: RecommendationView, actions: Actions, reload: Callback<()>) -> 
         </div>
         <p>{r.description.clone()}</p>
         {r.dismissed_reason.clone().map(|reason| view! { <p class="notice">"Dismissed: " {reason}</p> })}
+        {found}
         <RecommendationActions recommendation=r.clone() actions busy/>
         {cards}
         {proof}

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
-use optischema::model::{Job, Recommendation, RecommendationPage, RecommendationQuery};
+use optischema::model::{Change, Job, Recommendation, RecommendationPage, RecommendationQuery};
 use serde::{Deserialize, Serialize};
 
 /// One recommendation with its jobs, the newest first.
@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct RecommendationView {
     pub recommendation: Recommendation,
     pub jobs: Vec<Job>,
+    /// The change that stands for it.
+    pub change: Option<Change>,
 }
 
 /// A page of the list.
@@ -32,7 +34,11 @@ pub async fn load_recommendation(id: String) -> Result<RecommendationView, Serve
     let recommendation = operations.recommendation(id).await.map_err(failed)?;
     let filter = JobFilter { recommendation_id: Some(id), limit: Some(6), ..JobFilter::default() };
     let jobs = operations.jobs(filter).await.map_err(failed)?.items;
-    Ok(RecommendationView { recommendation, jobs })
+    let change = match recommendation.applied {
+        true => operations.standing_change(id).await.map_err(failed)?,
+        false => None,
+    };
+    Ok(RecommendationView { recommendation, jobs, change })
 }
 
 /// Takes it off the list.

@@ -331,6 +331,10 @@ impl Operations for Service {
         self.queue_rollbacks(&changes).await
     }
 
+    async fn standing_change(&self, id: RecommendationId) -> Outcome<Option<Change>> {
+        Ok(self.store.standing_change(id).await?)
+    }
+
     async fn changes(&self, filter: ChangeFilter) -> Outcome<Vec<Change>> {
         Ok(self.store.changes(self.database(), &filter, MAX_PAGE).await?)
     }

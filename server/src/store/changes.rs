@@ -12,7 +12,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::audit::{AuditRecord, append};
-use super::predictions::note_prediction;
+use super::predictions::{note_prediction, score};
 use super::queue::{NewJob, enqueue_in};
 use super::recommendations::{fetch as fetch_recommendation, set_applied, set_status};
 use super::row::{
@@ -126,6 +126,8 @@ impl Store {
         let status = recommendation_after(recommendation.status, event)?;
         set_status(&mut write, recommendation.id, status).await?;
         set_applied(&mut write, recommendation.id, None).await?;
+        // It is open again, and what was measured meanwhile counts for it too.
+        score(&mut write, recommendation.id).await?;
         append(&mut write, audit).await?;
         write.commit().await
     }
