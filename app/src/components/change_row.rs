@@ -66,11 +66,16 @@ pub(crate) fn ChangeRow(change: Change, rollback: ServerAction<StartRollback>) -
     };
     let ended = change.rolled_back_at.map(|at| format!("rolled back {}", at.readable()));
     let can_undo = change.status == ChangeStatus::Applied && change.no_rollback.is_none();
-    let percent = |percent: Option<f64>| percent.map(figures::percent);
-    let predicted = percent(change.predicted_percent)
-        .map(|text| view! { {text} " less " <Provenance text="planned"/> });
-    let measured = percent(change.measured_percent)
-        .map(|text| view! { {text} " less " <Provenance text="measured"/> });
+    let saved = |percent: f64| {
+        let word = if percent < 0.0 { "more" } else { "less" };
+        format!("{} {word} ", figures::percent(percent.abs()))
+    };
+    let predicted = change
+        .predicted_percent
+        .map(|percent| view! { {saved(percent)} <Provenance text="planned"/> });
+    let measured = change
+        .measured_percent
+        .map(|percent| view! { {saved(percent)} <Provenance text="measured"/> });
     view! {
         <tr id=change.id.to_string()>
             <td>

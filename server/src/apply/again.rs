@@ -30,11 +30,21 @@ pub async fn make_again(
             ));
         }
     }
+    Ok(object_now(connection, change).await?.unwrap_or_else(|| change.object.clone()))
+}
+
+/// The object that a change made, as the catalog has it now.
+///
+/// # Errors
+/// The sandbox cannot be asked.
+pub async fn object_now(
+    connection: &mut PgConnection,
+    change: &Change,
+) -> Result<Option<ChangedObject>, ApplyError> {
     let name = TableName::new(&change.object.schema, &change.object.name);
-    let now = match change.kind.as_str() {
+    Ok(match change.kind.as_str() {
         "CREATE INDEX" => known_index(connection, &name).await?.map(|known| known.object),
         "CREATE STATISTICS" => statistics::standing(connection, &name).await?,
         _ => None,
-    };
-    Ok(now.unwrap_or_else(|| change.object.clone()))
+    })
 }

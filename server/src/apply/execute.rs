@@ -11,9 +11,9 @@ use sqlx::postgres::PgConnection;
 use super::error::ApplyError;
 use super::kinds::index::known_index;
 use super::kinds::statistics;
-use super::plan::{ChangePlan, Touch};
+use super::plan::{Branch, ChangePlan, Touch, branches};
 use super::rehearsal::restored;
-use super::settle::{Direction, Standing, defined, is_invalid, settle};
+use super::settle::{Direction, Standing, defined, drop_remains, effect_of, is_invalid, settle};
 use super::state::{Scope, read_state};
 use crate::postgres::PgFailure;
 
@@ -54,28 +54,46 @@ pub async fn make(
     let started = Instant::now();
     let ran = run_steps(connection, &plan.steps, told).await;
     let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
+    let mut notes = Vec::new();
     if let Err(failure) = ran {
         if failure.is_connection() {
             return Err(failure.into());
         }
-        return Err(match settle(connection, plan, Direction::Forward).await? {
-            Standing::Left(left) => ApplyError::Failed(format!("{failure}; {left}")),
-            Standing::Untouched | Standing::Done => failure.into(),
-        });
+        let removes = plan.touches.iter().all(|(_, touch)| *touch == Touch::Removes);
+        match settle(connection, plan, Direction::Forward).await? {
+            // A drop that was begun cannot be taken back: the index serves nobody any more.
+            Standing::Done if removes && !plan.touches.is_empty() => notes.push(format!(
+                "It was cut off ({failure}), and what had begun was carried on; what may be left goes with a clean-up."
+            )),
+            Standing::Left(left) => {
+                return Err(ApplyError::Failed(format!("{failure}; {left}")));
+            }
+            Standing::Untouched | Standing::Done => return Err(failure.into()),
+        }
     }
-    let after = read_state(connection, &plan.scope()).await?;
-    let effect = plan.before.effect(&after, Some(&plan.keys()));
+    // From here on it stands: what fails now is no answer, and the catalog is asked again later.
+    let after = read_state(connection, &plan.scope()).await.map_err(later)?;
+    let effect = effect_of(plan, &after);
     if let Some(reason) = unfinished(plan, &after, &effect) {
         return Err(ApplyError::Failed(
-            match settle(connection, plan, Direction::Forward).await? {
+            match settle(connection, plan, Direction::Forward).await.map_err(no_answer)? {
                 Standing::Left(left) => format!("{reason}; {left}"),
                 Standing::Untouched | Standing::Done => reason,
             },
         ));
     }
-    let object = object_of(connection, plan).await?;
-    let notes = size_note(connection, plan).await?.into_iter().collect();
+    let object = object_of(connection, plan).await.map_err(no_answer)?;
+    // Its size is no part of the change: who holds the table now may keep it.
+    notes.extend(size_note(connection, plan).await.ok().flatten());
     Ok(Applied { object, effect, duration_ms, notes })
+}
+
+fn later(failure: PgFailure) -> ApplyError {
+    ApplyError::Error(failure.to_string())
+}
+
+fn no_answer(error: ApplyError) -> ApplyError {
+    ApplyError::Error(error.to_string())
 }
 
 /// Why the catalog does not say that the change stands.
@@ -87,7 +105,9 @@ fn unfinished(plan: &ChangePlan, after: &CatalogState, effect: &[EffectLine]) ->
             (Touch::Makes, Some(line)) if is_invalid(line) => {
                 return Some(format!("the {key} came out invalid, and was dropped again"));
             }
-            (Touch::Removes, Some(_)) => return Some(format!("the {key} still stands")),
+            (Touch::Removes, Some(line)) if !is_invalid(line) => {
+                return Some(format!("the {key} still stands"));
+            }
             _ => {}
         }
     }
@@ -218,6 +238,10 @@ pub async fn roll_back(
     }
     let detail = detail_of(change);
     let scope = scope_of(change, &detail);
+    if let Some(left) = drop_remains(connection, &detail.effect).await? {
+        return Err(ApplyError::Failed(left));
+    }
+    check_same_partitions(connection, change, &detail).await?;
     let now = read_state(connection, &scope).await?;
     if let Some(drift) = drift(&detail.effect, &now) {
         return Err(ApplyError::Drifted(drift));
@@ -261,8 +285,9 @@ fn tables_of(change: &Change) -> String {
 }
 
 fn differs(was: Option<&String>, is: Option<&String>) -> String {
-    let side =
-        |side: Option<&String>| side.map_or("nothing".to_owned(), |line| format!("`{line}`"));
+    let side = |side: Option<&String>| {
+        side.map_or("nothing".to_owned(), |line| format!("`{}`", line.replace('\n', "; ")))
+    };
     format!("it was {}, it is {}", side(was), side(is))
 }
 
@@ -291,6 +316,30 @@ fn drift(effect: &[EffectLine], now: &CatalogState) -> Option<String> {
             )
         }
     })
+}
+
+/// An index of a partitioned table is built again on the partitions that it had: others must not have come or gone.
+async fn check_same_partitions(
+    connection: &mut PgConnection,
+    change: &Change,
+    detail: &ChangeDetail,
+) -> Result<(), ApplyError> {
+    let gone: Vec<&EffectLine> = detail.effect.iter().filter(|l| l.after.is_none()).collect();
+    let (Some(table), true) = (change.tables.first(), gone.len() > 1) else { return Ok(()) };
+    let tree = branches(connection, table).await?;
+    let had = |branch: &Branch| {
+        let names = [branch.name.to_string(), branch.name.quoted()];
+        gone.iter().any(|line| {
+            let was = line.before.as_deref().unwrap_or_default();
+            names.iter().any(|name| was.contains(&format!(" {name} USING ")))
+        })
+    };
+    if tree.len() == gone.len() && tree.iter().all(had) {
+        return Ok(());
+    }
+    Err(ApplyError::Failed(format!(
+        "the partitions of {table} are others than when the index was dropped, so it cannot be built again as it was: make it anew with CREATE INDEX"
+    )))
 }
 
 /// What was made, and is another object of the very same form now, is somebody else's.

@@ -3,11 +3,12 @@
 use optischema::model::{RecommendationFilter, TableName};
 
 use super::error::ApplyError;
+use super::execute::index_named;
 use super::kinds::index::known_index;
-use super::settle::drop_invalid;
+use super::settle::{drop_invalid, drop_rebuilt};
 use crate::config::Settings;
 use crate::postgres::{Session, connect_writable};
-use crate::sql::{Patch, PatchKind};
+use crate::sql::{Maintenance, Patch, PatchKind};
 use crate::store::Store;
 
 /// Looks, for every recommended index that is not applied, whether an invalid leftover of it stands in the
@@ -25,10 +26,14 @@ pub async fn drop_leftovers(settings: &Settings, store: &Store) -> Result<Vec<St
     loop {
         let page = store.recommendations(main.database(), &filter).await?;
         for recommendation in page.items.iter().filter(|recommendation| !recommendation.applied) {
-            let Ok(Patch { kind: PatchKind::CreateIndex(index), .. }) =
-                Patch::parse(&recommendation.patch_sql)
-            else {
-                continue;
+            let index = match Patch::parse(&recommendation.patch_sql).map(|patch| patch.kind) {
+                Ok(PatchKind::CreateIndex(index)) => index,
+                Ok(PatchKind::Maintenance(Maintenance { table: Some(table), .. })) => {
+                    // What a rebuild that was cut off left, if anything.
+                    drop_rebuilt(&mut session.connection, &table).await?;
+                    continue;
+                }
+                _ => continue,
             };
             let name = TableName::new(&index.table.schema, &index.name);
             let connection = &mut session.connection;
@@ -39,11 +44,25 @@ pub async fn drop_leftovers(settings: &Settings, store: &Store) -> Result<Vec<St
                 dropped.push(format!("{}.{}", name.schema, name.name));
             }
         }
-        let Some(cursor) = page.next_cursor else { return Ok(dropped) };
+        let Some(cursor) = page.next_cursor else { break };
         // The cursor is the store's own, so it is an id.
         filter.cursor = cursor.parse().ok();
         if filter.cursor.is_none() {
-            return Ok(dropped);
+            break;
         }
     }
+    for change in store.standing_changes(main.database()).await? {
+        let removed = change.detail.iter().flat_map(|detail| &detail.effect);
+        let removed: Vec<TableName> = removed
+            .filter(|line| line.after.is_none())
+            .filter_map(|line| index_named(&line.key))
+            .collect();
+        for name in removed {
+            // A drop that was begun, and had to wait too long for its end.
+            if drop_invalid(&mut session.connection, &name).await? {
+                dropped.push(format!("{}.{}", name.schema, name.name));
+            }
+        }
+    }
+    Ok(dropped)
 }

@@ -16,7 +16,7 @@ mod state;
 mod usage;
 mod watch_locks;
 
-pub use again::make_again;
+pub use again::{make_again, object_now};
 pub use error::ApplyError;
 pub use execute::{Applied, RolledBack, make, roll_back};
 pub use kinds::index::plan_of_index;

@@ -32,14 +32,18 @@ pub enum Standing {
     Left(String),
 }
 
+/// What the line of an index that serves nobody begins with: no definition does.
+const INVALID: &str = "invalid: ";
+
 /// Whether a line says that an index serves nobody.
 pub(super) fn is_invalid(line: &str) -> bool {
-    line.split("; ").any(|part| part == "invalid")
+    line.starts_with(INVALID)
 }
 
-/// The definition at the head of an index's line.
+/// The definition at the head of an index's line, whether it is valid or not.
 pub(super) fn defined(line: &str) -> &str {
-    line.split("; ").next().unwrap_or(line)
+    let line = line.strip_prefix(INVALID).unwrap_or(line);
+    line.split('\n').next().unwrap_or(line)
 }
 
 /// Looks where a planned change stands, and puts right what is half done.
@@ -63,6 +67,10 @@ pub async fn settle(
             return Ok(Standing::Untouched);
         }
         if stands(plan, &now, &effect) {
+            if removes(plan) {
+                // What PostgreSQL has begun to drop serves nobody any more. What cannot go now goes with a clean-up.
+                drop_half_made(connection, &keys, true, direction).await?;
+            }
             return Ok(Standing::Done);
         }
         if attempt > 0 {
@@ -75,6 +83,38 @@ pub async fn settle(
     Ok(Standing::Left("what the catalog says is neither as before nor as it was meant".into()))
 }
 
+/// What a change altered. An index that is being dropped counts as gone.
+pub(super) fn effect_of(plan: &ChangePlan, now: &CatalogState) -> Vec<EffectLine> {
+    let removed = |key: &String| {
+        plan.touches.iter().any(|(touched, touch)| touched == key && *touch == Touch::Removes)
+    };
+    let mut effect = plan.before.effect(now, Some(&plan.keys()));
+    for line in &mut effect {
+        if removed(&line.key) && line.after.as_deref().is_some_and(is_invalid) {
+            line.after = None;
+        }
+    }
+    effect
+}
+
+/// Drops what is left of indexes whose drop was begun; what cannot go now is named.
+pub(super) async fn drop_remains(
+    connection: &mut PgConnection,
+    effect: &[EffectLine],
+) -> Result<Option<String>, ApplyError> {
+    let keys: Vec<String> =
+        effect.iter().filter(|line| line.after.is_none()).map(|line| line.key.clone()).collect();
+    for key in &keys {
+        let Some(name) = index_named(key) else { continue };
+        let is_whole = known_index(connection, &name).await?.is_some_and(|known| known.valid);
+        if is_whole {
+            // Somebody's own by now.
+            return Ok(None);
+        }
+    }
+    drop_half_made(connection, &keys, true, Direction::Forward).await
+}
+
 fn removes(plan: &ChangePlan) -> bool {
     plan.touches.iter().any(|(_, touch)| *touch == Touch::Removes)
 }
@@ -84,7 +124,9 @@ fn stands(plan: &ChangePlan, now: &CatalogState, effect: &[EffectLine]) -> bool 
         let line = now.0.get(key);
         match touch {
             Touch::Makes => line.is_some_and(|line| !is_invalid(line)),
-            Touch::Removes => line.is_none(),
+            Touch::Removes => line.is_none_or(|line| {
+                is_invalid(line) && plan.before.0.get(key).is_some_and(|was| !is_invalid(was))
+            }),
             // What it sets may be set already for some of it.
             Touch::Alters => effect.iter().any(|changed| plan.keys().contains(&changed.key)),
         }
@@ -120,7 +162,11 @@ async fn drop_half_made(
                 Err(failure) if failure.is_connection() => return Err(failure.into()),
                 Err(failure) => {
                     return Ok(Some(format!(
-                        "an invalid index {name} is left, and could not be dropped yet: {failure}; cleaning up tries again"
+                        "an invalid index {name} is left, and could not be dropped yet: {failure}; {}",
+                        match direction {
+                            Direction::Forward => "cleaning up tries again",
+                            Direction::Backward => "rolling back again carries on",
+                        }
                     )));
                 }
             }
@@ -145,16 +191,21 @@ async fn settle_maintenance(
 
 /// Drops what a cut-off `REINDEX CONCURRENTLY` leaves: its new index, or the old one, invalid and under a name of
 /// PostgreSQL's own making.
-async fn drop_rebuilt(
+pub(super) async fn drop_rebuilt(
     connection: &mut PgConnection,
     table: &TableName,
 ) -> Result<Option<String>, ApplyError> {
     let rows = sqlx::query(
-        "SELECT n.nspname::text AS schema, c.relname::text AS name FROM pg_index i
+        "WITH RECURSIVE tree AS (
+             SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = $1 AND c.relname = $2
+             UNION SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid)
+         SELECT n.nspname::text AS schema, c.relname::text AS name FROM pg_index i
          JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-         JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace
-         WHERE tn.nspname = $1 AND t.relname = $2 AND NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$'
-           AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index p WHERE p.relid = t.oid)",
+         WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$'
+           AND (i.indrelid IN (SELECT oid FROM tree)
+                OR i.indrelid IN (SELECT t.reltoastrelid FROM pg_class t JOIN tree ON tree.oid = t.oid))
+           AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index p WHERE p.relid = i.indrelid)",
     )
     .bind(&table.schema)
     .bind(&table.name)
@@ -252,7 +303,7 @@ pub async fn finish(
         }
     }
     let now = read_state(connection, &plan.scope()).await?;
-    let effect = plan.before.effect(&now, Some(&plan.keys()));
+    let effect = effect_of(plan, &now);
     let object = object_of(connection, plan).await?;
     Ok(Applied { object, effect, duration_ms: 0.0, notes })
 }

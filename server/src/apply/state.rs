@@ -44,8 +44,7 @@ const COLUMNS: &str = "
 
 const INDEXES: &str = "
     SELECT n.nspname::text AS schema, c.relname::text AS name, NULL::text AS part,
-           concat_ws('; ', pg_get_indexdef(c.oid),
-               CASE WHEN NOT i.indisvalid THEN 'invalid' END,
+           concat_ws(E'\\n', CASE WHEN NOT i.indisvalid THEN 'invalid: ' END || pg_get_indexdef(c.oid), CASE WHEN i.indisvalid THEN pg_get_indexdef(c.oid) END,
                'tablespace ' || s.spcname,
                CASE WHEN i.indisclustered THEN 'clustered' END,
                CASE WHEN i.indisreplident THEN 'replica identity' END,

@@ -64,25 +64,37 @@ pub(super) async fn restore(settings: Settings, file: PathBuf) -> Done {
     prepare_data_dir(&settings.data_dir)?;
     // A copy of our own: it is brought up to this version, and the person's file stays as it is.
     let name = format!("{RESTORE_PREFIX}{}.db", new_id());
-    copy_private(&file, &settings.data_dir.join(&name))?;
-    let report = match lock_data_dir(&settings.data_dir) {
+    let copy = settings.data_dir.join(&name);
+    copy_private(&file, &copy)?;
+    let restored = restore_copy(settings, name).await;
+    for suffix in ["", "-wal", "-shm"] {
+        let mut left = copy.clone().into_os_string();
+        left.push(suffix);
+        // Whoever restored it has removed it; what could not be restored is not left lying about.
+        drop(std::fs::remove_file(left));
+    }
+    tell(&restored?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Restores from the copy in the data folder: here, or in the server that holds the folder.
+async fn restore_copy(settings: Settings, name: String) -> Result<RestoreReport, CommandError> {
+    match lock_data_dir(&settings.data_dir) {
         Ok(_lock) => {
             let store = open_store(&settings.data_dir).await?;
             let service =
                 Service::new(std::sync::Arc::new(settings), store.clone(), Signals::default());
-            let report = service.acting_as(actor()).restore_store(name).await?;
+            let report = service.acting_as(actor()).restore_store(name).await;
             store.close().await;
-            report
+            Ok(report?)
         }
         Err(InstanceError::Locked(_)) => {
             let body = json!({ "file": name });
             let remote = Remote::of(&settings)?;
-            remote.post("/api/store/restore", Some(&body), StatusCode::OK).await?
+            remote.post("/api/store/restore", Some(&body), StatusCode::OK).await
         }
-        Err(error) => return Err(error.into()),
-    };
-    tell(&report);
-    Ok(ExitCode::SUCCESS)
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn tell(report: &RestoreReport) {

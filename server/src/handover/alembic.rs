@@ -5,7 +5,7 @@
 //! Alembic's own offline mode (`--sql`) makes four spaces of each tab, whatever it is given.
 
 use super::python::string;
-use super::step::{OUTSIDE, RESET_LIMITS, Step, irreversible, steps};
+use super::step::{RESET_LIMITS, Step, irreversible, outside, steps};
 use super::text::{comment, head, no_way_back, slug, title, version};
 use super::{HandedChange, HandedStatement, Migration, MigrationFile};
 
@@ -62,9 +62,10 @@ fn written(step: &Step<'_>) -> String {
             step.script().into_iter().chain(RESET_LIMITS).map(|sql| run(4, sql)).collect()
         }
         // The block commits the transaction before it, and begins a new one after it.
-        Step::Alone(_) => {
+        Step::Alone(sql) => {
+            let remark = outside(sql);
             let script: String = step.script().into_iter().map(|sql| run(8, sql)).collect();
-            format!("    # {OUTSIDE}\n    with op.get_context().autocommit_block():\n{script}")
+            format!("    # {remark}\n    with op.get_context().autocommit_block():\n{script}")
         }
     }
 }

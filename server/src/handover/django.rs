@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use super::python::string;
-use super::step::{OUTSIDE, Step, any_alone, irreversible, steps};
+use super::step::{Step, any_alone, irreversible, outside, steps};
 use super::text::{comment, head, no_way_back, slug, title};
 use super::{HandedChange, Migration, MigrationFile};
 
@@ -66,8 +66,12 @@ fn operation(up: Option<&Step<'_>>, down: Option<&Step<'_>>, alone: bool) -> Str
     let sql = |step: Option<&Step<'_>>| step.map_or("migrations.RunSQL.noop".to_owned(), list);
     let class = up.or(down).map_or("migrations.RunSQL", |step| class(step, alone));
     let mut text = String::new();
-    if [up, down].into_iter().flatten().any(|step| !step.together()) {
-        let _ = writeln!(text, "        # {OUTSIDE}");
+    let alones = [up, down].into_iter().flatten().filter(|step| !step.together());
+    // The longer remark says what the shorter one does.
+    if let Some(remark) =
+        alones.map(|step| outside(&step.statements().concat())).max_by_key(|r| r.len())
+    {
+        let _ = writeln!(text, "        # {remark}");
     }
     let _ = writeln!(
         text,

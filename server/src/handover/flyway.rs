@@ -5,7 +5,7 @@
 //! statement that refuses a transaction is no hindrance, and a script keeps its limits by itself.
 //! The script configuration also turns off placeholders, which would replace `${x}` in a string.
 
-use super::step::{OUTSIDE, Step, pairs};
+use super::step::{Step, outside, pairs};
 use super::text::{about, comment, no_way_back, slug, terminated, title, version};
 use super::{Migration, MigrationFile};
 
@@ -36,7 +36,8 @@ fn script(name: &str, head: &[String], step: Option<&Step<'_>>) -> [MigrationFil
     let in_transaction = step.is_none_or(Step::together);
     let mut lines = head.to_vec();
     if !in_transaction {
-        lines.extend([OUTSIDE.to_owned(), LOCK.to_owned()]);
+        let statements = step.map(|step| step.statements().concat()).unwrap_or_default();
+        lines.extend([outside(&statements).to_owned(), LOCK.to_owned()]);
     }
     let body: String = match step {
         Some(step) => step.script().into_iter().map(terminated).collect(),

@@ -1,4 +1,4 @@
-//! Approved changes as migration files of the frameworks that people already use.
+//! Changes as migration files of the frameworks that people already use.
 //!
 //! It only writes text: which statements run, in which order, and which of them cannot run in a
 //! transaction is decided before, and the files are run by the framework, never by this program.

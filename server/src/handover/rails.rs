@@ -5,7 +5,7 @@
 //! statement with a `\`, a `#` or a quote is a here document in single quotes, in which Ruby reads
 //! none of them.
 
-use super::step::{OUTSIDE, Step, any_alone, irreversible, steps};
+use super::step::{Step, any_alone, irreversible, outside, steps};
 use super::text::{comment, head, no_way_back, slug, title, version};
 use super::{HandedChange, HandedStatement, Migration, MigrationFile};
 
@@ -75,7 +75,7 @@ fn written(step: &Step<'_>, alone: bool) -> String {
             format!("{outer}transaction do\n{}{outer}end\n", script(&inner))
         }
         Step::Together(_) => script(&outer),
-        Step::Alone(_) => format!("{outer}# {OUTSIDE}\n{}", script(&outer)),
+        Step::Alone(sql) => format!("{outer}# {}\n{}", outside(sql), script(&outer)),
     }
 }
 

@@ -4,7 +4,7 @@
 //! The statements of a change that may share a transaction do, between `BEGIN` and `COMMIT`: a
 //! change that fails halfway leaves nothing behind, and its locks do not outlast it.
 
-use super::step::{OUTSIDE, Step, irreversible, steps};
+use super::step::{Step, irreversible, outside, steps};
 use super::text::{comment, head, no_way_back, slug, terminated, title, version};
 use super::{HandedChange, HandedStatement, Migration, MigrationFile};
 
@@ -50,7 +50,7 @@ fn step(step: &Step<'_>) -> String {
     let script: String = step.script().into_iter().map(terminated).collect();
     match step {
         Step::Together(_) => format!("BEGIN;\n{script}COMMIT;\n"),
-        Step::Alone(_) => format!("-- {OUTSIDE}\n{script}"),
+        Step::Alone(sql) => format!("-- {}\n{script}", outside(sql)),
     }
 }
 
@@ -68,7 +68,7 @@ mod tests {
             "SET LOCAL statement_timeout = '60s';\n",
             "CREATE STATISTICS s (dependencies) ON town, postcode FROM orders;\n",
             "ANALYZE orders;\nCOMMIT;\n\n-- 2. Index orders by status\n-- ",
-            OUTSIDE,
+            outside("CREATE INDEX CONCURRENTLY"),
             "\nSET lock_timeout = '30min';\nSET statement_timeout = 0;\n",
             "CREATE INDEX CONCURRENTLY i ON orders (status);\n",
             "RESET lock_timeout;\nRESET statement_timeout;\n\n",

@@ -6,7 +6,7 @@
 //! pairs at the two ends: `sqlx migrate run`, `revert --target-version` and `Migrator` all use one
 //! connection, on which a `SET` holds once its file is committed.
 
-use super::step::{OUTSIDE, RESET_LIMITS, SESSION_LIMITS, Step, any_alone, pairs};
+use super::step::{RESET_LIMITS, SESSION_LIMITS, Step, any_alone, outside, pairs};
 use super::text::{about, comment, no_way_back, slug, terminated, title, version};
 use super::{HandedChange, Migration, MigrationFile};
 
@@ -45,7 +45,7 @@ fn text(head: &[String], step: Option<&Step<'_>>) -> String {
     match step {
         // It must be the very first bytes of the file.
         Some(Step::Alone(sql)) => {
-            format!("-- no-transaction\n{head}-- {OUTSIDE}\n{}", terminated(sql))
+            format!("-- no-transaction\n{head}-- {}\n{}", outside(sql), terminated(sql))
         }
         Some(step) => {
             format!("{head}{}", step.script().into_iter().map(terminated).collect::<String>())

@@ -17,12 +17,25 @@ pub(super) const LOCAL_LIMITS: [&str; 2] =
 pub(super) const SESSION_LIMITS: [&str; 2] =
     ["SET lock_timeout = '30min'", "SET statement_timeout = 0"];
 
+/// The same of a statement whose wait holds others up: `VACUUM FULL` queues every query of the table behind itself.
+pub(super) const SHORT_LIMITS: [&str; 2] = ["SET lock_timeout = '5s'", "SET statement_timeout = 0"];
+
 /// Puts back what the connection began with: its role's, database's and own options.
 pub(super) const RESET_LIMITS: [&str; 2] = ["RESET lock_timeout", "RESET statement_timeout"];
 
 /// What a reader of a step outside transactions needs to know.
-pub(super) const OUTSIDE: &str =
-    "Outside a transaction. Should it fail, look for an INVALID index and drop it first.";
+pub(super) fn outside(sql: &str) -> &'static str {
+    if is_concurrent(sql) {
+        "Outside a transaction. Should it fail, look for an INVALID index and drop it first."
+    } else {
+        "Outside a transaction."
+    }
+}
+
+/// Whether it builds or drops beside those who write, and waits for them.
+fn is_concurrent(sql: &str) -> bool {
+    sql.contains("CONCURRENTLY")
+}
 
 /// What runs together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,8 +98,9 @@ impl<'a> Step<'a> {
         let statements = self.statements().iter().copied();
         match self {
             Self::Together(_) => LOCAL_LIMITS.into_iter().chain(statements).collect(),
-            Self::Alone(_) => {
-                SESSION_LIMITS.into_iter().chain(statements).chain(RESET_LIMITS).collect()
+            Self::Alone(sql) => {
+                let limits = if is_concurrent(sql) { SESSION_LIMITS } else { SHORT_LIMITS };
+                limits.into_iter().chain(statements).chain(RESET_LIMITS).collect()
             }
         }
     }
@@ -133,8 +147,10 @@ mod tests {
 
     #[test]
     fn only_a_statement_alone_puts_its_limits_back() {
-        let alone = Step::Alone("x").script();
+        let alone = Step::Alone("DROP INDEX CONCURRENTLY x").script();
         assert!(alone.starts_with(&SESSION_LIMITS) && alone.ends_with(&RESET_LIMITS));
+        let waits = Step::Alone("VACUUM FULL x").script();
+        assert!(waits.starts_with(&SHORT_LIMITS) && waits.ends_with(&RESET_LIMITS));
         assert_eq!(Step::Together(vec!["x"]).script().last(), Some(&"x"));
     }
 

@@ -71,7 +71,8 @@ pub(super) fn about(place: usize, change: &HandedChange) -> Vec<String> {
 
 /// What the head of a file says that holds all changes.
 pub(super) fn head(migration: &Migration<'_>) -> Vec<String> {
-    let mut head = vec!["Approved changes, written by OptiSchema.".to_owned()];
+    let mut head =
+        vec!["Changes gathered by OptiSchema, to be reviewed before they are run.".to_owned()];
     for (place, change) in migration.changes.iter().enumerate() {
         head.push(String::new());
         head.extend(about(place, change));

@@ -7,6 +7,7 @@ use optischema::model::{
 use serde_json::json;
 
 use super::follow::{Doing, Follower, who};
+use super::moved::note_moved;
 use super::progress::Progress;
 use super::sandbox;
 use super::trail::record;
@@ -103,9 +104,13 @@ async fn apply(
             return Err(error);
         }
     };
+    if plan.marker.is_some() {
+        note_moved(worker, &mut session, claimed, &recommendation, &plan.tables).await?;
+    }
     progress.report("looking whether the statements use it", 0.9);
-    let after = plan_statements(&mut session.connection, &hashes, &tracked).await?;
-    let uses = compare_plans(&plan, &before, &after);
+    // The change stands: whether it is used is worth knowing, and nothing that it depends on.
+    let after = plan_statements(&mut session.connection, &hashes, &tracked).await;
+    let uses = after.map(|after| compare_plans(&plan, &before, &after)).unwrap_or_default();
     progress.report("recording the change", 0.95);
     let detail = ChangeDetail {
         steps: plan.steps.clone(),

@@ -4,6 +4,7 @@ mod analyze_job;
 mod apply_job;
 mod benchmark_job;
 mod follow;
+mod moved;
 mod progress;
 mod reconcile;
 mod rollback_job;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::apply_job::{end_of, recommendation, share, with_blocker};
 use super::follow::{Doing, Follower};
+use super::moved::note_moved;
 use super::progress::Progress;
 use super::sandbox;
 use super::trail::record;
@@ -92,6 +93,7 @@ async fn roll(
     });
     let outcome = record("rollback.outcome", claimed, &recommendation, detail);
     worker.store.record_ended(change.id, false, &outcome).await?;
+    note_moved(worker, &mut session, claimed, &recommendation, &change.tables).await?;
     progress.report("the rollback is recorded", 0.99);
     Ok(outcome_of(&change, rolled.duration_ms, rolled.notes))
 }

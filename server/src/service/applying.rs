@@ -173,7 +173,8 @@ impl Service {
     pub(super) async fn queue_rollbacks(&self, ids: &[ChangeId]) -> Outcome<RollbackOrder> {
         let all = self.store.standing_changes(self.database()).await?;
         let mut chosen = Vec::new();
-        for id in ids {
+        let distinct: std::collections::BTreeSet<ChangeId> = ids.iter().copied().collect();
+        for id in &distinct {
             let change = self.store.change(*id).await?;
             if change.status != ChangeStatus::Applied {
                 return Err(OperationError::Conflict(format!(

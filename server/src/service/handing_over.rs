@@ -77,7 +77,7 @@ async fn handed(
     let mut change = HandedChange {
         title: recommendation.title.clone(),
         reference: recommendation.id.to_string(),
-        notes: recommendation.latest_benchmark.iter().map(verdict).collect(),
+        notes: vec![verdict(recommendation.latest_benchmark.as_ref())],
         up: Vec::new(),
         down: Vec::new(),
         no_down: None,
@@ -120,9 +120,14 @@ async fn handed(
     Ok(change)
 }
 
-fn verdict(latest: &LatestBenchmark) -> String {
-    let change = latest.change_percent.map(optischema::figures::change).unwrap_or_default();
-    format!("Benchmark {}: {} {change} ({}).", latest.job_id, latest.verdict.label(), latest.source)
+fn verdict(latest: Option<&LatestBenchmark>) -> String {
+    let Some(latest) = latest else { return "It was not benchmarked.".to_owned() };
+    let change = latest.change_percent.map(optischema::figures::change);
+    let figure = change.map_or_else(
+        || latest.verdict.label().to_owned(),
+        |change| format!("{}, {change}", latest.verdict.label()),
+    );
+    format!("Benchmark {}: {figure}.", latest.job_id)
 }
 
 /// The statements of a text, each by itself.

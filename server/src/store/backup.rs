@@ -4,12 +4,14 @@ use std::path::Path;
 
 use optischema::lifecycle::IllegalTransition;
 use optischema::model::RestoreReport;
-use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
 use super::audit::{AuditRecord, append};
 use super::events::note_restored;
 use super::row::{integer, text};
 use super::{Store, StoreError};
+use crate::clock::now;
 
 /// Tables that a restore leaves as they are: a trail is never rewritten, numbers of events never used again, and
 /// receivers of webhooks are told of what happens here.
@@ -49,6 +51,9 @@ impl Store {
         file: &Path,
         audit: &AuditRecord,
     ) -> Result<RestoreReport, StoreError> {
+        if !is_backup(file).await {
+            return Err(refused("the file is no backup of an OptiSchema's store".into()));
+        }
         // Opened once as a store: it is brought up to date, and what is none is refused here.
         let backup = Self::open(file).await.map_err(|error| {
             tracing::warn!(%error, "a file was to be restored that is no backup");
@@ -72,6 +77,23 @@ impl Store {
         self.live.wrote();
         restored
     }
+}
+
+/// Whether a file is a store at all: opening makes one of anything that is empty enough.
+async fn is_backup(file: &Path) -> bool {
+    let options = SqliteConnectOptions::new().filename(file).read_only(true);
+    let Ok(mut connection) = options.disable_statement_logging().connect().await else {
+        return false;
+    };
+    let found = sqlx::query(
+        "SELECT count(*) AS n FROM sqlite_master WHERE type = 'table'
+           AND name IN ('_sqlx_migrations', 'recommendations', 'benchmark_jobs', 'changes', 'audit_log')",
+    )
+    .fetch_one(&mut connection)
+    .await;
+    // Where it cannot be closed it is forgotten: nothing was written.
+    drop(connection.close().await);
+    found.is_ok_and(|row| integer(&row, "n").is_ok_and(|count| count == 5))
 }
 
 fn refused(reason: String) -> StoreError {
@@ -126,6 +148,15 @@ async fn replace_in(
             sqlx::query(AssertSqlSafe(statement)).execute(&mut *write).await?;
         }
     }
+    // What was approved then is not done now: it may have been done, and undone, since.
+    sqlx::query(
+        "UPDATE main.benchmark_jobs SET status = 'cancelled', completed_at = ?1, phase = NULL,
+             error_message = 'it was queued when the backup was made: ask for it again'
+         WHERE status = 'pending' AND job_type IN ('apply', 'rollback')",
+    )
+    .bind(now().to_string())
+    .execute(&mut *write)
+    .await?;
     append(write, audit).await?;
     note_restored(write).await?;
     sqlx::query("DELETE FROM main.settings WHERE key = 'restoring'").execute(&mut *write).await?;
@@ -169,13 +200,35 @@ async fn unknown_changes(write: &mut SqliteConnection) -> Result<Vec<String>, St
            AND NOT EXISTS (SELECT 1 FROM backup.changes b WHERE b.id = c.id AND b.status = 'applied')
          ORDER BY c.applied_at DESC",
     )
-    .fetch_all(write)
+    .fetch_all(&mut *write)
     .await?;
+    let mut notes = missing_changes(write).await?;
     let note = |row: &sqlx::sqlite::SqliteRow| {
-        Ok(format!(
+        Ok::<String, StoreError>(format!(
             "The sandbox has a change that the backup does not know: {}. What undoes it: {}",
             text(row, "sql")?,
             text(row, "rollback_sql")?
+        ))
+    };
+    for row in &rows {
+        notes.push(note(row)?);
+    }
+    Ok(notes)
+}
+
+/// Changes that the backup takes for standing, and that were undone or lost here since.
+async fn missing_changes(write: &mut SqliteConnection) -> Result<Vec<String>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT b.sql FROM backup.changes b WHERE b.status = 'applied'
+           AND NOT EXISTS (SELECT 1 FROM main.changes c WHERE c.id = b.id AND c.status = 'applied')
+         ORDER BY b.applied_at DESC",
+    )
+    .fetch_all(write)
+    .await?;
+    let note = |row: &sqlx::sqlite::SqliteRow| {
+        let sql = text(row, "sql")?;
+        Ok(format!(
+            "The backup takes this for applied, and it no longer is: {sql}. Rolling it back will say that it has drifted."
         ))
     };
     rows.iter().map(note).collect()

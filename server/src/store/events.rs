@@ -48,7 +48,7 @@ impl Store {
             None => self.last_event().await? + 1,
         };
         // One that names a number of the future was told by another store.
-        Ok(EventBatch { events, gap: next != sequence + 1 })
+        Ok(EventBatch { events, gap: sequence.checked_add(1) != Some(next) })
     }
 
     /// Removes events that nobody comes back for.

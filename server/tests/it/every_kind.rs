@@ -274,3 +274,88 @@ async fn a_lock_that_is_never_granted_fails_with_who_holds_it() {
     assert_eq!(catalog(&shop, "staging").await, before);
     app.stop().await;
 }
+
+#[tokio::test]
+async fn a_drop_that_is_cut_off_is_carried_on_and_can_be_undone() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    shop.run("sandbox", "staging", &["CREATE INDEX by_name ON orders (name)"]).await;
+    let mut settings = shop.settings();
+    settings.lock_timeout_s = Some(1);
+    let app = App::start(&settings).await;
+    let before = catalog(&shop, "staging").await;
+    let id = propose(&shop, "DROP INDEX public.by_name", &tables()).await;
+    let mut other = shop.connect("sandbox", "staging").await;
+    for statement in ["BEGIN", "UPDATE orders SET name = 'held' WHERE id = 1"] {
+        sqlx::query(statement).execute(&mut other).await.unwrap();
+    }
+    // PostgreSQL has begun to drop it, which cannot be taken back: it is recorded, with what undoes it.
+    let job = applied(&app, id).await;
+    let notes = job.result.unwrap().change().unwrap().notes.join(" ");
+    assert!(notes.contains("cut off"), "{notes}");
+    drop(other);
+    let report: serde_json::Value = app.post("/api/apply/cleanup").await.json().await.unwrap();
+    assert_eq!(report["dropped"], json!(["public.by_name"]), "the rest goes with a clean-up");
+    app.completed(&format!("/api/apply/{id}/rollback")).await;
+    assert_eq!(catalog(&shop, "staging").await, before);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_optischema_itself_made_anew_is_still_its_own() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let app = App::start(&shop.settings()).await;
+    let before = catalog(&shop, "staging").await;
+    let made = propose(&shop, "CREATE INDEX own ON public.orders (name)", &tables()).await;
+    applied(&app, made).await;
+    // Dropped, and brought back by a rollback: another object of the same form.
+    let dropped = propose(&shop, "DROP INDEX public.own", &tables()).await;
+    applied(&app, dropped).await;
+    app.completed(&format!("/api/apply/{dropped}/rollback")).await;
+    // Rebuilt: another one again.
+    let rebuilt = propose(&shop, "REINDEX INDEX public.own", &tables()).await;
+    applied(&app, rebuilt).await;
+    app.completed(&format!("/api/apply/{made}/rollback")).await;
+    assert_eq!(catalog(&shop, "staging").await, before);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn other_partitions_than_before_stop_a_rollback_that_would_build_on_them() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    shop.run("sandbox", "staging", STAGING).await;
+    let app = App::start(&shop.settings()).await;
+    let id = propose(&shop, "DROP INDEX public.readings_place_idx", &tables()).await;
+    applied(&app, id).await;
+    let detach = "ALTER TABLE readings DETACH PARTITION readings_old";
+    shop.run("sandbox", "staging", &[detach]).await;
+    let before = catalog(&shop, "staging").await;
+    let job = app.job(&format!("/api/apply/{id}/rollback")).await;
+    assert_eq!(job.status, JobStatus::Failed);
+    assert!(job.error_message.unwrap().contains("partitions of public.readings are others"));
+    assert_eq!(catalog(&shop, "staging").await, before, "nothing was built");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_text_that_looks_like_a_mark_is_a_text() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let app = App::start(&shop.settings()).await;
+    let patch = "CREATE INDEX odd ON public.orders (name) WHERE name <> '; invalid; invalid: '";
+    let id = propose(&shop, patch, &tables()).await;
+    applied(&app, id).await;
+    // Named twice, it is one change.
+    let changes = app.json("/api/apply/changes").await;
+    let change = &changes[0]["id"];
+    let body = json!({"changes": [change, change]});
+    let order = app.post_json("/api/apply/rollback", &body).await;
+    assert_eq!(order.status(), StatusCode::ACCEPTED);
+    let order: serde_json::Value = order.json().await.unwrap();
+    assert_eq!(order["steps"].as_array().unwrap().len(), 1);
+    let location = format!("/api/benchmark/{}", order["steps"][0]["job_id"].as_str().unwrap());
+    assert_eq!(app.ended(&location).await.status, JobStatus::Completed);
+    app.stop().await;
+}

@@ -2,7 +2,8 @@
 
 use std::process::{Command, Output};
 
-use optischema::model::JobStatus;
+use optischema::model::{JobStatus, JobType};
+use optischema_server::store::NewJob;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
@@ -185,11 +186,37 @@ async fn a_backup_is_taken_and_restored_while_the_server_runs() {
     let refused = optischema(&shop, &["restore", rubbish.to_str().unwrap()]);
     assert!(!refused.status.success());
     assert_eq!(app.json(&format!("/api/recommendations/{id}")).await["status"], "active");
+    for (name, statement) in [("empty.db", None), ("foreign.sqlite", Some("CREATE TABLE x (a)"))] {
+        let file = folder.path().join(name);
+        let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+        let mut raw = options.connect().await.unwrap();
+        if let Some(statement) = statement {
+            sqlx::query(statement).execute(&mut raw).await.unwrap();
+        }
+        raw.close().await.unwrap();
+        let refused = optischema(&shop, &["restore", file.to_str().unwrap()]);
+        assert!(text(&refused.stderr).contains("no backup"), "{name}: {}", text(&refused.stderr));
+        assert_eq!(app.json(&format!("/api/recommendations/{id}")).await["status"], "active");
+    }
     for name in ["../optischema.db", "optischema.db", "restore-x.db", "/etc/passwd"] {
         let response = app.post_json("/api/store/restore", &json!({"file": name})).await;
         assert_eq!(response.status(), 422, "{name}");
     }
     app.stop().await;
+    // What was approved before a backup is not done after its restore: it may have been done since.
+    let waiting = {
+        let store = crate::proposing::store(&shop).await;
+        let job = NewJob { override_reason: Some("x"), ..NewJob::new(JobType::Apply, id, "test") };
+        let job = store.enqueue(&job).await.unwrap();
+        store.close().await;
+        job.id
+    };
+    let queued = folder.path().join("queued.db");
+    assert!(optischema(&shop, &["backup", queued.to_str().unwrap()]).status.success());
+    assert!(optischema(&shop, &["restore", queued.to_str().unwrap()]).status.success());
+    let store = crate::proposing::store(&shop).await;
+    assert_eq!(store.job(waiting).await.unwrap().status, JobStatus::Cancelled);
+    store.close().await;
     // Of another instance, its trail is another's.
     let other = Shop::start().await;
     other.stage().await;

@@ -5,14 +5,15 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::super::error::ApplyError;
-use super::super::plan::{
-    ChangePlan, Ground, LOCK_BESIDE_WRITES, LOCK_WHOLE, Rehearsal, alone, require_table,
-};
+use super::super::plan::{ChangePlan, Ground, LOCK_BESIDE_WRITES, Rehearsal, alone, require_table};
 use crate::sql::{Maintenance, MaintenanceKind};
+
+const LOCK_LONG: &str =
+    "ACCESS EXCLUSIVE until the whole table is written anew: nobody reads or writes it meanwhile";
 
 const fn lock(kind: MaintenanceKind) -> &'static str {
     match kind {
-        MaintenanceKind::VacuumFull => LOCK_WHOLE,
+        MaintenanceKind::VacuumFull => LOCK_LONG,
         _ => LOCK_BESIDE_WRITES,
     }
 }

@@ -1,0 +1,33 @@
+//! Objects that OptiSchema itself made anew: a rebuilt index, or one that a rollback brought back, is another object of the
+//! same form. Changes that made it know it by its OID, and are told.
+
+use optischema::model::{Recommendation, TableName};
+use serde_json::json;
+
+use super::trail::record;
+use super::worker::Worker;
+use crate::apply::{ApplyError, object_now};
+use crate::postgres::Session;
+use crate::store::ClaimedJob;
+
+/// Tells standing changes on these tables where their objects are now.
+pub(super) async fn note_moved(
+    worker: &Worker,
+    session: &mut Session,
+    claimed: &ClaimedJob,
+    recommendation: &Recommendation,
+    tables: &[TableName],
+) -> Result<(), ApplyError> {
+    for change in worker.store.standing_changes(&recommendation.database).await? {
+        let concerned = change.tables.iter().any(|table| tables.contains(table));
+        let (Some(oid), true) = (change.object.oid, concerned) else { continue };
+        let Some(now) = object_now(&mut session.connection, &change).await? else { continue };
+        if now.oid == Some(oid) || now.definition != change.object.definition {
+            continue;
+        }
+        let detail = json!({ "change_id": change.id, "object": now, "was": oid });
+        let audit = record("change.moved", claimed, recommendation, detail);
+        worker.store.record_made_again(change.id, &now, &audit).await?;
+    }
+    Ok(())
+}
