@@ -172,5 +172,5 @@ async fn a_sandbox_that_is_full_or_lost_ends_the_benchmark_with_an_error() {
     };
     let (outcome, ()) = tokio::join!(run(&shop, statement, PATCH, &options), crash);
     let error = outcome.0.unwrap_err();
-    assert!(matches!(error, BenchmarkError::Error(_)), "{error:?}");
+    assert!(matches!(error, BenchmarkError::Unreachable(_)), "{error:?}");
 }
