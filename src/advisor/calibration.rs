@@ -1,6 +1,6 @@
 //! How sure advice is, once earlier predictions of its rule have been measured.
 //!
-//! A rule's own confidence says how the number was obtained. It counts like [`PRIOR`] predictions of which that share
+//! A rule's own confidence says how the number was obtained. It counts like `PRIOR` predictions of which that share
 //! held; each measured one moves the mean of both (the posterior mean of a beta distribution).
 
 use crate::model::{Verdict, WatchOutcome};
