@@ -13,7 +13,7 @@ use super::kinds::index::known_index;
 use super::kinds::statistics;
 use super::plan::{Branch, ChangePlan, Touch, branches};
 use super::rehearsal::restored;
-use super::settle::{Direction, Standing, defined, drop_remains, effect_of, is_invalid, settle};
+use super::settle::{Standing, defined, drop_remains, effect_of, is_invalid, settle};
 use super::state::{Scope, read_state};
 use crate::postgres::PgFailure;
 
@@ -48,7 +48,7 @@ pub async fn make(
     told: Told<'_>,
 ) -> Result<Applied, ApplyError> {
     // An invalid leftover of an earlier try would be in the way of its own name.
-    if let Standing::Left(reason) = settle(connection, plan, Direction::Forward).await? {
+    if let Standing::Left(reason) = settle(connection, plan).await? {
         return Err(ApplyError::Failed(reason));
     }
     let started = Instant::now();
@@ -60,7 +60,7 @@ pub async fn make(
             return Err(failure.into());
         }
         let removes = plan.touches.iter().all(|(_, touch)| *touch == Touch::Removes);
-        match settle(connection, plan, Direction::Forward).await? {
+        match settle(connection, plan).await? {
             // A drop that was begun cannot be taken back: the index serves nobody any more.
             Standing::Done if removes && !plan.touches.is_empty() => notes.push(format!(
                 "It was cut off ({failure}), and what had begun was carried on; what may be left goes with a clean-up."
@@ -76,7 +76,7 @@ pub async fn make(
     let effect = effect_of(plan, &after);
     if let Some(reason) = unfinished(plan, &after, &effect) {
         return Err(ApplyError::Failed(
-            match settle(connection, plan, Direction::Forward).await.map_err(no_answer)? {
+            match settle(connection, plan).await.map_err(no_answer)? {
                 Standing::Left(left) => format!("{reason}; {left}"),
                 Standing::Untouched | Standing::Done => reason,
             },

@@ -24,7 +24,7 @@ pub use leftovers::drop_leftovers;
 pub use plan::{ChangePlan, Ground, Rehearsal, Touch, plan_change};
 pub use preflight::{preflight, refuse_blocked};
 pub use rehearsal::{rehearsal_schema, rehearse};
-pub use settle::{Direction, Standing, finish, makes_it, settle, settle_rollback};
+pub use settle::{Standing, finish, makes_it, settle, settle_rollback};
 pub use state::Scope;
 pub use usage::{Plans, compare_plans, plan_statements};
 pub use watch_locks::{lock_waits, look};

@@ -2,11 +2,11 @@
 //! before.
 
 use optischema::model::{CatalogState, TableName};
-use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::error::ApplyError;
+use super::execute::run;
 use super::plan::{ChangePlan, Rehearsal};
 use super::state::{Scope, read_state};
 use crate::postgres::PgFailure;
@@ -33,9 +33,9 @@ pub async fn rehearse(
     match &plan.rehearsal {
         Rehearsal::Nothing => Ok(()),
         Rehearsal::Transaction => {
-            run(connection, "BEGIN".to_owned()).await?;
+            run(connection, "BEGIN").await?;
             let result = in_transaction(connection, plan).await;
-            run(connection, "ROLLBACK".to_owned()).await?;
+            run(connection, "ROLLBACK").await?;
             result
         }
         Rehearsal::Copies { patch, rollback } => {
@@ -79,9 +79,9 @@ async fn on_copies(
         let named = TableName::new(schema, name);
         family.get(&named).map(|structure| structure.table.clone())
     };
-    run(connection, "BEGIN".to_owned()).await?;
+    run(connection, "BEGIN").await?;
     let made = create_tables(connection, &family, &here, Upkeep::Autovacuum, &resolve).await;
-    run(connection, if made.is_ok() { "COMMIT" } else { "ROLLBACK" }.to_owned()).await?;
+    run(connection, if made.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
     made?;
     finish_tables(connection, &family, &here).await?;
     let copies = tables.iter().map(|table| TableName::new(&schema.name, &table.name)).collect();
@@ -97,13 +97,11 @@ async fn both_ways(
 ) -> Result<(), ApplyError> {
     let before = read_state(connection, scope).await?;
     for statement in patch {
-        run(connection, statement.clone()).await.map_err(|error| rehearsed("the patch", error))?;
+        run(connection, statement).await.map_err(|error| rehearsed("the patch", error))?;
     }
     let between = read_state(connection, scope).await?;
     for statement in rollback {
-        run(connection, statement.clone())
-            .await
-            .map_err(|error| rehearsed("the rollback", error))?;
+        run(connection, statement).await.map_err(|error| rehearsed("the rollback", error))?;
     }
     let after = read_state(connection, scope).await?;
     if between == before {
@@ -142,9 +140,4 @@ fn rehearsed(what: &str, error: PgFailure) -> ApplyError {
         }
         other => other,
     }
-}
-
-async fn run(connection: &mut PgConnection, statement: String) -> Result<(), PgFailure> {
-    sqlx::query(AssertSqlSafe(statement)).persistent(false).execute(connection).await?;
-    Ok(())
 }

@@ -16,7 +16,7 @@ use crate::sql::{Patch, PatchKind, drop_index_sql};
 
 /// Which way a change was going.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
+enum Direction {
     Forward,
     Backward,
 }
@@ -53,7 +53,6 @@ pub(super) fn defined(line: &str) -> &str {
 pub async fn settle(
     connection: &mut PgConnection,
     plan: &ChangePlan,
-    direction: Direction,
 ) -> Result<Standing, ApplyError> {
     if plan.touches.is_empty() {
         return settle_maintenance(connection, plan).await;
@@ -69,14 +68,16 @@ pub async fn settle(
         if stands(plan, &now, &effect) {
             if removes(plan) {
                 // What PostgreSQL has begun to drop serves nobody any more. What cannot go now goes with a clean-up.
-                drop_half_made(connection, &keys, true, direction).await?;
+                drop_half_made(connection, &keys, true, Direction::Forward).await?;
             }
             return Ok(Standing::Done);
         }
         if attempt > 0 {
             break;
         }
-        if let Some(left) = drop_half_made(connection, &keys, removes(plan), direction).await? {
+        if let Some(left) =
+            drop_half_made(connection, &keys, removes(plan), Direction::Forward).await?
+        {
             return Ok(Standing::Left(left));
         }
     }

@@ -9,7 +9,7 @@ use super::sandbox;
 use super::trail::record;
 use super::worker::Worker;
 use crate::apply::{
-    Applied, ApplyError, ChangePlan, Direction, Standing, finish, makes_it, plan_of_index, settle,
+    Applied, ApplyError, ChangePlan, Standing, finish, makes_it, plan_of_index, settle,
     settle_rollback,
 };
 use crate::sql::{Patch, PatchKind};
@@ -60,7 +60,7 @@ async fn apply(
     let plan = planned(&intent, &patch)?;
     let mut session = sandbox::open(worker, &claimed.job).await?;
     let connection = &mut session.connection;
-    let mut found = settle(connection, &plan, Direction::Forward).await?;
+    let mut found = settle(connection, &plan).await?;
     if found == Standing::Done && !makes_it(connection, &plan, &patch).await? {
         found = Standing::Left("something else stands under its name now".into());
     }

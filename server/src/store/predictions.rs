@@ -8,18 +8,10 @@ use optischema::model::{
 };
 use sqlx::SqliteConnection;
 
+use super::StoreError;
 use super::recommendations::{fetch, set_latest_benchmark, set_status};
 use super::row::{integer, json, number, parsed, to_json};
-use super::{Store, StoreError};
 use crate::clock::now;
-
-impl Store {
-    /// Earlier predictions of a rule that were measured and decided.
-    pub async fn record_of(&self, rule: Rule) -> Result<Record, StoreError> {
-        let mut reader = self.readers.acquire().await?;
-        record(&mut reader, rule.as_str()).await
-    }
-}
 
 /// Keeps what a benchmark found with its recommendation, and what was predicted beside it.
 pub(super) async fn note_benchmark(

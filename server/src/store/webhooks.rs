@@ -1,7 +1,5 @@
 //! How far each receiver of webhooks has been told.
 
-use sqlx::Row;
-
 use optischema::model::Timestamp;
 
 use super::row::{integer, optional_parsed};
@@ -89,17 +87,5 @@ impl Store {
             .execute(&mut *write)
             .await?;
         write.commit().await
-    }
-
-    /// Events that a receiver was told of, and those that were given up.
-    pub async fn deliveries(&self, key: &str) -> Result<(i64, i64), StoreError> {
-        let row = sqlx::query("SELECT delivered, given_up FROM webhooks WHERE receiver = ?1")
-            .bind(key)
-            .fetch_optional(&self.readers)
-            .await?;
-        match row {
-            Some(row) => Ok((row.try_get("delivered")?, row.try_get("given_up")?)),
-            None => Ok((0, 0)),
-        }
     }
 }

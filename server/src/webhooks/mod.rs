@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use optischema::model::Event;
-use reqwest::{Client, StatusCode};
+use reqwest::Client;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
@@ -123,11 +123,7 @@ async fn post(client: &Client, webhook: &Webhook, event: &Event) -> Result<(), S
         .await;
     match sent {
         Ok(response) if response.status().is_success() => Ok(()),
-        Ok(response) => Err(format!("it answered {}", status(response.status()))),
+        Ok(response) => Err(format!("it answered {}", response.status())),
         Err(error) => Err(error.without_url().to_string()),
     }
-}
-
-fn status(status: StatusCode) -> String {
-    status.to_string()
 }
