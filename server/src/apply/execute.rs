@@ -66,34 +66,28 @@ pub async fn make(
                 "It was cut off ({failure}), and what had begun was carried on; what may be left goes with a clean-up."
             )),
             Standing::Left(left) => {
-                return Err(ApplyError::Failed(format!("{failure}; {left}")));
+                return Err(ApplyError::from(failure).and(&left));
             }
             Standing::Untouched | Standing::Done => return Err(failure.into()),
         }
     }
     // From here on it stands: what fails now is no answer, and the catalog is asked again later.
-    let after = read_state(connection, &plan.scope()).await.map_err(later)?;
+    let after = read_state(connection, &plan.scope())
+        .await
+        .map_err(|failure| ApplyError::from(failure).unanswered())?;
     let effect = effect_of(plan, &after);
     if let Some(reason) = unfinished(plan, &after, &effect) {
         return Err(ApplyError::Failed(
-            match settle(connection, plan).await.map_err(no_answer)? {
+            match settle(connection, plan).await.map_err(ApplyError::unanswered)? {
                 Standing::Left(left) => format!("{reason}; {left}"),
                 Standing::Untouched | Standing::Done => reason,
             },
         ));
     }
-    let object = object_of(connection, plan).await.map_err(no_answer)?;
+    let object = object_of(connection, plan).await.map_err(ApplyError::unanswered)?;
     // Its size is no part of the change: who holds the table now may keep it.
     notes.extend(size_note(connection, plan).await.ok().flatten());
     Ok(Applied { object, effect, duration_ms, notes })
-}
-
-fn later(failure: PgFailure) -> ApplyError {
-    ApplyError::Error(failure.to_string())
-}
-
-fn no_answer(error: ApplyError) -> ApplyError {
-    ApplyError::Error(error.to_string())
 }
 
 /// Why the catalog does not say that the change stands.

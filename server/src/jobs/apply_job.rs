@@ -2,11 +2,11 @@
 
 use optischema::lifecycle::IllegalTransition;
 use optischema::model::{
-    ChangeDetail, ChangeOutcome, JobResult, QueryHash, Recommendation, TrackedStatement,
+    ChangeDetail, ChangeOutcome, ChangeStep, JobResult, QueryHash, Recommendation, TrackedStatement,
 };
 use serde_json::json;
 
-use super::follow::{Doing, Follower, who};
+use super::follow::{Follower, who};
 use super::moved::note_moved;
 use super::progress::Progress;
 use super::sandbox;
@@ -24,7 +24,9 @@ use crate::store::{AuditRecord, ClaimedJob, JobEnd, NewChange};
 pub(super) fn end_of(result: Result<ChangeOutcome, ApplyError>) -> JobEnd {
     match result {
         Ok(outcome) => JobEnd::Completed(JobResult::Change(Box::new(outcome))),
-        Err(ApplyError::Failed(reason) | ApplyError::Drifted(reason)) => JobEnd::Failed(reason),
+        Err(
+            ApplyError::Failed(reason) | ApplyError::Locked(reason) | ApplyError::Drifted(reason),
+        ) => JobEnd::Failed(reason),
         Err(ApplyError::Error(reason)) => JobEnd::Error(reason),
     }
 }
@@ -150,37 +152,22 @@ async fn made(
     progress: &Progress,
 ) -> Result<Applied, ApplyError> {
     let follower = Follower::start(sandbox::address(worker)?, session.backend_pid, progress);
-    let mut told = |at: usize, of: usize, step: &optischema::model::ChangeStep| {
-        let (from, to) = (share(at, of), share(at + 1, of));
-        let words = if of > 1 {
-            format!("step {} of {of}: {}", at + 1, step.title)
-        } else {
-            format!("running {}", step.sql)
-        };
-        progress.report(&words, from);
-        follower.doing(Doing { words, from, to });
+    let mut told = |at: usize, of: usize, step: &ChangeStep| {
+        follower.step(progress, at, of, step);
     };
     let made = make(&mut session.connection, plan, &mut told).await;
     made.map_err(|error| with_blocker(error, &follower))
 }
 
-/// Where a step stands between the beginning of the change and its end.
-pub(super) fn share(at: usize, of: usize) -> f64 {
-    0.3 + 0.55 * at as f64 / of.max(1) as f64
-}
-
 /// A lock that was not granted, with who held it.
 pub(super) fn with_blocker(error: ApplyError, follower: &Follower) -> ApplyError {
-    match (error, follower.last_wait()) {
-        (ApplyError::Failed(reason), Some(wait)) if reason.contains(LOCK_NOT_AVAILABLE) => {
-            ApplyError::Failed(format!("{reason}; it was held up by {}", who(&wait)))
+    match (&error, follower.last_wait()) {
+        (ApplyError::Locked(_), Some(wait)) => {
+            error.and(&format!("it was held up by {}", who(&wait)))
         }
-        (error, _) => error,
+        _ => error,
     }
 }
-
-/// As PostgreSQL's failures are written: with the SQLSTATE in parentheses.
-const LOCK_NOT_AVAILABLE: &str = "(55P03)";
 
 /// Writes the change down: trail, change, recommendation and watch in one transaction.
 pub(super) async fn recorded(

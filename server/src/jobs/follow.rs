@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use optischema::model::LockWait;
+use optischema::model::{ChangeStep, LockWait};
 use tokio::task::JoinHandle;
 
 use super::progress::Progress;
@@ -15,10 +15,15 @@ const PERIOD: Duration = Duration::from_millis(400);
 
 /// What is being done now, and how far that is of the whole job.
 #[derive(Debug, Clone)]
-pub(super) struct Doing {
-    pub words: String,
-    pub from: f64,
-    pub to: f64,
+struct Doing {
+    words: String,
+    from: f64,
+    to: f64,
+}
+
+/// Where a step stands in the whole job.
+fn share(at: usize, of: usize) -> f64 {
+    0.3 + 0.55 * at as f64 / of.max(1) as f64
 }
 
 /// Follows one session until it is dropped.
@@ -39,9 +44,17 @@ impl Follower {
         Self { doing, wait, task }
     }
 
-    /// What the session begins now.
-    pub(super) fn doing(&self, doing: Doing) {
-        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = Some(doing);
+    /// The session begins its step `at` (from 0) of `of`.
+    pub(super) fn step(&self, progress: &Progress, at: usize, of: usize, step: &ChangeStep) {
+        let words = if of > 1 {
+            format!("step {} of {of}: {}", at + 1, step.title)
+        } else {
+            format!("running {}", step.sql)
+        };
+        let (from, to) = (share(at, of), share(at + 1, of));
+        progress.report(&words, from);
+        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Doing { words, from, to });
     }
 
     /// Whom it waited for when it was looked at last.

@@ -1,11 +1,11 @@
 //! A rollback as a job: what stands on the change, intent, drift, the way back, and the catalog compared.
 
 use optischema::dependents::dependents;
-use optischema::model::{Change, ChangeOutcome, Recommendation};
+use optischema::model::{Change, ChangeOutcome, ChangeStep, Recommendation};
 use serde_json::json;
 
-use super::apply_job::{end_of, recommendation, share, with_blocker};
-use super::follow::{Doing, Follower};
+use super::apply_job::{end_of, recommendation, with_blocker};
+use super::follow::Follower;
 use super::moved::note_moved;
 use super::progress::Progress;
 use super::sandbox;
@@ -58,14 +58,8 @@ async fn roll(
     worker.store.audit(&record("rollback.intent", claimed, &recommendation, intent)).await?;
     progress.report("undoing the change", 0.3);
     let follower = Follower::start(sandbox::address(worker)?, session.backend_pid, progress);
-    let mut told = |at: usize, of: usize, step: &optischema::model::ChangeStep| {
-        let words = if of > 1 {
-            format!("step {} of {of}: {}", at + 1, step.title)
-        } else {
-            format!("running {}", step.sql)
-        };
-        progress.report(&words, share(at, of));
-        follower.doing(Doing { words, from: share(at, of), to: share(at + 1, of) });
+    let mut told = |at: usize, of: usize, step: &ChangeStep| {
+        follower.step(progress, at, of, step);
     };
     let rolled = roll_back(&mut session.connection, &change, &mut told).await;
     let rolled = rolled.map_err(|error| with_blocker(error, &follower));
@@ -105,17 +99,21 @@ async fn carried_on(
     change: &Change,
     rolled: Result<RolledBack, ApplyError>,
 ) -> Result<RolledBack, ApplyError> {
-    let reason = match rolled {
-        Err(ApplyError::Failed(reason)) if change.no_rollback.is_none() => reason,
+    let error = match rolled {
+        Err(error @ (ApplyError::Failed(_) | ApplyError::Locked(_)))
+            if change.no_rollback.is_none() =>
+        {
+            error
+        }
         other => return other,
     };
     match settle_rollback(&mut session.connection, change).await? {
         Standing::Done => Ok(RolledBack {
             duration_ms: 0.0,
-            notes: vec![format!("It was cut off ({reason}), and carried to its end.")],
+            notes: vec![format!("It was cut off ({error}), and carried to its end.")],
         }),
-        Standing::Untouched => Err(ApplyError::Failed(reason)),
-        Standing::Left(left) => Err(ApplyError::Failed(format!("{reason}; {left}"))),
+        Standing::Untouched => Err(error),
+        Standing::Left(left) => Err(error.and(&left)),
     }
 }
 

@@ -20,7 +20,9 @@ const LOOKING_S: u32 = 30;
 impl From<ApplyError> for OperationError {
     fn from(error: ApplyError) -> Self {
         match error {
-            ApplyError::Failed(reason) | ApplyError::Drifted(reason) => Self::Conflict(reason),
+            ApplyError::Failed(reason)
+            | ApplyError::Locked(reason)
+            | ApplyError::Drifted(reason) => Self::Conflict(reason),
             ApplyError::Error(reason) => Self::Unavailable(reason),
         }
     }
