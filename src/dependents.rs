@@ -1,6 +1,6 @@
 //! Which applied changes stand on which others, and so in which order they are rolled back.
 
-use crate::model::{Change, ChangeStatus, Dependent};
+use crate::model::{Change, ChangeStatus, Dependent, index_of_line};
 
 /// Standing changes that were made after `of` and stand on it: they must be rolled back first. Newest first.
 ///
@@ -30,7 +30,7 @@ fn because(earlier: &Change, later: &Change) -> Option<String> {
     if let Some(line) = first.iter().find(|line| second.iter().any(|other| other.key == line.key)) {
         return Some(format!("it altered {} again", line.key));
     }
-    let is_index = |key: &str| key.starts_with("index ");
+    let is_index = |key: &str| index_of_line(key).is_some();
     let made = first.iter().find(|line| line.before.is_none() && is_index(&line.key));
     let dropped = second.iter().find(|line| line.after.is_none() && is_index(&line.key));
     let shared = earlier.tables.iter().any(|table| later.tables.contains(table));
@@ -54,8 +54,8 @@ pub fn rollback_order(mut changes: Vec<Change>) -> Vec<Change> {
 mod tests {
     use super::*;
     use crate::model::{
-        ChangeDetail, ChangeId, ChangedObject, EffectLine, JobId, RecommendationId, TableName,
-        Timestamp,
+        ChangeDetail, ChangeId, ChangeKind, ChangedObject, EffectLine, JobId, RecommendationId,
+        TableName, Timestamp,
     };
     use uuid::Uuid;
 
@@ -72,7 +72,7 @@ mod tests {
             job_id: JobId(Uuid::from_u128(number)),
             database: "shop".into(),
             target: String::new(),
-            kind: "CREATE INDEX".into(),
+            kind: ChangeKind::CreateIndex,
             actor: "ann".into(),
             tables: vec![TableName::new("public", table)],
             sql: String::new(),

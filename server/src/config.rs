@@ -9,6 +9,11 @@ use figment::providers::{Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+mod secrets;
+
+pub use secrets::{Secret, Webhook};
+use secrets::{named_tokens, too_short, webhooks};
+
 use crate::postgres::Dsn;
 
 /// The file in the data folder that commands read when they are pointed at that folder.
@@ -142,44 +147,6 @@ pub struct SettingsArgs {
     pub site_root: Option<PathBuf>,
 }
 
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The secret itself; for comparing and for showing to its owner.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether it has fewer than 16 characters, so that it could be guessed.
-    fn is_short(&self) -> bool {
-        self.0.chars().count() < 16
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl std::str::FromStr for Secret {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
-
 /// Settings, complete and checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -210,15 +177,6 @@ pub struct Settings {
     pub collect_seconds: u32,
     pub unused_after_days: f64,
     pub site_root: Option<PathBuf>,
-}
-
-/// A receiver of events.
-#[derive(Debug, Clone)]
-pub struct Webhook {
-    pub url: Secret,
-    /// The same without user, path and query, for people and logs.
-    pub host: String,
-    pub secret: Secret,
 }
 
 /// A setting that cannot be used.
@@ -305,66 +263,6 @@ impl Settings {
             site_root: args.site_root,
         })
     }
-}
-
-fn too_short(name: &'static str) -> ConfigError {
-    ConfigError::Invalid {
-        name,
-        value: "too short".into(),
-        rule: "it must have at least 16 characters",
-    }
-}
-
-fn named_tokens(given: Vec<Secret>) -> Result<Vec<(String, Secret)>, ConfigError> {
-    let mut tokens: Vec<(String, Secret)> = Vec::with_capacity(given.len());
-    for one in given {
-        let invalid =
-            |rule| ConfigError::Invalid { name: "tokens", value: "one of them".into(), rule };
-        let Some((name, secret)) = one.expose().split_once('=') else {
-            return Err(invalid("each has the form name=secret"));
-        };
-        let (name, secret) = (name.trim(), Secret::from(secret.to_owned()));
-        let fits = !name.is_empty()
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c));
-        if !fits
-            || name == "optischema"
-            || name == "token"
-            || tokens.iter().any(|(known, _)| known == name)
-        {
-            return Err(invalid(
-                "a name has letters, digits and -_.@, is given once, and is not `token` or `optischema`",
-            ));
-        }
-        if secret.is_short() {
-            return Err(too_short("tokens"));
-        }
-        tokens.push((name.to_owned(), secret));
-    }
-    Ok(tokens)
-}
-
-fn webhooks(urls: Vec<Secret>, secret: Option<Secret>) -> Result<Vec<Webhook>, ConfigError> {
-    let invalid =
-        |rule| ConfigError::Invalid { name: "webhook_urls", value: "one of them".into(), rule };
-    if urls.is_empty() {
-        return Ok(Vec::new());
-    }
-    let Some(secret) = secret else {
-        return Err(invalid("they are signed: set webhook_secret too"));
-    };
-    if secret.is_short() {
-        return Err(too_short("webhook_secret"));
-    }
-    let mut webhooks = Vec::with_capacity(urls.len());
-    for url in urls {
-        let parsed: Option<reqwest::Url> = url.expose().parse().ok();
-        let host = parsed
-            .filter(|parsed| matches!(parsed.scheme(), "http" | "https"))
-            .and_then(|parsed| parsed.host_str().map(str::to_owned));
-        let Some(host) = host else { return Err(invalid("each is an http or https address")) };
-        webhooks.push(Webhook { url, host, secret: secret.clone() });
-    }
-    Ok(webhooks)
 }
 
 /// `/var/lib/optischema` for root, else the user's data folder.

@@ -33,6 +33,40 @@ impl ChangeStatus {
 }
 
 text_enum! {
+    /// What a change does, by the words of its statement.
+    pub enum ChangeKind ("kind of change") {
+        CreateIndex => "CREATE INDEX",
+        DropIndex => "DROP INDEX",
+        CreateStatistics => "CREATE STATISTICS",
+        DropStatistics => "DROP STATISTICS",
+        AlterTable => "ALTER TABLE",
+        AlterDatabase => "ALTER DATABASE",
+        AlterRole => "ALTER ROLE",
+        Analyze => "ANALYZE",
+        Vacuum => "VACUUM",
+        VacuumFull => "VACUUM FULL",
+        Reindex => "REINDEX",
+    }
+}
+
+text_enum! {
+    /// What became of an apply or a rollback, as the trail has it.
+    pub enum ChangeResult ("result of a change") {
+        Applied => "applied",
+        RolledBack => "rolled_back",
+        /// Nothing was changed.
+        Failed => "failed",
+        Drifted => "drifted",
+        /// After a crash: nothing of it stands.
+        Absent => "absent",
+        /// After a crash: something invalid could not be dropped yet.
+        InvalidLeft => "invalid_left",
+        /// After a crash: it was not undone.
+        StillApplied => "still_applied",
+    }
+}
+
+text_enum! {
     /// What measuring an applied change again came to.
     pub enum WatchOutcome ("watch outcome") {
         /// At least half of what was predicted, or no slower where nothing was.
@@ -72,8 +106,7 @@ pub struct Change {
     pub database: String,
     /// `host:port/database` that it was applied to.
     pub target: String,
-    /// `CREATE INDEX`, `ALTER TABLE`, …
-    pub kind: String,
+    pub kind: ChangeKind,
     /// The name of the token that asked for it.
     pub actor: String,
     pub tables: Vec<TableName>,
@@ -134,6 +167,23 @@ impl CatalogState {
         };
         keys.into_iter().map(line).filter(|line| line.before != line.after).collect()
     }
+}
+
+/// What the keys of indexes begin with.
+const INDEX: &str = "index ";
+/// What the keys of settings begin with.
+const SETTING: &str = "setting ";
+
+/// The index that a line of the catalog is about; absent for any other line.
+#[must_use]
+pub fn index_of_line(key: &str) -> Option<TableName> {
+    key.strip_prefix(INDEX)?.parse().ok()
+}
+
+/// Whether a line of the catalog is about a setting.
+#[must_use]
+pub fn is_setting_line(key: &str) -> bool {
+    key.starts_with(SETTING)
 }
 
 /// One line of the catalog that a change altered.

@@ -51,9 +51,9 @@ pub struct EventBody {
     pub message: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recommendation_type: Option<super::RecommendationType>,
-    /// Of a change: `CREATE INDEX`, …
+    /// Of a change.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
+    pub kind: Option<super::ChangeKind>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watch_outcome: Option<super::WatchOutcome>,
 }

@@ -82,7 +82,7 @@ pub(crate) fn ChangeRow(change: Change, rollback: ServerAction<StartRollback>) -
                 <a href=format!("/recommendations/{}", change.recommendation_id)>
                     {change.recommendation_title.clone()}
                 </a>
-                <div class="quiet">{change.kind.clone()} " by " {change.actor.clone()} " on " {change.target.clone()}</div>
+                <div class="quiet">{change.kind.as_str()} " by " {change.actor.clone()} " on " {change.target.clone()}</div>
                 {change.override_reason.clone().map(|reason| view! {
                     <div class="quiet">"without a benchmark: " {reason}</div>
                 })}

@@ -4,9 +4,7 @@ use optischema::model::{Change, ChangedObject, TableName};
 use sqlx::postgres::PgConnection;
 
 use super::error::ApplyError;
-use super::execute::{detail_of, run_steps, scope_of};
-use super::kinds::index::known_index;
-use super::kinds::statistics;
+use super::execute::{detail_of, made_object, run_steps, scope_of};
 use super::state::read_state;
 
 /// Makes it again, where it does not stand already, and returns its object as it is now.
@@ -42,9 +40,5 @@ pub async fn object_now(
     change: &Change,
 ) -> Result<Option<ChangedObject>, ApplyError> {
     let name = TableName::new(&change.object.schema, &change.object.name);
-    Ok(match change.kind.as_str() {
-        "CREATE INDEX" => known_index(connection, &name).await?.map(|known| known.object),
-        "CREATE STATISTICS" => statistics::standing(connection, &name).await?,
-        _ => None,
-    })
+    made_object(connection, change.kind, &name).await
 }

@@ -3,14 +3,15 @@
 use std::time::Instant;
 
 use optischema::model::{
-    CatalogState, Change, ChangeDetail, ChangeStep, ChangedObject, EffectLine, TableName,
+    CatalogState, Change, ChangeDetail, ChangeKind, ChangeStep, ChangedObject, EffectLine,
+    TableName, index_of_line, is_setting_line,
 };
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
 use super::error::ApplyError;
-use super::kinds::index::known_index;
 use super::kinds::statistics;
+use super::known_index::known_index;
 use super::plan::{Branch, ChangePlan, Touch, branches};
 use super::rehearsal::restored;
 use super::settle::{Standing, defined, drop_remains, effect_of, is_invalid, settle};
@@ -109,18 +110,26 @@ fn unfinished(plan: &ChangePlan, after: &CatalogState, effect: &[EffectLine]) ->
         .then(|| "it changed nothing: what it sets is set already".to_owned())
 }
 
+/// What stands under the name of an object that a change of this kind makes; absent for kinds that make none.
+pub(super) async fn made_object(
+    connection: &mut PgConnection,
+    kind: ChangeKind,
+    name: &TableName,
+) -> Result<Option<ChangedObject>, ApplyError> {
+    Ok(match kind {
+        ChangeKind::CreateIndex => known_index(connection, name).await?.map(|known| known.object),
+        ChangeKind::CreateStatistics => statistics::standing(connection, name).await?,
+        _ => None,
+    })
+}
+
 /// The object as the catalog has it now.
 pub(super) async fn object_of(
     connection: &mut PgConnection,
     plan: &ChangePlan,
 ) -> Result<ChangedObject, ApplyError> {
     let name = TableName::new(&plan.object.schema, &plan.object.name);
-    let makes = plan.touches.first().is_some_and(|(_, touch)| *touch == Touch::Makes);
-    let found = match plan.kind.as_str() {
-        "CREATE INDEX" if makes => known_index(connection, &name).await?.map(|known| known.object),
-        "CREATE STATISTICS" if makes => statistics::standing(connection, &name).await?,
-        _ => None,
-    };
+    let found = made_object(connection, plan.kind, &name).await?;
     Ok(found.unwrap_or_else(|| plan.object.clone()))
 }
 
@@ -128,12 +137,12 @@ async fn size_note(
     connection: &mut PgConnection,
     plan: &ChangePlan,
 ) -> Result<Option<String>, ApplyError> {
-    if plan.kind != "CREATE INDEX" {
+    if plan.kind != ChangeKind::CreateIndex {
         return Ok(None);
     }
     let mut bytes = 0_i64;
     for (key, _) in &plan.touches {
-        let Some(name) = index_named(key) else { continue };
+        let Some(name) = index_of_line(key) else { continue };
         let row = sqlx::query(
             "SELECT pg_relation_size(c.oid)::int8 AS bytes FROM pg_class c
              JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
@@ -147,11 +156,6 @@ async fn size_note(
         }
     }
     Ok(Some(format!("The index takes {}.", optischema::figures::bytes(bytes))))
-}
-
-/// The index that a line of the catalog is about.
-pub(super) fn index_named(key: &str) -> Option<TableName> {
-    key.strip_prefix("index ").and_then(|name| name.parse().ok())
 }
 
 /// Runs steps; those that stand together in one transaction.
@@ -214,7 +218,7 @@ pub(super) fn detail_of(change: &Change) -> ChangeDetail {
 
 /// What is read to compare a change's lines.
 pub(super) fn scope_of(change: &Change, detail: &ChangeDetail) -> Scope {
-    let settings = detail.effect.iter().any(|line| line.key.starts_with("setting "));
+    let settings = detail.effect.iter().any(|line| is_setting_line(&line.key));
     Scope { tables: change.tables.clone(), settings }
 }
 
@@ -344,10 +348,7 @@ async fn check_same_object(
     let object = &change.object;
     let Some(oid) = object.oid else { return Ok(()) };
     let name = TableName::new(&object.schema, &object.name);
-    let now = match change.kind.as_str() {
-        "CREATE STATISTICS" => statistics::standing(connection, &name).await?,
-        _ => known_index(connection, &name).await?.map(|known| known.object),
-    };
+    let now = made_object(connection, change.kind, &name).await?;
     match now {
         Some(now) if now.oid == Some(oid) => Ok(()),
         _ => Err(ApplyError::Drifted(format!(

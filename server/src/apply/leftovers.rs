@@ -1,10 +1,9 @@
 //! Invalid indexes that a build left behind when even its clean-up had to wait too long.
 
-use optischema::model::{RecommendationFilter, TableName};
+use optischema::model::{RecommendationFilter, TableName, index_of_line};
 
 use super::error::ApplyError;
-use super::execute::index_named;
-use super::kinds::index::known_index;
+use super::known_index::known_index;
 use super::settle::{drop_invalid, drop_rebuilt};
 use crate::config::Settings;
 use crate::postgres::{Session, connect_writable};
@@ -55,7 +54,7 @@ pub async fn drop_leftovers(settings: &Settings, store: &Store) -> Result<Vec<St
         let removed = change.detail.iter().flat_map(|detail| &detail.effect);
         let removed: Vec<TableName> = removed
             .filter(|line| line.after.is_none())
-            .filter_map(|line| index_named(&line.key))
+            .filter_map(|line| index_of_line(&line.key))
             .collect();
         for name in removed {
             // A drop that was begun, and had to wait too long for its end.

@@ -7,6 +7,7 @@ mod again;
 mod error;
 mod execute;
 mod kinds;
+mod known_index;
 mod leftovers;
 mod plan;
 mod preflight;

@@ -1,7 +1,9 @@
 //! What a change is made of: its statements both ways, and what of the catalog it touches. Derived from the catalog as
 //! it is before anything is done.
 
-use optischema::model::{CatalogState, ChangeStep, ChangedObject, Recommendation, TableName};
+use optischema::model::{
+    CatalogState, ChangeKind, ChangeStep, ChangedObject, Recommendation, TableName, is_setting_line,
+};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -23,11 +25,8 @@ pub enum Touch {
 /// A change before it is made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChangePlan {
-    /// `CREATE INDEX`, …
-    pub kind: String,
+    pub kind: ChangeKind,
     pub tables: Vec<TableName>,
-    /// Whether it changes settings of the database.
-    pub settings: bool,
     /// Lines of the catalog that it touches, and how.
     pub touches: Vec<(String, Touch)>,
     pub steps: Vec<ChangeStep>,
@@ -95,7 +94,8 @@ impl ChangePlan {
     /// What is read to compare.
     #[must_use]
     pub fn scope(&self) -> Scope {
-        Scope { tables: self.tables.clone(), settings: self.settings }
+        let settings = self.touches.iter().any(|(key, _)| is_setting_line(key));
+        Scope { tables: self.tables.clone(), settings }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is looked at before an apply, each with how it came out.
 
 use optischema::figures;
-use optischema::model::{Check, CheckState, Recommendation, TableName};
+use optischema::model::{ChangeKind, Check, CheckState, Recommendation, TableName};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
@@ -37,10 +37,10 @@ pub async fn preflight(
         }
     }
     checks.push(transactions(connection, plan).await?);
-    if plan.kind == "CREATE INDEX" {
+    if plan.kind == ChangeKind::CreateIndex {
         checks.push(space(recommendation));
     }
-    if plan.kind == "VACUUM FULL" {
+    if plan.kind == ChangeKind::VacuumFull {
         checks.push(check(
             "Disk",
             CheckState::Unknown,

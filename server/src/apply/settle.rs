@@ -1,14 +1,14 @@
 //! What became of a change that did not come to its end: the catalog decides. Valid means made; what is half made is
 //! dropped; absent means that nothing was done.
 
-use optischema::model::{CatalogState, Change, EffectLine, TableName};
+use optischema::model::{CatalogState, Change, EffectLine, TableName, index_of_line};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::error::ApplyError;
-use super::execute::{Applied, detail_of, index_named, object_of, run, scope_of};
-use super::kinds::index::known_index;
+use super::execute::{Applied, detail_of, object_of, run, scope_of};
 use super::kinds::maintenance::marker;
+use super::known_index::known_index;
 use super::plan::{ChangePlan, Touch};
 use super::state::read_state;
 use crate::postgres::PgFailure;
@@ -106,7 +106,7 @@ pub(super) async fn drop_remains(
     let keys: Vec<String> =
         effect.iter().filter(|line| line.after.is_none()).map(|line| line.key.clone()).collect();
     for key in &keys {
-        let Some(name) = index_named(key) else { continue };
+        let Some(name) = index_of_line(key) else { continue };
         let is_whole = known_index(connection, &name).await?.is_some_and(|known| known.valid);
         if is_whole {
             // Somebody's own by now.
@@ -141,7 +141,7 @@ async fn drop_half_made(
     was_there: bool,
     direction: Direction,
 ) -> Result<Option<String>, ApplyError> {
-    let names: Vec<TableName> = keys.iter().filter_map(|key| index_named(key)).collect();
+    let names: Vec<TableName> = keys.iter().filter_map(|key| index_of_line(key)).collect();
     // What hangs on a partitioned index goes with it; what was not attached yet goes by itself.
     for with_parts in [false, true] {
         for name in &names {
@@ -186,7 +186,7 @@ async fn settle_maintenance(
     if let Some(left) = drop_rebuilt(connection, table).await? {
         return Ok(Standing::Left(left));
     }
-    let now = marker(connection, &plan.kind, table).await?;
+    let now = marker(connection, plan.kind, table).await?;
     Ok(if now == *before { Standing::Untouched } else { Standing::Done })
 }
 

@@ -1,13 +1,13 @@
 //! Whether the statements that a change is for use it: planned in the sandbox before it and after.
 
 use optischema::model::{
-    PlannableStatement, QueryHash, TrackedStatement, UseCheck, quote_identifier,
+    PlannableStatement, QueryHash, TrackedStatement, UseCheck, index_of_line, quote_identifier,
 };
 use optischema::plan::Plan;
 use sqlx::postgres::PgConnection;
 
 use super::error::ApplyError;
-use super::execute::{index_named, run};
+use super::execute::run;
 use super::plan::{ChangePlan, Touch};
 use crate::postgres::{ExplainMode, PgFailure, explain};
 use crate::sql;
@@ -92,7 +92,7 @@ pub fn compare_plans(plan: &ChangePlan, before: &Plans, after: &Plans) -> Vec<Us
         .touches
         .iter()
         .filter(|(_, touch)| *touch == Touch::Makes)
-        .filter_map(|(key, _)| index_named(key))
+        .filter_map(|(key, _)| index_of_line(key))
         .map(|index| index.name)
         .collect();
     let uses = |plan: &Plan| {

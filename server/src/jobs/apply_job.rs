@@ -2,7 +2,8 @@
 
 use optischema::lifecycle::IllegalTransition;
 use optischema::model::{
-    ChangeDetail, ChangeOutcome, ChangeStep, JobResult, QueryHash, Recommendation, TrackedStatement,
+    ChangeDetail, ChangeOutcome, ChangeResult, ChangeStep, JobResult, QueryHash, Recommendation,
+    TrackedStatement,
 };
 use serde_json::json;
 
@@ -99,7 +100,7 @@ async fn apply(
         Err(error @ ApplyError::Error(_)) => return Err(error),
         Err(error) => {
             let detail = json!({
-                "result": "failed", "target": target, "sql_hash": patch.hash,
+                "result": ChangeResult::Failed, "target": target, "sql_hash": patch.hash,
                 "reason": error.to_string(),
             });
             worker.store.audit(&record("apply.outcome", claimed, &recommendation, detail)).await?;
@@ -179,7 +180,7 @@ pub(super) async fn recorded(
 ) -> Result<ChangeOutcome, ApplyError> {
     let target = sandbox::address(worker)?.address().to_owned();
     let outcome = json!({
-        "result": "applied", "target": target, "sql": plan.sql(), "sql_hash": hash,
+        "result": ChangeResult::Applied, "target": target, "sql": plan.sql(), "sql_hash": hash,
         "object": applied.object, "effect": applied.effect, "reconciled": reconciled,
     });
     let audit: AuditRecord = record("apply.outcome", claimed, recommendation, outcome);
@@ -187,7 +188,7 @@ pub(super) async fn recorded(
     let change = NewChange {
         recommendation,
         job: &claimed.job,
-        kind: &plan.kind,
+        kind: plan.kind,
         tables: &plan.tables,
         target: &target,
         sql: &sql,

@@ -1,6 +1,6 @@
 //! What became of a change whose job did not live to say it: the catalog decides. It is never run again.
 
-use optischema::model::{ChangeDetail, ChangeOutcome, JobType, Recommendation};
+use optischema::model::{ChangeDetail, ChangeOutcome, ChangeResult, JobType, Recommendation};
 use serde_json::{Value, json};
 
 use super::apply_job::{end_of, recommendation, recorded};
@@ -70,8 +70,10 @@ async fn apply(
             return take(worker, claimed, &recommendation, (&plan, applied, &patch.hash), why)
                 .await;
         }
-        Standing::Untouched => ("absent", "nothing of it stands in the sandbox".to_owned()),
-        Standing::Left(reason) => ("invalid_left", reason.clone()),
+        Standing::Untouched => {
+            (ChangeResult::Absent, "nothing of it stands in the sandbox".to_owned())
+        }
+        Standing::Left(reason) => (ChangeResult::InvalidLeft, reason.clone()),
     };
     let detail = json!({
         "result": result, "reconciled": why, "reason": said, "sql_hash": patch.hash,
@@ -79,6 +81,11 @@ async fn apply(
     });
     worker.store.audit(&record("apply.outcome", claimed, &recommendation, detail)).await?;
     Err(ApplyError::Failed(format!("{why}; {said}")))
+}
+
+/// What an outcome in the trail says.
+fn result_of(outcome: &Value) -> Option<ChangeResult> {
+    serde_json::from_value(outcome.get("result")?.clone()).ok()
 }
 
 /// The plan that the intent holds. An intent of before plans were kept was an index's.
@@ -118,7 +125,7 @@ async fn rollback(
     if let Some(outcome) = worker.store.audited(id, "rollback.outcome").await? {
         // It had ended, and only the job's end was not written.
         if let Some(change_id) = claimed.job.change_id
-            && outcome.get("result").and_then(Value::as_str) == Some("rolled_back")
+            && result_of(&outcome) == Some(ChangeResult::RolledBack)
         {
             let change = worker.store.change(change_id).await?;
             let note = format!("Reconciled from the trail: {why}; the change is undone.");
@@ -133,7 +140,8 @@ async fn rollback(
     let (recommendation, change) = standing(worker, claimed).await?;
     let mut session = sandbox::open(worker, &claimed.job).await?;
     let found = settle_rollback(&mut session.connection, &change).await?;
-    let result = if found == Standing::Done { "rolled_back" } else { "still_applied" };
+    let result =
+        if found == Standing::Done { ChangeResult::RolledBack } else { ChangeResult::StillApplied };
     let said = match &found {
         Standing::Left(reason) => reason.clone(),
         Standing::Untouched => "the change still stands, and can be rolled back again".to_owned(),

@@ -1,7 +1,7 @@
 //! A rollback as a job: what stands on the change, intent, drift, the way back, and the catalog compared.
 
 use optischema::dependents::dependents;
-use optischema::model::{Change, ChangeOutcome, ChangeStep, Recommendation};
+use optischema::model::{Change, ChangeOutcome, ChangeResult, ChangeStep, Recommendation};
 use serde_json::json;
 
 use super::apply_job::{end_of, recommendation, with_blocker};
@@ -68,7 +68,7 @@ async fn roll(
         Err(error @ ApplyError::Error(_)) => return Err(error),
         Err(error) => {
             let drifted = matches!(error, ApplyError::Drifted(_));
-            let result = if drifted { "drifted" } else { "failed" };
+            let result = if drifted { ChangeResult::Drifted } else { ChangeResult::Failed };
             let reason = error.to_string();
             let detail = json!({ "result": result, "change_id": change.id, "reason": reason });
             let outcome = record("rollback.outcome", claimed, &recommendation, detail);
@@ -82,7 +82,7 @@ async fn roll(
     };
     progress.report("recording the rollback", 0.95);
     let detail = json!({
-        "result": "rolled_back", "target": change.target, "change_id": change.id,
+        "result": ChangeResult::RolledBack, "target": change.target, "change_id": change.id,
         "sql": change.rollback_sql, "notes": rolled.notes,
     });
     let outcome = record("rollback.outcome", claimed, &recommendation, detail);

@@ -339,3 +339,22 @@ fn index(row: &PgRow) -> Result<CatalogIndex, PgFailure> {
         scans: row.try_get("scans")?,
     })
 }
+
+/// Whether anything in a schema has this name.
+///
+/// # Errors
+/// The server cannot be asked.
+pub async fn relation_exists(
+    connection: &mut PgConnection,
+    name: &TableName,
+) -> Result<bool, PgFailure> {
+    let row = sqlx::query(
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                        WHERE n.nspname = $1 AND c.relname = $2) AS present",
+    )
+    .bind(&name.schema)
+    .bind(&name.name)
+    .fetch_one(connection)
+    .await?;
+    Ok(row.try_get("present")?)
+}

@@ -15,7 +15,7 @@ mod server_facts;
 mod statements_view;
 mod suspects;
 
-pub use catalog::{read_catalog, read_lineage};
+pub use catalog::{read_catalog, read_lineage, relation_exists};
 pub use connection::{Dsn, Session, connect_main, connect_writable};
 pub use explain::{ExplainMode, explain};
 pub use failure::PgFailure;

@@ -14,6 +14,7 @@ use super::structure::{
     Family, SchemaOf, StructureKind, Upkeep, create_tables, finish_tables, install_extensions,
     read_family,
 };
+use crate::postgres::relation_exists;
 
 /// What a staging copy was made of.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -49,7 +50,7 @@ pub async fn init_staging(
         if family.get(&table.name).is_some() {
             continue;
         }
-        if is_there(sandbox, &table.name).await? {
+        if relation_exists(sandbox, &table.name).await? {
             report.present.push(table.name.clone());
             continue;
         }
@@ -195,16 +196,4 @@ async fn make(
     let end = if made.is_ok() { "COMMIT" } else { "ROLLBACK" };
     execute(sandbox, end.to_owned()).await?;
     made
-}
-
-async fn is_there(sandbox: &mut PgConnection, table: &TableName) -> Result<bool, SandboxError> {
-    let row = sqlx::query(
-        "SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                        WHERE n.nspname = $1 AND c.relname = $2) AS present",
-    )
-    .bind(&table.schema)
-    .bind(&table.name)
-    .fetch_one(sandbox)
-    .await?;
-    Ok(row.try_get("present")?)
 }

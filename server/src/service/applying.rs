@@ -92,7 +92,7 @@ impl Service {
         };
         let planned = plan_change(&mut session.connection, patch, recommendation, ground).await?;
         plan.checks.extend(preflight(&mut session.connection, &planned, recommendation).await?);
-        plan.kind = planned.kind;
+        plan.kind = planned.kind.to_string();
         plan.rehearsal = planned.rehearsal.sentence().to_owned();
         plan.steps = planned.steps;
         plan.rollback = planned.rollback;

@@ -4,8 +4,8 @@ use optischema::advisor::calibration::outcome;
 use optischema::lifecycle::{RecommendationEvent, change_after, recommendation_after};
 use optischema::model::{
     ApplyStatus, BenchmarkResult, BenchmarkSource, Change, ChangeDetail, ChangeFilter, ChangeId,
-    ChangeStatus, ChangedObject, Job, JobId, JobType, Recommendation, RecommendationId, TableName,
-    Watch, WatchOutcome,
+    ChangeKind, ChangeStatus, ChangedObject, Job, JobId, JobType, Recommendation, RecommendationId,
+    TableName, Watch, WatchOutcome,
 };
 use optischema::operations::Actor;
 use sqlx::sqlite::SqliteRow;
@@ -26,7 +26,7 @@ use crate::clock::{new_id, now};
 pub struct NewChange<'a> {
     pub recommendation: &'a Recommendation,
     pub job: &'a Job,
-    pub kind: &'a str,
+    pub kind: ChangeKind,
     /// What it was done to.
     pub tables: &'a [TableName],
     /// `host:port/database`.
@@ -82,7 +82,7 @@ impl Store {
         .bind(at.to_string())
         .bind(to_json("object_json", change.object)?)
         .bind(change.override_reason)
-        .bind(change.kind)
+        .bind(change.kind.as_str())
         .bind(&change.job.actor)
         .bind(change.target)
         .bind(change.no_rollback)
@@ -343,7 +343,7 @@ fn change_from_row(row: &SqliteRow) -> Result<Change, StoreError> {
         job_id: parsed(row, "job_id")?,
         database: text(row, "database")?,
         target: text(row, "target")?,
-        kind: text(row, "kind")?,
+        kind: parsed(row, "kind")?,
         actor: text(row, "actor")?,
         tables: json(row, "tables_json")?,
         sql: text(row, "sql")?,

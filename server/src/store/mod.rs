@@ -11,6 +11,7 @@ mod events;
 mod import;
 mod jobs;
 mod live;
+mod orphans;
 mod plans;
 mod predictions;
 mod queries;

@@ -2,7 +2,7 @@
 //! rows changed means that the job is no longer the caller's.
 
 use optischema::lifecycle::{
-    IllegalTransition, JobEvent, MAX_ATTEMPTS, back_off_seconds, job_after, may_start, may_watch,
+    IllegalTransition, JobEvent, MAX_ATTEMPTS, job_after, may_start, may_watch,
 };
 use optischema::model::{
     ChangeId, Job, JobId, JobProgress, JobResult, JobStatus, JobType, RecommendationId,
@@ -12,20 +12,21 @@ use sqlx::SqliteConnection;
 use super::audit::{AuditRecord, append};
 use super::changes::note_watch;
 use super::jobs::fetch_job;
+use super::orphans::try_again;
 use super::predictions::note_benchmark;
 use super::recommendations::fetch as fetch_recommendation;
-use super::row::{integer, optional_text, parsed, text, to_json};
+use super::row::{integer, optional_text, parsed, to_json};
 use super::{Store, StoreError};
 use crate::clock::{in_seconds, new_id, now};
 
 /// Seconds that a claim holds without being renewed.
-const LEASE_SECONDS: i64 = 60;
+pub(super) const LEASE_SECONDS: i64 = 60;
 
 /// The right to work on a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     pub job_id: JobId,
-    token: String,
+    pub(super) token: String,
 }
 
 /// A job that this process has claimed.
@@ -285,64 +286,6 @@ impl Store {
         Ok(job)
     }
 
-    /// The jobs that earlier processes were running, of every type.
-    pub async fn orphaned_jobs(&self, boot_id: &str) -> Result<Vec<JobId>, StoreError> {
-        let rows =
-            sqlx::query("SELECT id FROM benchmark_jobs WHERE status = 'running' AND boot_id <> ?1")
-                .bind(boot_id)
-                .fetch_all(&self.readers)
-                .await?;
-        rows.iter().map(|row| parsed(row, "id")).collect()
-    }
-
-    /// Takes the running jobs that nobody works on: those of earlier processes, and those of this one whose lease ran
-    /// out and that are not among `live`. Benchmarks and analyses are queued again, so often and no more; the others
-    /// are claimed and returned, to be reconciled from the catalog.
-    pub async fn take_orphans(
-        &self,
-        boot_id: &str,
-        live: &[JobId],
-    ) -> Result<Vec<ClaimedJob>, StoreError> {
-        let mut write = self.write().await?;
-        let live: Vec<String> = live.iter().map(JobId::to_string).collect();
-        let rows = sqlx::query(
-            "UPDATE benchmark_jobs SET boot_id = ?1, lease_token = lower(hex(randomblob(16))),
-                 lease_expires_at = ?2
-             WHERE status = 'running' AND (boot_id <> ?1 OR lease_expires_at < ?3)
-               AND id NOT IN (SELECT value FROM json_each(?4))
-             RETURNING id, lease_token, override_reason, approved_hash",
-        )
-        .bind(boot_id)
-        .bind(in_seconds(LEASE_SECONDS).to_string())
-        .bind(now().to_string())
-        .bind(to_json("live", &live)?)
-        .fetch_all(&mut *write)
-        .await?;
-        let mut orphans = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let job_id: JobId = parsed(row, "id")?;
-            let job = fetch_job(&mut write, job_id).await?;
-            let lease = Lease { job_id, token: text(row, "lease_token")? };
-            if job.job_type.is_repeatable() {
-                let reason = "OptiSchema stopped while it ran";
-                if job.attempts < MAX_ATTEMPTS {
-                    try_again(&mut write, &lease, &job, reason).await?;
-                } else {
-                    give_up(&mut write, &job, &format!("{reason}, each time it was tried")).await?;
-                }
-                continue;
-            }
-            orphans.push(ClaimedJob {
-                job,
-                lease,
-                override_reason: optional_text(row, "override_reason")?,
-                approved_hash: optional_text(row, "approved_hash")?,
-            });
-        }
-        write.commit().await?;
-        Ok(orphans)
-    }
-
     /// Removes jobs that ended more than `hours` ago. The audit trail and the changes stay.
     pub async fn remove_old_jobs(&self, hours: i64) -> Result<u64, StoreError> {
         let mut write = self.write().await?;
@@ -464,7 +407,10 @@ async fn cancel_in(
 }
 
 /// Cancels what waited for a job that did not complete, and what waited for that.
-async fn cancel_waiting(write: &mut SqliteConnection, id: JobId) -> Result<(), StoreError> {
+pub(super) async fn cancel_waiting(
+    write: &mut SqliteConnection,
+    id: JobId,
+) -> Result<(), StoreError> {
     sqlx::query(
         "WITH RECURSIVE waiting (id) AS (
              SELECT id FROM benchmark_jobs WHERE after_job = ?1 AND status = 'pending'
@@ -479,47 +425,4 @@ async fn cancel_waiting(write: &mut SqliteConnection, id: JobId) -> Result<(), S
     .execute(write)
     .await?;
     Ok(())
-}
-
-/// Gives a job back to the queue, to be started again after a while.
-async fn try_again(
-    write: &mut SqliteConnection,
-    lease: &Lease,
-    job: &Job,
-    reason: &str,
-) -> Result<(), StoreError> {
-    let status = job_after(job.status, JobEvent::Requeued)?;
-    let wait = back_off_seconds(job.attempts, fastrand::f64());
-    let changed = sqlx::query(
-        "UPDATE benchmark_jobs SET status = ?5, lease_token = NULL, lease_expires_at = NULL, progress = 0,
-             phase = ?4, not_before = ?3
-         WHERE id = ?1 AND lease_token = ?2 AND status = 'running'",
-    )
-    .bind(job.id.to_string())
-    .bind(&lease.token)
-    .bind(in_seconds(wait).to_string())
-    .bind(format!("waiting to be tried again: {reason}"))
-    .bind(status.as_str())
-    .execute(write)
-    .await?
-    .rows_affected();
-    if changed == 1 { Ok(()) } else { Err(StoreError::LeaseLost) }
-}
-
-async fn give_up(write: &mut SqliteConnection, job: &Job, reason: &str) -> Result<(), StoreError> {
-    let status = job_after(job.status, JobEvent::Errored)?;
-    sqlx::query(
-        "UPDATE benchmark_jobs SET status = ?2, completed_at = ?3, lease_token = NULL,
-             lease_expires_at = NULL, phase = NULL, error_message = ?4 WHERE id = ?1",
-    )
-    .bind(job.id.to_string())
-    .bind(status.as_str())
-    .bind(now().to_string())
-    .bind(reason)
-    .execute(&mut *write)
-    .await?;
-    if job.is_watch() {
-        note_watch(write, job, None, Some(reason)).await?;
-    }
-    cancel_waiting(write, job.id).await
 }

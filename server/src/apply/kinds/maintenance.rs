@@ -1,6 +1,6 @@
 //! `ANALYZE`, `VACUUM` and `REINDEX`: they alter nothing that could be put back, and say so.
 
-use optischema::model::{CatalogState, ChangedObject, TableName};
+use optischema::model::{CatalogState, ChangeKind, ChangedObject, TableName};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
@@ -15,6 +15,15 @@ const fn lock(kind: MaintenanceKind) -> &'static str {
     match kind {
         MaintenanceKind::VacuumFull => LOCK_LONG,
         _ => LOCK_BESIDE_WRITES,
+    }
+}
+
+const fn kind_of(kind: MaintenanceKind) -> ChangeKind {
+    match kind {
+        MaintenanceKind::Analyze => ChangeKind::Analyze,
+        MaintenanceKind::Vacuum => ChangeKind::Vacuum,
+        MaintenanceKind::VacuumFull => ChangeKind::VacuumFull,
+        MaintenanceKind::Reindex => ChangeKind::Reindex,
     }
 }
 
@@ -44,11 +53,10 @@ pub(in super::super) async fn plan(
     require_table(connection, &table, ground).await?;
     let kind = maintenance.kind;
     let statement = maintenance.sql();
-    let marker = marker(connection, kind.label(), &table).await?;
+    let marker = marker(connection, kind_of(kind), &table).await?;
     Ok(ChangePlan {
-        kind: kind.label().to_owned(),
+        kind: kind_of(kind),
         tables: vec![table],
-        settings: false,
         touches: Vec::new(),
         steps: vec![alone(format!("Run {}", kind.label()), &statement, lock(kind))],
         rollback: Vec::new(),
@@ -88,7 +96,7 @@ async fn table_of(
 /// What is another text once it was done: the time of the last ANALYZE or VACUUM, or the files of table and indexes.
 pub(in super::super) async fn marker(
     connection: &mut PgConnection,
-    kind: &str,
+    kind: ChangeKind,
     table: &TableName,
 ) -> Result<String, ApplyError> {
     let row = sqlx::query(
@@ -108,9 +116,9 @@ pub(in super::super) async fn marker(
         Ok(row.try_get::<Option<String>, _>(column)?.unwrap_or_default())
     };
     match kind {
-        "ANALYZE" => text("analyzed"),
-        "VACUUM" => text("vacuumed"),
-        "VACUUM FULL" => text("file"),
+        ChangeKind::Analyze => text("analyzed"),
+        ChangeKind::Vacuum => text("vacuumed"),
+        ChangeKind::VacuumFull => text("file"),
         _ => text("index_files"),
     }
 }

@@ -1,7 +1,7 @@
 //! A setting of the database, or of a role in it. What is proposed for main's database is done to the sandbox's; a role
 //! belongs to the whole server, which may be main's, so its settings are kept to this database.
 
-use optischema::model::{CatalogState, ChangedObject, quote_identifier, quote_literal};
+use optischema::model::{CatalogState, ChangeKind, ChangedObject, quote_identifier, quote_literal};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
@@ -63,9 +63,8 @@ pub(in super::super) async fn plan(
     };
     let statement = set(&setting.value);
     Ok(ChangePlan {
-        kind: if role.is_some() { "ALTER ROLE" } else { "ALTER DATABASE" }.to_owned(),
+        kind: if role.is_some() { ChangeKind::AlterRole } else { ChangeKind::AlterDatabase },
         tables: Vec::new(),
-        settings: true,
         touches: vec![(setting_key(role, &setting.name), Touch::Alters)],
         steps: vec![together("Set it for sessions that begin from now on", &statement, LOCK_NONE)],
         rollback: vec![together("Put back what it is now", set(&prior), LOCK_NONE)],

@@ -1,6 +1,6 @@
 //! `CREATE STATISTICS` and `DROP STATISTICS`. Both take effect with the next `ANALYZE`, which follows.
 
-use optischema::model::{CatalogState, ChangedObject, TableName, quote_literal};
+use optischema::model::{CatalogState, ChangeKind, ChangedObject, TableName, quote_literal};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
@@ -85,9 +85,8 @@ pub(in super::super) async fn create(
     let statement = create.sql(&table.schema)?;
     let scratch = ground.rehearsal_schema;
     Ok(ChangePlan {
-        kind: "CREATE STATISTICS".to_owned(),
+        kind: ChangeKind::CreateStatistics,
         tables: vec![table.clone()],
-        settings: false,
         touches: vec![(statistics_key(&name), Touch::Makes)],
         steps: vec![
             together("Make the statistics object", &statement, LOCK_BESIDE_WRITES),
@@ -141,9 +140,8 @@ pub(in super::super) async fn drop(
     }
     rollback.push(analyze(&there.table, "Gather the statistics anew"));
     Ok(ChangePlan {
-        kind: "DROP STATISTICS".to_owned(),
+        kind: ChangeKind::DropStatistics,
         tables: vec![there.table.clone()],
-        settings: false,
         touches: vec![(statistics_key(&name), Touch::Removes)],
         steps: vec![together("Drop the statistics object", drop.sql(&drop.schema), LOCK_WHOLE)],
         rollback,

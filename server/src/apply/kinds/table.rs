@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use optischema::model::{
-    CatalogState, ChangeStep, ChangedObject, TableName, quote_identifier, quote_literal,
+    CatalogState, ChangeKind, ChangeStep, ChangedObject, TableName, quote_identifier, quote_literal,
 };
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -130,9 +130,8 @@ pub(in super::super) async fn alter(
     let place = Place::Rehearsal(ground.rehearsal_schema);
     let undone = undo(alter, &all, place).into_iter().map(|step| step.sql).collect();
     Ok(ChangePlan {
-        kind: "ALTER TABLE".to_owned(),
+        kind: ChangeKind::AlterTable,
         tables: vec![table.clone()],
-        settings: false,
         touches,
         steps,
         rollback,
