@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::lifecycle::IllegalTransition;
 use crate::model::{
@@ -12,7 +12,7 @@ use crate::model::{
     Handover, Health, InvalidField, Job, JobAccepted, JobFilter, JobId, JobPage, MigrationFormat,
     QueryDetail, QueryFilter, QueryHash, QueryPage, QueryRange, Recommendation,
     RecommendationFilter, RecommendationId, RecommendationPage, RejectedPage, RestoreReport,
-    RollbackOrder, Rule, WhatIfReport, WhatIfRequest,
+    RollbackOrder, Rule, UnknownText, WhatIfReport, WhatIfRequest,
 };
 
 /// Why an operation did not happen: each case is one that a caller tells apart.
@@ -63,6 +63,41 @@ pub struct Approval {
     pub override_reason: Option<String>,
     /// The hash of the patch that was shown; where the patch has become another, nothing runs.
     pub sql_hash: Option<String>,
+}
+
+/// What is handed over, and how, as a URL has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+pub struct HandoverQuery {
+    /// Ids of recommendations, joined by commas.
+    pub ids: String,
+    /// `sql`, `sqlx`, `flyway`, `rails`, `django` or `alembic`; `sql` where absent.
+    pub format: Option<String>,
+}
+
+impl HandoverQuery {
+    /// The recommendations and the format that are meant.
+    ///
+    /// # Errors
+    ///
+    /// A malformed id, which is the id of nothing, and an unknown format.
+    pub fn parse(&self) -> Outcome<(Vec<RecommendationId>, MigrationFormat)> {
+        let id = |text: &str| {
+            text.parse().map_err(|_| OperationError::NotFound {
+                what: "recommendation",
+                id: text.to_owned(),
+            })
+        };
+        let ids = self.ids.split(',').map(str::trim).filter(|text| !text.is_empty());
+        let ids = ids.map(id).collect::<Result<_, _>>()?;
+        let format = match self.format.as_deref() {
+            None | Some("") => MigrationFormat::Sql,
+            Some(named) => named.parse().map_err(|error: UnknownText| OperationError::Invalid {
+                field: "format".to_owned(),
+                message: error.to_string(),
+            })?,
+        };
+        Ok((ids, format))
+    }
 }
 
 /// A text as a file.

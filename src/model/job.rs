@@ -29,6 +29,15 @@ impl JobType {
         }
     }
 
+    /// The same of one job: a benchmark of a change that stands watches it.
+    #[must_use]
+    pub const fn label_of(self, of_change: bool) -> &'static str {
+        match self {
+            Self::Benchmark if of_change => "Watch",
+            other => other.label(),
+        }
+    }
+
     /// Whether it changes nothing, so that it can be run again from its beginning.
     #[must_use]
     pub const fn is_repeatable(self) -> bool {
@@ -107,10 +116,7 @@ impl Job {
     /// What it does, in words.
     #[must_use]
     pub const fn label(&self) -> &'static str {
-        match (self.job_type, &self.change_id) {
-            (JobType::Benchmark, Some(_)) => "Watch",
-            (job_type, _) => job_type.label(),
-        }
+        self.job_type.label_of(self.change_id.is_some())
     }
 
     /// The path of the page that it is about.

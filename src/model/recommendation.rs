@@ -189,6 +189,27 @@ pub struct Evidence {
     pub learned: Option<String>,
 }
 
+impl Evidence {
+    /// Where a change came from, without a figure that would speak for it.
+    #[must_use]
+    pub fn without_figures(method: &str, confidence_reason: &str, risk_reason: &str) -> Self {
+        Self {
+            provenance: Provenance::Rule,
+            method: method.to_owned(),
+            confidence_reason: confidence_reason.to_owned(),
+            risk_reason: risk_reason.to_owned(),
+            statements: Vec::new(),
+            index: None,
+            rule: None,
+            facts: Vec::new(),
+            write_cost: None,
+            makes_redundant: Vec::new(),
+            typed: false,
+            learned: None,
+        }
+    }
+}
+
 /// One thing that is known, and where from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Fact {

@@ -164,6 +164,18 @@ pub struct Handover {
     pub notes: Vec<String>,
 }
 
+impl Handover {
+    /// The file of that name. The digits of a name are the time at which it was written, so that what is left says
+    /// which one is meant.
+    #[must_use]
+    pub fn file(self, name: &str) -> Option<MigrationFile> {
+        let timeless =
+            |name: &str| name.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+        let wanted = timeless(name);
+        self.files.into_iter().find(|file| timeless(&file.name) == wanted)
+    }
+}
+
 /// One recommendation of a hand-over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HandedOver {

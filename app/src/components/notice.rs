@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
-use optischema::model::{Event, Job, JobStatus, JobType};
+use optischema::model::{Event, Job, JobStatus};
 
 /// How long a notice stays.
 const SHOWN_FOR: Duration = Duration::from_secs(12);
@@ -71,11 +71,8 @@ fn said(what: &str, status: JobStatus, title: &str) -> String {
 
 /// The sentence about a job that has ended.
 pub(super) fn said_of(event: &Event) -> String {
-    let what = match (event.body.job_type, event.body.change_id) {
-        (Some(JobType::Benchmark), Some(_)) => "Watch",
-        (Some(job_type), _) => job_type.label(),
-        (None, _) => "Job",
-    };
+    let of_change = event.body.change_id.is_some();
+    let what = event.body.job_type.map_or("Job", |job_type| job_type.label_of(of_change));
     let status = event.job_status().unwrap_or(JobStatus::Completed);
     said(what, status, event.body.title.as_deref().unwrap_or("the workload"))
 }

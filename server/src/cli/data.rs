@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use optischema::model::{ExportFormat, Handover, MigrationFormat, RecommendationId, RestoreReport};
+use optischema::model::{ExportFormat, MigrationFormat, RecommendationId, RestoreReport};
 use optischema::operations::{Actor, Operations};
 use reqwest::StatusCode;
 use serde_json::json;
@@ -15,10 +16,10 @@ use crate::config::Settings;
 use crate::instance::{InstanceError, lock_data_dir, open_store, prepare_data_dir};
 use crate::jobs::Signals;
 use crate::service::{RESTORE_PREFIX, Service, export};
-use crate::store::{AuditRecord, Store, read_import};
+use crate::store::{Store, read_import};
 
 /// Whose deed it is in the trail.
-pub(super) fn actor() -> Actor {
+fn actor() -> Actor {
     Actor("command line".to_owned())
 }
 
@@ -28,22 +29,20 @@ pub(super) async fn store_of(settings: &Settings) -> Result<Store, CommandError>
     Ok(open_store(&settings.data_dir).await?)
 }
 
+/// The product over that store, without a worker.
+pub(super) async fn service_of(settings: Settings) -> Result<Service, CommandError> {
+    let store = store_of(&settings).await?;
+    Ok(service_on(settings, &store))
+}
+
+fn service_on(settings: Settings, store: &Store) -> Service {
+    Service::new(Arc::new(settings), store.clone(), Signals::default()).by(actor())
+}
+
 pub(super) async fn import(settings: Settings, file: PathBuf) -> Done {
     let imported = read_import(&file).await?;
     let store = store_of(&settings).await?;
-    let database = settings.main_url.as_ref().map_or("", |dsn| dsn.database());
-    let report = store.import(database, &imported).await?;
-    if report.recommendations + report.jobs > 0 {
-        let audit = AuditRecord {
-            actor: actor().0,
-            action: "store.imported",
-            database: database.to_owned(),
-            recommendation_id: None,
-            job_id: None,
-            detail: json!({ "recommendations": report.recommendations, "jobs": report.jobs }),
-        };
-        store.audit(&audit).await?;
-    }
+    let report = service_on(settings, &store).import(&imported).await?;
     store.close().await;
     println!(
         "{} recommendations and {} jobs imported; {} were there already",
@@ -82,9 +81,7 @@ async fn restore_copy(settings: Settings, name: String) -> Result<RestoreReport,
     match lock_data_dir(&settings.data_dir) {
         Ok(_lock) => {
             let store = open_store(&settings.data_dir).await?;
-            let service =
-                Service::new(std::sync::Arc::new(settings), store.clone(), Signals::default());
-            let report = service.acting_as(actor()).restore_store(name).await;
+            let report = service_on(settings, &store).restore_store(name).await;
             store.close().await;
             Ok(report?)
         }
@@ -145,9 +142,7 @@ pub(super) async fn migration(
     format: MigrationFormat,
     out: Option<PathBuf>,
 ) -> Done {
-    let store = store_of(&settings).await?;
-    let service = Service::new(std::sync::Arc::new(settings), store, Signals::default());
-    let handover: Handover = service.hand_over(ids, format).await?;
+    let handover = service_of(settings).await?.hand_over(ids, format).await?;
     for note in &handover.notes {
         eprintln!("{note}");
     }

@@ -1,8 +1,8 @@
 //! What a person typed in, as a recommendation to be measured.
 
 use optischema::model::{
-    CompareRequest, Evidence, PlannableStatement, Proposal, Provenance, QueryHash,
-    RecommendationType, RiskLevel,
+    CompareRequest, Evidence, PlannableStatement, Proposal, QueryHash, RecommendationType,
+    RiskLevel,
 };
 use optischema::operations::{OperationError, Outcome};
 use sha2::{Digest, Sha256};
@@ -72,18 +72,12 @@ fn made(
         risk_level: RiskLevel::Medium,
         tables,
         evidence: Evidence {
-            provenance: Provenance::Rule,
-            method: "typed in by a person".to_owned(),
-            confidence_reason: "Nothing was estimated: it is there to be measured.".to_owned(),
-            risk_reason: "Nobody has looked at it but the person who typed it.".to_owned(),
-            statements: Vec::new(),
-            index: None,
-            rule: None,
-            facts: Vec::new(),
-            write_cost: None,
-            makes_redundant: Vec::new(),
             typed: true,
-            learned: None,
+            ..Evidence::without_figures(
+                "typed in by a person",
+                "Nothing was estimated: it is there to be measured.",
+                "Nobody has looked at it but the person who typed it.",
+            )
         },
         magnitude: 0.0,
     }

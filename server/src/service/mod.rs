@@ -10,6 +10,7 @@ mod query_detail;
 mod report;
 mod restoring;
 mod rule_page;
+mod staging;
 mod targets;
 mod trail;
 mod what_if;
@@ -42,6 +43,7 @@ use crate::store::{NewJob, Store};
 pub(crate) use analysis::{analyze, checked_main};
 pub use analysis::{analyze_once, collected};
 pub(crate) use restoring::RESTORE_PREFIX;
+pub use staging::Refreshed;
 pub use targets::Targets;
 pub(crate) use trail::export;
 
@@ -62,6 +64,12 @@ impl Service {
     pub fn new(settings: Arc<Settings>, store: Store, signals: Signals) -> Self {
         let targets = Arc::new(Targets::new(settings.clone()));
         Self { settings, store, signals, targets, actor: Actor::itself() }
+    }
+
+    /// The same, for somebody.
+    #[must_use]
+    pub fn by(self, actor: Actor) -> Self {
+        Self { actor, ..self }
     }
 
     /// The name of the tuned database; empty where none is configured.
@@ -118,7 +126,7 @@ fn accepted(job: &Job) -> JobAccepted {
 #[async_trait]
 impl Operations for Service {
     fn acting_as(&self, actor: Actor) -> Arc<dyn Operations> {
-        Arc::new(Self { actor, ..self.clone() })
+        Arc::new(self.clone().by(actor))
     }
 
     async fn dashboard(&self) -> Outcome<Dashboard> {

@@ -1,15 +1,31 @@
-//! A backup put in the store's place while the server runs.
+//! What comes from outside into the store: a backup put in its place while the server runs, and what an earlier
+//! OptiSchema knew.
 
-use optischema::model::RestoreReport;
+use optischema::model::{ImportReport, RestoreReport};
 use optischema::operations::{OperationError, Outcome};
 use serde_json::json;
 
 use super::Service;
+use crate::store::Imported;
 
 /// What the names of backups in the data folder begin with.
 pub(crate) const RESTORE_PREFIX: &str = "restore-";
 
 impl Service {
+    /// Takes over what is not known yet.
+    ///
+    /// # Errors
+    ///
+    /// A store that cannot be written.
+    pub async fn import(&self, imported: &Imported) -> Outcome<ImportReport> {
+        let report = self.store.import(self.database(), imported).await?;
+        if report.recommendations + report.jobs > 0 {
+            let detail = json!({ "recommendations": report.recommendations, "jobs": report.jobs });
+            self.note("store.imported", None, detail).await?;
+        }
+        Ok(report)
+    }
+
     /// Restores from a file of the data folder, and removes it. Its name is all that a request can say.
     pub(super) async fn restore_from(&self, file_name: &str) -> Outcome<RestoreReport> {
         let is_ours = file_name.strip_prefix(RESTORE_PREFIX).is_some_and(|rest| {

@@ -110,8 +110,7 @@ impl Targets {
         };
         let mut session = connect_writable(dsn, self.settings.statement_timeout_s).await?;
         let mut dropped = sweep(&mut session.connection, Due::AllBut(live)).await?;
-        let leftovers = drop_leftovers(&self.settings, store).await;
-        dropped.extend(leftovers.map_err(|error| OperationError::Unavailable(error.to_string()))?);
+        dropped.extend(drop_leftovers(&self.settings, store).await?);
         Ok(CleanupReport { dropped })
     }
 }

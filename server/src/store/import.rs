@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use optischema::model::{
-    Evidence, ImportReport, JobResult, JobStatus, JobType, Provenance, RecommendationStatus,
+    Evidence, ImportReport, JobResult, JobStatus, JobType, RecommendationStatus,
     RecommendationType, RiskLevel, Timestamp,
 };
 use serde_json::{Map, Value};
@@ -347,20 +347,8 @@ async fn insert_recommendation(
     database: &str,
     old: &OldRecommendation,
 ) -> Result<bool, StoreError> {
-    let evidence = Evidence {
-        provenance: Provenance::Rule,
-        method: "imported from an earlier OptiSchema".to_owned(),
-        confidence_reason: "As the earlier OptiSchema gave it.".to_owned(),
-        risk_reason: "As the earlier OptiSchema gave it.".to_owned(),
-        statements: Vec::new(),
-        index: None,
-        rule: None,
-        facts: Vec::new(),
-        write_cost: None,
-        makes_redundant: Vec::new(),
-        typed: false,
-        learned: None,
-    };
+    let given = "As the earlier OptiSchema gave it.";
+    let evidence = Evidence::without_figures("imported from an earlier OptiSchema", given, given);
     let applied = old.status == RecommendationStatus::Applied;
     let inserted = sqlx::query(
         "INSERT INTO recommendations (id, database, query_hash, recommendation_type, title, description,

@@ -1,8 +1,8 @@
 //! Recommendations put into a store as an analysis would, and applied.
 
 use optischema::model::{
-    Evidence, Job, JobStatus, Proposal, Provenance, QueryHash, RecommendationId,
-    RecommendationType, RiskLevel, TableName,
+    Evidence, Job, JobStatus, Proposal, QueryHash, RecommendationId, RecommendationType, RiskLevel,
+    TableName,
 };
 use optischema_server::store::Store;
 use serde_json::json;
@@ -31,20 +31,7 @@ pub fn proposal(patch: &str, kind: RecommendationType, tables: &[TableName]) -> 
         confidence_score: 0.5,
         risk_level: RiskLevel::Low,
         tables: tables.to_vec(),
-        evidence: Evidence {
-            provenance: Provenance::Rule,
-            method: "a test".into(),
-            confidence_reason: String::new(),
-            risk_reason: String::new(),
-            statements: Vec::new(),
-            index: None,
-            rule: None,
-            facts: Vec::new(),
-            write_cost: None,
-            makes_redundant: Vec::new(),
-            typed: true,
-            learned: None,
-        },
+        evidence: Evidence { typed: true, ..Evidence::without_figures("a test", "", "") },
         magnitude: 0.0,
     }
 }

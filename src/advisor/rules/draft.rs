@@ -87,18 +87,14 @@ impl Draft {
             risk_level: self.risk.0,
             tables: self.tables,
             evidence: Evidence {
-                provenance: Provenance::Rule,
-                method: "arithmetic on the catalogs and counters of main".to_owned(),
-                confidence_reason: self.confidence.1.to_owned(),
-                risk_reason: self.risk.1.to_owned(),
                 statements: self.statements,
-                index: None,
                 rule: Some(self.rule),
                 facts: self.facts,
-                write_cost: None,
-                makes_redundant: Vec::new(),
-                typed: false,
-                learned: None,
+                ..Evidence::without_figures(
+                    "arithmetic on the catalogs and counters of main",
+                    self.confidence.1,
+                    self.risk.1,
+                )
             },
             magnitude: self.magnitude,
         }

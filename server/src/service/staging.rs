@@ -1,0 +1,123 @@
+//! The staging copy: made, and made anew with the changes that stand in it.
+
+use optischema::model::Change;
+use optischema::operations::{OperationError, Outcome};
+use serde_json::{Value, json};
+
+use super::Service;
+use super::analysis::checked_main;
+use crate::apply::{ApplyError, make_again};
+use crate::jobs::hold;
+use crate::postgres::{MainSession, PgFailure, Session, connect_writable, read_catalog};
+use crate::sandbox::{StagingReport, drop_staging, init_staging};
+use crate::store::AuditRecord;
+
+/// Seconds that one statement of it may take.
+const STEP_S: u32 = 3600;
+
+/// What a new staging copy came to.
+#[derive(Debug)]
+pub struct Refreshed {
+    pub copy: StagingReport,
+    /// Titles of the changes that could not be made again, and why; they have drifted.
+    pub lost: Vec<(String, String)>,
+}
+
+impl Service {
+    /// Copies into the sandbox what is not there yet.
+    ///
+    /// # Errors
+    ///
+    /// A target that is not configured, is main, or fails.
+    pub async fn init_staging(&self, say: &mut (dyn FnMut(&str) + Send)) -> Outcome<StagingReport> {
+        let mut sandbox = self.proven_sandbox().await?;
+        self.copy(&mut sandbox, say).await
+    }
+
+    /// Drops the copies, makes them anew, and makes again what was applied to them, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Service::init_staging`], and a store that cannot be written.
+    pub async fn refresh_staging(&self, say: &mut (dyn FnMut(&str) + Send)) -> Outcome<Refreshed> {
+        let mut sandbox = self.proven_sandbox().await?;
+        say("dropping the copies that were made before");
+        let dropped = drop_staging(&mut sandbox.connection).await?;
+        let copy = self.copy(&mut sandbox, say).await?;
+        let detail = json!({ "dropped": dropped, "copied": copy.copied.len() });
+        self.note("sandbox.refreshed", None, detail).await?;
+        // A path of the copy's own is of no use to what is made again.
+        sqlx::query("RESET search_path")
+            .execute(&mut sandbox.connection)
+            .await
+            .map_err(PgFailure::from)?;
+        let mut lost = Vec::new();
+        for change in self.store.standing_changes(self.database()).await?.into_iter().rev() {
+            say(&format!("making again: {}", change.recommendation_title));
+            if let Err(reason) = self.make_again(&mut sandbox, &change).await? {
+                lost.push((change.recommendation_title, reason));
+            }
+        }
+        Ok(Refreshed { copy, lost })
+    }
+
+    /// The sandbox, proven not to be main, while nobody else changes something there.
+    async fn proven_sandbox(&self) -> Outcome<Session> {
+        self.targets.require_sandbox().await?;
+        let Some(dsn) = &self.settings.sandbox_url else {
+            return Err(OperationError::Unavailable("no sandbox is configured".into()));
+        };
+        let mut session = connect_writable(dsn, STEP_S).await?;
+        hold(&mut session).await?;
+        Ok(session)
+    }
+
+    async fn copy(
+        &self,
+        sandbox: &mut Session,
+        say: &mut (dyn FnMut(&str) + Send),
+    ) -> Outcome<StagingReport> {
+        let settings = &self.settings;
+        let mut main = MainSession::begin(checked_main(settings).await?).await?;
+        let catalog = read_catalog(main.connection()).await?;
+        main.use_own_path().await?;
+        let report = init_staging(
+            main.connection(),
+            &mut sandbox.connection,
+            &catalog,
+            settings.copy_limit_bytes,
+            settings.sample_percent,
+            say,
+        )
+        .await?;
+        main.end().await?;
+        Ok(report)
+    }
+
+    /// One change made again, or why it is lost.
+    async fn make_again(
+        &self,
+        sandbox: &mut Session,
+        change: &Change,
+    ) -> Outcome<Result<(), String>> {
+        let record = |action, detail: Value| AuditRecord {
+            job_id: Some(change.job_id),
+            ..self.record(action, Some(change.recommendation_id), detail)
+        };
+        match make_again(&mut sandbox.connection, change).await {
+            Ok(object) => {
+                let detail = json!({ "change_id": change.id, "sql": change.sql, "object": object });
+                let audit = record("apply.again", detail);
+                self.store.record_made_again(change.id, &object, &audit).await?;
+                Ok(Ok(()))
+            }
+            Err(ApplyError::Error(reason)) => Err(OperationError::Unavailable(reason)),
+            Err(error) => {
+                let reason = error.to_string();
+                let detail = json!({ "change_id": change.id, "reason": reason });
+                self.store.record_ended(change.id, true, &record("apply.lost", detail)).await?;
+                Ok(Err(reason))
+            }
+        }
+    }
+}
