@@ -77,14 +77,15 @@ pub fn comes_back(by: DismissedBy, then: Option<f64>, now: f64) -> bool {
     }
 }
 
-/// Whether a job of this type may be queued for a recommendation in this status.
+/// Whether a job of this type may be queued for a recommendation in this status. `vouched`: it was measured, or a
+/// person said why to go without.
 ///
 /// # Errors
 /// The sentence that says why not.
 pub fn may_start(
     job_type: JobType,
     status: RecommendationStatus,
-    has_override: bool,
+    vouched: bool,
 ) -> Result<(), IllegalTransition> {
     use RecommendationEvent as Event;
     match job_type {
@@ -95,12 +96,16 @@ pub fn may_start(
             "it is applied: roll it back before benchmarking it again".into(),
         )),
         JobType::Benchmark => Ok(()),
-        JobType::Apply if status == RecommendationStatus::Pending && !has_override => {
+        JobType::Apply => {
+            recommendation_after(status, Event::Applied)?;
+            if vouched {
+                return Ok(());
+            }
             Err(IllegalTransition(
-                "it has no completed benchmark: run one first, or give a reason to override".into(),
+                "it has no completed benchmark that measured it: run one first, or give a reason to override"
+                    .into(),
             ))
         }
-        JobType::Apply => recommendation_after(status, Event::Applied).map(drop),
         JobType::Rollback => {
             recommendation_after(status, Event::RolledBack { benchmarked: false }).map(drop)
         }
@@ -206,7 +211,8 @@ mod tests {
         let pending = RecommendationStatus::Pending;
         assert!(may_start(JobType::Apply, pending, false).is_err());
         assert!(may_start(JobType::Apply, pending, true).is_ok());
-        assert!(may_start(JobType::Apply, RecommendationStatus::Active, false).is_ok());
+        assert!(may_start(JobType::Apply, RecommendationStatus::Active, false).is_err());
+        assert!(may_start(JobType::Apply, RecommendationStatus::Active, true).is_ok());
         assert!(may_start(JobType::Apply, RecommendationStatus::Dismissed, true).is_err());
         assert!(may_start(JobType::Apply, RecommendationStatus::Applied, true).is_err());
     }

@@ -285,7 +285,7 @@ pub struct ApplyPlan {
     pub no_rollback: Option<String>,
     /// How patch and rollback are tried out first.
     pub rehearsal: String,
-    /// Whether a reason is needed, since there is no completed benchmark.
+    /// Whether a reason is needed, since no completed benchmark has measured it.
     pub needs_override: bool,
 }
 

@@ -155,6 +155,13 @@ impl Recommendation {
     pub const fn is_typed(&self) -> bool {
         self.evidence.typed
     }
+
+    /// Whether its last benchmark ran the statements: one that asked the planner alone has measured nothing.
+    #[must_use]
+    pub fn is_measured(&self) -> bool {
+        let latest = self.latest_benchmark.as_ref();
+        latest.is_some_and(|latest| latest.source != BenchmarkSource::Estimated)
+    }
 }
 
 /// Why a change is proposed, in figures.

@@ -31,7 +31,7 @@ fn form(plan: ApplyPlan, apply: ServerAction<StartApply>) -> impl IntoView {
             <input type="hidden" name="sql_hash" value=plan.sql_hash/>
             {needs_reason.then(|| view! {
                 <label class="stack">
-                    "It has no completed benchmark. Why apply it all the same? This is recorded."
+                    "No completed benchmark has measured it. Why apply it all the same? This is recorded."
                     <input type="text" name="override_reason" required=true/>
                 </label>
             })}

@@ -50,7 +50,7 @@ impl Service {
             rollback: Vec::new(),
             no_rollback: None,
             rehearsal: String::new(),
-            needs_override: recommendation.status == RecommendationStatus::Pending,
+            needs_override: !recommendation.is_measured(),
         };
         let patch = match Patch::parse(&recommendation.patch_sql) {
             Ok(patch) => patch,

@@ -312,7 +312,10 @@ pub(super) async fn enqueue_in(
         let recommendation = fetch_recommendation(&mut *write, id).await?;
         match (job.job_type, job.change_id) {
             (JobType::Benchmark, Some(_)) => may_watch(recommendation.status)?,
-            _ => may_start(job.job_type, recommendation.status, job.override_reason.is_some())?,
+            _ => {
+                let vouched = recommendation.is_measured() || job.override_reason.is_some();
+                may_start(job.job_type, recommendation.status, vouched)?;
+            }
         }
         database = recommendation.database;
     }

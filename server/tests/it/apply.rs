@@ -1,6 +1,7 @@
 //! Changes can be undone, drift is seen, and the trail cannot be rewritten.
 
-use optischema::model::{Change, JobStatus};
+use optischema::model::{BenchmarkSource, Change, JobStatus};
+use optischema_server::config::SettingsArgs;
 use reqwest::StatusCode;
 use serde_json::json;
 use sqlx::Row;
@@ -41,6 +42,25 @@ async fn an_override_is_recorded_and_the_change_can_be_undone() {
     app.completed(&format!("/api/apply/{id}/rollback")).await;
     assert_eq!(shop.fingerprint("staging").await, before);
     assert_eq!(app.json(&format!("/api/recommendations/{id}")).await["status"], "pending");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_benchmark_that_measured_nothing_does_not_take_the_place_of_a_reason() {
+    let shop = Shop::start().await;
+    let unreachable = Some("postgres://a:b@127.0.0.1:1/c".parse().unwrap());
+    let app =
+        App::start(&SettingsArgs { sandbox_url: unreachable.clone(), ..shop.settings() }).await;
+    let id = app.analyzed().await.id;
+    let job = app.completed(&format!("/api/benchmark/{id}")).await;
+    assert_eq!(job.result.unwrap().benchmark().unwrap().source, BenchmarkSource::Estimated);
+    app.stop().await;
+
+    let app = App::start(&shop.settings()).await;
+    assert_eq!(app.json(&format!("/api/apply/{id}/plan")).await["needs_override"], true);
+    assert_eq!(app.post(&format!("/api/apply/{id}")).await.status(), StatusCode::CONFLICT);
+    app.completed(&format!("/api/benchmark/{id}")).await;
+    assert_eq!(app.json(&format!("/api/apply/{id}/plan")).await["needs_override"], false);
     app.stop().await;
 }
 
