@@ -32,6 +32,27 @@ pub fn grouped(value: f64) -> String {
     if value <= -0.5 { format!("−{out}") } else { out }
 }
 
+/// So many of something: `1 pair`, `40 pairs`.
+#[must_use]
+pub fn counted(count: u64, singular: &str) -> String {
+    // Counts are far below what a double keeps exactly.
+    let number = grouped(count as f64);
+    if count == 1 { format!("{number} {singular}") } else { format!("{number} {singular}s") }
+}
+
+/// Seconds as a person says them: `40 seconds`, `3.5 hours`, `12 days`.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    for (unit, size) in [("day", 86_400.0), ("hour", 3600.0), ("minute", 60.0)] {
+        if seconds >= size {
+            let value = short(seconds / size);
+            let plural = if value == "1.0" { "" } else { "s" };
+            return format!("{} {unit}{plural}", value.trim_end_matches(".0"));
+        }
+    }
+    counted(seconds.max(0.0).round() as u64, "second")
+}
+
 /// An average of counts: `0.25`, `3.4`, `1 200`.
 #[must_use]
 pub fn average(value: f64) -> String {
@@ -120,6 +141,10 @@ mod tests {
         assert_eq!(bytes(1_572_864), "1.5 MiB");
         assert_eq!(grouped(1_234_567.0), "1\u{202f}234\u{202f}567");
         assert_eq!(percent(-3.25), "−3.2 %");
+        assert_eq!((counted(1, "pair"), counted(40, "pair")), ("1 pair".into(), "40 pairs".into()));
+        assert_eq!(duration(86_400.0), "1 day");
+        assert_eq!(duration(12_600.0), "3.5 hours");
+        assert_eq!((duration(1.0), duration(0.0)), ("1 second".into(), "0 seconds".into()));
     }
 
     #[test]

@@ -13,12 +13,18 @@ pub struct IllegalTransition(pub String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecommendationEvent {
     Benchmarked,
-    Applied,
+    /// Applied; `for_good`: what stands of an earlier time cannot be rolled back, so it is done anew.
+    Applied {
+        for_good: bool,
+    },
     /// Rolled back, with or without a completed benchmark.
     RolledBack {
         benchmarked: bool,
     },
-    Dismissed,
+    /// Dismissed; `for_good`: what stands of it cannot be rolled back, so there is nothing to wait for.
+    Dismissed {
+        for_good: bool,
+    },
     /// Taken back into the list, with or without a completed benchmark.
     Restored {
         benchmarked: bool,
@@ -43,18 +49,22 @@ pub fn recommendation_after(
         (Status::Pending | Status::Active, Event::Benchmarked) => Ok(Status::Active),
         // Measured again while it stands applied or dismissed: the figures are new, the status is not.
         (Status::Applied | Status::Dismissed, Event::Benchmarked) => Ok(status),
-        (Status::Pending | Status::Active, Event::Applied) => Ok(Status::Applied),
+        (Status::Pending | Status::Active, Event::Applied { .. })
+        | (Status::Applied, Event::Applied { for_good: true }) => Ok(Status::Applied),
         (Status::Applied, Event::RolledBack { benchmarked }) => Ok(open_status(benchmarked)),
-        (Status::Pending | Status::Active, Event::Dismissed) => Ok(Status::Dismissed),
+        (Status::Pending | Status::Active, Event::Dismissed { .. })
+        | (Status::Applied, Event::Dismissed { for_good: true }) => Ok(Status::Dismissed),
         (Status::Dismissed, Event::Restored { benchmarked }) => Ok(open_status(benchmarked)),
-        (Status::Applied, Event::Dismissed) => {
+        (Status::Applied, Event::Dismissed { for_good: false }) => {
             Err(IllegalTransition("it is applied: roll it back before dismissing it".into()))
         }
-        (Status::Applied, Event::Applied) => Err(IllegalTransition("it is applied already".into())),
-        (Status::Dismissed, Event::Applied) => {
+        (Status::Applied, Event::Applied { for_good: false }) => {
+            Err(IllegalTransition("it is applied already".into()))
+        }
+        (Status::Dismissed, Event::Applied { .. }) => {
             Err(IllegalTransition("it is dismissed: restore it before applying it".into()))
         }
-        (Status::Dismissed, Event::Dismissed) => {
+        (Status::Dismissed, Event::Dismissed { .. }) => {
             Err(IllegalTransition("it is dismissed already".into()))
         }
         (_, Event::RolledBack { .. }) => {
@@ -77,15 +87,23 @@ pub fn comes_back(by: DismissedBy, then: Option<f64>, now: f64) -> bool {
     }
 }
 
-/// Whether a job of this type may be queued for a recommendation in this status. `vouched`: it was measured, or a
-/// person said why to go without.
+/// What speaks for a job beside the status of its recommendation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Grounds {
+    /// It was measured, or a person said why to go without.
+    pub vouched: bool,
+    /// Nothing that stands of it can be rolled back.
+    pub for_good: bool,
+}
+
+/// Whether a job of this type may be queued for a recommendation in this status.
 ///
 /// # Errors
 /// The sentence that says why not.
 pub fn may_start(
     job_type: JobType,
     status: RecommendationStatus,
-    vouched: bool,
+    grounds: Grounds,
 ) -> Result<(), IllegalTransition> {
     use RecommendationEvent as Event;
     match job_type {
@@ -97,8 +115,8 @@ pub fn may_start(
         )),
         JobType::Benchmark => Ok(()),
         JobType::Apply => {
-            recommendation_after(status, Event::Applied)?;
-            if vouched {
+            recommendation_after(status, Event::Applied { for_good: grounds.for_good })?;
+            if grounds.vouched {
                 return Ok(());
             }
             Err(IllegalTransition(
@@ -208,13 +226,26 @@ mod tests {
 
     #[test]
     fn nothing_is_applied_without_a_benchmark_or_a_reason() {
-        let pending = RecommendationStatus::Pending;
-        assert!(may_start(JobType::Apply, pending, false).is_err());
-        assert!(may_start(JobType::Apply, pending, true).is_ok());
-        assert!(may_start(JobType::Apply, RecommendationStatus::Active, false).is_err());
-        assert!(may_start(JobType::Apply, RecommendationStatus::Active, true).is_ok());
-        assert!(may_start(JobType::Apply, RecommendationStatus::Dismissed, true).is_err());
-        assert!(may_start(JobType::Apply, RecommendationStatus::Applied, true).is_err());
+        let apply = |status, vouched| {
+            may_start(JobType::Apply, status, Grounds { vouched, for_good: false }).is_ok()
+        };
+        for open in [RecommendationStatus::Pending, RecommendationStatus::Active] {
+            assert!(!apply(open, false) && apply(open, true), "{open}");
+        }
+        assert!(!apply(RecommendationStatus::Dismissed, true));
+        assert!(!apply(RecommendationStatus::Applied, true));
+    }
+
+    #[test]
+    fn what_cannot_be_rolled_back_is_done_again_or_put_aside() {
+        let applied = RecommendationStatus::Applied;
+        let again = Grounds { vouched: true, for_good: true };
+        assert!(may_start(JobType::Apply, applied, again).is_ok());
+        let after = |event| recommendation_after(applied, event).ok();
+        assert_eq!(after(RecommendationEvent::Applied { for_good: true }), Some(applied));
+        let dismissed = Some(RecommendationStatus::Dismissed);
+        assert_eq!(after(RecommendationEvent::Dismissed { for_good: true }), dismissed);
+        assert_eq!(after(RecommendationEvent::Dismissed { for_good: false }), None);
     }
 
     #[test]
@@ -235,7 +266,7 @@ mod tests {
     #[test]
     fn only_what_is_applied_is_rolled_back() {
         for status in RecommendationStatus::ALL {
-            let allowed = may_start(JobType::Rollback, *status, false).is_ok();
+            let allowed = may_start(JobType::Rollback, *status, Grounds::default()).is_ok();
             assert_eq!(allowed, *status == RecommendationStatus::Applied, "{status}");
         }
     }
@@ -254,8 +285,8 @@ mod tests {
 
     #[test]
     fn an_applied_recommendation_cannot_be_dismissed() {
-        let result =
-            recommendation_after(RecommendationStatus::Applied, RecommendationEvent::Dismissed);
+        let event = RecommendationEvent::Dismissed { for_good: false };
+        let result = recommendation_after(RecommendationStatus::Applied, event);
         assert!(result.unwrap_err().to_string().contains("roll it back"));
     }
 }

@@ -13,7 +13,7 @@ async function open(page, title = TITLE) {
 test('every step is shown before anything is done, and a notice comes wherever the person is', async ({ page }) => {
   await signIn(page);
   await open(page);
-  await page.getByRole('link', { name: /Show the steps first|Apply without a benchmark/ }).click();
+  await page.getByRole('link', { name: /Show the steps first|Apply without a measurement/ }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Before it is applied');
   await expect(page.getByRole('heading', { name: 'Checks' })).toBeVisible();
   await expect(page.locator('ol.steps').first()).toContainText('CREATE INDEX CONCURRENTLY');
@@ -99,7 +99,7 @@ test.describe('without JavaScript', () => {
     page.expectedProblems.push(/preloaded using link preload/);
     await signIn(page);
     await open(page);
-    await page.getByRole('link', { name: /Show the steps first|Apply without a benchmark/ }).click();
+    await page.getByRole('link', { name: /Show the steps first|Apply without a measurement/ }).click();
     const reason = page.getByRole('textbox');
     if (await reason.count()) await reason.fill('without JavaScript');
     await page.getByRole('button', { name: 'Apply in the sandbox' }).click();

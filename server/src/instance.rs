@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::Settings;
+use crate::file_error::in_words;
 use crate::http::{Access, AccessError, AppState, router};
 use crate::jobs::{Signals, Worker};
 use crate::service::Service;
@@ -27,9 +28,9 @@ pub enum InstanceError {
     Store(#[from] StoreError),
     #[error("another OptiSchema holds the data folder {}: stop it, or choose another with --data-dir", .0.display())]
     Locked(PathBuf),
-    #[error("failed to use {}: {}", .0.display(), .1)]
+    #[error("failed to use {}: {}", .0.display(), in_words(.1))]
     Folder(PathBuf, std::io::Error),
-    #[error("failed to listen on {0}: {1}; choose another address with --listen")]
+    #[error("failed to listen on {}: {}; choose another address with --listen", .0, in_words(.1))]
     Listen(SocketAddr, std::io::Error),
     #[error("failed to serve: {0}")]
     Serve(std::io::Error),

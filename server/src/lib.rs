@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod file_error;
 pub mod handover;
 pub mod hex;
 pub mod http;

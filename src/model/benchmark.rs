@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::text_enum::text_enum;
 use super::{Calibration, Environment, MeasuredWriteCost, RowComparison, TableName};
+use crate::figures;
 
 text_enum! {
     /// What a comparison found.
@@ -335,8 +336,8 @@ impl BenchmarkResult {
                 "Nothing was measured, so there is no verdict.".to_owned()
             }
             (Verdict::Inconclusive, _, Some(binding)) => format!(
-                "The time ran out after {} pairs, and at least {FEWEST_PAIRS} are needed: raise --benchmark-seconds.",
-                binding.pairs
+                "The time ran out after {}, and at least {FEWEST_PAIRS} are needed: raise --benchmark-seconds.",
+                figures::counted(u64::from(binding.pairs), "pair")
             ),
             _ => self.verdict.meaning().to_owned(),
         }

@@ -134,6 +134,14 @@ pub struct Change {
     pub watch: Option<Watch>,
 }
 
+impl Change {
+    /// Whether it stands and can be undone.
+    #[must_use]
+    pub fn can_be_rolled_back(&self) -> bool {
+        self.status == ChangeStatus::Applied && self.no_rollback.is_none()
+    }
+}
+
 /// How a change was made, and what the catalog said before and after.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ChangeDetail {
@@ -146,6 +154,21 @@ pub struct ChangeDetail {
     /// The statements that it is for, planned in the sandbox without and with it.
     #[serde(default)]
     pub uses: Vec<UseCheck>,
+    /// Of a partitioned table's index: each with its table, since partitions come and go.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<IndexPart>,
+}
+
+/// An index of a partitioned table or of one of its partitions, with all that makes it anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IndexPart {
+    pub table: TableName,
+    pub index: TableName,
+    /// Any `CREATE INDEX` of the same columns.
+    pub definition: String,
+    pub tablespace: Option<String>,
+    /// What it has beside its definition, to be given to it once it is made.
+    pub finish: Vec<ChangeStep>,
 }
 
 /// What the catalog says of tables and settings: a line for each thing that a patch could change, by name.
@@ -178,6 +201,12 @@ const SETTING: &str = "setting ";
 #[must_use]
 pub fn index_of_line(key: &str) -> Option<TableName> {
     key.strip_prefix(INDEX)?.parse().ok()
+}
+
+/// The key of an index's line.
+#[must_use]
+pub fn index_line(name: &TableName) -> String {
+    format!("{INDEX}{name}")
 }
 
 /// Whether a line of the catalog is about a setting.

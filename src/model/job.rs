@@ -33,7 +33,7 @@ impl JobType {
     #[must_use]
     pub const fn label_of(self, of_change: bool) -> &'static str {
         match self {
-            Self::Benchmark if of_change => "Watch",
+            Self::Benchmark if of_change => "Measure again",
             other => other.label(),
         }
     }

@@ -82,6 +82,37 @@ impl PartialSchema for TableName {
 
 impl ToSchema for TableName {}
 
+/// Which tables are meant: one, or every one of a name, whatever its schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TableFilter {
+    One(TableName),
+    Named(String),
+}
+
+impl FromStr for TableFilter {
+    type Err = InvalidTableName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match identifier(text) {
+            Some((name, "")) => Ok(Self::Named(name)),
+            _ => text.parse().map(Self::One),
+        }
+    }
+}
+
+/// As it stands at the end of a [`TableName`]'s text: with the schema, or from the dot on.
+impl fmt::Display for TableFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(table) => table.fmt(f),
+            Self::Named(name) => {
+                f.write_str(".")?;
+                write_identifier(f, name)
+            }
+        }
+    }
+}
+
 /// A text that is not `schema.table`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("\"{0}\" is not a table name of the form schema.table")]
@@ -136,7 +167,7 @@ impl From<TableName> for String {
 
 #[cfg(test)]
 mod tests {
-    use super::{TableName, quote_identifier, quote_literal};
+    use super::{TableFilter, TableName, quote_identifier, quote_literal};
 
     #[test]
     fn a_name_is_read_back_whatever_its_letters() {
@@ -152,6 +183,17 @@ mod tests {
     fn what_is_not_a_table_name_is_refused() {
         for text in ["", "orders", "a.b.c", "\"a.b", ".", "a.", "a\"b.c"] {
             assert!(text.parse::<TableName>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_filter_takes_a_table_with_or_without_its_schema() {
+        let filter = |text: &str| text.parse::<TableFilter>().map(|filter| filter.to_string());
+        assert_eq!(filter("public.orders").as_deref(), Ok("public.orders"));
+        assert_eq!(filter("orders").as_deref(), Ok(".orders"));
+        assert_eq!(filter("\"Say \"\"hi\"\"\"").as_deref(), Ok(".\"Say \"\"hi\"\"\""));
+        for text in ["", "a.b.c", ".", "a.", "\"a"] {
+            assert!(filter(text).is_err(), "{text}");
         }
     }
 

@@ -6,7 +6,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::filter::{parse_field, parse_limit, parse_search};
 use super::text_enum::text_enum;
 use super::{
-    InvalidField, PlanJson, QueryHash, Recommendation, StatementShape, TableName, Timestamp,
+    InvalidField, PlanJson, QueryHash, Recommendation, StatementShape, TableFilter, TableName,
+    Timestamp,
 };
 use crate::plan::{Dependencies, PlanDiff, PlanFinding};
 
@@ -137,7 +138,7 @@ text_enum! {
 pub struct QueryFilter {
     /// Words to be found in the text.
     pub search: Option<String>,
-    pub table: Option<TableName>,
+    pub table: Option<TableFilter>,
     pub sort: Option<QuerySort>,
     pub range: Option<QueryRange>,
     /// The application's where absent.
@@ -156,7 +157,7 @@ pub struct QueryQuery {
     /// Words to be found in the text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
-    /// `schema.table`.
+    /// `schema.table`, or `table` in any schema.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
     /// `time`, `calls`, `mean`, `rows`, `cache`, `recent`.

@@ -130,10 +130,21 @@ pub struct Recommendation {
 }
 
 impl Recommendation {
-    /// Whether the change can be applied in the sandbox: everything but a statement for the application to send.
+    /// Why a person must make the change, wherever that is; absent for what can be applied in the sandbox.
     #[must_use]
-    pub const fn can_be_applied(&self) -> bool {
-        !matches!(self.recommendation_type, RecommendationType::Rewrite)
+    pub fn by_hand(&self) -> Option<&str> {
+        match self.recommendation_type {
+            RecommendationType::Rewrite => Some(
+                "a rewritten statement is for the application to send: there is nothing to be applied",
+            ),
+            _ => self.evidence.by_hand.as_deref(),
+        }
+    }
+
+    /// Whether it stands in the sandbox and can be rolled back there.
+    #[must_use]
+    pub fn can_be_rolled_back(&self) -> bool {
+        self.applied && self.rollback_sql.as_ref().is_some_and(|sql| !sql.is_empty())
     }
 
     /// What the planner predicts for the statement that gains most, in percent of its cost saved.
@@ -194,7 +205,13 @@ pub struct Evidence {
     /// What earlier predictions of the rule came to, once some were measured; the confidence counts them in.
     #[serde(default)]
     pub learned: Option<String>,
+    /// Why it cannot be applied in a sandbox, and is only handed over.
+    #[serde(default)]
+    pub by_hand: Option<String>,
 }
+
+/// Why a setting of a whole server is only handed over.
+pub const SERVER_WIDE: &str = "a setting of the whole server is not tried in a sandbox, which others may share: it is handed over as SQL";
 
 impl Evidence {
     /// Where a change came from, without a figure that would speak for it.
@@ -213,6 +230,7 @@ impl Evidence {
             makes_redundant: Vec::new(),
             typed: false,
             learned: None,
+            by_hand: None,
         }
     }
 }

@@ -5,14 +5,14 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::filter::{parse_field, parse_limit, parse_search};
 use super::text_enum::text_enum;
-use super::{AuditEntry, ChangeStatus, InvalidField, RecommendationId, TableName, WatchOutcome};
+use super::{AuditEntry, ChangeStatus, InvalidField, RecommendationId, TableFilter, WatchOutcome};
 
 /// Which changes, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChangeFilter {
     pub status: Option<ChangeStatus>,
     pub outcome: Option<WatchOutcome>,
-    pub table: Option<TableName>,
+    pub table: Option<TableFilter>,
     /// Words to be found in title or SQL.
     pub search: Option<String>,
     pub actor: Option<String>,
@@ -30,7 +30,7 @@ pub struct ChangeQuery {
     /// `as_predicted`, `less`, `regression`, `undecided`, `not_measured`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
-    /// `schema.table`.
+    /// `schema.table`, or `table` in any schema.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
     /// Words to be found in title or SQL.
@@ -45,6 +45,14 @@ pub struct ChangeQuery {
 }
 
 impl ChangeQuery {
+    /// Whether it asks for some changes only.
+    #[must_use]
+    pub fn is_filtered(&self) -> bool {
+        [&self.status, &self.outcome, &self.table, &self.q, &self.actor]
+            .into_iter()
+            .any(|field| field.as_ref().is_some_and(|text| !text.trim().is_empty()))
+    }
+
     /// Reads the texts.
     ///
     /// # Errors

@@ -31,8 +31,8 @@ pub(crate) fn pairs_chart(baseline: &Arm, patched: &Arm) -> Option<String> {
     }
     let change = |ratio: f64| figures::change(100.0 * (ratio - 1.0));
     let title = format!(
-        "{} pairs in order: the first was {}, the last {}",
-        ratios.len(),
+        "{} in order: the first was {}, the last {}",
+        figures::counted(ratios.len() as u64, "pair"),
         change(first),
         change(last)
     );

@@ -65,7 +65,7 @@ pub(crate) fn ChangeRow(change: Change, rollback: ServerAction<StartRollback>) -
         ChangeStatus::Drifted => "badge badge-warn",
     };
     let ended = change.rolled_back_at.map(|at| format!("rolled back {}", at.readable()));
-    let can_undo = change.status == ChangeStatus::Applied && change.no_rollback.is_none();
+    let can_undo = change.can_be_rolled_back();
     let saved = |percent: f64| {
         let word = if percent < 0.0 { "more" } else { "less" };
         format!("{} {word} ", figures::percent(percent.abs()))
@@ -88,10 +88,10 @@ pub(crate) fn ChangeRow(change: Change, rollback: ServerAction<StartRollback>) -
                 })}
                 {detail(&change)}
             </td>
-            <td><span class=tone>{change.status.label()}</span></td>
-            <td class="nowrap">{change.applied_at.readable()}<div class="quiet">{ended}</div></td>
-            <td>{predicted}</td>
-            <td>{measured} {change.watch.clone().map(|watch| view! { <WatchFound watch/> })}</td>
+            <td data-label="Status"><span class=tone>{change.status.label()}</span></td>
+            <td data-label="Applied" class="nowrap">{change.applied_at.readable()}<div class="quiet">{ended}</div></td>
+            <td data-label="Predicted">{predicted}</td>
+            <td data-label="Measured again">{measured} {change.watch.clone().map(|watch| view! { <WatchFound watch/> })}</td>
             <td>
                 {can_undo.then(|| view! {
                     <ActionForm action=rollback>

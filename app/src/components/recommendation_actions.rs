@@ -49,13 +49,17 @@ pub(crate) fn RecommendationActions(
     let id = StoredValue::new(recommendation.id.to_string());
     let hidden = move || view! { <input type="hidden" name="id" value=id.get_value()/> };
     let open = matches!(status, RecommendationStatus::Pending | RecommendationStatus::Active);
-    let (can_be_applied, is_refuted) =
-        (recommendation.can_be_applied(), recommendation.is_refuted());
+    let by_hand = recommendation.by_hand().map(str::to_owned);
+    let (can_be_applied, is_refuted) = (by_hand.is_none(), recommendation.is_refuted());
+    let applied = status == RecommendationStatus::Applied;
+    let can_be_undone = recommendation.can_be_rolled_back();
+    let can_be_dismissed = open || (applied && !can_be_undone);
     let benchmarked = status == RecommendationStatus::Active;
+    let is_measured = benchmarked && recommendation.is_measured();
     let main = |is: bool| if is { "button primary" } else { "button" };
     view! {
         <div class="actions">
-            {(benchmarked && can_be_applied).then(|| view! {
+            {(is_measured && can_be_applied).then(|| view! {
                 <ActionForm action=actions.apply>
                     {hidden()}
                     <button class=main(!is_refuted) disabled=busy>"Apply in the sandbox"</button>
@@ -63,7 +67,7 @@ pub(crate) fn RecommendationActions(
             })}
             {(open && can_be_applied).then(|| view! {
                 <a class="button" href=format!("/recommendations/{}/apply", id.get_value())>
-                    {if benchmarked { "Show the steps first" } else { "Apply without a benchmark…" }}
+                    {if is_measured { "Show the steps first" } else { "Apply without a measurement…" }}
                 </a>
             })}
             {open.then(|| view! {
@@ -74,13 +78,16 @@ pub(crate) fn RecommendationActions(
                     </button>
                 </ActionForm>
             })}
-            {(status == RecommendationStatus::Applied).then(|| view! {
+            {(applied && !can_be_undone).then(|| view! {
+                <a class=main(true) href=format!("/recommendations/{}/apply", id.get_value())>"Apply again…"</a>
+            })}
+            {(applied && can_be_undone).then(|| view! {
                 <ActionForm action=actions.rollback>
                     {hidden()}
                     <button class=main(true) disabled=busy>"Roll back"</button>
                 </ActionForm>
             })}
-            {open.then(|| view! {
+            {can_be_dismissed.then(|| view! {
                 <ActionForm action=actions.dismiss attr:class="inline">
                     {hidden()}
                     <input type="text" name="reason" placeholder="Reason (optional)" aria-label="Reason"/>
@@ -94,6 +101,10 @@ pub(crate) fn RecommendationActions(
                 </ActionForm>
             })}
         </div>
+        {by_hand.filter(|_| open).map(|reason| view! { <p class="quiet">"For a person to make: " {reason} "."</p> })}
+        {(applied && !can_be_undone).then(|| view! {
+            <p class="quiet">"What was applied cannot be rolled back: do it again when it is due, or dismiss it."</p>
+        })}
         <ActionFailure action=actions.benchmark/>
         <ActionFailure action=actions.apply/>
         <ActionFailure action=actions.rollback/>

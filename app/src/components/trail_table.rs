@@ -16,10 +16,10 @@ fn row(entry: AuditEntry) -> impl IntoView {
     let whole: String = entry.detail.to_string().chars().take(2000).collect();
     view! {
         <tr>
-            <td class="number">{entry.sequence}</td>
-            <td class="nowrap">{entry.at.readable()}</td>
-            <td>{entry.actor}</td>
-            <td>{entry.action}</td>
+            <td data-label="No." class="number">{entry.sequence}</td>
+            <td data-label="Time" class="nowrap">{entry.at.readable()}</td>
+            <td data-label="By">{entry.actor}</td>
+            <td data-label="Action">{entry.action}</td>
             <td>
                 <code class="statement">{said}</code>
                 <details><summary class="quiet">"All of it"</summary><code class="statement">{whole}</code></details>
@@ -60,7 +60,7 @@ pub(crate) fn TrailTable(page: AuditPage, audit: AuditQuery, query: ChangeQuery)
             view! { <p class="quiet">"No row fits."</p> }.into_any()
         } else {
             view! {
-                <div class="scroll" tabindex="0"><table>
+                <div class="scroll" tabindex="0"><table class="stacks">
                     <caption>"Rows are only ever added, and each carries the hash of the one before it."</caption>
                     <thead><tr>
                         <th scope="col" class="number">"No."</th><th scope="col">"Time"</th>

@@ -43,28 +43,41 @@ fn filters(query: &ChangeQuery) -> impl IntoView + use<> {
         <form method="get" action="/changes" class="filters" role="search">
             <input type="hidden" name="status" value=query.status.clone().unwrap_or_default()/>
             <label>"Search" <input type="search" name="q" value=query.q.clone().unwrap_or_default()/></label>
-            <label>"Table" <input type="search" name="table" placeholder="schema.table" value=query.table.clone().unwrap_or_default()/></label>
+            <label>"Table" <input type="search" name="table" placeholder="orders, public.orders" value=query.table.clone().unwrap_or_default()/></label>
             <label>"Applied by" <input type="search" name="actor" value=query.actor.clone().unwrap_or_default()/></label>
             <button class="button">"Show"</button>
         </form>
     }
 }
 
-fn list(changes: Vec<Change>, actions: Actions) -> impl IntoView {
-    if changes.is_empty() {
+fn none(is_filtered: bool) -> AnyView {
+    if is_filtered {
         return view! {
-            <EmptyState title="No change">
-                "A recommendation can be applied in the sandbox once it is benchmarked."
+            <EmptyState title="No change fits these filters">
+                <a href="/changes">"Show all changes"</a>
             </EmptyState>
         }
         .into_any();
+    }
+    view! {
+        <EmptyState title="Nothing was applied yet">
+            "Benchmark a " <a href="/recommendations">"recommendation"</a>
+            ", then apply it in the sandbox: it is listed here, with what undoes it."
+        </EmptyState>
+    }
+    .into_any()
+}
+
+fn list(changes: Vec<Change>, is_filtered: bool, actions: Actions) -> AnyView {
+    if changes.is_empty() {
+        return none(is_filtered);
     }
     let rows: Vec<_> = changes
         .into_iter()
         .map(|change| view! { <ChangeRow change rollback=actions.rollback/> })
         .collect();
     view! {
-        <div class="scroll" tabindex="0"><table>
+        <div class="scroll" tabindex="0"><table class="stacks">
             <thead><tr>
                 <th scope="col">"Change"</th><th scope="col">"Status"</th>
                 <th scope="col">"Applied"</th><th scope="col">"Predicted"</th>
@@ -83,7 +96,7 @@ fn content(
     audit: AuditQuery,
     actions: Actions,
 ) -> impl IntoView {
-    let standing = view.changes.iter().any(|change| change.status == ChangeStatus::Applied);
+    let standing = view.changes.iter().any(Change::can_be_rolled_back);
     view! {
         <ApplySide status=view.status/>
         <div class="actions">
@@ -100,7 +113,7 @@ fn content(
         <ActionFailure action=actions.clean/>
         <ActionFailure action=actions.rollback/>
         {filters(&query)}
-        {list(view.changes, actions)}
+        {list(view.changes, query.is_filtered(), actions)}
         <TrailTable page=view.trail audit query/>
     }
 }

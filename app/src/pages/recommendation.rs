@@ -94,7 +94,7 @@ fn planned(r: &Recommendation) -> Option<impl IntoView + use<>> {
 fn content(view: RecommendationView, actions: Actions, reload: Callback<()>) -> impl IntoView {
     let RecommendationView { recommendation: r, jobs, change } = view;
     let found = change.and_then(|change| change.watch).map(|watch| {
-        view! { <div class="notice"><WatchFound watch/></div> }
+        view! { <div class="notice">"Since it is applied: " <WatchFound watch/></div> }
     });
     // Who undoes a change need not wait for what it came to.
     let busy = jobs.iter().any(|job| !job.status.is_final() && !job.is_watch());

@@ -1,4 +1,4 @@
-//! The change itself: its steps one after the other, the check that the catalog says so, and the way back.
+//! The change itself: its steps one after the other, and the check that the catalog says so.
 
 use std::time::Instant;
 
@@ -12,9 +12,8 @@ use sqlx::postgres::PgConnection;
 use super::error::ApplyError;
 use super::kinds::statistics;
 use super::known_index::known_index;
-use super::plan::{Branch, ChangePlan, Touch, branches};
-use super::rehearsal::restored;
-use super::settle::{Standing, defined, drop_remains, effect_of, is_invalid, settle};
+use super::plan::{ChangePlan, Touch};
+use super::settle::{Standing, effect_of, is_invalid, settle};
 use super::state::{Scope, read_state};
 use crate::postgres::PgFailure;
 
@@ -25,13 +24,6 @@ pub struct Applied {
     /// Lines of the catalog that it altered.
     pub effect: Vec<EffectLine>,
     /// Wall time of all steps.
-    pub duration_ms: f64,
-    pub notes: Vec<String>,
-}
-
-/// A change that was undone.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RolledBack {
     pub duration_ms: f64,
     pub notes: Vec<String>,
 }
@@ -220,139 +212,4 @@ pub(super) fn detail_of(change: &Change) -> ChangeDetail {
 pub(super) fn scope_of(change: &Change, detail: &ChangeDetail) -> Scope {
     let settings = detail.effect.iter().any(|line| is_setting_line(&line.key));
     Scope { tables: change.tables.clone(), settings }
-}
-
-/// Undoes a change, after proving that its object is still what was applied.
-///
-/// # Errors
-/// It has drifted, or the rollback does not run; nothing was changed.
-pub async fn roll_back(
-    connection: &mut PgConnection,
-    change: &Change,
-    told: Told<'_>,
-) -> Result<RolledBack, ApplyError> {
-    if let Some(reason) = &change.no_rollback {
-        return Err(ApplyError::Failed(reason.clone()));
-    }
-    let detail = detail_of(change);
-    let scope = scope_of(change, &detail);
-    if let Some(left) = drop_remains(connection, &detail.effect).await? {
-        return Err(ApplyError::Failed(left));
-    }
-    check_same_partitions(connection, change, &detail).await?;
-    let now = read_state(connection, &scope).await?;
-    if let Some(drift) = drift(&detail.effect, &now) {
-        return Err(ApplyError::Drifted(drift));
-    }
-    check_same_object(connection, change).await?;
-    let started = Instant::now();
-    let ran = run_steps(connection, &detail.rollback, told).await;
-    let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
-    if let Err(failure) = ran {
-        return Err(failure.into());
-    }
-    let after = read_state(connection, &scope).await?;
-    let mut notes = Vec::new();
-    if let Some(line) =
-        detail.effect.iter().find(|line| after.0.get(&line.key) != line.before.as_ref())
-    {
-        return Err(ApplyError::Drifted(format!(
-            "the rollback ran, and {} is not what it was before: {}",
-            line.key,
-            differs(line.before.as_ref(), after.0.get(&line.key))
-        )));
-    }
-    if change.detail.is_some() {
-        notes.push(match restored(&detail.before, &after) {
-            Ok(()) => format!(
-                "The catalog of {} equals the one before the change ({} lines compared).",
-                tables_of(change),
-                after.0.len()
-            ),
-            Err(line) => {
-                format!("What the change altered is as before; something else is not: {line}.")
-            }
-        });
-    }
-    Ok(RolledBack { duration_ms, notes })
-}
-
-fn tables_of(change: &Change) -> String {
-    let names: Vec<String> = change.tables.iter().map(ToString::to_string).collect();
-    if names.is_empty() { "the database's settings".to_owned() } else { names.join(", ") }
-}
-
-fn differs(was: Option<&String>, is: Option<&String>) -> String {
-    let side = |side: Option<&String>| {
-        side.map_or("nothing".to_owned(), |line| format!("`{}`", line.replace('\n', "; ")))
-    };
-    format!("it was {}, it is {}", side(was), side(is))
-}
-
-/// Whether a line is still what the change left. An index that an earlier rollback was cut off from dropping is.
-fn is_ours(line: &EffectLine, now: &CatalogState) -> bool {
-    match (&line.before, &line.after, now.0.get(&line.key)) {
-        (None, Some(after), Some(there)) => {
-            there == after || (is_invalid(there) && defined(there) == defined(after))
-        }
-        (_, after, there) => there == after.as_ref(),
-    }
-}
-
-/// The first line that is no longer what the change left.
-fn drift(effect: &[EffectLine], now: &CatalogState) -> Option<String> {
-    let line = effect.iter().find(|line| !is_ours(line, now))?;
-    let is = now.0.get(&line.key);
-    Some(match (&line.after, is) {
-        (Some(_), None) => format!("the {} is no longer there: somebody dropped it", line.key),
-        (None, Some(there)) => format!("the {} stands there again: `{there}`", line.key),
-        (after, _) => {
-            format!(
-                "the {} is no longer what was applied: {}",
-                line.key,
-                differs(after.as_ref(), is)
-            )
-        }
-    })
-}
-
-/// An index of a partitioned table is built again on the partitions that it had: others must not have come or gone.
-async fn check_same_partitions(
-    connection: &mut PgConnection,
-    change: &Change,
-    detail: &ChangeDetail,
-) -> Result<(), ApplyError> {
-    let gone: Vec<&EffectLine> = detail.effect.iter().filter(|l| l.after.is_none()).collect();
-    let (Some(table), true) = (change.tables.first(), gone.len() > 1) else { return Ok(()) };
-    let tree = branches(connection, table).await?;
-    let had = |branch: &Branch| {
-        let names = [branch.name.to_string(), branch.name.quoted()];
-        gone.iter().any(|line| {
-            let was = line.before.as_deref().unwrap_or_default();
-            names.iter().any(|name| was.contains(&format!(" {name} USING ")))
-        })
-    };
-    if tree.len() == gone.len() && tree.iter().all(had) {
-        return Ok(());
-    }
-    Err(ApplyError::Failed(format!(
-        "the partitions of {table} are others than when the index was dropped, so it cannot be built again as it was: make it anew with CREATE INDEX"
-    )))
-}
-
-/// What was made, and is another object of the very same form now, is somebody else's.
-async fn check_same_object(
-    connection: &mut PgConnection,
-    change: &Change,
-) -> Result<(), ApplyError> {
-    let object = &change.object;
-    let Some(oid) = object.oid else { return Ok(()) };
-    let name = TableName::new(&object.schema, &object.name);
-    let now = made_object(connection, change.kind, &name).await?;
-    match now {
-        Some(now) if now.oid == Some(oid) => Ok(()),
-        _ => Err(ApplyError::Drifted(format!(
-            "{name} is no longer what was applied: somebody made it anew"
-        ))),
-    }
 }

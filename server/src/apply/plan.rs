@@ -2,7 +2,8 @@
 //! it is before anything is done.
 
 use optischema::model::{
-    CatalogState, ChangeKind, ChangeStep, ChangedObject, Recommendation, TableName, is_setting_line,
+    CatalogState, ChangeKind, ChangeStep, ChangedObject, IndexPart, Recommendation, TableName,
+    is_setting_line,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
@@ -38,6 +39,9 @@ pub struct ChangePlan {
     /// Of maintenance: what is another text once it was done.
     #[serde(default)]
     pub marker: Option<String>,
+    /// Of a partitioned table's index: each with its table.
+    #[serde(default)]
+    pub parts: Vec<IndexPart>,
     #[serde(skip)]
     pub rehearsal: Rehearsal,
 }

@@ -10,6 +10,7 @@ use super::execute::{Applied, detail_of, object_of, run, scope_of};
 use super::kinds::maintenance::marker;
 use super::known_index::known_index;
 use super::plan::{ChangePlan, Touch};
+use super::rollback::lines_now;
 use super::state::read_state;
 use crate::postgres::PgFailure;
 use crate::sql::{Patch, PatchKind, drop_index_sql};
@@ -226,21 +227,25 @@ pub(super) async fn drop_rebuilt(
 
 /// Looks where the rollback of a change stands, and puts right what is half done.
 ///
+/// `made` are lines of indexes that the rollback meant to make beside those that the change dropped.
+///
 /// # Errors
 /// The sandbox cannot be asked.
 pub async fn settle_rollback(
     connection: &mut PgConnection,
     change: &Change,
+    made: &[String],
 ) -> Result<Standing, ApplyError> {
     let detail = detail_of(change);
     let scope = scope_of(change, &detail);
+    let (effect, _) = lines_now(connection, change, &detail).await?;
     for _ in 0..2 {
         let now = read_state(connection, &scope).await?;
         let is = |line: &EffectLine, side: &Option<String>| now.0.get(&line.key) == side.as_ref();
-        if detail.effect.iter().all(|line| is(line, &line.before)) {
+        if effect.iter().all(|line| is(line, &line.before)) {
             return Ok(Standing::Done);
         }
-        if detail.effect.iter().all(|line| is(line, &line.after)) {
+        if effect.iter().all(|line| is(line, &line.after)) {
             return Ok(Standing::Untouched);
         }
         // Dropping goes on to its end; building again is taken back. Either way what is half there is dropped, and
@@ -251,8 +256,9 @@ pub async fn settle_rollback(
                 && line.before.as_deref().is_some_and(|was| defined(was) == defined(there));
             is_invalid(there) || rebuilt
         };
-        let keys: Vec<String> =
-            detail.effect.iter().filter(is_ours).map(|line| line.key.clone()).collect();
+        let mut keys: Vec<String> =
+            effect.iter().filter(is_ours).map(|line| line.key.clone()).collect();
+        keys.extend(made.iter().filter(|key| now.0.contains_key(*key)).cloned());
         if let Some(left) = drop_half_made(connection, &keys, false, Direction::Backward).await? {
             return Ok(Standing::Left(left));
         }

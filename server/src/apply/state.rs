@@ -1,7 +1,7 @@
 //! What the catalog says of everything that a patch could change: read before a change, after it, and after its
 //! rollback.
 
-use optischema::model::{CatalogState, TableName, quote_identifier};
+use optischema::model::{CatalogState, TableName, index_line, quote_identifier};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
@@ -137,7 +137,7 @@ fn key(kind: &str, name: &TableName, part: Option<&str>) -> String {
 
 /// The key of an index in a state.
 pub(super) fn index_key(name: &TableName) -> String {
-    key("index", name, None)
+    index_line(name)
 }
 
 /// The key of extended statistics in a state.

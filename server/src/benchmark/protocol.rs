@@ -167,8 +167,8 @@ impl Measured {
         let mut warnings = Vec::new();
         if self.patched.len() < LOOKS[0] {
             warnings.push(format!(
-                "{label}: the time ran out after {} pairs; at least {} are needed for a verdict: raise benchmark_seconds.",
-                self.patched.len(),
+                "{label}: the time ran out after {}; at least {} are needed for a verdict: raise benchmark_seconds.",
+                figures::counted(self.patched.len() as u64, "pair"),
                 LOOKS[0]
             ));
         }
@@ -183,8 +183,8 @@ impl Measured {
             (self.verdict, self.comparison.smallest_detectable_percent)
         {
             warnings.push(format!(
-                "{label}: {} pairs could have called a change of {} or more, and no smaller one.",
-                self.patched.len(),
+                "{label}: {} could have called a change of {} or more, and no smaller one.",
+                figures::counted(self.patched.len() as u64, "pair"),
                 figures::percent(smallest)
             ));
         }

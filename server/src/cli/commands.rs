@@ -18,6 +18,7 @@ use super::{
 use crate::apply::ApplyError;
 use crate::config::{ConfigError, Settings, SettingsArgs, default_data_dir};
 use crate::demo::{Shop, ShopError, StoryEnd, run_once};
+use crate::file_error::in_words;
 use crate::http::openapi;
 use crate::instance::{Instance, InstanceError, lock_data_dir, prepare_data_dir, told_to_stop};
 use crate::postgres::PgFailure;
@@ -47,7 +48,7 @@ pub enum CommandError {
     Import(#[from] ImportError),
     #[error(transparent)]
     Apply(#[from] ApplyError),
-    #[error("failed to use {}: {}", .0.display(), .1)]
+    #[error("failed to use {}: {}", .0.display(), in_words(.1))]
     Folder(PathBuf, std::io::Error),
     #[error("failed to write the result: {0}")]
     Json(#[from] serde_json::Error),

@@ -73,11 +73,12 @@ pub(super) fn named_tokens(given: Vec<Secret>) -> Result<Vec<(String, Secret)>, 
             && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c));
         if !fits
             || name == "optischema"
+            || name == "owner"
             || name == "token"
             || tokens.iter().any(|(known, _)| known == name)
         {
             return Err(invalid(
-                "a name has letters, digits and -_.@, is given once, and is not `token` or `optischema`",
+                "a name has letters, digits and -_.@, is given once, and is none of `owner`, `token`, `optischema`",
             ));
         }
         if secret.is_short() {

@@ -48,7 +48,7 @@ impl Token {
 }
 
 /// The name of the instance's own token.
-const OWN_TOKEN: &str = "token";
+const OWN_TOKEN: &str = "owner";
 
 /// Why the web app does not start.
 #[derive(Debug, Error)]
@@ -214,11 +214,6 @@ pub(super) async fn guard(
     }
     let (credential, actor) = access.credential(request.headers()).unzip();
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    // A WebSocket is opened by a GET, and a browser lets any site try.
-    let needs_origin = !safe || path == "/ws";
-    if needs_origin && !same_origin(request.headers(), credential) {
-        return secured(forbidden("cross_origin", "the request comes from another site"));
-    }
     if credential.is_none() && !is_open(&path) {
         let wants_page =
             safe && !path.starts_with("/api") && !path.starts_with("/rpc") && path != "/ws";
@@ -236,6 +231,11 @@ pub(super) async fn guard(
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
             response
         });
+    }
+    // A WebSocket is opened by a GET, and a browser lets any site try.
+    let needs_origin = !safe || path == "/ws";
+    if needs_origin && !same_origin(request.headers(), credential) {
+        return secured(forbidden("cross_origin", "the request comes from another site"));
     }
     if let Some(actor) = actor {
         request.extensions_mut().insert(optischema_app::server_fns::Authorised(actor));
@@ -311,7 +311,7 @@ mod tests {
             access.credential(&headers).map(|(_, actor)| actor.0)
         };
         assert_eq!(who(&[("authorization", "Bearer fedcba9876543210")]).as_deref(), Some("ann"));
-        assert_eq!(who(&[("authorization", "Bearer 0123456789abcdef")]).as_deref(), Some("token"));
+        assert_eq!(who(&[("authorization", "Bearer 0123456789abcdef")]).as_deref(), Some("owner"));
         let session = access.session_of("fedcba9876543210").unwrap();
         let cookie = format!("{COOKIE}={session}");
         assert_eq!(who(&[("cookie", &cookie)]).as_deref(), Some("ann"));

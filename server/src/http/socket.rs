@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
+use axum::http::StatusCode;
 use axum::response::Response;
-use optischema::model::LiveMessage;
+use optischema::model::{InvalidField, LiveMessage};
 use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::AppState;
+use super::problem::Problem;
 use crate::store::{Store, StoreError};
 
 /// A connection that says nothing for so long is asked whether it is still there.
@@ -19,22 +22,41 @@ const LONGEST: usize = 4096;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Since {
-    /// The last event that was seen.
-    since: Option<i64>,
+    /// The last event that was seen; a text, so that what is no number answers as every field does.
+    since: Option<String>,
+}
+
+impl Since {
+    fn parse(&self) -> Result<Option<i64>, InvalidField> {
+        let text = self.since.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        text.map(str::parse).transpose().map_err(|_| InvalidField {
+            field: "since",
+            message: "must be the sequence number of an event".to_owned(),
+        })
+    }
 }
 
 /// Follows what happens.
 pub(super) async fn follow(
     State(app): State<AppState>,
     Query(query): Query<Since>,
-    upgrade: WebSocketUpgrade,
-) -> Response {
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let since = query.parse()?;
+    let upgrade = upgrade.map_err(|_| {
+        Problem::new(
+            StatusCode::UPGRADE_REQUIRED,
+            "upgrade_required",
+            "A WebSocket is needed",
+            "open this address as a WebSocket (`ws:` or `wss:`)",
+        )
+    })?;
     let upgrade = upgrade.max_message_size(LONGEST).max_frame_size(LONGEST);
-    upgrade.on_upgrade(async move |mut socket| {
-        if let Err(Ended::Store(error)) = tell(&mut socket, &app.store, query.since).await {
+    Ok(upgrade.on_upgrade(async move |mut socket| {
+        if let Err(Ended::Store(error)) = tell(&mut socket, &app.store, since).await {
             tracing::error!(%error, "events could not be read");
         }
-    })
+    }))
 }
 
 /// Why telling ended.

@@ -11,11 +11,11 @@ use super::follow::{Follower, who};
 use super::moved::note_moved;
 use super::progress::Progress;
 use super::sandbox;
-use super::trail::record;
+use super::trail::{note_refused, record};
 use super::worker::Worker;
 use crate::apply::{
-    Applied, ApplyError, ChangePlan, Ground, compare_plans, make, plan_change, plan_statements,
-    preflight, refuse_blocked, rehearsal_schema, rehearse,
+    Applied, ApplyError, ChangePlan, Ground, Plans, compare_plans, make, plan_change,
+    plan_statements, preflight, refuse_blocked, rehearsal_schema, rehearse,
 };
 use crate::postgres::Session;
 use crate::sql::Patch;
@@ -61,13 +61,24 @@ fn approved(claimed: &ClaimedJob, recommendation: &Recommendation) -> Result<Pat
     }
 }
 
-async fn apply(
+/// A change that is planned, checked and rehearsed: it may be made.
+struct Prepared {
+    session: Session,
+    plan: ChangePlan,
+    hash: String,
+    /// Its statements, planned without it.
+    before: Plans,
+    hashes: Vec<QueryHash>,
+    tracked: Vec<TrackedStatement>,
+}
+
+async fn prepared(
     worker: &Worker,
     claimed: &ClaimedJob,
     progress: &Progress,
-) -> Result<ChangeOutcome, ApplyError> {
-    let recommendation = recommendation(worker, claimed).await?;
-    let patch = approved(claimed, &recommendation)?;
+    recommendation: &Recommendation,
+) -> Result<Prepared, ApplyError> {
+    let patch = approved(claimed, recommendation)?;
     progress.report("checking the sandbox", 0.02);
     let mut session = sandbox::open(worker, &claimed.job).await?;
     let scratch = rehearsal_schema(claimed.job.id.0);
@@ -76,20 +87,37 @@ async fn apply(
         rehearsal_schema: &scratch.name,
         for_others: false,
     };
-    let plan = plan_change(&mut session.connection, &patch, &recommendation, ground).await?;
-    let checks = preflight(&mut session.connection, &plan, &recommendation).await?;
+    let plan = plan_change(&mut session.connection, &patch, recommendation, ground).await?;
+    let checks = preflight(&mut session.connection, &plan, recommendation).await?;
     refuse_blocked(&checks)?;
     progress.report("rehearsing patch and rollback", 0.1);
     rehearse(&mut session.connection, claimed.job.id.0, &plan).await?;
     progress.report("planning the statements without the change", 0.2);
-    let tracked = tracked(worker, &recommendation).await?;
-    let hashes = hashes(&recommendation);
+    let tracked = tracked(worker, recommendation).await?;
+    let hashes = hashes(recommendation);
     let before = plan_statements(&mut session.connection, &hashes, &tracked).await?;
+    Ok(Prepared { session, plan, hash: patch.hash, before, hashes, tracked })
+}
+
+async fn apply(
+    worker: &Worker,
+    claimed: &ClaimedJob,
+    progress: &Progress,
+) -> Result<ChangeOutcome, ApplyError> {
+    let recommendation = recommendation(worker, claimed).await?;
+    let prepared = prepared(worker, claimed, progress, &recommendation).await;
+    let Prepared { mut session, plan, hash, before, hashes, tracked } = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            note_refused(worker, claimed, &recommendation, &error.to_string()).await?;
+            return Err(error);
+        }
+    };
     progress.report("writing down what is meant", 0.25);
     let target = sandbox::address(worker)?.address().to_owned();
     let intent = json!({
         "target": target, "sql": plan.sql(), "rollback_sql": plan.rollback_sql(),
-        "no_rollback": plan.no_rollback, "sql_hash": patch.hash,
+        "no_rollback": plan.no_rollback, "sql_hash": hash,
         "override_reason": claimed.override_reason, "before": plan.before, "plan": plan,
     });
     worker.store.audit(&record("apply.intent", claimed, &recommendation, intent)).await?;
@@ -100,7 +128,7 @@ async fn apply(
         Err(error @ ApplyError::Error(_)) => return Err(error),
         Err(error) => {
             let detail = json!({
-                "result": ChangeResult::Failed, "target": target, "sql_hash": patch.hash,
+                "result": ChangeResult::Failed, "target": target, "sql_hash": hash,
                 "reason": error.to_string(),
             });
             worker.store.audit(&record("apply.outcome", claimed, &recommendation, detail)).await?;
@@ -121,10 +149,10 @@ async fn apply(
         effect: applied.effect.clone(),
         before: plan.before.clone(),
         uses,
+        parts: plan.parts.clone(),
     };
     let outcome =
-        recorded(worker, claimed, &recommendation, (&plan, &applied, &detail, &patch.hash), None)
-            .await?;
+        recorded(worker, claimed, &recommendation, (&plan, &applied, &detail, &hash), None).await?;
     progress.report("the change is recorded", 0.99);
     Ok(outcome)
 }

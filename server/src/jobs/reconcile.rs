@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::apply_job::{end_of, recommendation, recorded};
 use super::rollback_job::{outcome_of, standing};
 use super::sandbox;
-use super::trail::record;
+use super::trail::{note_refused, record};
 use super::worker::Worker;
 use crate::apply::{
     Applied, ApplyError, ChangePlan, Standing, finish, makes_it, plan_of_index, settle,
@@ -47,9 +47,10 @@ async fn apply(
     }
     let id = claimed.job.id;
     let Some(intent) = worker.store.audited(id, "apply.intent").await? else {
-        return Err(ApplyError::Failed(format!(
-            "{why} before it changed anything; nothing of it stands in the sandbox"
-        )));
+        let reason =
+            format!("{why} before it changed anything; nothing of it stands in the sandbox");
+        note_refused(worker, claimed, &recommendation, &reason).await?;
+        return Err(ApplyError::Failed(reason));
     };
     if let Some(outcome) = worker.store.audited(id, "apply.outcome").await? {
         // It had failed, and only the job's end was not written.
@@ -88,6 +89,12 @@ fn result_of(outcome: &Value) -> Option<ChangeResult> {
     serde_json::from_value(outcome.get("result")?.clone()).ok()
 }
 
+/// Lines of indexes that a rollback meant to make beside those that the change dropped.
+fn made_by(intent: &Value) -> Vec<String> {
+    let made = intent.get("made").and_then(Value::as_array);
+    made.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 /// The plan that the intent holds. An intent of before plans were kept was an index's.
 fn planned(intent: &Value, patch: &Patch) -> Result<ChangePlan, ApplyError> {
     match (intent.get("plan"), &patch.kind) {
@@ -112,6 +119,7 @@ async fn take(
         effect: applied.effect.clone(),
         before: plan.before.clone(),
         uses: Vec::new(),
+        parts: plan.parts.clone(),
     };
     recorded(worker, claimed, recommendation, (plan, &applied, &detail, hash), Some(why)).await
 }
@@ -134,12 +142,15 @@ async fn rollback(
         let reason = outcome.get("reason").and_then(Value::as_str).unwrap_or(why);
         return Err(ApplyError::Failed(reason.to_owned()));
     }
-    if worker.store.audited(id, "rollback.intent").await?.is_none() {
-        return Err(ApplyError::Failed(format!("{why} before it changed anything")));
-    }
+    let Some(intent) = worker.store.audited(id, "rollback.intent").await? else {
+        let reason = format!("{why} before it changed anything");
+        let recommendation = recommendation(worker, claimed).await?;
+        note_refused(worker, claimed, &recommendation, &reason).await?;
+        return Err(ApplyError::Failed(reason));
+    };
     let (recommendation, change) = standing(worker, claimed).await?;
     let mut session = sandbox::open(worker, &claimed.job).await?;
-    let found = settle_rollback(&mut session.connection, &change).await?;
+    let found = settle_rollback(&mut session.connection, &change, &made_by(&intent)).await?;
     let result =
         if found == Standing::Done { ChangeResult::RolledBack } else { ChangeResult::StillApplied };
     let said = match &found {

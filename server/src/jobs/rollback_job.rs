@@ -9,9 +9,11 @@ use super::follow::Follower;
 use super::moved::note_moved;
 use super::progress::Progress;
 use super::sandbox;
-use super::trail::record;
+use super::trail::{note_refused, record};
 use super::worker::Worker;
-use crate::apply::{ApplyError, RolledBack, Standing, roll_back, settle_rollback};
+use crate::apply::{
+    ApplyError, RolledBack, Standing, WayBack, roll_back, settle_rollback, way_back,
+};
 use crate::postgres::Session;
 use crate::store::{ClaimedJob, JobEnd};
 
@@ -34,25 +36,43 @@ pub(super) async fn standing(
     Ok((recommendation, change))
 }
 
+/// The sandbox, and how the change is undone there now.
+async fn prepared(
+    worker: &Worker,
+    claimed: &ClaimedJob,
+    progress: &Progress,
+    change: &Change,
+) -> Result<(Session, WayBack), ApplyError> {
+    progress.report("checking the sandbox", 0.05);
+    let mut session = sandbox::open(worker, &claimed.job).await?;
+    let all = worker.store.standing_changes(&change.database).await?;
+    if let Some(first) = dependents(&all, change).first() {
+        return Err(ApplyError::Failed(format!(
+            "\"{}\" stands on it, since {}: roll that back first",
+            first.recommendation_title, first.because
+        )));
+    }
+    let way = way_back(&mut session.connection, change).await?;
+    Ok((session, way))
+}
+
 async fn roll(
     worker: &Worker,
     claimed: &ClaimedJob,
     progress: &Progress,
 ) -> Result<ChangeOutcome, ApplyError> {
     let (recommendation, change) = standing(worker, claimed).await?;
-    progress.report("checking the sandbox", 0.05);
-    let mut session = sandbox::open(worker, &claimed.job).await?;
-    let all = worker.store.standing_changes(&change.database).await?;
-    if let Some(first) = dependents(&all, &change).first() {
-        return Err(ApplyError::Failed(format!(
-            "\"{}\" stands on it, since {}: roll that back first",
-            first.recommendation_title, first.because
-        )));
-    }
+    let (mut session, way) = match prepared(worker, claimed, progress, &change).await {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            note_refused(worker, claimed, &recommendation, &error.to_string()).await?;
+            return Err(error);
+        }
+    };
     progress.report("writing down what is meant", 0.2);
     let intent = json!({
-        "target": change.target, "sql": change.rollback_sql, "change_id": change.id,
-        "sql_hash": change.sql_hash,
+        "target": change.target, "sql": way.sql(), "change_id": change.id,
+        "sql_hash": change.sql_hash, "made": way.made,
         "effect": change.detail.as_ref().map(|detail| &detail.effect),
     });
     worker.store.audit(&record("rollback.intent", claimed, &recommendation, intent)).await?;
@@ -61,9 +81,9 @@ async fn roll(
     let mut told = |at: usize, of: usize, step: &ChangeStep| {
         follower.step(progress, at, of, step);
     };
-    let rolled = roll_back(&mut session.connection, &change, &mut told).await;
+    let rolled = roll_back(&mut session.connection, &change, &way, &mut told).await;
     let rolled = rolled.map_err(|error| with_blocker(error, &follower));
-    let rolled = match carried_on(&mut session, &change, rolled).await {
+    let rolled = match carried_on(&mut session, &change, &way, rolled).await {
         Ok(rolled) => rolled,
         Err(error @ ApplyError::Error(_)) => return Err(error),
         Err(error) => {
@@ -83,13 +103,14 @@ async fn roll(
     progress.report("recording the rollback", 0.95);
     let detail = json!({
         "result": ChangeResult::RolledBack, "target": change.target, "change_id": change.id,
-        "sql": change.rollback_sql, "notes": rolled.notes,
+        "sql": way.sql(), "notes": rolled.notes,
     });
     let outcome = record("rollback.outcome", claimed, &recommendation, detail);
     worker.store.record_ended(change.id, false, &outcome).await?;
     note_moved(worker, &mut session, claimed, &recommendation, &change.tables).await?;
     progress.report("the rollback is recorded", 0.99);
-    Ok(outcome_of(&change, rolled.duration_ms, rolled.notes))
+    let outcome = outcome_of(&change, rolled.duration_ms, rolled.notes);
+    Ok(ChangeOutcome { executed_sql: way.sql(), ..outcome })
 }
 
 /// Puts right what a rollback that failed left half done: a drop that was begun is carried to its end, what was half
@@ -97,6 +118,7 @@ async fn roll(
 async fn carried_on(
     session: &mut Session,
     change: &Change,
+    way: &WayBack,
     rolled: Result<RolledBack, ApplyError>,
 ) -> Result<RolledBack, ApplyError> {
     let error = match rolled {
@@ -107,7 +129,7 @@ async fn carried_on(
         }
         other => return other,
     };
-    match settle_rollback(&mut session.connection, change).await? {
+    match settle_rollback(&mut session.connection, change, &way.made).await? {
         Standing::Done => Ok(RolledBack {
             duration_ms: 0.0,
             notes: vec![format!("It was cut off ({error}), and carried to its end.")],

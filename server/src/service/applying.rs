@@ -1,6 +1,7 @@
 //! Apply and rollback: what would be done, and queueing it.
 
 use optischema::dependents::{dependents, rollback_order};
+use optischema::lifecycle::{Grounds, may_start};
 use optischema::model::{
     ApplyPlan, Change, ChangeId, ChangeStatus, Check, CheckState, Job, JobFilter, JobStatus,
     JobType, Recommendation, RecommendationId, RecommendationStatus, RollbackOrder, RollbackStep,
@@ -61,6 +62,10 @@ impl Service {
         };
         plan.sql_hash.clone_from(&patch.hash);
         plan.kind = patch.kind.label().to_owned();
+        if let Some(reason) = recommendation.by_hand() {
+            plan.checks.push(blocked(reason.to_owned()));
+            return Ok(plan);
+        }
         if let Err(reason) = may_apply(&recommendation) {
             plan.checks.push(blocked(reason));
         }
@@ -113,10 +118,8 @@ impl Service {
                 "the patch is another one than was shown: look at it again".into(),
             ));
         }
-        if !recommendation.can_be_applied() {
-            return Err(OperationError::Conflict(
-                "a rewritten statement is for the application to send: there is nothing to be applied".into(),
-            ));
+        if let Some(reason) = recommendation.by_hand() {
+            return Err(OperationError::Conflict(reason.to_owned()));
         }
         self.targets.require_sandbox().await?;
         let reason = approval.override_reason.as_deref().map(str::trim);
@@ -228,8 +231,8 @@ impl Service {
 }
 
 fn may_apply(recommendation: &Recommendation) -> Result<(), String> {
-    optischema::lifecycle::may_start(JobType::Apply, recommendation.status, true)
-        .map_err(|illegal| illegal.to_string())
+    let grounds = Grounds { vouched: true, for_good: !recommendation.can_be_rolled_back() };
+    may_start(JobType::Apply, recommendation.status, grounds).map_err(|illegal| illegal.to_string())
 }
 
 fn check_undo(change: &Change) -> Outcome<()> {

@@ -2,7 +2,7 @@
 
 use optischema::model::{
     CompareRequest, Evidence, PlannableStatement, Proposal, QueryHash, RecommendationType,
-    RiskLevel,
+    RiskLevel, SERVER_WIDE,
 };
 use optischema::operations::{OperationError, Outcome};
 use sha2::{Digest, Sha256};
@@ -73,6 +73,7 @@ fn made(
         tables,
         evidence: Evidence {
             typed: true,
+            by_hand: patch.kind.is_server_wide().then(|| SERVER_WIDE.to_owned()),
             ..Evidence::without_figures(
                 "typed in by a person",
                 "Nothing was estimated: it is there to be measured.",

@@ -238,7 +238,8 @@ async fn close_others(
             Some(rejected) => format!("it no longer holds: {}", rejected.reason),
             None => "it no longer holds: the last analysis did not find it again".to_owned(),
         };
-        let status = recommendation_after(open.status, RecommendationEvent::Dismissed)?;
+        let status =
+            recommendation_after(open.status, RecommendationEvent::Dismissed { for_good: false })?;
         set_status(write, id, status).await?;
         sqlx::query(
             "UPDATE recommendations SET dismissed_reason = ?2, dismissed_by = ?3 WHERE id = ?1",

@@ -104,7 +104,11 @@ impl Store {
                 detail_json: text(row, "detail_json")?,
             };
             let hash = text(row, "hash")?;
+            // What is absent hashes like an empty text, which is never written.
+            let is_empty = |text: &Option<String>| text.as_ref().is_some_and(String::is_empty);
             let follows = sequence == index as i64 + 1
+                && !is_empty(&link.recommendation_id)
+                && !is_empty(&link.job_id)
                 && text(row, "previous_hash")? == previous
                 && link.hash(&previous) == hash;
             if !follows {

@@ -61,10 +61,10 @@ impl Store {
                 "the file is no backup of an OptiSchema of this version or an earlier one".into(),
             )
         })?;
-        let broken = backup.verify_audit().await?.first_broken;
+        let unsound = unsound(&backup).await;
         backup.close().await;
-        if let Some(row) = broken {
-            return Err(refused(format!("the backup's audit trail is broken at row {row}")));
+        if let Some(reason) = unsound? {
+            return Err(refused(reason));
         }
         let mut connection = self.writer.acquire().await?;
         sqlx::query("ATTACH DATABASE ?1 AS backup")
@@ -77,6 +77,15 @@ impl Store {
         self.live.wrote();
         restored
     }
+}
+
+/// Why a backup had better not take the store's place.
+async fn unsound(backup: &Store) -> Result<Option<String>, StoreError> {
+    if let Some(reason) = backup.unsound().await? {
+        return Ok(Some(format!("the backup is damaged: {reason}")));
+    }
+    let broken = backup.verify_audit().await?.first_broken;
+    Ok(broken.map(|row| format!("the backup's audit trail is broken at row {row}")))
 }
 
 /// Whether a file is a store at all: opening makes one of anything that is empty enough.

@@ -12,6 +12,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::audit::{AuditRecord, append};
+use super::filters::push_table;
 use super::predictions::{note_prediction, score};
 use super::queue::{NewJob, enqueue_in};
 use super::recommendations::{fetch as fetch_recommendation, set_applied, set_status};
@@ -63,7 +64,9 @@ impl Store {
         let change_id = ChangeId(new_id());
         let at = now();
         let recommendation = fetch_recommendation(&mut write, change.recommendation.id).await?;
-        let status = recommendation_after(recommendation.status, RecommendationEvent::Applied)?;
+        let for_good = stands_for_good(&mut write, recommendation.id).await?;
+        let event = RecommendationEvent::Applied { for_good };
+        let status = recommendation_after(recommendation.status, event)?;
         sqlx::query(
             "INSERT INTO changes (id, database, recommendation_id, job_id, tables_json, sql, sql_hash,
                  rollback_sql, status, applied_at, object_json, override_reason, kind, actor, target,
@@ -206,12 +209,7 @@ impl Store {
         if let Some(outcome) = filter.outcome {
             query.push(" AND c.watch_outcome = ").push_bind(outcome.as_str());
         }
-        if let Some(table) = &filter.table {
-            query
-                .push(" AND EXISTS (SELECT 1 FROM json_each(c.tables_json) WHERE value = ")
-                .push_bind(table.to_string())
-                .push(")");
-        }
+        push_table(&mut query, "c.tables_json", filter.table.as_ref());
         if let Some(actor) = &filter.actor {
             query.push(" AND c.actor = ").push_bind(actor);
         }
@@ -319,6 +317,21 @@ pub(super) async fn note_watch(
         }
         None => Ok(()),
     }
+}
+
+/// Whether nothing that stands for a recommendation can be rolled back.
+pub(super) async fn stands_for_good(
+    connection: &mut SqliteConnection,
+    id: RecommendationId,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "SELECT count(*) AS undoable FROM changes
+         WHERE recommendation_id = ?1 AND status = 'applied' AND no_rollback IS NULL",
+    )
+    .bind(id.to_string())
+    .fetch_one(connection)
+    .await?;
+    Ok(integer(&row, "undoable")? == 0)
 }
 
 async fn fetch_change(

@@ -25,27 +25,23 @@ pub struct EventBatch {
 impl Store {
     /// The last event's number; 0 before the first.
     pub async fn last_event(&self) -> Result<i64, StoreError> {
-        // Of the sequence itself: rows may all have been removed.
-        let row = sqlx::query(
-            "SELECT coalesce(max(seq), 0) AS last FROM sqlite_sequence WHERE name = 'events'",
-        )
-        .fetch_one(&self.readers)
-        .await?;
-        integer(&row, "last")
+        last_event(&mut *self.readers.acquire().await?).await
     }
 
     /// Events after `sequence`, the oldest first; at most some hundred at once.
     pub async fn events_since(&self, sequence: i64) -> Result<EventBatch, StoreError> {
+        // Both looks see the same moment: an event that came between them would be taken for a gap.
+        let mut read = self.readers.begin().await?;
         let rows =
             sqlx::query("SELECT * FROM events WHERE sequence > ?1 ORDER BY sequence LIMIT ?2")
                 .bind(sequence)
                 .bind(BATCH)
-                .fetch_all(&self.readers)
+                .fetch_all(&mut *read)
                 .await?;
         let events = rows.iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
         let next = match events.first() {
             Some(first) => first.sequence,
-            None => self.last_event().await? + 1,
+            None => last_event(&mut read).await? + 1,
         };
         // One that names a number of the future was told by another store.
         Ok(EventBatch { events, gap: sequence.checked_add(1) != Some(next) })
@@ -63,6 +59,16 @@ impl Store {
         .await?;
         write.commit().await
     }
+}
+
+async fn last_event(read: &mut SqliteConnection) -> Result<i64, StoreError> {
+    // Of the sequence itself: rows may all have been removed.
+    let row = sqlx::query(
+        "SELECT coalesce(max(seq), 0) AS last FROM sqlite_sequence WHERE name = 'events'",
+    )
+    .fetch_one(read)
+    .await?;
+    integer(&row, "last")
 }
 
 /// Notes that the store as a whole has become another.

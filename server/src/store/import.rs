@@ -1,6 +1,7 @@
 //! Recommendations and jobs of an earlier OptiSchema: from its SQLite file or from JSON, the columns of the design and
 //! no more. Everything is read and checked before anything is written.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use optischema::model::{
@@ -19,6 +20,7 @@ use uuid::Uuid;
 use super::row::to_json;
 use super::{Store, StoreError};
 use crate::clock::now;
+use crate::file_error::in_words;
 
 /// The most bytes of a JSON file.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
@@ -78,10 +80,10 @@ struct OldJob {
 pub async fn read_import(file: &Path) -> Result<Imported, ImportError> {
     let failed = |reason: String| ImportError::File(file.to_owned(), reason);
     let mut begin = [0_u8; 16];
-    let size = std::fs::metadata(file).map_err(|error| failed(error.to_string()))?.len();
+    let size = std::fs::metadata(file).map_err(|error| failed(in_words(&error)))?.len();
     let is_sqlite = std::fs::File::open(file)
         .and_then(|mut opened| std::io::Read::read(&mut opened, &mut begin))
-        .map_err(|error| failed(error.to_string()))?
+        .map_err(|error| failed(in_words(&error)))?
         == 16
         && begin == *b"SQLite format 3\0";
     let (recommendations, jobs) = if is_sqlite {
@@ -89,7 +91,7 @@ pub async fn read_import(file: &Path) -> Result<Imported, ImportError> {
     } else if size > MOST_BYTES {
         return Err(failed("it is no SQLite file, and too large for JSON".into()));
     } else {
-        let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+        let text = std::fs::read_to_string(file).map_err(|error| failed(in_words(&error)))?;
         from_json(&text).map_err(failed)?
     };
     checked(recommendations, jobs)
@@ -171,25 +173,35 @@ fn from_json(text: &str) -> Result<(Rows, Rows), String> {
 fn checked(recommendations: Rows, jobs: Rows) -> Result<Imported, ImportError> {
     let mut problems = Vec::new();
     let mut imported = Imported::default();
+    // With those that cannot be taken: what hangs on them is no problem of its own.
+    let mut known = BTreeSet::new();
     for (number, row) in recommendations.iter().enumerate() {
-        match recommendation(&Fields(row)) {
+        let fields = Fields(row);
+        let id = fields.id("id").and_then(|id| new_id(&mut known, id));
+        match id.and_then(|id| recommendation(&fields, id)) {
             Ok(recommendation) => imported.recommendations.push(recommendation),
             Err(reason) => problems.push(format!("recommendations, row {}: {reason}", number + 1)),
         }
     }
+    let mut jobs_known = BTreeSet::new();
     for (number, row) in jobs.iter().enumerate() {
-        let job = job(&Fields(row)).and_then(|job| {
-            let known = imported.recommendations.iter().any(|r| r.id == job.recommendation_id);
-            if known { Ok(job) } else { Err("its recommendation is not in the file".to_owned()) }
+        let fields = Fields(row);
+        let id = fields.id("id").and_then(|id| new_id(&mut jobs_known, id));
+        let job = id.and_then(|id| job(&fields, id)).and_then(|job| {
+            let is_there = known.contains(&job.recommendation_id);
+            if is_there { Ok(job) } else { Err("its recommendation is not in the file".to_owned()) }
         });
         match job {
             Ok(job) => imported.jobs.push(job),
-            // What it lacks is named already, where its recommendation is the one that cannot be taken.
-            Err(_) if !problems.is_empty() => {}
             Err(reason) => problems.push(format!("benchmark_jobs, row {}: {reason}", number + 1)),
         }
     }
     if problems.is_empty() { Ok(imported) } else { Err(ImportError::Rows(problems)) }
+}
+
+/// An id that no row before had.
+fn new_id(known: &mut BTreeSet<Uuid>, id: Uuid) -> Result<Uuid, String> {
+    if known.insert(id) { Ok(id) } else { Err("another row has the same id".to_owned()) }
 }
 
 /// One row by column names.
@@ -261,7 +273,7 @@ fn derived(text: &str) -> Uuid {
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
-fn recommendation(row: &Fields<'_>) -> Result<OldRecommendation, String> {
+fn recommendation(row: &Fields<'_>, id: Uuid) -> Result<OldRecommendation, String> {
     let confidence = row.number("confidence_score")?.unwrap_or(0.0);
     if !(0.0..=1.0).contains(&confidence) {
         return Err(format!("confidence_score: {confidence} is not from 0 to 1"));
@@ -272,7 +284,7 @@ fn recommendation(row: &Fields<'_>) -> Result<OldRecommendation, String> {
         Some(_) => row.parsed("risk_level")?,
     };
     Ok(OldRecommendation {
-        id: row.id("id")?,
+        id,
         query_hash: row.text("query_hash").unwrap_or_default(),
         kind: row.parsed("recommendation_type")?,
         title: row.required("title")?,
@@ -290,7 +302,7 @@ fn recommendation(row: &Fields<'_>) -> Result<OldRecommendation, String> {
     })
 }
 
-fn job(row: &Fields<'_>) -> Result<OldJob, String> {
+fn job(row: &Fields<'_>, id: Uuid) -> Result<OldJob, String> {
     let status: JobStatus = row.parsed("status")?;
     let created_at = row.time("created_at")?.unwrap_or_else(now);
     // An earlier result of another form is not shown as if it were one of ours.
@@ -304,7 +316,7 @@ fn job(row: &Fields<'_>) -> Result<OldJob, String> {
         JobStatus::Cancelled
     };
     Ok(OldJob {
-        id: row.id("id")?,
+        id,
         recommendation_id: row.id("recommendation_id")?,
         status,
         job_type: row.parsed("job_type")?,

@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod changes;
 mod events;
+mod filters;
 mod import;
 mod jobs;
 mod live;
@@ -21,6 +22,7 @@ mod queue;
 mod readings;
 mod recommendations;
 mod row;
+mod soundness;
 mod webhooks;
 mod workload;
 
@@ -34,6 +36,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{SqlSafeStr, Sqlite, SqliteConnection, Transaction};
 use thiserror::Error;
+
+use crate::file_error::in_words;
 
 pub use advice::AdviceTaken;
 pub use audit::AuditRecord;
@@ -59,7 +63,7 @@ pub enum StoreError {
     LeaseLost,
     #[error("failed to read {column} of the store: {reason}")]
     Corrupt { column: &'static str, reason: String },
-    #[error("failed to use {}: {}", .0.display(), .1)]
+    #[error("failed to use {}: {}", .0.display(), in_words(.1))]
     File(std::path::PathBuf, std::io::Error),
     #[error("failed to use the store: {0}")]
     Sqlx(#[from] sqlx::Error),

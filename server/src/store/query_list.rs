@@ -9,6 +9,7 @@ use optischema::model::{
 use serde_json::json;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
+use super::filters::push_table;
 use super::query_row::summary;
 use super::row::{integer, number, optional_parsed, parsed};
 use super::{Store, StoreError};
@@ -315,10 +316,5 @@ fn push_list(
     for word in filter.search.iter().flat_map(|search| search.split_whitespace()) {
         query.push(" AND instr(lower(q.sql), ").push_bind(word.to_lowercase()).push(") > 0");
     }
-    if let Some(table) = &filter.table {
-        query.push(
-            " AND EXISTS (SELECT 1 FROM json_each(q.plannable_json, '$.shape.tables') t WHERE t.value = ",
-        );
-        query.push_bind(table.to_string()).push(")");
-    }
+    push_table(query, "q.plannable_json, '$.shape.tables'", filter.table.as_ref());
 }

@@ -2,7 +2,7 @@
 //! rows changed means that the job is no longer the caller's.
 
 use optischema::lifecycle::{
-    IllegalTransition, JobEvent, MAX_ATTEMPTS, job_after, may_start, may_watch,
+    Grounds, IllegalTransition, JobEvent, MAX_ATTEMPTS, job_after, may_start, may_watch,
 };
 use optischema::model::{
     ChangeId, Job, JobId, JobProgress, JobResult, JobStatus, JobType, RecommendationId,
@@ -10,7 +10,7 @@ use optischema::model::{
 use sqlx::SqliteConnection;
 
 use super::audit::{AuditRecord, append};
-use super::changes::note_watch;
+use super::changes::{note_watch, stands_for_good};
 use super::jobs::fetch_job;
 use super::orphans::try_again;
 use super::predictions::note_benchmark;
@@ -313,8 +313,11 @@ pub(super) async fn enqueue_in(
         match (job.job_type, job.change_id) {
             (JobType::Benchmark, Some(_)) => may_watch(recommendation.status)?,
             _ => {
-                let vouched = recommendation.is_measured() || job.override_reason.is_some();
-                may_start(job.job_type, recommendation.status, vouched)?;
+                let grounds = Grounds {
+                    vouched: recommendation.is_measured() || job.override_reason.is_some(),
+                    for_good: stands_for_good(&mut *write, id).await?,
+                };
+                may_start(job.job_type, recommendation.status, grounds)?;
             }
         }
         database = recommendation.database;

@@ -12,6 +12,8 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use crate::clock::{new_id, now};
 
 use super::advice::clear_dismissal;
+use super::changes::stands_for_good;
+use super::filters::push_table;
 use super::predictions::score;
 use super::row::{
     corrupt, integer, json, number, optional_json, optional_parsed, optional_text, parsed, text,
@@ -104,7 +106,10 @@ impl Store {
     ) -> Result<Recommendation, StoreError> {
         let mut write = self.write().await?;
         let recommendation = fetch(&mut write, id).await?;
-        let status = recommendation_after(recommendation.status, RecommendationEvent::Dismissed)?;
+        let for_good = stands_for_good(&mut write, id).await?;
+        let event = RecommendationEvent::Dismissed { for_good };
+        let status = recommendation_after(recommendation.status, event)?;
+        set_applied(&mut write, id, None).await?;
         sqlx::query(
             "UPDATE recommendations SET status = ?2, dismissed_reason = ?3, updated_at = ?4,
                  dismissed_by = 'person', dismissed_magnitude = magnitude WHERE id = ?1",
@@ -295,12 +300,7 @@ fn push_common(query: &mut QueryBuilder<Sqlite>, filter: &RecommendationFilter) 
     if let Some(kind) = filter.recommendation_type {
         query.push(" AND recommendation_type = ").push_bind(kind.as_str());
     }
-    if let Some(table) = &filter.table {
-        query
-            .push(" AND EXISTS (SELECT 1 FROM json_each(tables_json) WHERE value = ")
-            .push_bind(table.to_string())
-            .push(")");
-    }
+    push_table(query, "tables_json", filter.table.as_ref());
     for word in filter.search.iter().flat_map(|search| search.split_whitespace()) {
         let pattern =
             format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));

@@ -74,6 +74,41 @@ impl Shop {
         shop
     }
 
+    /// Restarts the server, of whose files none may grow beyond so many KiB: what a full disk answers, at a size of the
+    /// test's choosing.
+    pub async fn restart_with_files_of_at_most(&self, kilobytes: u32) {
+        let folder = self.folder.path().join("postgres");
+        self.cluster.stop().await.unwrap();
+        let start = format!(
+            "ulimit -S -f {kilobytes}; cd /; exec {}/pg_ctl -D {} -w -l {} -o '-p {} -c unix_socket_directories={}' start",
+            self.cluster.programs().display(),
+            folder.display(),
+            folder.join("server.log").display(),
+            self.cluster.port,
+            folder.display(),
+        );
+        let mut command = if optischema_server::config::runs_as_root() {
+            // PostgreSQL refuses root.
+            let mut command = std::process::Command::new("runuser");
+            command.args(["-u", "postgres", "--", "bash", "-c", &start]);
+            command
+        } else {
+            let mut command = std::process::Command::new("bash");
+            command.args(["-c", &start]);
+            command
+        };
+        let nowhere = std::process::Stdio::null;
+        let started = command.stdin(nowhere()).stdout(nowhere()).stderr(nowhere()).status();
+        assert!(started.unwrap().success());
+    }
+
+    /// Restarts the server as it was at first.
+    pub async fn restart(&mut self) {
+        self.cluster.stop().await.unwrap();
+        let folder = self.folder.path().join("postgres");
+        self.cluster = Cluster::start(&folder, PASSWORD).await.unwrap();
+    }
+
     /// What the application does.
     pub async fn traffic(&self) {
         let mut app = self.connect("app", "shop").await;

@@ -24,6 +24,7 @@ mod kinds;
 mod month;
 mod moving;
 mod odd_input;
+mod partitions;
 mod places;
 mod process;
 mod proposing;

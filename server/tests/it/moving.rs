@@ -128,6 +128,11 @@ async fn json_is_imported_and_what_is_neither_is_refused() {
             "orphan.json",
             "{\"benchmark_jobs\": [{\"id\": 1, \"recommendation_id\": 9, \"status\": \"failed\", \"job_type\": \"apply\"}]}",
         ),
+        (
+            "twice.json",
+            "[{\"id\": 1, \"title\": \"x\", \"recommendation_type\": \"index\", \"status\": \"pending\"},
+              {\"id\": 1, \"title\": \"y\", \"recommendation_type\": \"index\", \"status\": \"pending\"}]",
+        ),
         ("half.db", "SQLite format 3\u{0}rubbish"),
     ] {
         let refused = optischema(&shop, &["import", &write(name, contents)]);
@@ -137,6 +142,72 @@ async fn json_is_imported_and_what_is_neither_is_refused() {
             "{name}: {}",
             text(&refused.stderr)
         );
+    }
+}
+
+#[tokio::test]
+async fn every_row_that_cannot_be_imported_is_named_once() {
+    let shop = Shop::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bad.json");
+    let rows = json!({
+        "recommendations": [
+            {"id": 1, "recommendation_type": "index", "title": "One", "status": "done"},
+            {"id": 2, "recommendation_type": "index", "title": "Two", "status": "pending"},
+            {"id": 2, "recommendation_type": "index", "title": "Two again", "status": "pending"},
+        ],
+        "benchmark_jobs": [
+            {"id": 1, "recommendation_id": 1, "status": "failed", "job_type": "apply"},
+            {"id": 2, "recommendation_id": 2, "status": "lost", "job_type": "apply"},
+            {"id": 3, "recommendation_id": 9, "status": "failed", "job_type": "apply"},
+            {"id": 1, "recommendation_id": 2, "status": "failed", "job_type": "apply"},
+        ],
+    });
+    std::fs::write(&file, rows.to_string()).unwrap();
+    let refused = optischema(&shop, &["import", file.to_str().unwrap()]);
+    let said = text(&refused.stderr);
+    let named: Vec<&str> = said.lines().skip(1).filter_map(|l| l.split(": ").next()).collect();
+    assert_eq!(
+        named,
+        [
+            "recommendations, row 1",
+            "recommendations, row 3",
+            "benchmark_jobs, row 2",
+            "benchmark_jobs, row 3",
+            "benchmark_jobs, row 4"
+        ],
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_damaged_backup_is_refused_and_changes_nothing() {
+    let shop = Shop::start().await;
+    let store = crate::proposing::store(&shop).await;
+    store.close().await;
+    let id = propose(&shop, "CREATE INDEX one ON public.orders (name)", &[]).await;
+    let folder = tempfile::tempdir().unwrap();
+    for (number, (damage, said)) in [
+        ("UPDATE recommendations SET evidence_json = '{'", "no JSON"),
+        ("UPDATE recommendations SET evidence_json = '7'", "evidence_json cannot be read"),
+        ("UPDATE recommendations SET id = 'x'", "cannot be read"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let file = folder.path().join(format!("{number}.db"));
+        let path = file.to_str().unwrap();
+        assert!(optischema(&shop, &["backup", path]).status.success());
+        let mut raw = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
+        sqlx::query(damage).execute(&mut raw).await.unwrap();
+        raw.close().await.unwrap();
+        let refused = optischema(&shop, &["restore", path]);
+        assert!(!refused.status.success(), "{damage}");
+        let stderr = text(&refused.stderr);
+        assert!(stderr.contains("damaged") && stderr.contains(said), "{damage}: {stderr}");
+        let store = crate::proposing::store(&shop).await;
+        assert_eq!(store.recommendation(id).await.unwrap().status.as_str(), "pending", "{damage}");
+        store.close().await;
     }
 }
 

@@ -2,7 +2,6 @@
 
 use optischema::model::BenchmarkSource;
 use optischema_server::benchmark::BenchmarkError;
-use optischema_server::demo::Cluster;
 
 use crate::bench::{Options, clean, measured, refused, run};
 use crate::fixture::Shop;
@@ -118,34 +117,8 @@ async fn a_sandbox_that_is_full_or_lost_ends_the_benchmark_with_an_error() {
     let options = Options { seconds: 2, ..Options::of(&shop) };
     let more = "INSERT INTO \"Items\" (order_id, kind, price, at) SELECT i, 'toy', 1, now() FROM generate_series(1, 5000) i, generate_series(1, 60)";
     shop.run("app", "shop", &[more]).await;
-    // No file of the server may grow beyond 20 MB: what a full disk answers, at a size of our choosing (files of the log
-    // have 16 MB).
-    let folder = shop.folder.path().join("postgres");
-    shop.cluster.stop().await.unwrap();
-    let start = format!(
-        "ulimit -S -f 20480; cd /; exec {}/pg_ctl -D {} -w -l {} -o '-p {} -c unix_socket_directories={}' start",
-        shop.cluster.programs().display(),
-        folder.display(),
-        folder.join("server.log").display(),
-        shop.cluster.port,
-        folder.display(),
-    );
-    let mut command = if optischema_server::config::runs_as_root() {
-        // PostgreSQL refuses root.
-        let mut command = std::process::Command::new("runuser");
-        command.args(["-u", "postgres", "--", "bash", "-c", &start]);
-        command
-    } else {
-        let mut command = std::process::Command::new("bash");
-        command.args(["-c", &start]);
-        command
-    };
-    let started = command
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .status();
-    assert!(started.unwrap().success());
+    // Files of the log have 16 MB.
+    shop.restart_with_files_of_at_most(20_480).await;
     let statement = "SELECT id FROM \"Items\" WHERE order_id = 7";
     let (result, phases) = run(&shop, statement, PATCH, &options).await;
     let error = result.unwrap_err();
@@ -153,8 +126,7 @@ async fn a_sandbox_that_is_full_or_lost_ends_the_benchmark_with_an_error() {
     assert!(error.to_string().contains("ran out of something"), "{error}");
     assert!(phases.last().unwrap().starts_with("copying"), "{phases:?}");
     clean(&shop).await;
-    shop.cluster.stop().await.unwrap();
-    shop.cluster = Cluster::start(&folder, "test").await.unwrap();
+    shop.restart().await;
     let options = Options { seconds: 2, ..Options::of(&shop) };
     let again = measured(&shop, statement, PATCH, &options).await;
     assert_eq!(again.source, BenchmarkSource::Sampled);

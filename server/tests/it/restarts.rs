@@ -1,4 +1,5 @@
-//! PostgreSQL is restarted under what runs: a benchmark is run again, and an index that was being built is put right.
+//! PostgreSQL is restarted, or runs out of disk, under what runs: a benchmark is run again, and an index that was being
+//! built is put right.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use optischema_server::demo::Cluster;
 use serde_json::json;
 
 use crate::fixture::{App, Shop};
-use crate::proposing::catalog;
+use crate::proposing::{applied, apply, catalog, propose};
 
 /// Restarts the server on its own port, as a crash and a start would.
 async fn restart(shop: &Shop) {
@@ -72,5 +73,30 @@ async fn an_index_whose_server_restarts_while_it_is_built_is_put_right() {
     let response = app.post_json(&format!("/api/apply/{id}"), &body).await;
     let job = app.ended(response.headers()["location"].to_str().unwrap()).await;
     assert_eq!(job.status, JobStatus::Completed, "{:?}", job.error_message);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_while_an_index_is_built_leaves_nothing_of_it() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let app = App::start(&shop.settings()).await;
+    let before = catalog(&shop, "staging").await;
+    // 100,000 keys of some 320 bytes: more than the 20 MB that a file may have.
+    let wide = "CREATE INDEX wide ON public.\"Items\" ((repeat(md5(id::text), 10)))";
+    let id = propose(&shop, wide, &[]).await;
+    shop.restart_with_files_of_at_most(20_480).await;
+    let job = apply(&app, id).await;
+    assert_eq!(job.status, JobStatus::Error, "{job:?}");
+    let said = job.error_message.unwrap();
+    assert!(said.contains("ran out of something") && !said.contains('\n'), "{said}");
+    assert_eq!(catalog(&shop, "staging").await, before, "no invalid index is left");
+    let shown = app.json(&format!("/api/recommendations/{id}")).await;
+    assert_eq!((&shown["status"], &shown["applied"]), (&json!("pending"), &json!(false)));
+    let trail = app.json("/api/audit?action=apply").await;
+    assert_eq!(trail["items"][0]["detail"]["result"], "absent", "{}", trail["items"][0]);
+    // With room, it is made.
+    restart(&shop).await;
+    applied(&app, id).await;
     app.stop().await;
 }

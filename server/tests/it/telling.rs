@@ -8,14 +8,16 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use futures_util::StreamExt;
-use optischema::model::{Event, EventType, LiveMessage};
+use optischema::model::{Event, EventType, LiveMessage, RecommendationType};
 use optischema_server::config::Secret;
+use optischema_server::store::Store;
 use optischema_server::webhooks::sign;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::fixture::{App, Shop, TOKEN};
+use crate::proposing::proposal;
 
 type Socket =
     tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
@@ -95,6 +97,27 @@ async fn who_comes_back_misses_nothing() {
     app.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_while_somebody_looks_is_no_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("optischema.db")).await.unwrap();
+    let writer = store.clone();
+    let writing = tokio::spawn(async move {
+        for number in 0..300 {
+            let proposal = proposal(&format!("SELECT {number}"), RecommendationType::Rewrite, &[]);
+            writer.add_typed("shop", &proposal).await.unwrap();
+        }
+    });
+    let (mut seen, mut looks) = (0, 0_u64);
+    while seen < 300 {
+        let batch = store.events_since(seen).await.unwrap();
+        assert!(!batch.gap, "after {seen}, at look {looks}");
+        seen = batch.events.last().map_or(seen, |event| event.sequence);
+        looks += 1;
+    }
+    writing.await.unwrap();
+}
+
 #[tokio::test]
 async fn no_other_site_and_nobody_without_a_token_may_follow() {
     let shop = Shop::start().await;
@@ -110,6 +133,26 @@ async fn no_other_site_and_nobody_without_a_token_may_follow() {
     assert!(!attempt(&[]).await);
     assert!(!attempt(&[("authorization", &bearer), ("origin", "http://evil.example")]).await);
     assert!(attempt(&[("authorization", &bearer)]).await);
+    // What cannot be followed is said as every problem is.
+    let upgrade = |path: &str, token: &str| {
+        let request = app.anonymous("GET", path).bearer_auth(token);
+        let request = request.header("connection", "upgrade").header("upgrade", "websocket");
+        request
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .send()
+    };
+    for (response, status, code) in [
+        (upgrade("/ws?since=abc", TOKEN).await, 422, "invalid_field"),
+        (upgrade("/ws", "a-token-of-nobody").await, 401, "unauthorized"),
+        (app.anonymous("GET", "/ws").bearer_auth(TOKEN).send().await, 426, "upgrade_required"),
+    ] {
+        let response = response.unwrap();
+        assert_eq!(response.status(), status, "{code}");
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let problem: serde_json::Value = response.json().await.unwrap();
+        assert_eq!(problem["code"], code);
+    }
     app.stop().await;
 }
 

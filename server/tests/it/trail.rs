@@ -29,7 +29,7 @@ async fn the_trail_names_who_where_and_what_changed() {
         serde_json::from_value(app.json("/api/audit/export?format=json").await).unwrap();
     let row = |action: &str| rows.iter().find(|row| row.action == action).unwrap();
     let (intent, outcome) = (row("apply.intent"), row("apply.outcome"));
-    assert_eq!((intent.actor.as_str(), row("rollback.intent").actor.as_str()), ("ann", "token"));
+    assert_eq!((intent.actor.as_str(), row("rollback.intent").actor.as_str()), ("ann", "owner"));
     let target = shop.url("sandbox", "staging");
     let target = target.rsplit('@').next().unwrap().split('?').next().unwrap();
     assert_eq!(intent.detail["target"], target);
@@ -58,6 +58,7 @@ async fn the_trail_names_who_where_and_what_changed() {
     assert_eq!(csv.lines().next().unwrap().split(',').count(), 10);
     assert!(csv.contains("apply.intent"));
     // Changes have filters too.
+    assert_eq!(app.get("/api/apply/changes?table=a.b.c").await.status(), 422);
     for (query, count) in [
         ("actor=ann", 1),
         ("actor=token", 0),
@@ -65,6 +66,8 @@ async fn the_trail_names_who_where_and_what_changed() {
         ("status=applied", 0),
         ("table=public.orders", 1),
         ("table=public.other", 0),
+        ("table=orders", 1),
+        ("table=rders", 0),
         ("q=by_name", 1),
         ("q=nothing", 0),
     ] {

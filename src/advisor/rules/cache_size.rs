@@ -16,7 +16,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     }
     let megabytes = 3.0 * buffers / 1048576.0;
     let mut draft = Draft::new(Rule::CacheSize, RecommendationType::Config, "effective_cache_size")
-        .sql(format!("ALTER SYSTEM SET effective_cache_size = '{megabytes:.0}MB'"))
+        .server_setting("effective_cache_size", &format!("'{megabytes:.0}MB'"))
         .fact("effective_cache_size now", figures::bytes(cache as i64))
         .fact("shared_buffers", figures::bytes(buffers as i64));
     draft.sql_fix.push_str("\nSELECT pg_reload_conf();");

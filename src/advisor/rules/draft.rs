@@ -2,7 +2,7 @@
 
 use crate::model::{
     Evidence, Fact, Proposal, Provenance, QueryHash, RecommendationType, RiskLevel, Rule,
-    StatementEvidence, TableName,
+    SERVER_WIDE, StatementEvidence, TableName,
 };
 
 /// A proposal in the making.
@@ -25,6 +25,8 @@ pub struct Draft {
     pub confidence: (f64, &'static str),
     pub risk: (RiskLevel, &'static str),
     pub magnitude: f64,
+    /// Why it is only handed over, where it is.
+    pub by_hand: Option<&'static str>,
 }
 
 impl Draft {
@@ -45,6 +47,7 @@ impl Draft {
             confidence: (0.5, ""),
             risk: (RiskLevel::Low, ""),
             magnitude: 0.0,
+            by_hand: None,
         }
     }
 
@@ -55,6 +58,13 @@ impl Draft {
         self.sql_fix = format!("{statement};");
         self.patch_sql = format!("{statement};");
         self
+    }
+
+    /// A setting of the whole server, of which no value is text that a person wrote.
+    #[must_use]
+    pub fn server_setting(mut self, name: &str, value: &str) -> Self {
+        self.by_hand = Some(SERVER_WIDE);
+        self.sql(format!("ALTER SYSTEM SET {name} = {value}"))
     }
 
     /// One more fact, read from the catalogs.
@@ -90,6 +100,7 @@ impl Draft {
                 statements: self.statements,
                 rule: Some(self.rule),
                 facts: self.facts,
+                by_hand: self.by_hand.map(str::to_owned),
                 ..Evidence::without_figures(
                     "arithmetic on the catalogs and counters of main",
                     self.confidence.1,

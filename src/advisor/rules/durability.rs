@@ -12,7 +12,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             continue;
         }
         let mut draft = Draft::new(Rule::Durability, RecommendationType::Config, setting)
-            .sql(format!("ALTER SYSTEM SET {setting} = on"));
+            .server_setting(setting, "on");
         draft.sql_fix.push_str("\nSELECT pg_reload_conf();");
         draft.title = format!("Switch {setting} on");
         draft.description = format!(

@@ -99,6 +99,7 @@ pub fn propose_index(rule: &MissingIndex<'_>) -> Option<Proposal> {
             makes_redundant: makes_redundant(rule.table, candidate),
             typed: false,
             learned: None,
+            by_hand: None,
             index: Some(IndexEvidence {
                 table: candidate.table.clone(),
                 index_name: rule.name.to_owned(),

@@ -17,7 +17,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     // A quarter of memory is usual; memory cannot be seen from here, so a quarter of the data, at most what any server has.
     let megabytes = (size / 4.0 / 1048576.0).log2().floor().exp2().clamp(256.0, 1024.0);
     let mut draft = Draft::new(Rule::SharedBuffers, RecommendationType::Config, "shared_buffers")
-        .sql(format!("ALTER SYSTEM SET shared_buffers = '{megabytes:.0}MB'"))
+        .server_setting("shared_buffers", &format!("'{megabytes:.0}MB'"))
         .fact("shared_buffers now", figures::bytes(now as i64))
         .fact("Size of the database", figures::bytes(server.database_bytes));
     draft.title = format!("Raise shared_buffers to {megabytes:.0} MB");

@@ -104,15 +104,21 @@ pub(super) fn drop_draft(rule: Rule, table: &CatalogTable, index: &CatalogIndex)
 
 fn draft(table: &CatalogTable, index: &CatalogIndex, days: f64) -> Draft {
     let mut draft = drop_draft(Rule::UnusedIndex, table, index);
+    let watched = figures::duration(86_400.0 * days);
+    let not_scanned = match days {
+        // Somebody asked for no patience at all.
+        ..0.1 => "while it was watched".to_owned(),
+        _ => format!("for {watched}"),
+    };
     draft.title = format!("Drop {}, which nothing uses", index.name);
     draft.description = format!(
-        "The index {} on {} was not scanned for {days:.1} days, and no statement of the workload is \
+        "The index {} on {} was not scanned {not_scanned}, and no statement of the workload is \
          planned with it. It takes {} and slows every write down.",
         index.name,
         table.name,
         figures::bytes(index.bytes)
     );
-    draft = draft.fact("Watched without a scan", format!("{days:.1} days"));
+    draft = draft.fact("Watched without a scan", watched);
     draft = draft.fact("Scans since the counters began", figures::grouped(index.scans as f64));
     draft.confidence = if index.scans == 0 && days >= 7.0 {
         (0.8, "Never scanned since the counters began, and watched over time.")

@@ -25,9 +25,9 @@ fn table(table: &CopiedTable) -> impl IntoView + use<> {
 fn calibration(calibration: &Calibration) -> impl IntoView + use<> {
     let interval = calibration.confidence_interval.as_ref().map(figures::interval);
     let text = format!(
-        "{} over {} pairs of {}. ",
+        "{} over {} of {}. ",
         interval.unwrap_or_default(),
-        calibration.pairs,
+        figures::counted(u64::from(calibration.pairs), "pair"),
         figures::milliseconds(calibration.median_ms)
     );
     view! {

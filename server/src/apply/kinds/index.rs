@@ -8,11 +8,11 @@ use sqlx::postgres::PgConnection;
 use super::super::error::ApplyError;
 use super::super::known_index::{KnownIndex, known_index, twin};
 use super::super::plan::{
-    Branch, ChangePlan, Ground, LOCK_BESIDE_WRITES, Place, Rehearsal, Touch, alone, branches,
-    joined, require_table,
+    ChangePlan, Ground, LOCK_BESIDE_WRITES, Place, Rehearsal, Touch, alone, branches, joined,
+    require_table,
 };
 use super::super::state::index_key;
-use super::parts::{Part, build, name_below, texts, unbuild};
+use super::parts::{Part, build, free_name, kept, texts, unbuild};
 use crate::postgres::relation_exists;
 use crate::sql::{CreateIndex, DropIndex};
 
@@ -42,7 +42,10 @@ pub(in super::super) async fn create(
         }
         let name = match branch.parent {
             None => create.name.clone(),
-            Some(_) => free_name(connection, create, branch, &parts).await?,
+            Some(_) => {
+                let below = (create.name.as_str(), table.name.as_str());
+                free_name(connection, below, branch, &parts).await?
+            }
         };
         parts.push(Part {
             table: branch.name.clone(),
@@ -82,6 +85,7 @@ pub(in super::super) async fn create(
         no_rollback: None,
         before: CatalogState::default(),
         marker: None,
+        parts: kept(&parts, &[]),
         rehearsal: Rehearsal::Copies {
             patch: texts(&build(&parts, rehearsed)?),
             rollback: texts(&[unbuild(&top, rehearsed)]),
@@ -120,33 +124,9 @@ pub fn plan_of_index(create: &CreateIndex) -> Result<ChangePlan, ApplyError> {
         },
         before: CatalogState::default(),
         marker: None,
+        parts: Vec::new(),
         rehearsal: Rehearsal::Nothing,
     })
-}
-
-/// A name that nothing in the partition's schema has.
-async fn free_name(
-    connection: &mut PgConnection,
-    create: &CreateIndex,
-    branch: &Branch,
-    taken: &[Part],
-) -> Result<String, ApplyError> {
-    let wanted = name_below(&create.name, &create.table.name, &branch.name.name);
-    for number in 0..100 {
-        let name = if number == 0 {
-            wanted.clone()
-        } else {
-            name_below(&format!("{}_{number}", create.name), &create.table.name, &branch.name.name)
-        };
-        let is_taken =
-            taken.iter().any(|part| part.name == name && part.table.schema == branch.name.schema);
-        if !is_taken
-            && !relation_exists(connection, &TableName::new(&branch.name.schema, &name)).await?
-        {
-            return Ok(name);
-        }
-    }
-    Err(ApplyError::Failed(format!("no name is free for the index of {}", branch.name)))
 }
 
 /// Refuses where something else stands under the name; an invalid leftover of this very index gives way when the change
@@ -209,7 +189,7 @@ pub(in super::super) async fn drop(
     let mut extras = Vec::new();
     for branch in branches(connection, &name).await? {
         let Some(part) = known_index(connection, &branch.name).await? else { continue };
-        extras.extend(again(&branch.name, &part));
+        extras.push(again(&branch.name, &part));
         parts.push(Part {
             table: part.table,
             name: branch.name.name.clone(),
@@ -224,7 +204,7 @@ pub(in super::super) async fn drop(
         return refuse(format!("the sandbox has no index named {}", drop.name));
     };
     let mut rollback = build(&parts, Place::Own)?;
-    rollback.extend(extras);
+    rollback.extend(extras.iter().flatten().cloned());
     let rehearsed = Place::Rehearsal(ground.rehearsal_schema);
     let rehearsal = match known.valid {
         true => Rehearsal::Copies {
@@ -250,6 +230,7 @@ pub(in super::super) async fn drop(
         object: ChangedObject { oid: None, ..known.object },
         before: CatalogState::default(),
         marker: None,
+        parts: kept(&parts, &extras),
         rehearsal,
     })
 }

@@ -69,6 +69,7 @@ pub(in super::super) async fn plan(
         },
         before: CatalogState::default(),
         marker: Some(marker),
+        parts: Vec::new(),
         rehearsal: Rehearsal::Nothing,
     })
 }

@@ -2,7 +2,7 @@
 
 pub(super) mod index;
 pub(super) mod maintenance;
-mod parts;
+pub(super) mod parts;
 pub(super) mod setting;
 pub(super) mod statistics;
 pub(super) mod table;

@@ -3,15 +3,17 @@
 //! A partitioned table's index cannot be built concurrently: it is made on the parent alone, then on each partition
 //! concurrently, and each partition's is attached; with the last one the parent's becomes valid.
 
-use optischema::model::{ChangeStep, TableName};
+use optischema::model::{ChangeStep, IndexPart, TableName};
+use sqlx::postgres::PgConnection;
 
 use super::super::error::ApplyError;
-use super::super::plan::{LOCK_BESIDE_WRITES, LOCK_WHOLE, LOCK_WRITES, Place, alone};
+use super::super::plan::{Branch, LOCK_BESIDE_WRITES, LOCK_WHOLE, LOCK_WRITES, Place, alone};
+use crate::postgres::relation_exists;
 use crate::sql::{IndexForm, drop_index_sql, index_definition_as};
 
 /// An index of a tree, to be made.
 #[derive(Debug, Clone)]
-pub(super) struct Part {
+pub(in super::super) struct Part {
     pub table: TableName,
     pub name: String,
     /// Any `CREATE INDEX` of the same columns.
@@ -23,14 +25,86 @@ pub(super) struct Part {
 }
 
 impl Part {
-    pub(super) fn index(&self, place: Place<'_>) -> TableName {
+    pub(in super::super) fn index(&self, place: Place<'_>) -> TableName {
         let table = place.of(&self.table);
         TableName::new(table.schema, &self.name)
     }
 }
 
+/// The same as it is kept with a change. An index of a plain table is never another's part, so there is nothing to keep.
+pub(super) fn kept(parts: &[Part], finish: &[Vec<ChangeStep>]) -> Vec<IndexPart> {
+    if !parts.first().is_some_and(|top| top.is_partitioned) {
+        return Vec::new();
+    }
+    let keep = |(at, part): (usize, &Part)| IndexPart {
+        table: part.table.clone(),
+        index: part.index(Place::Own),
+        definition: part.definition.clone(),
+        tablespace: part.tablespace.clone(),
+        finish: finish.get(at).cloned().unwrap_or_default(),
+    };
+    parts.iter().enumerate().map(keep).collect()
+}
+
+/// Kept parts on the partitions that there are now. A partition that came since gets an index like its top's, under a
+/// name that is free.
+pub(in super::super) async fn rebuilt(
+    connection: &mut PgConnection,
+    kept: &[IndexPart],
+    tree: &[Branch],
+) -> Result<Vec<Part>, ApplyError> {
+    let Some(top) = kept.first() else { return Ok(Vec::new()) };
+    let mut parts: Vec<Part> = Vec::with_capacity(tree.len());
+    for branch in tree {
+        let known = kept.iter().find(|part| part.table == branch.name);
+        let like = known.unwrap_or(top);
+        let name = match known {
+            Some(known) => known.index.name.clone(),
+            None => {
+                let below = (top.index.name.as_str(), top.table.name.as_str());
+                free_name(connection, below, branch, &parts).await?
+            }
+        };
+        parts.push(Part {
+            table: branch.name.clone(),
+            name,
+            definition: like.definition.clone(),
+            tablespace: known.and_then(|known| known.tablespace.clone()),
+            is_partitioned: branch.is_partitioned(),
+            parent: branch.parent,
+            depth: branch.depth,
+        });
+    }
+    Ok(parts)
+}
+
+/// A name that nothing in the partition's schema has, after the index of the topmost table: `(index, table)`.
+pub(super) async fn free_name(
+    connection: &mut PgConnection,
+    (index, table): (&str, &str),
+    branch: &Branch,
+    taken: &[Part],
+) -> Result<String, ApplyError> {
+    for number in 0..100 {
+        let name = match number {
+            0 => name_below(index, table, &branch.name.name),
+            _ => name_below(&format!("{index}_{number}"), table, &branch.name.name),
+        };
+        let is_taken =
+            taken.iter().any(|part| part.name == name && part.table.schema == branch.name.schema);
+        let wanted = TableName::new(&branch.name.schema, &name);
+        if !is_taken && !relation_exists(connection, &wanted).await? {
+            return Ok(name);
+        }
+    }
+    Err(ApplyError::Failed(format!("no name is free for the index of {}", branch.name)))
+}
+
 /// Makes an index with those of its partitions: the topmost is the first part.
-pub(super) fn build(parts: &[Part], place: Place<'_>) -> Result<Vec<ChangeStep>, ApplyError> {
+pub(in super::super) fn build(
+    parts: &[Part],
+    place: Place<'_>,
+) -> Result<Vec<ChangeStep>, ApplyError> {
     let form = |part: &Part, table: &TableName, concurrently, only| {
         index_definition_as(
             &part.definition,

@@ -1,7 +1,9 @@
 //! A setting of the database, or of a role in it. What is proposed for main's database is done to the sandbox's; a role
 //! belongs to the whole server, which may be main's, so its settings are kept to this database.
 
-use optischema::model::{CatalogState, ChangeKind, ChangedObject, quote_identifier, quote_literal};
+use optischema::model::{
+    CatalogState, ChangeKind, ChangedObject, SERVER_WIDE, quote_identifier, quote_literal,
+};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
@@ -29,10 +31,7 @@ pub(in super::super) async fn plan(
     }
     let role = match &setting.scope {
         SettingScope::System => {
-            return Err(ApplyError::Failed(
-                "a setting of the whole server is not tried in a sandbox, which others may share: it is handed over as SQL"
-                    .into(),
-            ));
+            return Err(ApplyError::Failed(SERVER_WIDE.to_owned()));
         }
         SettingScope::Database(named) if *named == ground.main_database || *named == database => {
             None
@@ -77,6 +76,7 @@ pub(in super::super) async fn plan(
         },
         before: CatalogState::default(),
         marker: None,
+        parts: Vec::new(),
         rehearsal: Rehearsal::Transaction,
     })
 }

@@ -101,6 +101,7 @@ pub(in super::super) async fn create(
         object: object(&name, None, statement),
         before: CatalogState::default(),
         marker: None,
+        parts: Vec::new(),
         rehearsal: Rehearsal::Copies {
             patch: vec![create.sql(scratch)?],
             rollback: vec![create.undo(scratch)],
@@ -149,6 +150,7 @@ pub(in super::super) async fn drop(
         object: object(&name, None, there.definition.clone()),
         before: CatalogState::default(),
         marker: None,
+        parts: Vec::new(),
         rehearsal: Rehearsal::Copies {
             patch: vec![drop.sql(scratch)],
             rollback: vec![statistics_definition_in(&there.definition, scratch)?],

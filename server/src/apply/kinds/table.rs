@@ -144,6 +144,7 @@ pub(in super::super) async fn alter(
         },
         before: CatalogState::default(),
         marker: None,
+        parts: Vec::new(),
         rehearsal: Rehearsal::Copies {
             patch: vec![alter.sql(ground.rehearsal_schema)?],
             rollback: undone,

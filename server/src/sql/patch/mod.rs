@@ -60,6 +60,12 @@ impl PatchKind {
         }
     }
 
+    /// Whether it is a setting of the whole server.
+    #[must_use]
+    pub fn is_server_wide(&self) -> bool {
+        matches!(self, Self::Setting(setting) if setting.scope == SettingScope::System)
+    }
+
     /// The table that it changes, where the text names it.
     #[must_use]
     pub fn table(&self) -> Option<&TableName> {

@@ -1,0 +1,108 @@
+//! Indexes of partitioned tables, rolled back on other partitions than those that they were made or dropped on.
+
+use optischema::model::{ChangeOutcome, TableName};
+
+use crate::every_kind::STAGING;
+use crate::fixture::{App, Shop};
+use crate::proposing::{applied, propose};
+
+/// One partition leaves, one goes for good, and one comes that has partitions of its own.
+const MEANWHILE: &[&str] = &[
+    "ALTER TABLE readings DETACH PARTITION readings_old",
+    "DROP TABLE readings_new_a",
+    "CREATE TABLE readings_late PARTITION OF readings FOR VALUES FROM ('2030-01-01') TO ('2040-01-01') PARTITION BY LIST (place)",
+    "CREATE TABLE readings_late_rest PARTITION OF readings_late DEFAULT",
+];
+
+/// Indexes of a column: their names, whether they are valid, and what they hang on.
+async fn indexes(shop: &Shop, column: &str) -> String {
+    let query = format!(
+        "SELECT string_agg(format('%s %s %s', i.indexrelid::regclass, i.indisvalid,
+                    coalesce((SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = i.indexrelid), '-')),
+                E'\\n' ORDER BY i.indexrelid::regclass::text)
+         FROM pg_index i WHERE i.indrelid::regclass::text LIKE 'readings%' AND pg_get_indexdef(i.indexrelid) LIKE '%({column})'"
+    );
+    shop.text("staging", &query).await
+}
+
+async fn staged() -> (Shop, App) {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    shop.run("sandbox", "staging", STAGING).await;
+    let app = App::start(&shop.settings()).await;
+    (shop, app)
+}
+
+async fn rolled_back(app: &App, id: optischema::model::RecommendationId) -> ChangeOutcome {
+    let job = app.completed(&format!("/api/apply/{id}/rollback")).await;
+    job.result.unwrap().change().unwrap().clone()
+}
+
+fn readings() -> [TableName; 1] {
+    [TableName::new("public", "readings")]
+}
+
+#[tokio::test]
+async fn a_dropped_index_is_built_again_on_the_partitions_that_there_are_now() {
+    let (shop, app) = staged().await;
+    shop.run("sandbox", "staging", &["COMMENT ON INDEX readings_place_idx IS 'top'"]).await;
+    let id = propose(&shop, "DROP INDEX public.readings_place_idx", &readings()).await;
+    applied(&app, id).await;
+    assert_eq!(indexes(&shop, "place").await, "");
+    shop.run("sandbox", "staging", MEANWHILE).await;
+    let outcome = rolled_back(&app, id).await;
+    let notes = outcome.notes.join(" ");
+    for said in [
+        "public.readings_old was detached",
+        "public.readings_new_a is gone",
+        "public.readings_late came since",
+        "public.readings_late_rest came since",
+    ] {
+        assert!(notes.contains(said), "{said}: {notes}");
+    }
+    assert_eq!(
+        indexes(&shop, "place").await,
+        "readings_late_place_idx t readings_place_idx\n\
+         readings_late_rest_place_idx t readings_late_place_idx\n\
+         readings_new_place_idx t readings_place_idx\n\
+         readings_new_rest_place_idx t readings_new_place_idx\n\
+         readings_place_idx t -"
+    );
+    let comment = "SELECT obj_description('readings_place_idx'::regclass)";
+    assert_eq!(shop.text("staging", comment).await, "top");
+    // What ran is what the trail says.
+    let trail = app.json("/api/audit?action=rollback.intent").await;
+    assert_eq!(trail["items"][0]["detail"]["sql"], outcome.executed_sql.as_str());
+    assert!(outcome.executed_sql.contains("readings_late_rest"), "{}", outcome.executed_sql);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_index_goes_from_partitions_that_came_and_stays_on_those_that_left() {
+    let (shop, app) = staged().await;
+    let patch = "CREATE INDEX readings_value_idx ON public.readings (value)";
+    let id = propose(&shop, patch, &readings()).await;
+    applied(&app, id).await;
+    shop.run("sandbox", "staging", MEANWHILE).await;
+    let notes = rolled_back(&app, id).await.notes.join(" ");
+    assert!(notes.contains("readings_old was detached: its index is left as it is"), "{notes}");
+    assert!(
+        notes.contains("With it went the index public.readings_late_rest_value_idx"),
+        "{notes}"
+    );
+    assert_eq!(indexes(&shop, "value").await, "readings_old_value_idx t -");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_index_that_was_renamed_is_said_to_be_renamed() {
+    let (shop, app) = staged().await;
+    let id = propose(&shop, "CREATE INDEX first_name ON public.orders (name)", &[]).await;
+    applied(&app, id).await;
+    let rename = "ALTER INDEX first_name RENAME TO second_name";
+    shop.run("sandbox", "staging", &[rename]).await;
+    let job = app.job(&format!("/api/apply/{id}/rollback")).await;
+    let said = job.error_message.unwrap();
+    assert!(said.contains("public.first_name is called public.second_name now"), "{said}");
+    app.stop().await;
+}
