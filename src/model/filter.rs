@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::text_enum::text_enum;
 use super::{
     Job, JobStatus, JobType, Recommendation, RecommendationId, RecommendationStatus,
-    RecommendationType, TableFilter,
+    RecommendationType, TableName,
 };
 
 text_enum! {
@@ -48,7 +48,7 @@ pub const MAX_SEARCH: usize = 200;
 pub struct RecommendationFilter {
     pub status: Option<RecommendationStatus>,
     pub recommendation_type: Option<RecommendationType>,
-    pub table: Option<TableFilter>,
+    pub table: Option<TableName>,
     /// Words to be found in title, description or SQL.
     pub search: Option<String>,
     pub sort: Option<RecommendationSort>,
@@ -68,7 +68,7 @@ pub struct RecommendationQuery {
     /// `index`, `index_drop`, `rewrite`, `statistics`, `maintenance`, `config`.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub recommendation_type: Option<String>,
-    /// `schema.table`, or `table` in any schema.
+    /// `schema.table`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
     /// Words to be found in title, description or SQL.
@@ -275,7 +275,7 @@ mod tests {
     fn the_malformed_field_is_named() {
         let query = RecommendationQuery { limit: Some("0".into()), ..Default::default() };
         assert_eq!(query.parse().unwrap_err().field, "limit");
-        let query = RecommendationQuery { table: Some("a.b.c".into()), ..Default::default() };
+        let query = RecommendationQuery { table: Some("orders".into()), ..Default::default() };
         assert_eq!(query.parse().unwrap_err().field, "table");
         let query = RecommendationQuery { cursor: Some("zzzz".into()), ..Default::default() };
         assert_eq!(query.parse().unwrap_err().field, "cursor");

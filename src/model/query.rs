@@ -138,7 +138,7 @@ text_enum! {
 pub struct QueryFilter {
     /// Words to be found in the text.
     pub search: Option<String>,
-    pub table: Option<TableFilter>,
+    pub table: Option<TableName>,
     pub sort: Option<QuerySort>,
     pub range: Option<QueryRange>,
     /// The application's where absent.
@@ -157,7 +157,7 @@ pub struct QueryQuery {
     /// Words to be found in the text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
-    /// `schema.table`, or `table` in any schema.
+    /// `schema.table`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
     /// `time`, `calls`, `mean`, `rows`, `cache`, `recent`.

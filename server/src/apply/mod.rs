@@ -18,7 +18,7 @@ mod state;
 mod usage;
 mod watch_locks;
 
-pub use again::{make_again, object_now};
+pub use again::{Again, make_again, object_now};
 pub use error::ApplyError;
 pub use execute::{Applied, make};
 pub use kinds::index::plan_of_index;

@@ -27,7 +27,7 @@ pub(super) async fn note_moved(
         }
         let detail = json!({ "change_id": change.id, "object": now, "was": oid });
         let audit = record("change.moved", claimed, recommendation, detail);
-        worker.store.record_made_again(change.id, &now, &audit).await?;
+        worker.store.record_made_again(change.id, &now, None, &audit).await?;
     }
     Ok(())
 }

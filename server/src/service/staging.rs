@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Service;
 use super::analysis::checked_main;
-use crate::apply::{ApplyError, make_again};
+use crate::apply::{Again, ApplyError, make_again};
 use crate::jobs::hold;
 use crate::postgres::{MainSession, PgFailure, Session, connect_writable, read_catalog};
 use crate::sandbox::{StagingReport, drop_staging, init_staging};
@@ -105,10 +105,14 @@ impl Service {
             ..self.record(action, Some(change.recommendation_id), detail)
         };
         match make_again(&mut sandbox.connection, change).await {
-            Ok(object) => {
-                let detail = json!({ "change_id": change.id, "sql": change.sql, "object": object });
-                let audit = record("apply.again", detail);
-                self.store.record_made_again(change.id, &object, &audit).await?;
+            Ok(Again { object, sql, detail }) => {
+                let said = json!({
+                    "change_id": change.id, "sql": sql, "object": object,
+                    "effect": detail.as_ref().map(|detail| &detail.effect),
+                });
+                let audit = record("apply.again", said);
+                let store = &self.store;
+                store.record_made_again(change.id, &object, detail.as_ref(), &audit).await?;
                 Ok(Ok(()))
             }
             Err(ApplyError::Error(reason)) => Err(OperationError::Unavailable(reason)),

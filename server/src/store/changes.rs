@@ -135,17 +135,23 @@ impl Store {
         write.commit().await
     }
 
-    /// Notes where the object of a standing change is now: it was made again in a refreshed sandbox.
+    /// Notes where the object of a standing change is now, and what it did there where that is another: it was made
+    /// again.
     pub async fn record_made_again(
         &self,
         id: ChangeId,
         object: &ChangedObject,
+        detail: Option<&ChangeDetail>,
         audit: &AuditRecord,
     ) -> Result<(), StoreError> {
         let mut write = self.write().await?;
-        sqlx::query("UPDATE changes SET object_json = ?2 WHERE id = ?1")
+        let detail = detail.map(|detail| to_json("detail_json", detail)).transpose()?;
+        sqlx::query(
+            "UPDATE changes SET object_json = ?2, detail_json = coalesce(?3, detail_json) WHERE id = ?1",
+        )
             .bind(id.to_string())
             .bind(to_json("object_json", object)?)
+            .bind(detail)
             .execute(&mut *write)
             .await?;
         append(&mut write, audit).await?;
@@ -209,7 +215,7 @@ impl Store {
         if let Some(outcome) = filter.outcome {
             query.push(" AND c.watch_outcome = ").push_bind(outcome.as_str());
         }
-        push_table(&mut query, "c.tables_json", filter.table.as_ref());
+        push_table(&mut query, "c.tables_json", filter.table.clone());
         if let Some(actor) = &filter.actor {
             query.push(" AND c.actor = ").push_bind(actor);
         }

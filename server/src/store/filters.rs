@@ -8,7 +8,7 @@ use sqlx::{QueryBuilder, Sqlite};
 pub(super) fn push_table(
     query: &mut QueryBuilder<Sqlite>,
     list: &'static str,
-    filter: Option<&TableFilter>,
+    filter: Option<TableFilter>,
 ) {
     let Some(filter) = filter else { return };
     query.push(format_args!(" AND EXISTS (SELECT 1 FROM json_each({list}) t WHERE "));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use optischema::model::{
     DEFAULT_PAGE, Planned, QueryFilter, QueryHash, QueryKind, QueryPage, QueryPeriod, QueryRange,
-    QuerySort, QuerySummary, Timestamp,
+    QuerySort, QuerySummary, TableFilter, Timestamp,
 };
 use serde_json::json;
 use sqlx::{QueryBuilder, Row, Sqlite};
@@ -316,5 +316,6 @@ fn push_list(
     for word in filter.search.iter().flat_map(|search| search.split_whitespace()) {
         query.push(" AND instr(lower(q.sql), ").push_bind(word.to_lowercase()).push(") > 0");
     }
-    push_table(query, "q.plannable_json, '$.shape.tables'", filter.table.as_ref());
+    let table = filter.table.clone().map(TableFilter::One);
+    push_table(query, "q.plannable_json, '$.shape.tables'", table);
 }

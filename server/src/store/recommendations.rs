@@ -4,7 +4,7 @@ use optischema::lifecycle::{RecommendationEvent, recommendation_after};
 use optischema::model::{
     DEFAULT_PAGE, LatestBenchmark, Proposal, QueryHash, Recommendation, RecommendationCounts,
     RecommendationFilter, RecommendationId, RecommendationPage, RecommendationSort,
-    RecommendationStatus, Timestamp,
+    RecommendationStatus, TableFilter, Timestamp,
 };
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
@@ -300,7 +300,7 @@ fn push_common(query: &mut QueryBuilder<Sqlite>, filter: &RecommendationFilter) 
     if let Some(kind) = filter.recommendation_type {
         query.push(" AND recommendation_type = ").push_bind(kind.as_str());
     }
-    push_table(query, "tables_json", filter.table.as_ref());
+    push_table(query, "tables_json", filter.table.clone().map(TableFilter::One));
     for word in filter.search.iter().flat_map(|search| search.split_whitespace()) {
         let pattern =
             format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));

@@ -19,24 +19,28 @@ pub struct Receiver {
 impl Store {
     /// Where a receiver stands; a new one is told of what happens from now on.
     pub async fn receiver(&self, key: &str) -> Result<Receiver, StoreError> {
-        let last = self.last_event().await?;
+        // Whoever looks is woken by writes: a look that wrote would wake itself for ever.
+        let known =
+            sqlx::query("SELECT told, failures, not_before FROM webhooks WHERE receiver = ?1")
+                .bind(key)
+                .fetch_optional(&self.readers)
+                .await?;
+        if let Some(row) = known {
+            return Ok(Receiver {
+                told: integer(&row, "told")?,
+                failures: integer(&row, "failures")?,
+                not_before: optional_parsed(&row, "not_before")?,
+            });
+        }
+        let told = self.last_event().await?;
         let mut write = self.write().await?;
-        let row = sqlx::query(
-            "INSERT INTO webhooks (receiver, told) VALUES (?1, ?2)
-             ON CONFLICT (receiver) DO UPDATE SET receiver = excluded.receiver
-             RETURNING told, failures, not_before",
-        )
-        .bind(key)
-        .bind(last)
-        .fetch_one(&mut *write)
-        .await?;
-        let receiver = Receiver {
-            told: integer(&row, "told")?,
-            failures: integer(&row, "failures")?,
-            not_before: optional_parsed(&row, "not_before")?,
-        };
+        sqlx::query("INSERT INTO webhooks (receiver, told) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+            .bind(key)
+            .bind(told)
+            .execute(&mut *write)
+            .await?;
         write.commit().await?;
-        Ok(receiver)
+        Ok(Receiver { told, failures: 0, not_before: None })
     }
 
     /// It has been told of an event.

@@ -304,6 +304,13 @@ async fn a_backup_is_taken_and_restored_while_the_server_runs() {
 #[tokio::test]
 async fn a_refreshed_sandbox_has_the_changes_that_are_applied() {
     let shop = Shop::start().await;
+    let months = [
+        "CREATE TABLE readings (at date NOT NULL, value int) PARTITION BY RANGE (at)",
+        "CREATE TABLE readings_1 PARTITION OF readings FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')",
+        "CREATE TABLE readings_2 PARTITION OF readings FOR VALUES FROM ('2026-02-01') TO ('2026-03-01')",
+        "INSERT INTO readings SELECT date '2026-01-01' + i % 58, i FROM generate_series(1, 1000) i",
+    ];
+    shop.run("app", "shop", &months).await;
     let init = optischema(&shop, &["sandbox", "init"]);
     assert!(init.status.success(), "{}", text(&init.stderr));
     let app = App::start(&shop.settings()).await;
@@ -313,11 +320,17 @@ async fn a_refreshed_sandbox_has_the_changes_that_are_applied() {
     applied(&app, fill).await;
     let gone = propose(&shop, "CREATE INDEX gone ON public.orders (name, id)", &[]).await;
     applied(&app, gone).await;
+    let patch = "CREATE INDEX readings_value ON public.readings (value)";
+    let partitioned = propose(&shop, patch, &[]).await;
+    applied(&app, partitioned).await;
     // Main moves on, and takes one of the names for something else.
     shop.run(
         "app",
         "shop",
-        &["INSERT INTO orders (name) VALUES ('new')", "CREATE INDEX gone ON orders (id)"],
+        &["INSERT INTO orders (name) VALUES ('new')", "CREATE INDEX gone ON orders (id)",
+            "DROP TABLE readings_1",
+            "CREATE TABLE readings_3 PARTITION OF readings FOR VALUES FROM ('2026-03-01') TO ('2026-04-01')",
+        ],
     )
     .await;
     shop.run("sandbox", "staging", &["CREATE TABLE mine (a int)"]).await;
@@ -336,6 +349,14 @@ async fn a_refreshed_sandbox_has_the_changes_that_are_applied() {
         state, "kept {fillfactor=71} mine",
         "changes stand again, and what is a person's stays"
     );
+    // Of a partitioned table whose partitions are others on main by now, too.
+    let parts = |name: &str| {
+        format!("SELECT concat(count(*), ' ', bool_and(i.indisvalid)) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+                 WHERE c.relname LIKE '{name}%'")
+    };
+    assert_eq!(shop.text("staging", &parts("readings")).await, "3 t");
+    app.completed(&format!("/api/apply/{partitioned}/rollback")).await;
+    assert_eq!(shop.text("staging", &parts("readings")).await, "0 ");
     // They can still be undone, and the one that could not be made again is said to have drifted.
     app.completed(&format!("/api/apply/{index}/rollback")).await;
     let drifted = app.json("/api/apply/changes?status=drifted").await;

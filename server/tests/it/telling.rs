@@ -119,6 +119,20 @@ async fn what_happens_while_somebody_looks_is_no_gap() {
 }
 
 #[tokio::test]
+async fn looking_where_a_receiver_stands_wakes_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("optischema.db")).await.unwrap();
+    let first = store.receiver("a").await.unwrap();
+    let mut written = store.live().written();
+    written.mark_unchanged();
+    assert_eq!(store.receiver("a").await.unwrap(), first);
+    assert!(!written.has_changed().unwrap(), "a look is no write");
+    store.told("a", first.told + 1).await.unwrap();
+    assert!(written.has_changed().unwrap());
+    assert_eq!(store.receiver("a").await.unwrap().told, first.told + 1);
+}
+
+#[tokio::test]
 async fn no_other_site_and_nobody_without_a_token_may_follow() {
     let shop = Shop::start().await;
     let app = App::start(&shop.settings()).await;

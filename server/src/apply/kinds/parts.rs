@@ -32,7 +32,7 @@ impl Part {
 }
 
 /// The same as it is kept with a change. An index of a plain table is never another's part, so there is nothing to keep.
-pub(super) fn kept(parts: &[Part], finish: &[Vec<ChangeStep>]) -> Vec<IndexPart> {
+pub(in super::super) fn kept(parts: &[Part], finish: &[Vec<ChangeStep>]) -> Vec<IndexPart> {
     if !parts.first().is_some_and(|top| top.is_partitioned) {
         return Vec::new();
     }
