@@ -6,8 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::filter::{parse_field, parse_limit, parse_search};
 use super::text_enum::text_enum;
 use super::{
-    InvalidField, PlanJson, QueryHash, Recommendation, StatementShape, TableFilter, TableName,
-    Timestamp,
+    InvalidField, PlanJson, QueryHash, Recommendation, StatementShape, TableName, Timestamp,
 };
 use crate::plan::{Dependencies, PlanDiff, PlanFinding};
 
