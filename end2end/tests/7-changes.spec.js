@@ -34,7 +34,7 @@ test('changes show who, what came of them, and the trail; filters are in the URL
   await page.goto(`${origin()}/changes`);
   const row = page.locator('tbody').first().locator('tr').first();
   await expect(row).toContainText(TITLE);
-  await expect(row).toContainText('CREATE INDEX by token');
+  await expect(row).toContainText('CREATE INDEX by owner');
   await expect(page.getByRole('region', { name: 'Apply side' })).toContainText('Ready');
   // It is measured again, and the page says what that came to without being asked.
   await hydrated(page);
@@ -44,12 +44,28 @@ test('changes show who, what came of them, and the trail; filters are in the URL
   await page.getByRole('link', { name: 'Drifted' }).click();
   await expect(page).toHaveURL(/status=drifted/);
   await expect(page.getByText('No change')).toBeVisible();
+  // A table may be named without its schema.
+  await page.goto(`${origin()}/changes?table=order_items`);
+  await expect(page.locator('tbody').first()).toContainText(TITLE);
+  await page.goto(`${origin()}/changes?table=order_item`);
+  await expect(page.getByText('No change fits these filters')).toBeVisible();
   await page.goto(`${origin()}/changes?action=apply.intent`);
   await expect(page.locator('table').last()).toContainText('apply.intent');
   await expect(page.locator('table').last()).not.toContainText('apply.outcome');
   const download = page.waitForEvent('download');
   await page.getByRole('link', { name: 'Export CSV' }).click();
   expect((await download).suggestedFilename()).toBe('optischema-audit.csv');
+});
+
+test('on a phone nothing of it lies outside the page', async ({ page }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await signIn(page);
+  await page.goto(`${origin()}/changes`);
+  await expect(page.locator('tbody').first()).toContainText(TITLE);
+  for (const table of await page.locator('.scroll').all()) {
+    const beyond = await table.evaluate((element) => element.scrollWidth - element.clientWidth);
+    expect(beyond).toBeLessThanOrEqual(0);
+  }
 });
 
 test('everything that stands is rolled back together', async ({ page }) => {
