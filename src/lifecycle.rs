@@ -13,6 +13,8 @@ pub struct IllegalTransition(pub String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecommendationEvent {
     Benchmarked,
+    /// The catalog says that the change stands, whatever was thought of it meanwhile.
+    Stands,
     /// Applied; `for_good`: what stands of an earlier time cannot be rolled back, so it is done anew.
     Applied {
         for_good: bool,
@@ -49,6 +51,7 @@ pub fn recommendation_after(
         (Status::Pending | Status::Active, Event::Benchmarked) => Ok(Status::Active),
         // Measured again while it stands applied or dismissed: the figures are new, the status is not.
         (Status::Applied | Status::Dismissed, Event::Benchmarked) => Ok(status),
+        (_, Event::Stands) => Ok(Status::Applied),
         (Status::Pending | Status::Active, Event::Applied { .. })
         | (Status::Applied, Event::Applied { for_good: true }) => Ok(Status::Applied),
         (Status::Applied, Event::RolledBack { benchmarked }) => Ok(open_status(benchmarked)),
@@ -128,6 +131,20 @@ pub fn may_start(
             recommendation_after(status, Event::RolledBack { benchmarked: false }).map(drop)
         }
         JobType::Analyze => Ok(()),
+    }
+}
+
+/// Whether a recommendation may be dismissed while a job of this type is queued or running for it.
+///
+/// # Errors
+/// What the job makes of the sandbox would be nobody's.
+pub fn may_dismiss_beside(live: JobType) -> Result<(), IllegalTransition> {
+    match live {
+        JobType::Apply | JobType::Rollback => Err(IllegalTransition(format!(
+            "a job ({}) of it is queued or running: wait for its end, or cancel it first",
+            live.label().to_lowercase()
+        ))),
+        JobType::Benchmark | JobType::Analyze => Ok(()),
     }
 }
 
@@ -246,6 +263,16 @@ mod tests {
         let dismissed = Some(RecommendationStatus::Dismissed);
         assert_eq!(after(RecommendationEvent::Dismissed { for_good: true }), dismissed);
         assert_eq!(after(RecommendationEvent::Dismissed { for_good: false }), None);
+    }
+
+    #[test]
+    fn what_stands_is_applied_whatever_was_thought_of_it_meanwhile() {
+        for status in RecommendationStatus::ALL {
+            let after = recommendation_after(*status, RecommendationEvent::Stands);
+            assert_eq!(after, Ok(RecommendationStatus::Applied), "{status}");
+        }
+        assert!(may_dismiss_beside(JobType::Apply).is_err());
+        assert!(may_dismiss_beside(JobType::Benchmark).is_ok());
     }
 
     #[test]

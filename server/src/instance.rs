@@ -120,6 +120,9 @@ impl Instance {
     }
 }
 
+/// The longest time that a reading may take.
+const READING_AT_MOST: Duration = Duration::from_secs(900);
+
 /// Reads main's counters every so often. A reading that fails is tried again at the next turn.
 async fn collect_on_schedule(
     operations: Arc<dyn Operations>,
@@ -137,8 +140,11 @@ async fn collect_on_schedule(
             _ = turns.tick() => {}
             _ = stopped.changed() => return,
         }
-        if let Err(error) = operations.collect().await {
-            tracing::warn!(%error, "main's counters could not be read");
+        // A host that vanished between question and answer is waited for by nobody for ever.
+        match tokio::time::timeout(READING_AT_MOST, operations.collect()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "main's counters could not be read"),
+            Err(_) => tracing::warn!("reading main's counters took too long, and was given up"),
         }
     }
 }

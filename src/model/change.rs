@@ -63,6 +63,8 @@ text_enum! {
         InvalidLeft => "invalid_left",
         /// After a crash: it was not undone.
         StillApplied => "still_applied",
+        /// Nobody could look, or it was done in another sandbox than there is now.
+        Unknown => "unknown",
     }
 }
 
@@ -209,6 +211,15 @@ pub fn index_line(name: &TableName) -> String {
     format!("{INDEX}{name}")
 }
 
+/// Whether a line of the catalog is about the parameters of this table or of one of its columns.
+#[must_use]
+pub fn is_line_of_table(key: &str, table: &TableName) -> bool {
+    key.strip_prefix("column ")
+        .and_then(|rest| rest.strip_prefix(table.to_string().as_str()))
+        .is_some_and(|rest| rest.starts_with('.'))
+        || key.strip_prefix("table ").is_some_and(|rest| rest == table.to_string())
+}
+
 /// Whether a line of the catalog is about a setting.
 #[must_use]
 pub fn is_setting_line(key: &str) -> bool {
@@ -239,6 +250,9 @@ pub struct ChangeStep {
     /// Whether it only completes what the approved statement did (`ANALYZE`), so that it may be run again.
     #[serde(default)]
     pub follow_up: bool,
+    /// The table below the changed one that it is about: that may be gone by the time it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<TableName>,
 }
 
 /// A statement planned in the sandbox without and with a change.

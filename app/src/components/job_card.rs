@@ -17,6 +17,8 @@ use optischema::figures;
 
 /// How often a live job is asked for.
 const PERIOD: Duration = Duration::from_millis(700);
+/// The same where the server tells what happens.
+const SELDOM: Duration = Duration::from_secs(5);
 
 /// The card of one job.
 #[component]
@@ -49,10 +51,10 @@ pub(crate) fn JobCard(
             }
         });
     };
-    // The server tells; where it does not, it is asked.
+    // The server tells; where it does not, it is asked. What happened before the card was there was told to nobody.
     Effect::new(move |_| {
-        let Some(event) = live.event() else { return };
-        if event.id == id.get_value() {
+        live.happened();
+        if !job.with_untracked(|job| job.status.is_final()) {
             look();
         }
     });
@@ -65,7 +67,10 @@ pub(crate) fn JobCard(
             });
         }
     });
-    every(PERIOD, move || !live.connected() && !job.with(|job| job.status.is_final()), look);
+    let is_live = move || !job.with(|job| job.status.is_final());
+    every(PERIOD, move || !live.connected() && is_live(), look);
+    // A look may fail.
+    every(SELDOM, move || live.connected() && is_live(), look);
     view! {
         <article class="card job" data-status=move || job.with(|job| job.status.as_str())>
             <header>

@@ -7,7 +7,6 @@ use optischema::model::{Event, EventType, JobProgress};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Live {
     connected: RwSignal<bool>,
-    event: RwSignal<Option<Event>>,
     progress: RwSignal<Option<JobProgress>>,
     /// Counts what changes a page as a whole: jobs and changes that moved, and reconnections.
     happened: RwSignal<u32>,
@@ -17,7 +16,6 @@ impl Default for Live {
     fn default() -> Self {
         Self {
             connected: RwSignal::new(false),
-            event: RwSignal::new(None),
             progress: RwSignal::new(None),
             happened: RwSignal::new(0),
         }
@@ -33,11 +31,6 @@ impl Live {
     /// Changes whenever a list may have become another. Tracked.
     pub(crate) fn happened(&self) -> u32 {
         self.happened.get()
-    }
-
-    /// The last event. Tracked.
-    pub(crate) fn event(&self) -> Option<Event> {
-        self.event.get()
     }
 
     /// How far a running job was when it was told last. Tracked.
@@ -56,10 +49,8 @@ impl Live {
         self.happened.update(|count| *count += 1);
     }
 
-    pub(super) fn tell(&self, event: Event) {
-        let moved = event.event_type != EventType::Recommendation;
-        self.event.set(Some(event));
-        if moved {
+    pub(super) fn tell(&self, event: &Event) {
+        if event.event_type != EventType::Recommendation {
             self.reset();
         }
     }

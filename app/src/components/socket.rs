@@ -66,7 +66,7 @@ fn take(message: LiveMessage, seen: &mut Option<i64>, live: Live, board: NoticeB
                 board.job_ended_by(&event);
                 notification::job_ended(&event);
             }
-            live.tell(event);
+            live.tell(&event);
         }
         LiveMessage::Progress { progress } => live.advance(progress),
         LiveMessage::Reset { sequence } => {

@@ -10,6 +10,7 @@ use super::error::ApplyError;
 use super::execute::{detail_of, made_object, run_steps, scope_of};
 use super::kinds::parts::{build, kept, rebuilt};
 use super::plan::{Place, branches, joined};
+use super::rollback::lines_now;
 use super::state::read_state;
 
 /// A change that stands again.
@@ -34,7 +35,9 @@ pub async fn make_again(
     let detail = detail_of(change);
     let scope = scope_of(change, &detail);
     let moved = on_other_partitions(connection, change, &detail).await?;
-    let meant = moved.as_ref().unwrap_or(&detail);
+    let effect = lines_now(connection, change, &detail).await?.effect;
+    let here = ChangeDetail { effect, ..detail };
+    let meant = moved.as_ref().unwrap_or(&here);
     if !stands(meant, &read_state(connection, &scope).await?) {
         run_steps(connection, &meant.steps, &mut |_, _, _| {}).await?;
     }

@@ -48,12 +48,15 @@ pub async fn make(
     let ran = run_steps(connection, &plan.steps, told).await;
     let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
     let mut notes = Vec::new();
+    if let Ok(left_out) = &ran {
+        notes.extend(left_out.iter().cloned());
+    }
     if let Err(failure) = ran {
         if failure.is_connection() {
             return Err(failure.into());
         }
         let removes = plan.touches.iter().all(|(_, touch)| *touch == Touch::Removes);
-        match settle(connection, plan).await? {
+        match settle(connection, plan).await.map_err(ApplyError::unanswered)? {
             // A drop that was begun cannot be taken back: the index serves nobody any more.
             Standing::Done if removes && !plan.touches.is_empty() => notes.push(format!(
                 "It was cut off ({failure}), and what had begun was carried on; what may be left goes with a clean-up."
@@ -150,18 +153,25 @@ async fn size_note(
     Ok(Some(format!("The index takes {}.", optischema::figures::bytes(bytes))))
 }
 
-/// Runs steps; those that stand together in one transaction.
+/// Runs steps; those that stand together in one transaction. What only completes the others and does not run is no failure
+/// of theirs: it is returned in words.
 pub(super) async fn run_steps(
     connection: &mut PgConnection,
     steps: &[ChangeStep],
     told: Told<'_>,
-) -> Result<(), PgFailure> {
+) -> Result<Vec<String>, PgFailure> {
     let mut at = 0;
+    let mut left_out = Vec::new();
     while let Some(step) = steps.get(at) {
         let same = steps[at..].iter().take_while(|next| next.in_transaction).count();
         if same < 2 {
             told(at, steps.len(), step);
-            run(connection, &step.sql).await?;
+            match run(connection, &step.sql).await {
+                Err(failure) if step.follow_up && !failure.is_connection() => {
+                    left_out.push(not_run(step, &failure));
+                }
+                ran => ran?,
+            }
             at += 1;
             continue;
         }
@@ -177,7 +187,12 @@ pub(super) async fn run_steps(
         }
         run(connection, "COMMIT").await?;
     }
-    Ok(())
+    Ok(left_out)
+}
+
+/// What is said of a step that only completes others, and did not run.
+pub(super) fn not_run(step: &ChangeStep, failure: &PgFailure) -> String {
+    format!("{} did not run: {failure}. Run it by hand, or let autovacuum do it.", step.sql)
 }
 
 pub(super) async fn run(connection: &mut PgConnection, statement: &str) -> Result<(), PgFailure> {
@@ -200,6 +215,7 @@ pub(super) fn detail_of(change: &Change) -> ChangeDetail {
         lock: super::plan::LOCK_BESIDE_WRITES.to_owned(),
         in_transaction: false,
         follow_up: false,
+        table: None,
     };
     ChangeDetail {
         rollback: vec![step],

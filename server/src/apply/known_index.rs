@@ -81,25 +81,91 @@ pub(super) async fn known_index(
     }))
 }
 
-/// Another valid index of the same table with the same columns, method and condition.
+/// Everything of a definition from its access method on.
+pub(super) fn tail(definition: &str) -> String {
+    definition
+        .split_once(" USING ")
+        .map_or_else(|| definition.to_owned(), |(_, tail)| format!(" USING {tail}"))
+}
+
+/// Stands for the schema of the rehearsal in what is expected.
+const HERE: char = '\u{1}';
+
+/// A definition of the rehearsal's, from `USING` on, to be found again in whatever schema it is made.
+pub(super) fn expected_of(definition: &str, rehearsal_schema: &str) -> String {
+    tail(definition).replace(&format!("{rehearsal_schema}."), &HERE.to_string())
+}
+
+/// Whether a definition is the expected one.
+pub(super) fn is_expected(expected: &str, definition: &str) -> bool {
+    let real = tail(definition);
+    let mut rest = real.as_str();
+    let pieces: Vec<&str> = expected.split(HERE).collect();
+    let last = pieces.len() - 1;
+    for (at, piece) in pieces.into_iter().enumerate() {
+        let found = match (at, at == last) {
+            (0, true) => (rest == piece).then_some(0),
+            (0, false) => rest.starts_with(piece).then_some(0),
+            (_, true) => rest.ends_with(piece).then(|| rest.len() - piece.len()),
+            (_, false) => rest.find(piece),
+        };
+        let Some(found) = found else { return false };
+        // In between stands the name of a schema.
+        if at > 0 && !rest[..found].ends_with('.') {
+            return false;
+        }
+        rest = &rest[found + piece.len()..];
+    }
+    rest.is_empty()
+}
+
+/// Another valid index of the same table with the same columns, method and condition; one that keeps rows unique at once
+/// where the index itself does.
 pub(super) async fn twin(
     connection: &mut PgConnection,
     table: &TableName,
     tail: &str,
     own: &str,
+    unique: bool,
 ) -> Result<Option<String>, ApplyError> {
     let row = sqlx::query(
         "SELECT c.relname::text AS name FROM pg_index i
          JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
          JOIN pg_namespace n ON n.oid = t.relnamespace
          WHERE n.nspname = $1 AND t.relname = $2 AND i.indisvalid AND c.relname <> $4
+           AND ((i.indisunique AND i.indimmediate) OR NOT $5)
            AND right(pg_get_indexdef(i.indexrelid), length($3)) = $3 LIMIT 1",
     )
     .bind(&table.schema)
     .bind(&table.name)
     .bind(tail)
     .bind(own)
+    .bind(unique)
     .fetch_optional(connection)
     .await?;
     Ok(row.map(|row| row.try_get("name")).transpose()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_rehearsed_is_found_again_whatever_its_schema() {
+        let rehearsed = "CREATE INDEX i ON apply_check_1.t USING btree (lower((mail)::text)) WHERE (kind = 'a'::apply_check_1.kind)";
+        let expected = expected_of(rehearsed, "apply_check_1");
+        let real = |schema: &str, value: &str| {
+            format!(
+                "CREATE INDEX i ON public.t USING btree (lower((mail)::text)) WHERE (kind = '{value}'::{schema}.kind)"
+            )
+        };
+        assert!(is_expected(&expected, &real("public", "a")));
+        assert!(is_expected(&expected, &real("\"Odd one\"", "a")));
+        assert!(!is_expected(&expected, &real("public", "b")));
+        let plain =
+            expected_of("CREATE INDEX i ON apply_check_1.t USING btree (a)", "apply_check_1");
+        assert!(is_expected(&plain, "CREATE INDEX i ON public.t USING btree (a)"));
+        assert!(!is_expected(&plain, "CREATE INDEX i ON public.t USING btree (a) WHERE (a > 1)"));
+        assert!(!is_expected(&plain, "CREATE INDEX i ON public.t USING btree (a, b)"));
+    }
 }

@@ -26,7 +26,7 @@ pub use leftovers::drop_leftovers;
 pub use plan::{ChangePlan, Ground, Rehearsal, Touch, plan_change};
 pub use preflight::{preflight, refuse_blocked};
 pub use rehearsal::{rehearsal_schema, rehearse};
-pub use rollback::{RolledBack, WayBack, roll_back, way_back};
+pub use rollback::{RolledBack, WayBack, check_undo, roll_back, way_back};
 pub use settle::{Standing, finish, makes_it, settle, settle_rollback};
 pub use state::Scope;
 pub use usage::{Plans, compare_plans, plan_statements};

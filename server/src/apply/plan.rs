@@ -42,6 +42,9 @@ pub struct ChangePlan {
     /// Of a partitioned table's index: each with its table.
     #[serde(default)]
     pub parts: Vec<IndexPart>,
+    /// Of an index that is made: its definition from `USING` on, as PostgreSQL itself wrote it in rehearsal.
+    #[serde(default)]
+    pub expected: Option<String>,
     #[serde(skip)]
     pub rehearsal: Rehearsal,
 }
@@ -273,6 +276,7 @@ pub(super) fn alone(title: impl Into<String>, sql: impl Into<String>, lock: &str
         lock: lock.to_owned(),
         in_transaction: false,
         follow_up: false,
+        table: None,
     }
 }
 

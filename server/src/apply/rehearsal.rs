@@ -1,13 +1,15 @@
 //! The rehearsal: patch and rollback are tried out where they harm nobody. The catalog after both must equal the one
 //! before.
 
-use optischema::model::{CatalogState, TableName};
+use optischema::model::{CatalogState, ChangeKind, TableName, index_line};
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::error::ApplyError;
 use super::execute::run;
+use super::known_index::expected_of;
 use super::plan::{ChangePlan, Rehearsal};
+use super::settle::defined;
 use super::state::{Scope, read_state};
 use crate::postgres::PgFailure;
 use crate::sandbox::{
@@ -21,7 +23,8 @@ pub fn rehearsal_schema(job: Uuid) -> ScratchSchema {
     ScratchSchema::new(ScratchKind::ApplyCheck, job)
 }
 
-/// Runs patch and rollback of a plan, whose statements were written for this job's schema.
+/// Runs patch and rollback of a plan, whose statements were written for this job's schema. Returns the definition of an
+/// index that was made, as [`ChangePlan::expected`] keeps it.
 ///
 /// # Errors
 /// One of them does not run, or the catalog afterwards differs.
@@ -29,14 +32,14 @@ pub async fn rehearse(
     connection: &mut PgConnection,
     job: Uuid,
     plan: &ChangePlan,
-) -> Result<(), ApplyError> {
+) -> Result<Option<String>, ApplyError> {
     match &plan.rehearsal {
-        Rehearsal::Nothing => Ok(()),
+        Rehearsal::Nothing => Ok(None),
         Rehearsal::Transaction => {
             run(connection, "BEGIN").await?;
             let result = in_transaction(connection, plan).await;
             run(connection, "ROLLBACK").await?;
-            result
+            result.map(|_| None)
         }
         Rehearsal::Copies { patch, rollback } => {
             let schema = rehearsal_schema(job);
@@ -49,7 +52,10 @@ pub async fn rehearse(
                 .bind(schema.lock_key())
                 .execute(connection)
                 .await?;
-            result
+            let with = result?;
+            let made = index_line(&TableName::new(&schema.name, &plan.object.name));
+            let line = with.0.get(&made).filter(|_| plan.kind == ChangeKind::CreateIndex);
+            Ok(line.map(|line| expected_of(defined(line), &schema.name)))
         }
     }
 }
@@ -57,7 +63,7 @@ pub async fn rehearse(
 async fn in_transaction(
     connection: &mut PgConnection,
     plan: &ChangePlan,
-) -> Result<(), ApplyError> {
+) -> Result<CatalogState, ApplyError> {
     let texts = |steps: &[optischema::model::ChangeStep]| -> Vec<String> {
         steps.iter().filter(|step| !step.follow_up).map(|step| step.sql.clone()).collect()
     };
@@ -71,7 +77,7 @@ async fn on_copies(
     tables: &[TableName],
     patch: &[String],
     rollback: &[String],
-) -> Result<(), ApplyError> {
+) -> Result<CatalogState, ApplyError> {
     create_scratch(connection, schema).await?;
     let family = read_family(connection, tables).await?;
     let here = |_: &str| schema.name.clone();
@@ -89,12 +95,13 @@ async fn on_copies(
     both_ways(connection, &scope, patch, rollback).await
 }
 
+/// Patch and rollback; returns the catalog as it was between them.
 async fn both_ways(
     connection: &mut PgConnection,
     scope: &Scope,
     patch: &[String],
     rollback: &[String],
-) -> Result<(), ApplyError> {
+) -> Result<CatalogState, ApplyError> {
     let before = read_state(connection, scope).await?;
     for statement in patch {
         run(connection, statement).await.map_err(|error| rehearsed("the patch", error))?;
@@ -111,7 +118,8 @@ async fn both_ways(
     }
     restored(&before, &after).map_err(|what| {
         ApplyError::Failed(format!("in rehearsal the rollback did not restore the catalog: {what}"))
-    })
+    })?;
+    Ok(between)
 }
 
 /// Whether the catalog is what it was.

@@ -1,11 +1,12 @@
 //! The way back: what undoes a change on the tables as they are now, the proof that its object is still what was applied,
 //! and the undoing itself.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use optischema::model::{
-    CatalogState, Change, ChangeDetail, ChangeKind, ChangeStep, EffectLine, IndexPart, TableName,
-    index_line,
+    CatalogState, Change, ChangeDetail, ChangeKind, ChangeStep, EffectLine, TableName, index_line,
+    is_line_of_table,
 };
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -45,31 +46,69 @@ impl WayBack {
     }
 }
 
-/// The lines that a change altered, but for those of indexes whose table has left its partitioned table since; and the
-/// tree of that table, where the change is one of a tree.
+/// What a change altered, as far as it is still there to be put back.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct LinesNow {
+    /// Its lines, but for those of tables that have left the changed one since.
+    pub effect: Vec<EffectLine>,
+    /// The changed table with its partitions, where the change is one of an index with parts.
+    tree: Vec<Branch>,
+    /// Tables below the changed one that have left it.
+    left: Vec<TableName>,
+}
+
 pub(super) async fn lines_now(
     connection: &mut PgConnection,
     change: &Change,
     detail: &ChangeDetail,
-) -> Result<(Vec<EffectLine>, Vec<Branch>), ApplyError> {
-    let (Some(table), false) = (change.tables.first(), detail.parts.is_empty()) else {
-        return Ok((detail.effect.clone(), Vec::new()));
-    };
-    let tree = branches(connection, table).await?;
-    if tree.is_empty() {
-        // The table itself is gone, and every line with it.
-        return Ok((detail.effect.clone(), tree));
+) -> Result<LinesNow, ApplyError> {
+    let mut now = LinesNow { effect: detail.effect.clone(), tree: Vec::new(), left: Vec::new() };
+    let Some(table) = change.tables.first() else { return Ok(now) };
+    let below = detail.rollback.iter().filter_map(|step| step.table.as_ref());
+    let of_parts = detail.parts.iter().map(|part| &part.table);
+    let known: Vec<&TableName> = below.chain(of_parts).collect();
+    if known.is_empty() {
+        return Ok(now);
     }
-    let has_left = |line: &&EffectLine| {
-        let part = detail.parts.iter().find(|part| index_line(&part.index) == line.key);
-        part.is_some_and(|part| !is_in(&tree, part))
+    let there = family(connection, table).await?;
+    if there.is_empty() {
+        // The table itself is gone, and every line with it.
+        return Ok(now);
+    }
+    now.left = known.into_iter().filter(|table| !there.contains(table)).cloned().collect();
+    let part = |key: &String| detail.parts.iter().find(|part| index_line(&part.index) == *key);
+    let is_gone = |key: &String| {
+        part(key).is_some_and(|part| now.left.contains(&part.table))
+            || now.left.iter().any(|table| is_line_of_table(key, table))
     };
-    let here = detail.effect.iter().filter(|line| !has_left(line)).cloned().collect();
-    Ok((here, tree))
+    now.effect.retain(|line| !is_gone(&line.key));
+    if !detail.parts.is_empty() {
+        now.tree = branches(connection, table).await?;
+    }
+    Ok(now)
 }
 
-fn is_in(tree: &[Branch], part: &IndexPart) -> bool {
-    tree.iter().any(|branch| branch.name == part.table)
+/// A table with all that inherits from it.
+async fn family(
+    connection: &mut PgConnection,
+    top: &TableName,
+) -> Result<BTreeSet<TableName>, ApplyError> {
+    let rows = sqlx::query(
+        "WITH RECURSIVE tree AS (
+             SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = $1 AND c.relname = $2
+             UNION SELECT i.inhrelid FROM pg_inherits i JOIN tree t ON t.oid = i.inhparent)
+         SELECT n.nspname::text AS schema, c.relname::text AS name FROM tree
+         JOIN pg_class c ON c.oid = tree.oid JOIN pg_namespace n ON n.oid = c.relnamespace",
+    )
+    .bind(&top.schema)
+    .bind(&top.name)
+    .fetch_all(connection)
+    .await?;
+    let name = |row: &sqlx::postgres::PgRow| {
+        Ok(TableName::new(row.try_get::<String, _>("schema")?, row.try_get::<String, _>("name")?))
+    };
+    rows.iter().map(name).collect()
 }
 
 /// How the change is undone on the tables as they are now.
@@ -81,45 +120,53 @@ pub async fn way_back(
     change: &Change,
 ) -> Result<WayBack, ApplyError> {
     let detail = detail_of(change);
-    let (effect, tree) = lines_now(connection, change, &detail).await?;
-    let mut way =
-        WayBack { steps: detail.rollback.clone(), effect, made: Vec::new(), notes: Vec::new() };
+    let now = lines_now(connection, change, &detail).await?;
+    let stays = |step: &&ChangeStep| step.table.as_ref().is_none_or(|t| !now.left.contains(t));
+    let mut way = WayBack {
+        steps: detail.rollback.iter().filter(stays).cloned().collect(),
+        effect: now.effect,
+        made: Vec::new(),
+        notes: Vec::new(),
+    };
     let builds = change.kind == ChangeKind::DropIndex;
-    for part in detail.parts.iter().filter(|part| !tree.is_empty() && !is_in(&tree, part)) {
-        let fate = match relation_exists(connection, &part.table).await? {
+    for table in &now.left {
+        let fate = match relation_exists(connection, table).await? {
             true => "was detached",
             false => "is gone",
         };
-        let index = if builds { "is not built again" } else { "is left as it is" };
-        way.notes.push(format!("The partition {} {fate}: its index {index}.", part.table));
+        let what = match change.kind {
+            ChangeKind::DropIndex => "its index is not built again",
+            ChangeKind::CreateIndex => "its index is left as it is",
+            _ => "what was altered of it is left as it is",
+        };
+        way.notes.push(format!("{table} {fate}: {what}."));
     }
     let known = |branch: &&Branch| detail.parts.iter().any(|part| part.table == branch.name);
-    let came: Vec<&Branch> = tree.iter().filter(|branch| !known(branch)).collect();
-    if !builds || (came.is_empty() && way.notes.is_empty()) {
+    let came: Vec<&Branch> = now.tree.iter().filter(|branch| !known(branch)).collect();
+    if !builds || now.tree.is_empty() || (came.is_empty() && now.left.is_empty()) {
         return Ok(way);
     }
-    let parts = rebuilt(connection, &detail.parts, &tree).await?;
+    let parts = rebuilt(connection, &detail.parts, &now.tree).await?;
     way.steps = build(&parts, Place::Own)?;
-    let staying = detail.parts.iter().filter(|part| is_in(&tree, part));
+    let staying = detail.parts.iter().filter(|part| !now.left.contains(&part.table));
     way.steps.extend(staying.flat_map(|part| part.finish.iter().cloned()));
     for branch in came {
         let part = parts.iter().find(|part| part.table == branch.name);
         way.made.extend(part.map(|part| index_line(&part.index(Place::Own))));
-        way.notes.push(format!("The partition {} came since: it gets an index too.", branch.name));
+        way.notes.push(format!("{} came since: it gets an index too.", branch.name));
     }
     Ok(way)
 }
 
-/// Undoes a change, after proving that its object is still what was applied.
+/// Proves that the object is still what was applied. Returns the catalog as it is.
 ///
 /// # Errors
-/// It has drifted, or the rollback does not run; nothing was changed.
-pub async fn roll_back(
+/// It has drifted, or cannot be undone now; nothing was changed.
+pub async fn check_undo(
     connection: &mut PgConnection,
     change: &Change,
     way: &WayBack,
-    told: Told<'_>,
-) -> Result<RolledBack, ApplyError> {
+) -> Result<CatalogState, ApplyError> {
     if let Some(reason) = &change.no_rollback {
         return Err(ApplyError::Failed(reason.clone()));
     }
@@ -130,19 +177,41 @@ pub async fn roll_back(
     }
     let now = read_state(connection, &scope).await?;
     if let Some(drift) = drift(&way.effect, &now) {
-        return Err(ApplyError::Drifted(renamed(connection, change).await?.unwrap_or(drift)));
+        return Err(match renamed(connection, change).await? {
+            // It stands all the same: once it has its name again it can be rolled back.
+            Some(renamed) => ApplyError::Failed(renamed),
+            None => ApplyError::Drifted(drift),
+        });
     }
     check_same_object(connection, change).await?;
+    Ok(now)
+}
+
+/// Undoes a change that [`check_undo`] has looked at.
+///
+/// # Errors
+/// The rollback does not run; what is half done is the caller's to settle.
+pub async fn roll_back(
+    connection: &mut PgConnection,
+    change: &Change,
+    way: &WayBack,
+    now: &CatalogState,
+    told: Told<'_>,
+) -> Result<RolledBack, ApplyError> {
+    let detail = detail_of(change);
+    let scope = scope_of(change, &detail);
     let started = Instant::now();
     let ran = run_steps(connection, &way.steps, told).await;
     let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
-    if let Err(failure) = ran {
-        return Err(failure.into());
-    }
-    let after = read_state(connection, &scope).await?;
+    let left_out = ran?;
+    // From here on it is undone: what cannot be looked at now is no answer.
+    let after = read_state(connection, &scope)
+        .await
+        .map_err(|failure| ApplyError::from(failure).unanswered())?;
     check_restored(way, &after)?;
     let mut notes = way.notes.clone();
-    notes.extend(went_with_it(way, &now, &after));
+    notes.extend(left_out);
+    notes.extend(went_with_it(way, now, &after));
     if change.detail.is_some() {
         notes.push(match restored(&detail.before, &after) {
             Ok(()) => format!(

@@ -1,14 +1,14 @@
 //! What became of a change that did not come to its end: the catalog decides. Valid means made; what is half made is
 //! dropped; absent means that nothing was done.
 
-use optischema::model::{CatalogState, Change, EffectLine, TableName, index_of_line};
+use optischema::model::{CatalogState, Change, EffectLine, TableName, index_line, index_of_line};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::error::ApplyError;
-use super::execute::{Applied, detail_of, object_of, run, scope_of};
+use super::execute::{Applied, detail_of, not_run, object_of, run, scope_of};
 use super::kinds::maintenance::marker;
-use super::known_index::known_index;
+use super::known_index::{is_expected, known_index};
 use super::plan::{ChangePlan, Touch};
 use super::rollback::lines_now;
 use super::state::read_state;
@@ -187,8 +187,11 @@ async fn settle_maintenance(
     if let Some(left) = drop_rebuilt(connection, table).await? {
         return Ok(Standing::Left(left));
     }
-    let now = marker(connection, plan.kind, table).await?;
-    Ok(if now == *before { Standing::Untouched } else { Standing::Done })
+    Ok(match marker(connection, plan.kind, table).await? {
+        None => Standing::Left(format!("{table} is no longer there")),
+        Some(now) if now == *before => Standing::Untouched,
+        Some(_) => Standing::Done,
+    })
 }
 
 /// Drops what a cut-off `REINDEX CONCURRENTLY` leaves: its new index, or the old one, invalid and under a name of
@@ -238,7 +241,7 @@ pub async fn settle_rollback(
 ) -> Result<Standing, ApplyError> {
     let detail = detail_of(change);
     let scope = scope_of(change, &detail);
-    let (effect, _) = lines_now(connection, change, &detail).await?;
+    let effect = lines_now(connection, change, &detail).await?.effect;
     for _ in 0..2 {
         let now = read_state(connection, &scope).await?;
         let is = |line: &EffectLine, side: &Option<String>| now.0.get(&line.key) == side.as_ref();
@@ -306,7 +309,7 @@ pub async fn finish(
             if failure.is_connection() {
                 return Err(failure.into());
             }
-            notes.push(format!("{} did not run: {failure}", step.sql));
+            notes.push(not_run(step, &failure));
         }
     }
     let now = read_state(connection, &plan.scope()).await?;
@@ -315,17 +318,24 @@ pub async fn finish(
     Ok(Applied { object, effect, duration_ms: 0.0, notes })
 }
 
-/// Whether what stands under an index's name is what the patch makes. Of other kinds the catalog's lines have said so.
+/// Whether what stands under an index's name is what was meant. Of other kinds the catalog's lines have said so.
 ///
 /// # Errors
 /// The sandbox cannot be asked.
 pub async fn makes_it(
     connection: &mut PgConnection,
     plan: &ChangePlan,
-    patch: &Patch,
+    patch: Option<&Patch>,
 ) -> Result<bool, ApplyError> {
-    let PatchKind::CreateIndex(index) = &patch.kind else { return Ok(true) };
     let name = TableName::new(&plan.object.schema, &plan.object.name);
+    if let Some(expected) = &plan.expected {
+        let now = read_state(connection, &plan.scope()).await?;
+        let line = now.0.get(&index_line(&name));
+        return Ok(line.is_some_and(|line| is_expected(expected, defined(line))));
+    }
+    let Some(PatchKind::CreateIndex(index)) = patch.map(|patch| &patch.kind) else {
+        return Ok(true);
+    };
     let known = known_index(connection, &name).await?;
     Ok(known.is_some_and(|known| index.makes(&known.object.definition)))
 }

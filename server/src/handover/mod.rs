@@ -18,6 +18,8 @@ mod text;
 
 use optischema::model::{MigrationFile, MigrationFormat};
 
+pub use text::sql_comment;
+
 /// One statement that a migration runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandedStatement {

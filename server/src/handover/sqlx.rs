@@ -3,10 +3,10 @@
 //! sqlx sends a file as one query, in a transaction unless it begins with `-- no-transaction`; and
 //! PostgreSQL wraps a query of several statements in a transaction of its own. So a statement that
 //! refuses one needs a file for itself, without even a `SET` beside it. Its limits come from the
-//! pairs at the two ends: `sqlx migrate run`, `revert --target-version` and `Migrator` all use one
+//! pairs around it: `sqlx migrate run`, `revert --target-version` and `Migrator` all use one
 //! connection, on which a `SET` holds once its file is committed.
 
-use super::step::{RESET_LIMITS, SESSION_LIMITS, Step, any_alone, outside, pairs};
+use super::step::{RESET_LIMITS, Step, outside, pairs};
 use super::text::{about, comment, no_way_back, slug, terminated, title, version};
 use super::{HandedChange, Migration, MigrationFile};
 
@@ -15,11 +15,20 @@ type Pair = (String, String);
 
 pub(super) fn write(migration: &Migration<'_>) -> Vec<MigrationFile> {
     let changes = migration.changes.iter().enumerate();
-    let mut versions: Vec<Pair> =
-        changes.flat_map(|(place, change)| written(place, change)).collect();
-    if any_alone(migration.changes) {
-        versions.insert(0, (limits(&SESSION_LIMITS), limits(&RESET_LIMITS)));
-        versions.push((limits(&RESET_LIMITS), limits(&SESSION_LIMITS)));
+    let steps = changes.flat_map(|(place, change)| written(place, change));
+    let mut versions: Vec<Pair> = Vec::new();
+    // The connection's limits on the way up and on the way down; a step within a transaction takes them as they are.
+    let (mut up, mut down) = (None, None);
+    for version in steps {
+        let (next_up, next_down) = (version.up.or(up), version.down.or(down));
+        if (next_up, next_down) != (up, down) {
+            versions.push((limits(next_up), limits(down)));
+        }
+        (up, down) = (next_up, next_down);
+        versions.push(version.texts);
+    }
+    if (up, down) != (None, None) {
+        versions.push((limits(None), limits(down)));
     }
     let slug = slug(migration.name);
     let files = versions.into_iter().enumerate().flat_map(|(nth, (up, down))| {
@@ -30,14 +39,25 @@ pub(super) fn write(migration: &Migration<'_>) -> Vec<MigrationFile> {
     files.collect()
 }
 
-fn written(place: usize, change: &HandedChange) -> Vec<Pair> {
+/// One version, and the limits that its statements need in either direction.
+struct Version {
+    texts: Pair,
+    up: Limits,
+    down: Limits,
+}
+
+/// Absent for a step that sets its own.
+type Limits = Option<[&'static str; 2]>;
+
+fn written(place: usize, change: &HandedChange) -> Vec<Version> {
     let mut down_head = vec![title(place, change)];
     down_head.extend(no_way_back(change));
-    let pairs = pairs(change).into_iter();
-    let texts = pairs.map(|(up, down)| {
-        (text(&about(place, change), up.as_ref()), text(&down_head, down.as_ref()))
-    });
-    texts.collect()
+    let version = |(up, down): (Option<Step<'_>>, Option<Step<'_>>)| Version {
+        texts: (text(&about(place, change), up.as_ref()), text(&down_head, down.as_ref())),
+        up: up.as_ref().and_then(Step::limits),
+        down: down.as_ref().and_then(Step::limits),
+    };
+    pairs(change).into_iter().map(version).collect()
 }
 
 fn text(head: &[String], step: Option<&Step<'_>>) -> String {
@@ -55,13 +75,16 @@ fn text(head: &[String], step: Option<&Step<'_>>) -> String {
     }
 }
 
-fn limits(statements: &[&str]) -> String {
+/// A file that sets limits, or puts them back.
+fn limits(limits: Limits) -> String {
     let lines = [
         "Time limits of the steps outside a transaction. They hold for the connection that runs",
         "this file. After a failure, sqlx goes on at the failed step without them: revert with",
         "`sqlx migrate revert --target-version <the one before this migration>` and run it again,",
-        "or set PGOPTIONS='-c lock_timeout=30min -c statement_timeout=0'.",
+        "or set PGOPTIONS='-c lock_timeout=30min -c statement_timeout=0' for an index, and",
+        "PGOPTIONS='-c lock_timeout=5s -c statement_timeout=0' for anything else.",
     ];
+    let statements = limits.unwrap_or(RESET_LIMITS);
     let statements: String = statements.iter().map(|sql| terminated(sql)).collect();
     format!("{}{statements}", comment("--", &lines.map(str::to_owned)))
 }
@@ -97,6 +120,36 @@ mod tests {
         for direction in [run, undo] {
             assert_eq!(direction[0], ["SET lock_timeout = '30min';", "SET statement_timeout = 0;"]);
             assert_eq!(direction[2], ["RESET lock_timeout;", "RESET statement_timeout;"]);
+        }
+    }
+
+    #[test]
+    fn what_holds_others_up_waits_for_a_short_time_only() {
+        let mut partitioned = index();
+        partitioned.up.insert(0, outside("CREATE INDEX i ON ONLY orders (status)"));
+        partitioned.up.push(outside("ALTER INDEX i ATTACH PARTITION j"));
+        partitioned.down = vec![outside("DROP INDEX i")];
+        let files = write(&migration(&[partitioned]));
+        for way in [".up.sql", ".down.sql"] {
+            let mut files: Vec<_> = files.iter().filter(|file| file.name.ends_with(way)).collect();
+            if way == ".down.sql" {
+                files.reverse();
+            }
+            let mut timeout = "";
+            let mut ran = 0;
+            for line in files.into_iter().flat_map(code) {
+                match line.strip_prefix("SET lock_timeout = ") {
+                    Some(set) => timeout = set,
+                    None if line == "RESET lock_timeout;" => timeout = "",
+                    None if line.contains("statement_timeout") => {}
+                    None => {
+                        let long = line.contains("CONCURRENTLY");
+                        assert_eq!(timeout, if long { "'30min';" } else { "'5s';" }, "{line}");
+                        ran += 1;
+                    }
+                }
+            }
+            assert_eq!((ran, timeout), (if way == ".up.sql" { 3 } else { 1 }, ""), "put back");
         }
     }
 

@@ -92,16 +92,22 @@ impl<'a> Step<'a> {
         }
     }
 
+    /// The limits that the connection must have for it; none within a transaction, which sets its own.
+    pub(super) fn limits(&self) -> Option<[&'static str; 2]> {
+        match self {
+            Self::Together(_) => None,
+            Self::Alone(sql) if is_concurrent(sql) => Some(SESSION_LIMITS),
+            Self::Alone(_) => Some(SHORT_LIMITS),
+        }
+    }
+
     /// Its statements with their limits; outside transactions they are put back, since the
     /// connection outlives the step.
     pub(super) fn script(&self) -> Vec<&'a str> {
         let statements = self.statements().iter().copied();
-        match self {
-            Self::Together(_) => LOCAL_LIMITS.into_iter().chain(statements).collect(),
-            Self::Alone(sql) => {
-                let limits = if is_concurrent(sql) { SESSION_LIMITS } else { SHORT_LIMITS };
-                limits.into_iter().chain(statements).chain(RESET_LIMITS).collect()
-            }
+        match self.limits() {
+            None => LOCAL_LIMITS.into_iter().chain(statements).collect(),
+            Some(limits) => limits.into_iter().chain(statements).chain(RESET_LIMITS).collect(),
         }
     }
 }

@@ -97,6 +97,12 @@ pub(super) fn comment(mark: &str, lines: &[String]) -> String {
     lines.iter().map(line).collect()
 }
 
+/// A text as comments of an SQL file, which none of its letters ends early.
+#[must_use]
+pub fn sql_comment(text: &str) -> String {
+    comment("--", &lines(text))
+}
+
 /// A statement of an SQL file with its semicolon, on a line of its own if the last one may end in
 /// a `--` comment, which would swallow it.
 pub(super) fn terminated(sql: &str) -> String {
@@ -108,6 +114,13 @@ pub(super) fn terminated(sql: &str) -> String {
 mod tests {
     use super::super::samples::{index, vacuum};
     use super::*;
+
+    #[test]
+    fn no_letter_of_a_text_ends_its_comment() {
+        let text = sql_comment("Index a\rALTER ROLE bob SUPERUSER;\u{2028}x\n\\! rm");
+        assert!(text.lines().all(|line| line.starts_with("-- ")), "{text:?}");
+        assert!(!text.contains(['\r', '\u{2028}']), "{text:?}");
+    }
 
     #[test]
     fn a_name_becomes_words_of_a_class_and_of_a_file() {

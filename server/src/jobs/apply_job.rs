@@ -87,11 +87,11 @@ async fn prepared(
         rehearsal_schema: &scratch.name,
         for_others: false,
     };
-    let plan = plan_change(&mut session.connection, &patch, recommendation, ground).await?;
+    let mut plan = plan_change(&mut session.connection, &patch, recommendation, ground).await?;
     let checks = preflight(&mut session.connection, &plan, recommendation).await?;
     refuse_blocked(&checks)?;
     progress.report("rehearsing patch and rollback", 0.1);
-    rehearse(&mut session.connection, claimed.job.id.0, &plan).await?;
+    plan.expected = rehearse(&mut session.connection, claimed.job.id.0, &plan).await?;
     progress.report("planning the statements without the change", 0.2);
     let tracked = tracked(worker, recommendation).await?;
     let hashes = hashes(recommendation);
@@ -136,7 +136,7 @@ async fn apply(
         }
     };
     if plan.marker.is_some() {
-        note_moved(worker, &mut session, claimed, &recommendation, &plan.tables).await?;
+        note_moved(worker, &mut session, claimed, &recommendation, &plan.tables).await;
     }
     progress.report("looking whether the statements use it", 0.9);
     // The change stands: whether it is used is worth knowing, and nothing that it depends on.

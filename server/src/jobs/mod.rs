@@ -10,10 +10,12 @@ mod reconcile;
 mod rollback_job;
 mod sandbox;
 mod signals;
+mod tidying;
 mod trail;
 mod worker;
 
 pub(crate) use benchmark_job::{drop_schema_in, places, stop_named};
-pub(crate) use sandbox::hold;
+pub(crate) use sandbox::{hold, proven};
 pub use signals::Signals;
+pub(crate) use tidying::tidy;
 pub use worker::Worker;

@@ -10,8 +10,21 @@ use crate::apply::{ApplyError, object_now};
 use crate::postgres::Session;
 use crate::store::ClaimedJob;
 
-/// Tells standing changes on these tables where their objects are now.
+/// Tells standing changes on these tables where their objects are now. What was done stands, whether they can be told or
+/// not.
 pub(super) async fn note_moved(
+    worker: &Worker,
+    session: &mut Session,
+    claimed: &ClaimedJob,
+    recommendation: &Recommendation,
+    tables: &[TableName],
+) {
+    if let Err(error) = tell(worker, session, claimed, recommendation, tables).await {
+        tracing::warn!(%error, "changes whose objects were made anew were not told");
+    }
+}
+
+async fn tell(
     worker: &Worker,
     session: &mut Session,
     claimed: &ClaimedJob,

@@ -1,6 +1,8 @@
 //! What became of a change whose job did not live to say it: the catalog decides. It is never run again.
 
-use optischema::model::{ChangeDetail, ChangeOutcome, ChangeResult, JobType, Recommendation};
+use optischema::model::{
+    Change, ChangeDetail, ChangeOutcome, ChangeResult, JobType, Recommendation,
+};
 use serde_json::{Value, json};
 
 use super::apply_job::{end_of, recommendation, recorded};
@@ -57,31 +59,81 @@ async fn apply(
         let reason = outcome.get("reason").and_then(Value::as_str).unwrap_or(why);
         return Err(ApplyError::Failed(reason.to_owned()));
     }
-    let patch = Patch::parse(&recommendation.patch_sql)?;
-    let plan = planned(&intent, &patch)?;
-    let mut session = sandbox::open(worker, &claimed.job).await?;
-    let connection = &mut session.connection;
-    let mut found = settle(connection, &plan).await?;
-    if found == Standing::Done && !makes_it(connection, &plan, &patch).await? {
-        found = Standing::Left("something else stands under its name now".into());
-    }
-    let (result, said) = match &found {
-        Standing::Done => {
-            let applied = finish(connection, &plan).await?;
-            return take(worker, claimed, &recommendation, (&plan, applied, &patch.hash), why)
-                .await;
+    // The advice may have another patch by now: what was approved is what the intent says.
+    let patch = Patch::parse(&recommendation.patch_sql).ok();
+    let hash = intent.get("sql_hash").and_then(Value::as_str).unwrap_or_default();
+    let plan = planned(&intent, patch.as_ref())?;
+    // What cannot be looked at now is no answer.
+    let found = looked(worker, claimed, &plan, patch.as_ref()).await;
+    let address = sandbox::address(worker)?.address();
+    let (result, said) = match found.map_err(ApplyError::unanswered)? {
+        Found::Stands(applied) => {
+            return take(worker, claimed, &recommendation, (&plan, *applied, hash), why).await;
         }
-        Standing::Untouched => {
-            (ChangeResult::Absent, "nothing of it stands in the sandbox".to_owned())
-        }
-        Standing::Left(reason) => (ChangeResult::InvalidLeft, reason.clone()),
+        Found::Otherwise(Standing::Left(reason)) => (ChangeResult::InvalidLeft, reason),
+        Found::Otherwise(_) => match elsewhere(&intent, address) {
+            Some(where_it_was) => (ChangeResult::Unknown, where_it_was),
+            None => (ChangeResult::Absent, "nothing of it stands in the sandbox".to_owned()),
+        },
     };
     let detail = json!({
-        "result": result, "reconciled": why, "reason": said, "sql_hash": patch.hash,
-        "target": sandbox::address(worker)?.address(),
+        "result": result, "reconciled": why, "reason": said, "sql_hash": hash, "target": address,
     });
     worker.store.audit(&record("apply.outcome", claimed, &recommendation, detail)).await?;
     Err(ApplyError::Failed(format!("{why}; {said}")))
+}
+
+/// What the catalog says of a change that was cut off.
+enum Found {
+    Stands(Box<Applied>),
+    Otherwise(Standing),
+}
+
+async fn looked(
+    worker: &Worker,
+    claimed: &ClaimedJob,
+    plan: &ChangePlan,
+    patch: Option<&Patch>,
+) -> Result<Found, ApplyError> {
+    let mut session = sandbox::open(worker, &claimed.job).await?;
+    let connection = &mut session.connection;
+    let found = settle(connection, plan).await?;
+    if found != Standing::Done {
+        return Ok(Found::Otherwise(found));
+    }
+    if makes_it(connection, plan, patch).await? {
+        return Ok(Found::Stands(Box::new(finish(connection, plan).await?)));
+    }
+    let other = "something else stands under its name now".to_owned();
+    Ok(Found::Otherwise(Standing::Left(other)))
+}
+
+/// Where it was begun, in words, where that is not the sandbox of now.
+fn elsewhere(intent: &Value, address: &str) -> Option<String> {
+    let target =
+        intent.get("target").and_then(Value::as_str).filter(|target| *target != address)?;
+    Some(format!("it was begun in {target}, and the sandbox is {address} now: look there"))
+}
+
+/// Nobody waits any more to see what became of it: the trail says that it is not known.
+pub(super) async fn give_up(
+    worker: &Worker,
+    claimed: &ClaimedJob,
+    reason: &str,
+) -> Result<(), ApplyError> {
+    let id = claimed.job.id;
+    let (intent, outcome) = match claimed.job.job_type {
+        JobType::Rollback => ("rollback.intent", "rollback.outcome"),
+        _ => ("apply.intent", "apply.outcome"),
+    };
+    let is_open = worker.store.audited(id, intent).await?.is_some()
+        && worker.store.audited(id, outcome).await?.is_none();
+    if is_open {
+        let recommendation = recommendation(worker, claimed).await?;
+        let detail = json!({ "result": ChangeResult::Unknown, "reason": reason });
+        worker.store.audit(&record(outcome, claimed, &recommendation, detail)).await?;
+    }
+    Ok(())
 }
 
 /// What an outcome in the trail says.
@@ -96,11 +148,11 @@ fn made_by(intent: &Value) -> Vec<String> {
 }
 
 /// The plan that the intent holds. An intent of before plans were kept was an index's.
-fn planned(intent: &Value, patch: &Patch) -> Result<ChangePlan, ApplyError> {
-    match (intent.get("plan"), &patch.kind) {
+fn planned(intent: &Value, patch: Option<&Patch>) -> Result<ChangePlan, ApplyError> {
+    match (intent.get("plan"), patch.map(|patch| &patch.kind)) {
         (Some(plan), _) => serde_json::from_value(plan.clone())
             .map_err(|error| ApplyError::Failed(format!("its intent cannot be read: {error}"))),
-        (None, PatchKind::CreateIndex(index)) => Ok(plan_of_index(index)?),
+        (None, Some(PatchKind::CreateIndex(index))) => Ok(plan_of_index(index)?),
         (None, _) => Err(ApplyError::Failed("its intent holds no plan".into())),
     }
 }
@@ -122,6 +174,16 @@ async fn take(
         parts: plan.parts.clone(),
     };
     recorded(worker, claimed, recommendation, (plan, &applied, &detail, hash), Some(why)).await
+}
+
+async fn looked_back(
+    worker: &Worker,
+    claimed: &ClaimedJob,
+    change: &Change,
+    made: &[String],
+) -> Result<Standing, ApplyError> {
+    let mut session = sandbox::open(worker, &claimed.job).await?;
+    settle_rollback(&mut session.connection, change, made).await
 }
 
 async fn rollback(
@@ -149,8 +211,8 @@ async fn rollback(
         return Err(ApplyError::Failed(reason));
     };
     let (recommendation, change) = standing(worker, claimed).await?;
-    let mut session = sandbox::open(worker, &claimed.job).await?;
-    let found = settle_rollback(&mut session.connection, &change, &made_by(&intent)).await?;
+    let found = looked_back(worker, claimed, &change, &made_by(&intent)).await;
+    let found = found.map_err(ApplyError::unanswered)?;
     let result =
         if found == Standing::Done { ChangeResult::RolledBack } else { ChangeResult::StillApplied };
     let said = match &found {

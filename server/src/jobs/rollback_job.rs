@@ -12,7 +12,7 @@ use super::sandbox;
 use super::trail::{note_refused, record};
 use super::worker::Worker;
 use crate::apply::{
-    ApplyError, RolledBack, Standing, WayBack, roll_back, settle_rollback, way_back,
+    ApplyError, RolledBack, Standing, WayBack, check_undo, roll_back, settle_rollback, way_back,
 };
 use crate::postgres::Session;
 use crate::store::{ClaimedJob, JobEnd};
@@ -77,13 +77,23 @@ async fn roll(
     });
     worker.store.audit(&record("rollback.intent", claimed, &recommendation, intent)).await?;
     progress.report("undoing the change", 0.3);
-    let follower = Follower::start(sandbox::address(worker)?, session.backend_pid, progress);
-    let mut told = |at: usize, of: usize, step: &ChangeStep| {
-        follower.step(progress, at, of, step);
+    let checked = check_undo(&mut session.connection, &change, &way).await;
+    let rolled = match checked {
+        Ok(now) => {
+            let follower =
+                Follower::start(sandbox::address(worker)?, session.backend_pid, progress);
+            let mut told = |at: usize, of: usize, step: &ChangeStep| {
+                follower.step(progress, at, of, step);
+            };
+            let rolled = roll_back(&mut session.connection, &change, &way, &now, &mut told).await;
+            let rolled = rolled.map_err(|error| with_blocker(error, &follower));
+            carried_on(&mut session, &change, &way, rolled).await
+        }
+        Err(error) => {
+            Err(made_elsewhere(error, &change.target, sandbox::address(worker)?.address()))
+        }
     };
-    let rolled = roll_back(&mut session.connection, &change, &way, &mut told).await;
-    let rolled = rolled.map_err(|error| with_blocker(error, &follower));
-    let rolled = match carried_on(&mut session, &change, &way, rolled).await {
+    let rolled = match rolled {
         Ok(rolled) => rolled,
         Err(error @ ApplyError::Error(_)) => return Err(error),
         Err(error) => {
@@ -107,10 +117,20 @@ async fn roll(
     });
     let outcome = record("rollback.outcome", claimed, &recommendation, detail);
     worker.store.record_ended(change.id, false, &outcome).await?;
-    note_moved(worker, &mut session, claimed, &recommendation, &change.tables).await?;
+    note_moved(worker, &mut session, claimed, &recommendation, &change.tables).await;
     progress.report("the rollback is recorded", 0.99);
     let outcome = outcome_of(&change, rolled.duration_ms, rolled.notes);
     Ok(ChangeOutcome { executed_sql: way.sql(), ..outcome })
+}
+
+/// What is not found in another sandbox than it was made in has not drifted.
+fn made_elsewhere(error: ApplyError, made_in: &str, address: &str) -> ApplyError {
+    match error {
+        ApplyError::Drifted(reason) if made_in != address => ApplyError::Failed(format!(
+            "it was made in {made_in}, and the sandbox is {address} now: {reason}"
+        )),
+        other => other,
+    }
 }
 
 /// Puts right what a rollback that failed left half done: a drop that was begun is carried to its end, what was half
@@ -122,14 +142,11 @@ async fn carried_on(
     rolled: Result<RolledBack, ApplyError>,
 ) -> Result<RolledBack, ApplyError> {
     let error = match rolled {
-        Err(error @ (ApplyError::Failed(_) | ApplyError::Locked(_)))
-            if change.no_rollback.is_none() =>
-        {
-            error
-        }
+        Err(error @ (ApplyError::Failed(_) | ApplyError::Locked(_))) => error,
         other => return other,
     };
-    match settle_rollback(&mut session.connection, change, &way.made).await? {
+    let settled = settle_rollback(&mut session.connection, change, &way.made).await;
+    match settled.map_err(ApplyError::unanswered)? {
         Standing::Done => Ok(RolledBack {
             duration_ms: 0.0,
             notes: vec![format!("It was cut off ({error}), and carried to its end.")],

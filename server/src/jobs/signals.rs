@@ -45,14 +45,43 @@ impl Signals {
         }
     }
 
-    /// Announces a running job; the receiver turns true when it is asked to stop.
-    pub(super) fn started(&self, job: JobId) -> watch::Receiver<bool> {
-        let (sender, receiver) = watch::channel(false);
+    /// Announces a running job, for as long as what is returned lives.
+    pub(super) fn started(&self, job: JobId) -> Announced {
+        let (sender, asked) = watch::channel(false);
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(job, sender);
-        receiver
+        Announced { signals: self.clone(), job, asked }
     }
+}
 
-    pub(super) fn ended(&self, job: JobId) {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&job);
+/// A job that runs in this process. It no longer does once this is dropped, even by a panic.
+#[derive(Debug)]
+pub(super) struct Announced {
+    signals: Signals,
+    job: JobId,
+    /// Turns true when the job is asked to stop.
+    pub asked: watch::Receiver<bool>,
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        self.signals.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.job);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_job_whose_task_panics_no_longer_counts_as_running() {
+        let (signals, job) = (Signals::default(), JobId(uuid::Uuid::from_u128(1)));
+        let announced = signals.started(job);
+        assert_eq!(signals.live(), [job]);
+        let task = tokio::spawn(async move {
+            let _announced = announced;
+            panic!("as a defect would");
+        });
+        assert!(task.await.is_err());
+        assert!(signals.live().is_empty());
     }
 }

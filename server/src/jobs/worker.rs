@@ -10,12 +10,11 @@ use tokio::task::JoinSet;
 
 use super::progress::{KeepEnd, Progress, keep};
 use super::signals::Signals;
+use super::tidying::tidy;
 use super::{analyze_job, apply_job, benchmark_job, reconcile, rollback_job};
-use crate::apply::drop_leftovers;
 use crate::clock::new_id;
 use crate::config::Settings;
-use crate::postgres::connect_writable;
-use crate::sandbox::{Due, ScratchKind, sweep};
+use crate::sandbox::{Due, ScratchKind};
 use crate::store::{AuditRecord, ClaimedJob, JobEnd, NewJob, Store, StoreError};
 
 /// The queue is looked at this often even when nobody says that there is work.
@@ -36,6 +35,13 @@ pub struct Worker {
     boot_id: String,
     /// Applies and rollbacks that are not reconciled yet, of an earlier process or cut off in this one.
     unreconciled: tokio::sync::Mutex<Vec<ClaimedJob>>,
+}
+
+/// Runs it as a task of its own: a panic in it is logged, and is not the end of the worker.
+async fn contained(work: impl Future<Output = ()> + Send + 'static) {
+    if let Err(error) = tokio::spawn(work).await {
+        tracing::error!(%error, "the worker's upkeep ended by itself");
+    }
 }
 
 impl Worker {
@@ -74,9 +80,15 @@ impl Worker {
                     tokio::select! {
                         () = worker.signals.work() => {}
                         Some(ended) = running.join_next() => worker.ended(ended),
-                        () = tokio::time::sleep(IDLE) => worker.look_after().await,
+                        () = tokio::time::sleep(IDLE) => {
+                            let worker = worker.clone();
+                            contained(async move { worker.look_after().await }).await;
+                        }
                         _ = shutdown.changed() => {}
-                        _ = upkeep.tick() => worker.keep_up().await,
+                        _ = upkeep.tick() => {
+                            let worker = worker.clone();
+                            contained(async move { worker.keep_up().await }).await;
+                        }
                     }
                 }
                 Err(error) => {
@@ -108,7 +120,7 @@ impl Worker {
         self.unreconciled.lock().await.extend(orphans);
         self.reconcile_waiting().await;
         let ids: Vec<uuid::Uuid> = left.iter().map(|id| id.0).collect();
-        self.sweep(&ids).await;
+        self.tidy(Due::ExpiredOr(&ids)).await;
         self.roll_back_regressions().await;
         Ok(())
     }
@@ -130,7 +142,15 @@ impl Worker {
     async fn reconcile_waiting(&self) {
         let mut waiting = self.unreconciled.lock().await;
         for claimed in std::mem::take(&mut *waiting) {
-            let given_up = !matches!(self.store.renew(&claimed.lease).await, Ok(false));
+            let given_up = match self.store.renew(&claimed.lease).await {
+                Ok(given_up) => given_up,
+                // Somebody else looks after it.
+                Err(StoreError::LeaseLost) => continue,
+                Err(error) => {
+                    tracing::warn!(job = %claimed.job.id, %error, "a lease was not renewed");
+                    false
+                }
+            };
             benchmark_job::stop_backends(self, &claimed).await;
             benchmark_job::drop_schema(self, &claimed, ScratchKind::ApplyCheck).await;
             let end = reconcile::reconcile(self, &claimed, "it was cut off while it ran").await;
@@ -140,7 +160,14 @@ impl Worker {
                     self.say_waiting(&claimed, &reason).await;
                     waiting.push(claimed);
                 }
-                end => self.finish(&claimed, end).await,
+                end => {
+                    if let JobEnd::Error(reason) = &end
+                        && let Err(error) = reconcile::give_up(self, &claimed, reason).await
+                    {
+                        tracing::error!(job = %claimed.job.id, %error, "the trail lacks an outcome");
+                    }
+                    self.finish(&claimed, end).await;
+                }
             }
         }
     }
@@ -162,29 +189,25 @@ impl Worker {
         if let Err(error) = self.store.remove_old_events().await {
             tracing::warn!(%error, "old events were not removed");
         }
-        self.sweep(&[]).await;
-        if let Err(reason) = drop_leftovers(&self.settings, &self.store).await {
-            tracing::warn!(%reason, "invalid indexes were not looked for");
-        }
+        self.tidy(Due::ExpiredOr(&[])).await;
     }
 
-    async fn sweep(&self, also: &[uuid::Uuid]) {
-        let Some(dsn) = &self.settings.sandbox_url else { return };
-        let swept = match connect_writable(dsn, self.settings.statement_timeout_s).await {
-            Ok(mut session) => sweep(&mut session.connection, Due::ExpiredOr(also)).await,
-            Err(failure) => Err(failure.into()),
-        };
-        match swept {
+    /// Drops what is left in the sandbox of jobs that are over.
+    async fn tidy(&self, due: Due<'_>) {
+        if self.settings.sandbox_url.is_none() || self.settings.main_url.is_none() {
+            return;
+        }
+        match tidy(&self.settings, &self.store, due).await {
             Ok(dropped) if dropped.is_empty() => {}
-            Ok(dropped) => tracing::info!(?dropped, "scratch schemas were swept"),
-            Err(error) => tracing::warn!(%error, "the sandbox was not swept"),
+            Ok(dropped) => tracing::info!(?dropped, "the sandbox was tidied"),
+            Err(error) => tracing::warn!(%error, "the sandbox was not tidied"),
         }
     }
 
     async fn work(&self, claimed: ClaimedJob, mut shutdown: watch::Receiver<bool>) {
         let id = claimed.job.id;
         tracing::info!(job = %id, kind = %claimed.job.job_type, "started");
-        let mut cancel = self.signals.started(id);
+        let mut announced = self.signals.started(id);
         let (progress, updates) = Progress::channel(self.settings.pause_at.clone());
         let stopping = async {
             // A closed channel means that nobody will ever ask.
@@ -195,7 +218,7 @@ impl Worker {
         };
         let end = tokio::select! {
             end = self.run_job(&claimed, &progress) => Some(end),
-            _ = cancel.wait_for(|asked| *asked) => Some(JobEnd::Cancelled(None)),
+            _ = announced.asked.wait_for(|asked| *asked) => Some(JobEnd::Cancelled(None)),
             kept = keep(&self.store, &claimed.lease, updates) => match kept {
                 KeepEnd::Cancelled => Some(JobEnd::Cancelled(None)),
                 KeepEnd::LeaseLost => None,
@@ -214,14 +237,12 @@ impl Worker {
                     // It waits for the sandbox to come back; nothing else is done for it here.
                     None => {
                         self.unreconciled.lock().await.push(claimed);
-                        self.signals.ended(id);
                         return;
                     }
                 }
             }
             JobType::Analyze | JobType::Apply | JobType::Rollback => end,
         };
-        self.signals.ended(id);
         match end {
             Some(end) => self.finish(&claimed, end).await,
             None => {

@@ -39,6 +39,7 @@ pub async fn init_staging(
     say: &mut (dyn FnMut(&str) + Send),
 ) -> Result<StagingReport, SandboxError> {
     let mut report = StagingReport::default();
+    prepare_notes(sandbox).await?;
     let path: Vec<String> = catalog.search_path.iter().map(|name| quote_identifier(name)).collect();
     if !path.is_empty() {
         execute(sandbox, format!("SET search_path = {}", path.join(", "))).await?;
@@ -88,7 +89,6 @@ pub async fn init_staging(
             report.copied.push(rows.run(main, sandbox, &mut |_| {}).await?);
         }
     }
-    note_made(sandbox, &family).await?;
     say("building keys and indexes");
     report.missing = finish_tables(sandbox, &family, &here).await?.missing;
     for copied in &mut report.copied {
@@ -101,7 +101,7 @@ pub async fn init_staging(
 /// Where the sandbox keeps which relations a staging copy was made of: nothing else is ever dropped by a refresh.
 const MADE: &str = "optischema.staging";
 
-async fn note_made(sandbox: &mut PgConnection, family: &Family) -> Result<(), SandboxError> {
+async fn prepare_notes(sandbox: &mut PgConnection) -> Result<(), SandboxError> {
     for statement in [
         "CREATE SCHEMA IF NOT EXISTS optischema".to_owned(),
         format!(
@@ -111,6 +111,11 @@ async fn note_made(sandbox: &mut PgConnection, family: &Family) -> Result<(), Sa
     ] {
         execute(sandbox, statement).await?;
     }
+    Ok(())
+}
+
+/// In the transaction that makes them: what comes to no end is dropped by the next refresh.
+async fn note_made(sandbox: &mut PgConnection, family: &Family) -> Result<(), SandboxError> {
     for structure in &family.tables {
         sqlx::query(
             "INSERT INTO optischema.staging (schema_name, relation_name, is_view) VALUES ($1, $2, $3)
@@ -192,7 +197,10 @@ async fn make(
     }
     install_extensions(sandbox, family, "public").await?;
     execute(sandbox, "BEGIN".to_owned()).await?;
-    let made = create_tables(sandbox, family, here, Upkeep::Autovacuum, resolve).await;
+    let mut made = create_tables(sandbox, family, here, Upkeep::Autovacuum, resolve).await;
+    if made.is_ok() {
+        made = note_made(sandbox, family).await;
+    }
     let end = if made.is_ok() { "COMMIT" } else { "ROLLBACK" };
     execute(sandbox, end.to_owned()).await?;
     made

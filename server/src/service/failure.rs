@@ -7,7 +7,7 @@ use crate::postgres::PgFailure;
 use crate::sandbox::SandboxError;
 use crate::store::StoreError;
 
-fn internal(cause: &dyn std::fmt::Display) -> OperationError {
+pub(super) fn internal(cause: &dyn std::fmt::Display) -> OperationError {
     let reference = new_id().simple().to_string();
     tracing::error!(%reference, "{cause}");
     OperationError::Internal { reference }

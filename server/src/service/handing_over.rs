@@ -12,7 +12,7 @@ use super::Service;
 use super::analysis::checked_main;
 use crate::apply::{Ground, plan_change};
 use crate::clock::now;
-use crate::handover::{HandedChange, HandedStatement, Migration, write};
+use crate::handover::{HandedChange, HandedStatement, Migration, sql_comment, write};
 use crate::postgres::MainSession;
 use crate::sql::Patch;
 
@@ -43,7 +43,12 @@ impl Service {
         let mut session = MainSession::begin(checked_main(&self.settings).await?).await?;
         let (mut changes, mut listed, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         for (recommendation, place) in rollout_order(recommendations) {
+            let said = notes.len();
             let change = handed(&mut session, &recommendation, &mut notes).await?;
+            if notes.len() > said {
+                // A failure may have spoilt the transaction for those that follow.
+                session = MainSession::begin(checked_main(&self.settings).await?).await?;
+            }
             listed.push(HandedOver {
                 recommendation_id: recommendation.id,
                 title: recommendation.title.clone(),
@@ -145,11 +150,7 @@ fn split(text: &str) -> Vec<HandedStatement> {
 pub(super) fn patch_file(recommendation: &Recommendation, job: &Job) -> PatchFile {
     let mut text = String::new();
     let mut comment = |line: &str| {
-        for line in line.lines() {
-            text.push_str("-- ");
-            text.push_str(line);
-            text.push('\n');
-        }
+        text.push_str(&sql_comment(line));
     };
     comment(&recommendation.title);
     comment(&format!("Recommendation {}, job {}.", recommendation.id, job.id));
@@ -173,6 +174,6 @@ pub(super) fn patch_file(recommendation: &Recommendation, job: &Job) -> PatchFil
     let lock_timeout = if concurrent { "30min" } else { "5s" };
     text.push_str(&format!("SET lock_timeout = '{lock_timeout}';\nSET statement_timeout = 0;\n"));
     text.push_str(&recommendation.sql_fix);
-    text.push('\n');
+    text.push_str("\nRESET lock_timeout;\nRESET statement_timeout;\n");
     PatchFile { file_name, sql: text }
 }

@@ -268,15 +268,14 @@ impl Operations for Service {
         reason: Option<String>,
     ) -> Outcome<Recommendation> {
         let reason = reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
-        let dismissed = self.store.dismiss(id, reason).await?;
-        self.note("recommendation.dismissed", Some(id), json!({ "reason": reason })).await?;
-        Ok(dismissed)
+        let detail = json!({ "reason": reason });
+        let audit = self.record("recommendation.dismissed", Some(id), detail);
+        Ok(self.store.dismiss(id, reason, &audit).await?)
     }
 
     async fn restore(&self, id: RecommendationId) -> Outcome<Recommendation> {
-        let restored = self.store.restore(id).await?;
-        self.note("recommendation.restored", Some(id), json!({})).await?;
-        Ok(restored)
+        let audit = self.record("recommendation.restored", Some(id), json!({}));
+        Ok(self.store.restore(id, &audit).await?)
     }
 
     async fn start_benchmark(&self, id: RecommendationId) -> Outcome<JobAccepted> {
@@ -287,7 +286,7 @@ impl Operations for Service {
         let proposal = compare::proposal(&self.settings, &request).await?;
         let typed = self.store.add_typed(self.database(), &proposal).await?;
         if typed.status == RecommendationStatus::Dismissed {
-            self.store.restore(typed.id).await?;
+            self.restore(typed.id).await?;
         }
         self.queue_benchmark(typed.id).await
     }
@@ -305,12 +304,11 @@ impl Operations for Service {
     }
 
     async fn cancel_job(&self, id: JobId) -> Outcome<JobAccepted> {
-        let job = self.store.cancel(id).await?;
+        let audit = self.record("job.cancelled", None, json!({ "job_id": id }));
+        let job = self.store.cancel(id, &audit).await?;
         if job.status == JobStatus::Running {
             self.signals.cancel(id);
         }
-        let detail = json!({ "job_id": id, "job_type": job.job_type });
-        self.note("job.cancelled", job.recommendation_id, detail).await?;
         Ok(accepted(&job))
     }
 

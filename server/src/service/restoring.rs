@@ -6,6 +6,7 @@ use optischema::operations::{OperationError, Outcome};
 use serde_json::json;
 
 use super::Service;
+use super::failure::internal;
 use crate::store::Imported;
 
 /// What the names of backups in the data folder begin with.
@@ -18,12 +19,8 @@ impl Service {
     ///
     /// A store that cannot be written.
     pub async fn import(&self, imported: &Imported) -> Outcome<ImportReport> {
-        let report = self.store.import(self.database(), imported).await?;
-        if report.recommendations + report.jobs > 0 {
-            let detail = json!({ "recommendations": report.recommendations, "jobs": report.jobs });
-            self.note("store.imported", None, detail).await?;
-        }
-        Ok(report)
+        let audit = self.record("store.imported", None, json!({}));
+        Ok(self.store.import(self.database(), imported, &audit).await?)
     }
 
     /// Restores from a file of the data folder, and removes it. Its name is all that a request can say.
@@ -39,7 +36,10 @@ impl Service {
             });
         }
         let audit = self.record("store.restored", None, json!({ "file": file_name }));
-        let restored = self.store.restore_from(&file, &audit).await;
+        let store = self.store.clone();
+        // By itself, so that it is carried to its end though whoever asked for it is gone.
+        let restoring = tokio::spawn(async move { store.restore_from(&file, &audit).await });
+        let restored = restoring.await.map_err(|error| internal(&error))?;
         for suffix in ["", "-wal", "-shm"] {
             // What is left of a copy harms nobody.
             drop(std::fs::remove_file(self.settings.data_dir.join(format!("{file_name}{suffix}"))));

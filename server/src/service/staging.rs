@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::Service;
 use super::analysis::checked_main;
 use crate::apply::{Again, ApplyError, make_again};
-use crate::jobs::hold;
-use crate::postgres::{MainSession, PgFailure, Session, connect_writable, read_catalog};
+use crate::jobs::{hold, proven};
+use crate::postgres::{MainSession, PgFailure, Session, read_catalog};
 use crate::sandbox::{StagingReport, drop_staging, init_staging};
 use crate::store::AuditRecord;
 
@@ -41,7 +41,10 @@ impl Service {
     /// As of [`Service::init_staging`], and a store that cannot be written.
     pub async fn refresh_staging(&self, say: &mut (dyn FnMut(&str) + Send)) -> Outcome<Refreshed> {
         let mut sandbox = self.proven_sandbox().await?;
+        // Before anything is dropped: main can be read.
+        checked_main(&self.settings).await?;
         say("dropping the copies that were made before");
+        self.note("sandbox.dropped", None, json!({})).await?;
         let dropped = drop_staging(&mut sandbox.connection).await?;
         let copy = self.copy(&mut sandbox, say).await?;
         let detail = json!({ "dropped": dropped, "copied": copy.copied.len() });
@@ -64,10 +67,8 @@ impl Service {
     /// The sandbox, proven not to be main, while nobody else changes something there.
     async fn proven_sandbox(&self) -> Outcome<Session> {
         self.targets.require_sandbox().await?;
-        let Some(dsn) = &self.settings.sandbox_url else {
-            return Err(OperationError::Unavailable("no sandbox is configured".into()));
-        };
-        let mut session = connect_writable(dsn, STEP_S).await?;
+        let mut session =
+            proven(&self.settings, "optischema copies into the sandbox", STEP_S).await?;
         hold(&mut session).await?;
         Ok(session)
     }
@@ -115,7 +116,13 @@ impl Service {
                 store.record_made_again(change.id, &object, detail.as_ref(), &audit).await?;
                 Ok(Ok(()))
             }
-            Err(ApplyError::Error(reason)) => Err(OperationError::Unavailable(reason)),
+            // Neither is an answer: the next refresh goes on.
+            Err(ApplyError::Error(reason) | ApplyError::Locked(reason)) => {
+                Err(OperationError::Unavailable(format!(
+                    "{}: {reason}; run `optischema sandbox refresh` again",
+                    change.recommendation_title
+                )))
+            }
             Err(error) => {
                 let reason = error.to_string();
                 let detail = json!({ "change_id": change.id, "reason": reason });

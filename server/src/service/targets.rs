@@ -8,12 +8,10 @@ use optischema::operations::{OperationError, Outcome};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use crate::apply::drop_leftovers;
 use crate::config::Settings;
-use crate::postgres::{
-    check_main, check_replica, check_sandbox, connect_writable, main_is_refused,
-};
-use crate::sandbox::{Due, sweep};
+use crate::jobs::tidy;
+use crate::postgres::{check_main, check_replica, check_sandbox, main_is_refused};
+use crate::sandbox::Due;
 use crate::store::Store;
 
 /// How long a check stands for the present.
@@ -105,13 +103,7 @@ impl Targets {
 
     /// Drops every scratch schema but those of `live` jobs, and invalid leftovers of builds.
     pub async fn cleanup(&self, store: &Store, live: &[Uuid]) -> Outcome<CleanupReport> {
-        let Some(dsn) = &self.settings.sandbox_url else {
-            return Err(OperationError::Unavailable("no sandbox is configured".into()));
-        };
-        let mut session = connect_writable(dsn, self.settings.statement_timeout_s).await?;
-        let mut dropped = sweep(&mut session.connection, Due::AllBut(live)).await?;
-        dropped.extend(drop_leftovers(&self.settings, store).await?);
-        Ok(CleanupReport { dropped })
+        Ok(CleanupReport { dropped: tidy(&self.settings, store, Due::AllBut(live)).await? })
     }
 }
 

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use optischema::advisor::rules::IndexUsage;
-use optischema::lifecycle::{RecommendationEvent, comes_back, recommendation_after};
+use optischema::lifecycle::{
+    RecommendationEvent, comes_back, may_dismiss_beside, recommendation_after,
+};
 use optischema::model::{
     Catalog, DismissedBy, Proposal, Recommendation, RecommendationId, RejectedCandidate,
     RejectedPage, Rule, TableName, Timestamp,
 };
 use sqlx::{Row, SqliteConnection};
 
+use super::queue::live_job;
 use super::recommendations::{fetch, set_status, upsert};
 use super::row::{integer, optional_parsed, parsed, text};
 use super::{Store, StoreError};
@@ -227,6 +230,11 @@ async fn close_others(
         // What was listed before rules were noted came from the first of them.
         let rule = open.evidence.rule.unwrap_or(Rule::MissingIndex);
         if open.is_typed() || given.contains(&id) || !taken.complete.contains(&rule) {
+            continue;
+        }
+        let live = live_job(write, Some(id), database).await?;
+        if live.is_some_and(|live| may_dismiss_beside(live.job_type).is_err()) {
+            // It is being applied: the next analysis looks again.
             continue;
         }
         let same = |rejected: &&RejectedCandidate| {

@@ -52,6 +52,21 @@ impl Store {
         row.map(|row| json(&row, "detail_json")).transpose()
     }
 
+    /// What was meant by the last apply of a recommendation.
+    pub async fn last_intent(
+        &self,
+        recommendation_id: RecommendationId,
+    ) -> Result<Option<serde_json::Value>, StoreError> {
+        let row = sqlx::query(
+            "SELECT detail_json FROM audit_log WHERE recommendation_id = ?1 AND action = 'apply.intent'
+             ORDER BY sequence DESC LIMIT 1",
+        )
+        .bind(recommendation_id.to_string())
+        .fetch_optional(&self.readers)
+        .await?;
+        row.map(|row| json(&row, "detail_json")).transpose()
+    }
+
     /// Rows of the trail, the newest first.
     pub async fn audit_trail(&self, filter: &AuditFilter) -> Result<AuditPage, StoreError> {
         let limit = filter.limit.unwrap_or(DEFAULT_PAGE);

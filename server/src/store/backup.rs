@@ -67,6 +67,8 @@ impl Store {
             return Err(refused(reason));
         }
         let mut connection = self.writer.acquire().await?;
+        // One that was cut off may have left its own attached; where there is none this says so, and that is all.
+        drop(sqlx::query("DETACH DATABASE backup").execute(&mut *connection).await);
         sqlx::query("ATTACH DATABASE ?1 AS backup")
             .bind(file.to_string_lossy().into_owned())
             .execute(&mut *connection)

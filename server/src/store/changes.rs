@@ -64,9 +64,7 @@ impl Store {
         let change_id = ChangeId(new_id());
         let at = now();
         let recommendation = fetch_recommendation(&mut write, change.recommendation.id).await?;
-        let for_good = stands_for_good(&mut write, recommendation.id).await?;
-        let event = RecommendationEvent::Applied { for_good };
-        let status = recommendation_after(recommendation.status, event)?;
+        let status = recommendation_after(recommendation.status, RecommendationEvent::Stands)?;
         sqlx::query(
             "INSERT INTO changes (id, database, recommendation_id, job_id, tables_json, sql, sql_hash,
                  rollback_sql, status, applied_at, object_json, override_reason, kind, actor, target,

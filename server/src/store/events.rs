@@ -13,6 +13,8 @@ use crate::clock::{in_seconds, now};
 const BATCH: i64 = 500;
 /// Days that events are kept for who comes back.
 const KEPT_DAYS: i64 = 7;
+/// Days that they are kept at the very most, for a receiver that takes none.
+const KEPT_DAYS_AT_MOST: i64 = 30;
 
 /// Events after a number that a follower had seen.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,10 +53,11 @@ impl Store {
     pub async fn remove_old_events(&self) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         sqlx::query(
-            "DELETE FROM events WHERE at < ?1
-               AND sequence <= (SELECT coalesce(min(told), 9223372036854775807) FROM webhooks)",
+            "DELETE FROM events WHERE at < ?2 OR (at < ?1
+               AND sequence <= (SELECT coalesce(min(told), 9223372036854775807) FROM webhooks))",
         )
         .bind(in_seconds(-KEPT_DAYS * 86_400).to_string())
+        .bind(in_seconds(-KEPT_DAYS_AT_MOST * 86_400).to_string())
         .execute(&mut *write)
         .await?;
         write.commit().await

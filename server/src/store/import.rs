@@ -17,6 +17,7 @@ use sqlx::{
 use thiserror::Error;
 use uuid::Uuid;
 
+use super::audit::{AuditRecord, append};
 use super::row::to_json;
 use super::{Store, StoreError};
 use crate::clock::now;
@@ -334,6 +335,7 @@ impl Store {
         &self,
         database: &str,
         imported: &Imported,
+        audit: &AuditRecord,
     ) -> Result<ImportReport, StoreError> {
         let mut write = self.write().await?;
         let mut report = ImportReport::default();
@@ -348,6 +350,12 @@ impl Store {
                 true => report.jobs += 1,
                 false => report.known += 1,
             }
+        }
+        if report.recommendations + report.jobs > 0 {
+            let detail = serde_json::json!({
+                "recommendations": report.recommendations, "jobs": report.jobs,
+            });
+            append(&mut write, &AuditRecord { detail, ..audit.clone() }).await?;
         }
         write.commit().await?;
         Ok(report)

@@ -279,9 +279,11 @@ impl Store {
     }
 
     /// Cancels a pending job at once; asks a running one to stop.
-    pub async fn cancel(&self, id: JobId) -> Result<Job, StoreError> {
+    pub async fn cancel(&self, id: JobId, audit: &AuditRecord) -> Result<Job, StoreError> {
         let mut write = self.write().await?;
         let job = cancel_in(&mut write, id, None).await?;
+        let audit = AuditRecord { recommendation_id: job.recommendation_id, ..audit.clone() };
+        append(&mut write, &audit).await?;
         write.commit().await?;
         Ok(job)
     }
@@ -364,7 +366,7 @@ pub(super) async fn enqueue_in(
 }
 
 /// A job that is queued or running for a recommendation, or the analysis of a database.
-async fn live_job(
+pub(super) async fn live_job(
     write: &mut SqliteConnection,
     recommendation_id: Option<RecommendationId>,
     database: &str,

@@ -1,6 +1,6 @@
 //! Recommendations: refreshed in place, moved through their statuses, listed page by page.
 
-use optischema::lifecycle::{RecommendationEvent, recommendation_after};
+use optischema::lifecycle::{RecommendationEvent, may_dismiss_beside, recommendation_after};
 use optischema::model::{
     DEFAULT_PAGE, LatestBenchmark, Proposal, QueryHash, Recommendation, RecommendationCounts,
     RecommendationFilter, RecommendationId, RecommendationPage, RecommendationSort,
@@ -12,9 +12,11 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use crate::clock::{new_id, now};
 
 use super::advice::clear_dismissal;
+use super::audit::{AuditRecord, append};
 use super::changes::stands_for_good;
 use super::filters::push_table;
 use super::predictions::score;
+use super::queue::live_job;
 use super::row::{
     corrupt, integer, json, number, optional_json, optional_parsed, optional_text, parsed, text,
     to_json,
@@ -103,9 +105,13 @@ impl Store {
         &self,
         id: RecommendationId,
         reason: Option<&str>,
+        audit: &AuditRecord,
     ) -> Result<Recommendation, StoreError> {
         let mut write = self.write().await?;
         let recommendation = fetch(&mut write, id).await?;
+        if let Some(live) = live_job(&mut write, Some(id), &recommendation.database).await? {
+            may_dismiss_beside(live.job_type)?;
+        }
         let for_good = stands_for_good(&mut write, id).await?;
         let event = RecommendationEvent::Dismissed { for_good };
         let status = recommendation_after(recommendation.status, event)?;
@@ -121,12 +127,17 @@ impl Store {
         .execute(&mut *write)
         .await?;
         let dismissed = fetch(&mut write, id).await?;
+        append(&mut write, audit).await?;
         write.commit().await?;
         Ok(dismissed)
     }
 
     /// Takes a dismissed one back into the list.
-    pub async fn restore(&self, id: RecommendationId) -> Result<Recommendation, StoreError> {
+    pub async fn restore(
+        &self,
+        id: RecommendationId,
+        audit: &AuditRecord,
+    ) -> Result<Recommendation, StoreError> {
         let mut write = self.write().await?;
         let recommendation = fetch(&mut write, id).await?;
         let event = RecommendationEvent::Restored {
@@ -135,6 +146,7 @@ impl Store {
         set_status(&mut write, id, recommendation_after(recommendation.status, event)?).await?;
         clear_dismissal(&mut write, id).await?;
         let restored = fetch(&mut write, id).await?;
+        append(&mut write, audit).await?;
         write.commit().await?;
         Ok(restored)
     }

@@ -333,7 +333,7 @@ async fn a_rule_has_its_page_and_pages_show_what_was_rejected_and_what_if() {
 #[tokio::test]
 async fn dismissed_advice_comes_back_when_there_is_far_more_to_gain() {
     use optischema::advisor::rules::Draft;
-    use optischema_server::store::{AdviceTaken, Store};
+    use optischema_server::store::{AdviceTaken, AuditRecord, Store};
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("optischema.db")).await.unwrap();
     let taken = async |magnitude: f64| {
@@ -346,7 +346,15 @@ async fn dismissed_advice_comes_back_when_there_is_far_more_to_gain() {
         store.take_advice("shop", advice).await.unwrap().remove(0)
     };
     let first = taken(100.0).await;
-    store.dismiss(first.id, Some("later")).await.unwrap();
+    let audit = AuditRecord {
+        actor: "test".into(),
+        action: "recommendation.dismissed",
+        database: "shop".into(),
+        recommendation_id: Some(first.id),
+        job_id: None,
+        detail: json!({}),
+    };
+    store.dismiss(first.id, Some("later"), &audit).await.unwrap();
     let still = taken(190.0).await;
     assert_eq!((still.id, still.status), (first.id, RecommendationStatus::Dismissed));
     let again = taken(210.0).await;

@@ -9,6 +9,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
 use crate::fixture::{App, Shop};
+use crate::proposing::{applied, propose};
 
 async fn changes(app: &App) -> Vec<Change> {
     serde_json::from_value(app.json("/api/apply/changes").await).unwrap()
@@ -107,6 +108,47 @@ async fn an_object_that_changed_since_stops_the_rollback() {
         .text("staging", "SELECT pg_get_indexdef('public.\"Items_order_id_idx\"'::regclass)")
         .await;
     assert!(still.contains("price"), "somebody else's index is left alone: {still}");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_stands_in_another_sandbox_has_not_drifted() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let app = App::start(&shop.settings()).await;
+    let id = propose(&shop, "CREATE INDEX here ON public.orders (name)", &[]).await;
+    applied(&app, id).await;
+    app.stop().await;
+    shop.run("postgres", "postgres", &["CREATE DATABASE other OWNER sandbox"]).await;
+    let other = Some(shop.url("sandbox", "other").parse().unwrap());
+    let app = App::start(&SettingsArgs { sandbox_url: other, ..shop.settings() }).await;
+    let job = app.job(&format!("/api/apply/{id}/rollback")).await;
+    assert_eq!(job.status, JobStatus::Failed);
+    let said = job.error_message.unwrap();
+    assert!(said.contains("it was made in") && said.contains("/staging"), "{said}");
+    app.stop().await;
+    let app = App::start(&shop.settings()).await;
+    app.completed(&format!("/api/apply/{id}/rollback")).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_invalid_index_of_main_is_left_alone_where_main_is_named_as_the_sandbox() {
+    let shop = Shop::start().await;
+    let invalid = [
+        "CREATE INDEX broken ON orders (name)",
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'broken'::regclass",
+    ];
+    shop.run("postgres", "shop", &invalid).await;
+    propose(&shop, "CREATE INDEX broken ON public.orders (name)", &[]).await;
+    // A role that may well drop it.
+    let main = Some(shop.url("postgres", "shop").parse().unwrap());
+    let app = App::start(&SettingsArgs { sandbox_url: main, ..shop.settings() }).await;
+    let response = app.post("/api/apply/cleanup").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    // The worker tidies as soon as it has started.
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    assert_eq!(shop.text("shop", "SELECT to_regclass('broken')::text").await, "broken");
     app.stop().await;
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::{Shop, TITLE};
 use crate::process::Process;
+use crate::proposing::propose;
 
 /// Phases of each job type at which it is killed, in the order in which they come.
 const PHASES: &[(JobType, &str)] = &[
@@ -212,6 +213,31 @@ async fn killed_while_postgresql_builds_or_drops_the_index_it_is_put_right() {
             assert_eq!(process.ended(&again).await.status, JobStatus::Completed);
         }
         ground.check(&process, &format!("{kind} killed while PostgreSQL was at it")).await;
+        process.kill();
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_postgresql_writes_differently_is_known_again_after_a_crash() {
+    let ground = Ground::new().await;
+    let patches = [
+        "CREATE INDEX toys ON public.\"Items\" (order_id) WHERE kind = 'toy' AND price BETWEEN 1 AND 9",
+        "CREATE INDEX low ON public.orders (lower(name::varchar)) WHERE name IN ('a', 'b')",
+    ];
+    for patch in patches {
+        let id = propose(&ground.shop, patch, &[]).await;
+        let process = Process::start(&ground.shop, Some("recording the change"), &[]);
+        let body = json!({"override_reason": "crash test"});
+        let job = process.post(&format!("/api/apply/{id}"), body).await.expect("it is queued");
+        assert!(process.paused().await, "{}", process.said());
+        process.kill();
+        let process = Process::start(&ground.shop, None, &[]);
+        let ended = process.ended(&job).await;
+        assert_eq!(ended.status, JobStatus::Completed, "{patch}: {:?}", ended.error_message);
+        assert_eq!(process.json(&format!("/api/recommendations/{id}")).await["applied"], true);
+        let undo = process.post(&format!("/api/apply/{id}/rollback"), json!({})).await.unwrap();
+        assert_eq!(process.ended(&undo).await.status, JobStatus::Completed, "{patch}");
+        ground.check_trail(&process, patch).await;
         process.kill();
     }
 }

@@ -23,6 +23,8 @@ pub const STAGING: &[&str] = &[
     "ALTER TABLE orders CLUSTER ON orders_lower",
     "CREATE STATISTICS public.\"s x\" (ndistinct, dependencies) ON id, name FROM orders",
     "ALTER STATISTICS public.\"s x\" SET STATISTICS 77",
+    "CREATE SCHEMA apart",
+    "CREATE STATISTICS apart.other (ndistinct) ON id, name FROM orders",
     "COMMENT ON STATISTICS public.\"s x\" IS 'why'",
     "ALTER TABLE orders SET (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05)",
     "ALTER TABLE orders ALTER COLUMN name SET STATISTICS 150",
@@ -41,6 +43,8 @@ const UNDONE: &[&str] = &[
     "DROP INDEX public.readings_place_idx",
     "CREATE STATISTICS public.fresh (mcv) ON price, kind FROM public.\"Items\"",
     "DROP STATISTICS public.\"s x\"",
+    "DROP STATISTICS apart.other",
+    "ALTER TABLE public.orders ALTER COLUMN name SET STATISTICS 50, ALTER COLUMN name SET (n_distinct = -1)",
     "ALTER TABLE public.orders SET (fillfactor = 70, autovacuum_enabled = false, toast.autovacuum_enabled = false)",
     "ALTER TABLE public.orders RESET (autovacuum_vacuum_scale_factor, fillfactor)",
     "ALTER TABLE public.orders ALTER COLUMN name SET STATISTICS 500",
@@ -133,6 +137,8 @@ async fn what_hides_a_second_statement_or_is_of_no_known_kind_is_refused_and_cha
         "CREATE TABLE rooms (at tsrange, EXCLUDE USING gist (at WITH &&))",
         "CREATE UNIQUE INDEX orders_identity ON orders (id)",
         "ALTER TABLE orders REPLICA IDENTITY USING INDEX orders_identity",
+        "CREATE UNIQUE INDEX orders_alone ON orders (name, id)",
+        "CREATE INDEX orders_beside ON orders (name, id)",
     ];
     shop.run("sandbox", "staging", &kept).await;
     let app = App::start(&shop.settings()).await;
@@ -154,6 +160,7 @@ async fn what_hides_a_second_statement_or_is_of_no_known_kind_is_refused_and_cha
         "DROP INDEX public.orders_pkey",
         "DROP INDEX public.rooms_at_excl",
         "DROP INDEX public.orders_identity",
+        "DROP INDEX public.orders_alone",
         "DROP INDEX public.not_there",
         "DROP STATISTICS public.not_there",
         "CREATE INDEX i ON public.not_there (name)",
@@ -194,6 +201,23 @@ async fn what_hides_a_second_statement_or_is_of_no_known_kind_is_refused_and_cha
         assert_eq!(row["action"], "apply.refused");
         assert_eq!(row["detail"]["reason"], said.as_str());
     }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_only_completes_a_change_and_fails_is_no_failure_of_the_change() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let app = App::start(&shop.settings()).await;
+    let before = catalog(&shop, "staging").await;
+    // It can be made, and ANALYZE fails over one row.
+    let patch = "CREATE STATISTICS public.odd ON (10 / (id - 5)), name FROM public.orders";
+    let id = propose(&shop, patch, &tables()).await;
+    let outcome = applied(&app, id).await.result.unwrap();
+    let notes = outcome.change().unwrap().notes.join(" ");
+    assert!(notes.contains("ANALYZE") && notes.contains("division by zero"), "{notes}");
+    app.completed(&format!("/api/apply/{id}/rollback")).await;
+    assert_eq!(catalog(&shop, "staging").await, before);
     app.stop().await;
 }
 

@@ -364,3 +364,21 @@ async fn a_refreshed_sandbox_has_the_changes_that_are_applied() {
     assert_eq!(app.json("/api/audit/verify").await["first_broken"], Value::Null);
     app.stop().await;
 }
+
+#[tokio::test]
+async fn a_copy_that_failed_half_way_is_made_anew_by_a_refresh() {
+    let mut shop = Shop::start().await;
+    let more = "INSERT INTO \"Items\" (order_id, kind, price, at) SELECT i, 'toy', 1, now() FROM generate_series(1, 5000) i, generate_series(1, 60)";
+    shop.run("app", "shop", &[more]).await;
+    shop.restart_with_files_of_at_most(20_480).await;
+    let failed = optischema(&shop, &["sandbox", "init"]);
+    assert!(!failed.status.success(), "{}", text(&failed.stdout));
+    shop.restart().await;
+    let refreshed = optischema(&shop, &["sandbox", "refresh"]);
+    assert!(refreshed.status.success(), "{}", text(&refreshed.stderr));
+    let count = "SELECT count(*)::text FROM \"Items\"";
+    assert_eq!(shop.text("staging", count).await, shop.text("shop", count).await);
+    let keys = "SELECT string_agg(conname, ' ' ORDER BY conname) FROM pg_constraint
+        WHERE contype = 'p' AND connamespace = 'public'::regnamespace";
+    assert_eq!(shop.text("staging", keys).await, shop.text("shop", keys).await);
+}

@@ -104,5 +104,76 @@ async fn an_index_that_was_renamed_is_said_to_be_renamed() {
     let job = app.job(&format!("/api/apply/{id}/rollback")).await;
     let said = job.error_message.unwrap();
     assert!(said.contains("public.first_name is called public.second_name now"), "{said}");
+    let rename = "ALTER INDEX second_name RENAME TO first_name";
+    shop.run("sandbox", "staging", &[rename]).await;
+    app.completed(&format!("/api/apply/{id}/rollback")).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_altered_below_a_partitioned_table_is_put_back_where_it_still_is() {
+    let (shop, app) = staged().await;
+    let patch = "ALTER TABLE public.readings ALTER COLUMN place SET STATISTICS 300";
+    let id = propose(&shop, patch, &readings()).await;
+    applied(&app, id).await;
+    shop.run("sandbox", "staging", MEANWHILE).await;
+    let notes = rolled_back(&app, id).await.notes.join(" ");
+    assert!(notes.contains("readings_old was detached"), "{notes}");
+    let targets = "SELECT string_agg(format('%s %s', attrelid::regclass, attstattarget), ', ' ORDER BY attrelid::regclass::text)
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        WHERE a.attname = 'place' AND c.relkind IN ('r', 'p') AND coalesce(attstattarget, -1) >= 0";
+    assert_eq!(shop.text("staging", targets).await, "readings_old 300", "as it was left");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn cleaning_up_leaves_what_is_being_built_alone() {
+    let (shop, app) = staged().await;
+    let patch = "CREATE INDEX readings_value_idx ON public.readings (value)";
+    let id = propose(&shop, patch, &readings()).await;
+    let mut other = shop.connect("sandbox", "staging").await;
+    for statement in ["BEGIN", "INSERT INTO readings_new_a VALUES (1, 'a', '2026-01-01', 1, 'x')"] {
+        sqlx::query(statement).execute(&mut other).await.unwrap();
+    }
+    let body = serde_json::json!({"override_reason": "held"});
+    let response = app.post_json(&format!("/api/apply/{id}"), &body).await;
+    let location = response.headers()["location"].to_str().unwrap().to_owned();
+    for _ in 0..200 {
+        if indexes(&shop, "value").await.contains("readings_value_idx f -") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(indexes(&shop, "value").await.contains("readings_value_idx f -"), "half way");
+    let report = app.post("/api/apply/cleanup").await;
+    assert_eq!(report.json::<serde_json::Value>().await.unwrap()["dropped"], serde_json::json!([]));
+    // Nor may it be dismissed meanwhile: what becomes of it would be nobody's.
+    let dismissed = app.post(&format!("/api/recommendations/{id}/dismiss")).await;
+    assert_eq!(dismissed.status(), 409);
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    let job = app.ended(&location).await;
+    assert_eq!(job.status.as_str(), "completed", "{:?}", job.error_message);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_built_for_partitions_goes_with_the_index_that_it_was_for() {
+    let (shop, app) = staged().await;
+    // As a build leaves it that was cut off, and could not be put right then.
+    let patch = "CREATE INDEX readings_value_idx ON public.readings (value)";
+    let id = propose(&shop, patch, &readings()).await;
+    applied(&app, id).await;
+    app.completed(&format!("/api/apply/{id}/rollback")).await;
+    let left = [
+        "CREATE INDEX readings_value_idx ON ONLY readings (value)",
+        "CREATE INDEX readings_old_value_idx ON readings_old (value)",
+        // Of the same name as another part, and somebody's own.
+        "CREATE INDEX readings_new_a_value_idx ON readings_new_a (value, place)",
+    ];
+    shop.run("sandbox", "staging", &left).await;
+    let report = app.post("/api/apply/cleanup").await;
+    let report: serde_json::Value = report.json().await.unwrap();
+    let dropped = ["public.readings_value_idx", "public.readings_old_value_idx"];
+    assert_eq!(report["dropped"], serde_json::json!(dropped));
     app.stop().await;
 }

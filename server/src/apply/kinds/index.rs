@@ -6,7 +6,7 @@ use optischema::model::{
 use sqlx::postgres::PgConnection;
 
 use super::super::error::ApplyError;
-use super::super::known_index::{KnownIndex, known_index, twin};
+use super::super::known_index::{KnownIndex, known_index, tail, twin};
 use super::super::plan::{
     ChangePlan, Ground, LOCK_BESIDE_WRITES, Place, Rehearsal, Touch, alone, branches, joined,
     require_table,
@@ -15,13 +15,6 @@ use super::super::state::index_key;
 use super::parts::{Part, build, free_name, kept, texts, unbuild};
 use crate::postgres::relation_exists;
 use crate::sql::{CreateIndex, DropIndex};
-
-/// Everything of a definition from its access method on.
-fn tail(definition: &str) -> String {
-    definition
-        .split_once(" USING ")
-        .map_or_else(|| definition.to_owned(), |(_, tail)| format!(" USING {tail}"))
-}
 
 pub(in super::super) async fn create(
     connection: &mut PgConnection,
@@ -62,7 +55,7 @@ pub(in super::super) async fn create(
     };
     check_free(connection, create, &top).await?;
     let tail = tail(&definition);
-    if let Some(twin) = twin(connection, table, &tail, &create.name).await? {
+    if let Some(twin) = twin(connection, table, &tail, &create.name, false).await? {
         return Err(ApplyError::Failed(format!("{twin} is the same index already")));
     }
     let steps = build(&parts, Place::Own)?;
@@ -86,6 +79,7 @@ pub(in super::super) async fn create(
         before: CatalogState::default(),
         marker: None,
         parts: kept(&parts, &[]),
+        expected: None,
         rehearsal: Rehearsal::Copies {
             patch: texts(&build(&parts, rehearsed)?),
             rollback: texts(&[unbuild(&top, rehearsed)]),
@@ -125,6 +119,7 @@ pub fn plan_of_index(create: &CreateIndex) -> Result<ChangePlan, ApplyError> {
         before: CatalogState::default(),
         marker: None,
         parts: Vec::new(),
+        expected: None,
         rehearsal: Rehearsal::Nothing,
     })
 }
@@ -151,10 +146,11 @@ async fn check_free(
     if !there.valid && create.makes(&there.object.definition) {
         return Ok(());
     }
-    Err(ApplyError::Failed(format!(
-        "the sandbox has that index already: {}",
-        there.object.definition
-    )))
+    Err(ApplyError::Failed(if there.valid {
+        format!("the sandbox has that index already: {}", there.object.definition)
+    } else {
+        format!("an invalid index {name} is left in the sandbox: clean it up, or drop it, first")
+    }))
 }
 
 pub(in super::super) async fn drop(
@@ -179,7 +175,7 @@ pub(in super::super) async fn drop(
     }
     if known.unique {
         let tail = tail(&known.object.definition);
-        if twin(connection, &known.table, &tail, &drop.name).await?.is_none() {
+        if twin(connection, &known.table, &tail, &drop.name, true).await?.is_none() {
             return refuse(format!(
                 "{name} keeps rows unique, and no other index does: dropping it could not be undone for sure"
             ));
@@ -231,6 +227,7 @@ pub(in super::super) async fn drop(
         before: CatalogState::default(),
         marker: None,
         parts: kept(&parts, &extras),
+        expected: None,
         rehearsal,
     })
 }

@@ -68,8 +68,9 @@ pub(in super::super) async fn plan(
             definition: statement,
         },
         before: CatalogState::default(),
-        marker: Some(marker),
+        marker,
         parts: Vec::new(),
+        expected: None,
         rehearsal: Rehearsal::Nothing,
     })
 }
@@ -94,12 +95,12 @@ async fn table_of(
     Ok(TableName::new(row.try_get::<String, _>("schema")?, row.try_get::<String, _>("name")?))
 }
 
-/// What is another text once it was done: the time of the last ANALYZE or VACUUM, or the files of table and indexes.
+/// Absent where the table is gone; else what is another text once it was done: the time of the last ANALYZE or VACUUM, or the files of table and indexes.
 pub(in super::super) async fn marker(
     connection: &mut PgConnection,
     kind: ChangeKind,
     table: &TableName,
-) -> Result<String, ApplyError> {
+) -> Result<Option<String>, ApplyError> {
     let row = sqlx::query(
         "SELECT coalesce(s.last_analyze::text, '') AS analyzed, coalesce(s.last_vacuum::text, '') AS vacuumed,
                 pg_relation_filenode(c.oid)::text AS file,
@@ -111,15 +112,14 @@ pub(in super::super) async fn marker(
     )
     .bind(&table.schema)
     .bind(&table.name)
-    .fetch_one(connection)
+    .fetch_optional(connection)
     .await?;
-    let text = |column: &str| -> Result<String, ApplyError> {
-        Ok(row.try_get::<Option<String>, _>(column)?.unwrap_or_default())
+    let Some(row) = row else { return Ok(None) };
+    let column = match kind {
+        ChangeKind::Analyze => "analyzed",
+        ChangeKind::Vacuum => "vacuumed",
+        ChangeKind::VacuumFull => "file",
+        _ => "index_files",
     };
-    match kind {
-        ChangeKind::Analyze => text("analyzed"),
-        ChangeKind::Vacuum => text("vacuumed"),
-        ChangeKind::VacuumFull => text("file"),
-        _ => text("index_files"),
-    }
+    Ok(Some(row.try_get::<Option<String>, _>(column)?.unwrap_or_default()))
 }

@@ -77,6 +77,7 @@ pub(in super::super) async fn plan(
         before: CatalogState::default(),
         marker: None,
         parts: Vec::new(),
+        expected: None,
         rehearsal: Rehearsal::Transaction,
     })
 }

@@ -102,6 +102,7 @@ pub(in super::super) async fn create(
         before: CatalogState::default(),
         marker: None,
         parts: Vec::new(),
+        expected: None,
         rehearsal: Rehearsal::Copies {
             patch: vec![create.sql(scratch)?],
             rollback: vec![create.undo(scratch)],
@@ -122,7 +123,7 @@ pub(in super::super) async fn drop(
     let scratch = ground.rehearsal_schema;
     let mut rollback = vec![together(
         "Make the statistics object again",
-        statistics_definition_in(&there.definition, &drop.schema)?,
+        statistics_definition_in(&there.definition, &drop.schema, &there.table.schema)?,
         LOCK_BESIDE_WRITES,
     )];
     if let Some(target) = there.target {
@@ -151,9 +152,10 @@ pub(in super::super) async fn drop(
         before: CatalogState::default(),
         marker: None,
         parts: Vec::new(),
+        expected: None,
         rehearsal: Rehearsal::Copies {
             patch: vec![drop.sql(scratch)],
-            rollback: vec![statistics_definition_in(&there.definition, scratch)?],
+            rollback: vec![statistics_definition_in(&there.definition, scratch, scratch)?],
         },
     })
 }

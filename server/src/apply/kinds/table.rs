@@ -145,6 +145,7 @@ pub(in super::super) async fn alter(
         before: CatalogState::default(),
         marker: None,
         parts: Vec::new(),
+        expected: None,
         rehearsal: Rehearsal::Copies {
             patch: vec![alter.sql(ground.rehearsal_schema)?],
             rollback: undone,
@@ -187,11 +188,13 @@ fn undo(alter: &AlterTable, all: &[Standing], place: Place<'_>) -> Vec<ChangeSte
             }
         }
         if !commands.is_empty() {
-            steps.push(together(
+            let step = together(
                 format!("Put back what {} has now", standing.table),
                 format!("ALTER TABLE ONLY {table} {}", commands.join(", ")),
                 LOCK_BESIDE_WRITES,
-            ));
+            );
+            let below = (standing.table != alter.table).then(|| standing.table.clone());
+            steps.push(ChangeStep { table: below, ..step });
         }
     }
     steps

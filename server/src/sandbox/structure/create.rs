@@ -168,7 +168,7 @@ pub async fn finish_tables(
             created.lacks_index |= !created.attempt(connection, definition, moved).await?;
         }
         for definition in &structure.statistics {
-            let moved = statistics_definition_in(definition, &table.schema)
+            let moved = statistics_definition_in(definition, &table.schema, &table.schema)
                 .and_then(|moved| retarget_types(&moved, &own));
             created.attempt(connection, definition, moved).await?;
         }

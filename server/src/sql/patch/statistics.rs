@@ -60,7 +60,7 @@ impl CreateStatistics {
     /// # Errors
     /// The deparser refuses the tree, which it made itself.
     pub fn sql(&self, schema: &str) -> Result<String, SqlError> {
-        moved(self.statement.clone(), schema)
+        moved(self.statement.clone(), schema, schema)
     }
 
     /// What undoes it there.
@@ -82,7 +82,11 @@ fn drop_statistics_sql(schema: &str, name: &str) -> String {
     format!("DROP STATISTICS {}.{}", quote_identifier(schema), quote_identifier(name))
 }
 
-fn moved(mut statement: CreateStatsStmt, schema: &str) -> Result<String, SqlError> {
+fn moved(
+    mut statement: CreateStatsStmt,
+    schema: &str,
+    table_schema: &str,
+) -> Result<String, SqlError> {
     if let Some(NodeEnum::String(part)) =
         statement.defnames.first_mut().and_then(|node| node.node.as_mut())
     {
@@ -90,21 +94,25 @@ fn moved(mut statement: CreateStatsStmt, schema: &str) -> Result<String, SqlErro
     }
     for relation in &mut statement.relations {
         if let Some(NodeEnum::RangeVar(relation)) = &mut relation.node {
-            schema.clone_into(&mut relation.schemaname);
+            table_schema.clone_into(&mut relation.schemaname);
         }
     }
     deparse(NodeEnum::CreateStatsStmt(statement))
 }
 
-/// A definition of `pg_get_statisticsobjdef` as it runs on a table of another schema.
+/// A definition of `pg_get_statisticsobjdef` as it makes the object in one schema, on a table of another.
 ///
 /// # Errors
 /// It is not one `CREATE STATISTICS`.
-pub fn statistics_definition_in(definition: &str, schema: &str) -> Result<String, SqlError> {
+pub fn statistics_definition_in(
+    definition: &str,
+    schema: &str,
+    table_schema: &str,
+) -> Result<String, SqlError> {
     let statement = parse_one(definition)?;
     let node = statement.tree.stmts.into_iter().next().and_then(|raw| raw.stmt?.node);
     match node {
-        Some(NodeEnum::CreateStatsStmt(statement)) => moved(statement, schema),
+        Some(NodeEnum::CreateStatsStmt(statement)) => moved(statement, schema, table_schema),
         _ => refuse("it is not a CREATE STATISTICS"),
     }
 }
@@ -126,6 +134,10 @@ mod tests {
             "CREATE STATISTICS job.\"s x\" (ndistinct, mcv) ON a, (lower(b)) FROM job.\"T\""
         );
         assert_eq!(create.undo("job"), "DROP STATISTICS \"job\".\"s x\"");
-        assert_eq!(statistics_definition_in(text, "job"), create.sql("job"));
+        assert_eq!(statistics_definition_in(text, "job", "job"), create.sql("job"));
+        assert_eq!(
+            statistics_definition_in(text, "kept", "public").unwrap(),
+            "CREATE STATISTICS kept.\"s x\" (ndistinct, mcv) ON a, (lower(b)) FROM public.\"T\""
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! `ALTER TABLE` of parameters that shape storage, autovacuum and statistics, and maintenance of one table.
 
+use std::collections::BTreeSet;
+
 use optischema::model::TableName;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
@@ -101,7 +103,7 @@ pub(super) fn alter(alter: &AlterTableStmt, statement: &Statement) -> Result<Alt
     let table = table_of(alter.relation.as_ref())?;
     let mut needs_analyze = false;
     let mut parameters = Vec::new();
-    let mut columns = Vec::new();
+    let mut columns = BTreeSet::new();
     for command in &alter.cmds {
         let Some(NodeEnum::AlterTableCmd(command)) = &command.node else {
             return refuse("it alters more than parameters");
@@ -120,7 +122,7 @@ pub(super) fn alter(alter: &AlterTableStmt, statement: &Statement) -> Result<Alt
                 }
             }
             AlterTableType::AtSetStatistics => {
-                columns.push(command.name.clone());
+                columns.insert(command.name.clone());
                 needs_analyze = true;
             }
             AlterTableType::AtSetOptions | AlterTableType::AtResetOptions => {
@@ -129,7 +131,7 @@ pub(super) fn alter(alter: &AlterTableStmt, statement: &Statement) -> Result<Alt
                         return refuse(format!("{name} is nothing that ANALYZE keeps of a column"));
                     }
                 }
-                columns.push(command.name.clone());
+                columns.insert(command.name.clone());
                 needs_analyze = true;
             }
             _ => {
@@ -137,6 +139,7 @@ pub(super) fn alter(alter: &AlterTableStmt, statement: &Statement) -> Result<Alt
             }
         }
     }
+    let columns = columns.into_iter().collect();
     Ok(AlterTable { table, needs_analyze, parameters, columns, statement: statement.clone() })
 }
 
@@ -225,6 +228,8 @@ mod tests {
         let distinct = altered("ALTER TABLE public.t ALTER COLUMN a SET (n_distinct = -0.5)");
         assert!(distinct.needs_analyze);
         assert_eq!(distinct.columns, ["a"], "{:?}", distinct.statement.sql);
+        let both = "ALTER TABLE public.t ALTER COLUMN a SET STATISTICS 5, ALTER COLUMN a SET (n_distinct = 7)";
+        assert_eq!(altered(both).columns, ["a"], "each once");
         let moved = distinct.sql("job").unwrap();
         assert!(moved.ends_with("(n_distinct=-0.5)"), "{moved}");
     }
