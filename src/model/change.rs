@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::text_enum::text_enum;
-use super::{
-    ChangeId, Job, JobId, QueryHash, RecommendationId, TableName, TargetHealth, Timestamp,
-};
+use super::{ChangeId, JobId, QueryHash, RecommendationId, TableName, Timestamp};
 
 text_enum! {
     /// Where an applied patch stands.
@@ -354,97 +352,4 @@ pub struct RollbackStep {
     pub recommendation_title: String,
     /// Changes that stand on it, and so are rolled back before it.
     pub after: Vec<Dependent>,
-}
-
-/// One row of the audit trail: intent before, outcome after.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct AuditEntry {
-    pub sequence: i64,
-    pub at: Timestamp,
-    /// The name of the token, or `optischema` for what happened by itself.
-    pub actor: String,
-    /// `apply.intent`, `apply.outcome`, `rollback.intent`, `rollback.outcome`, …
-    pub action: String,
-    pub database: String,
-    pub recommendation_id: Option<RecommendationId>,
-    pub job_id: Option<JobId>,
-    /// What was meant or done: where, the SQL with its hash, the catalog before and after.
-    #[schema(value_type = Object)]
-    pub detail: serde_json::Value,
-    pub previous_hash: String,
-    /// SHA-256 over the previous row's hash and this row.
-    pub hash: String,
-}
-
-/// The state of the apply side.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ApplyStatus {
-    /// Whether a change could be applied now.
-    pub ready: bool,
-    /// Why not, where it could not.
-    pub reason: Option<String>,
-    /// Where changes are applied.
-    pub target: String,
-    pub applied: i64,
-    pub rolled_back: i64,
-    pub drifted: i64,
-    /// Apply and rollback jobs that are queued or running.
-    pub live_jobs: i64,
-    /// Those that are running, and what they are at.
-    pub running: Vec<Job>,
-    /// Sessions in the sandbox that wait for a lock.
-    pub locks: Vec<LockWait>,
-    pub targets: Vec<TargetHealth>,
-}
-
-/// A session that waits, and whom it waits for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct LockWait {
-    pub pid: i32,
-    /// `application_name` of who waits.
-    pub application: String,
-    pub statement: String,
-    pub waits_seconds: i64,
-    pub blocked_by: Vec<Blocker>,
-}
-
-/// A session that holds others up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Blocker {
-    pub pid: i32,
-    pub role: String,
-    pub application: String,
-    /// `active`, `idle in transaction`, …
-    pub state: String,
-    pub transaction_seconds: Option<i64>,
-    pub statement: String,
-}
-
-impl std::fmt::Display for Blocker {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "session {} (role {}", self.pid, self.role)?;
-        if !self.application.is_empty() {
-            write!(f, ", {}", self.application)?;
-        }
-        write!(f, ", {}", self.state)?;
-        if let Some(seconds) = self.transaction_seconds {
-            write!(f, ", its transaction is {seconds} s old")?;
-        }
-        write!(f, "): {}", self.statement)
-    }
-}
-
-/// What a clean-up dropped.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct CleanupReport {
-    /// Names of the schemas and invalid indexes that were dropped.
-    pub dropped: Vec<String>,
-}
-
-/// The result of walking the audit trail's chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AuditVerification {
-    pub entries: i64,
-    /// The sequence number of the first row that does not follow from the one before it.
-    pub first_broken: Option<i64>,
 }

@@ -1,5 +1,6 @@
 //! What passes between parts: one set of wire types for the store, REST, server functions and pages.
 
+mod apply_side;
 mod benchmark;
 mod catalog;
 mod change;
@@ -21,6 +22,7 @@ mod watched;
 mod what_if;
 mod workload;
 
+pub use apply_side::*;
 pub use benchmark::*;
 pub use catalog::*;
 pub use change::*;

@@ -5,7 +5,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::filter::{parse_field, parse_limit, parse_search};
 use super::text_enum::text_enum;
-use super::{AuditEntry, ChangeStatus, InvalidField, RecommendationId, TableFilter, WatchOutcome};
+use super::{
+    ChangeStatus, InvalidField, JobId, RecommendationId, TableFilter, Timestamp, WatchOutcome,
+};
 
 /// Which changes, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -117,6 +119,34 @@ impl AuditQuery {
             before: parse_field("cursor", &self.cursor)?,
         })
     }
+}
+
+/// One row of the audit trail: intent before, outcome after.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AuditEntry {
+    pub sequence: i64,
+    pub at: Timestamp,
+    /// The name of the token, or `optischema` for what happened by itself.
+    pub actor: String,
+    /// `apply.intent`, `apply.outcome`, `rollback.intent`, `rollback.outcome`, …
+    pub action: String,
+    pub database: String,
+    pub recommendation_id: Option<RecommendationId>,
+    pub job_id: Option<JobId>,
+    /// What was meant or done: where, the SQL with its hash, the catalog before and after.
+    #[schema(value_type = Object)]
+    pub detail: serde_json::Value,
+    pub previous_hash: String,
+    /// SHA-256 over the previous row's hash and this row.
+    pub hash: String,
+}
+
+/// The result of walking the audit trail's chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AuditVerification {
+    pub entries: i64,
+    /// The sequence number of the first row that does not follow from the one before it.
+    pub first_broken: Option<i64>,
 }
 
 /// One page of the audit trail.
