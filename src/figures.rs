@@ -88,8 +88,14 @@ pub fn bytes(value: i64) -> String {
 /// A share in percent.
 #[must_use]
 pub fn percent(value: f64) -> String {
-    let sign = if value < 0.0 { "−" } else { "" };
-    format!("{sign}{} %", short(value.abs()))
+    let (sign, size) = (if value < 0.0 { "−" } else { "" }, value.abs());
+    // All is said of all only.
+    let size = match size {
+        99.95..100.0 => "> 99.9".to_owned(),
+        99.5..99.95 => format!("{size:.1}"),
+        _ => short(size),
+    };
+    format!("{sign}{size} %")
 }
 
 /// A change of run time in words: `31× faster`, `23 % faster`, `8 % slower`.
@@ -141,6 +147,8 @@ mod tests {
         assert_eq!(bytes(1_572_864), "1.5 MiB");
         assert_eq!(grouped(1_234_567.0), "1\u{202f}234\u{202f}567");
         assert_eq!(percent(-3.25), "−3.2 %");
+        assert_eq!((percent(99.97), percent(99.6)), ("> 99.9 %".into(), "99.6 %".into()));
+        assert_eq!(percent(100.0), "100 %");
         assert_eq!((counted(1, "pair"), counted(40, "pair")), ("1 pair".into(), "40 pairs".into()));
         assert_eq!(duration(86_400.0), "1 day");
         assert_eq!(duration(12_600.0), "3.5 hours");

@@ -113,9 +113,14 @@ pub fn may_start(
         JobType::Benchmark if status == RecommendationStatus::Dismissed => {
             Err(IllegalTransition("it is dismissed: restore it before benchmarking it".into()))
         }
-        JobType::Benchmark if status == RecommendationStatus::Applied => Err(IllegalTransition(
-            "it is applied: roll it back before benchmarking it again".into(),
-        )),
+        JobType::Benchmark if status == RecommendationStatus::Applied => {
+            Err(IllegalTransition(if grounds.for_good {
+                "it is applied and cannot be rolled back, so there is nothing to compare it with"
+                    .into()
+            } else {
+                "it is applied: roll it back before benchmarking it again".into()
+            }))
+        }
         JobType::Benchmark => Ok(()),
         JobType::Apply => {
             recommendation_after(status, Event::Applied { for_good: grounds.for_good })?;
@@ -123,7 +128,7 @@ pub fn may_start(
                 return Ok(());
             }
             Err(IllegalTransition(
-                "it has no completed benchmark that measured it: run one first, or give a reason to override"
+                "it has no completed benchmark that measured it: run one first, or give a reason to override (override_reason)"
                     .into(),
             ))
         }

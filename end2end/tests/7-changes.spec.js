@@ -72,7 +72,10 @@ test('everything that stands is rolled back together', async ({ page }) => {
   await signIn(page);
   await page.goto(`${origin()}/changes`);
   await hydrated(page);
-  await page.getByRole('button', { name: /Roll back all/ }).click();
+  // What would be done is listed first.
+  await page.getByText('Roll back all…').click();
+  await expect(page.getByRole('listitem').filter({ hasText: TITLE }).first()).toBeVisible();
+  await page.getByRole('button', { name: /Roll back \d+ change/ }).click();
   const row = page.locator('tbody').first().locator('tr').first();
   await expect(row).toContainText('Rolled back', { timeout: 60_000 });
 });

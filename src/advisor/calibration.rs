@@ -3,6 +3,7 @@
 //! A rule's own confidence says how the number was obtained. It counts like `PRIOR` predictions of which that share
 //! held; each measured one moves the mean of both (the posterior mean of a beta distribution).
 
+use crate::figures::counted;
 use crate::model::{Verdict, WatchOutcome};
 
 /// Measured predictions that the rule's own word weighs as much as.
@@ -72,8 +73,10 @@ pub fn learned(base: f64, record: Record) -> Learned {
     Learned {
         confidence: confidence.clamp(0.0, 1.0),
         reason: Some(format!(
-            "Of {} earlier predictions of this rule that were measured here, {} held.",
-            record.decided, record.held
+            "Of {} of this rule that {} measured here, {} held.",
+            counted(record.decided.unsigned_abs(), "prediction"),
+            if record.decided == 1 { "was" } else { "were" },
+            record.held
         )),
     }
 }

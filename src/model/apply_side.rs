@@ -69,3 +69,14 @@ pub struct CleanupReport {
     /// Names of the schemas and invalid indexes that were dropped.
     pub dropped: Vec<String>,
 }
+
+impl CleanupReport {
+    /// The same for a person.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self.dropped.as_slice() {
+            [] => "There was nothing to be cleaned up in the sandbox.".to_owned(),
+            dropped => format!("Dropped in the sandbox: {}.", dropped.join(", ")),
+        }
+    }
+}

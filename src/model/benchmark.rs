@@ -314,6 +314,10 @@ pub struct BenchmarkResult {
     /// Label of the binding that gained least, or lost most.
     #[serde(default)]
     pub worst_binding: Option<String>,
+    /// The label of the set of values that the figures above are of, where there are several: the first one that came
+    /// out as the whole did.
+    #[serde(default)]
+    pub figures_of: Option<String>,
     /// Other statements of the workload that were planned without and with the change.
     #[serde(default)]
     pub workload_planned: i64,

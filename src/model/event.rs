@@ -49,6 +49,9 @@ pub struct EventBody {
     /// Why a job ended as it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// What a benchmark found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<super::Verdict>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recommendation_type: Option<super::RecommendationType>,
     /// Of a change.

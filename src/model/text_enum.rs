@@ -4,7 +4,7 @@ use thiserror::Error;
 
 /// A text that names no value of the enum it was read as.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("\"{text}\" is not a {what}; expected one of {expected}")]
+#[error("\"{text}\" is no {what}; expected one of {expected}")]
 pub struct UnknownText {
     /// What was expected, in words.
     pub what: &'static str,

@@ -141,6 +141,27 @@ pub struct AuditEntry {
     pub hash: String,
 }
 
+impl AuditEntry {
+    /// What it says in one line: why, what was found, what ran; else whatever it holds.
+    #[must_use]
+    pub fn said(&self) -> Option<String> {
+        let text =
+            |key: &str| self.detail.get(key).and_then(|text| text.as_str()).map(str::to_owned);
+        let named = ["reason", "sentence", "sql"].into_iter().find_map(text);
+        let whole = || {
+            let fields = self.detail.as_object().filter(|fields| !fields.is_empty())?;
+            let field = |(key, value): (&String, &serde_json::Value)| {
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                format!("{}: {value}", key.replace('_', " "))
+            };
+            Some(
+                fields.iter().map(field).collect::<Vec<_>>().join(", ").chars().take(300).collect(),
+            )
+        };
+        named.or_else(whole)
+    }
+}
+
 /// The result of walking the audit trail's chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditVerification {

@@ -76,7 +76,7 @@ impl BenchmarkResult {
         };
         let predicted = match predicted_percent {
             Some(percent) => format!("{} less cost was predicted", figures::percent(percent)),
-            None => "nothing was predicted for one statement".to_owned(),
+            None => "no gain was predicted that this could be compared with".to_owned(),
         };
         let measured = match (self.verdict, self.change_percent) {
             (Verdict::Faster, Some(change)) => {

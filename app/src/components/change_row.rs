@@ -84,7 +84,7 @@ pub(crate) fn ChangeRow(change: Change, rollback: ServerAction<StartRollback>) -
                 </a>
                 <div class="quiet">{change.kind.as_str()} " by " {change.actor.clone()} " on " {change.target.clone()}</div>
                 {change.override_reason.clone().map(|reason| view! {
-                    <div class="quiet">"without a benchmark: " {reason}</div>
+                    <div class="quiet">"reason given: " {reason}</div>
                 })}
                 {detail(&change)}
             </td>
@@ -93,6 +93,7 @@ pub(crate) fn ChangeRow(change: Change, rollback: ServerAction<StartRollback>) -
             <td data-label="Predicted">{predicted}</td>
             <td data-label="Measured again">{measured} {change.watch.clone().map(|watch| view! { <WatchFound watch/> })}</td>
             <td>
+                {change.no_rollback.is_some().then(|| view! { <span class="quiet">"cannot be undone"</span> })}
                 {can_undo.then(|| view! {
                     <ActionForm action=rollback>
                         <input type="hidden" name="id" value=change.recommendation_id.to_string()/>

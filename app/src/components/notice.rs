@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
-use optischema::model::{Event, Job, JobStatus};
+use optischema::model::{Event, Job, JobStatus, Verdict};
 
 /// How long a notice stays.
 const SHOWN_FOR: Duration = Duration::from_secs(12);
@@ -27,9 +27,10 @@ pub(crate) struct NoticeBoard {
 impl NoticeBoard {
     /// Says that a job has ended that was watched by polling.
     pub(crate) fn job_ended(&self, job: &Job) {
+        let verdict = job.result.as_ref().and_then(|result| result.benchmark()).map(|b| b.verdict);
         self.show(Notice {
             key: job.id.to_string(),
-            text: said(job.label(), job.status, &job.recommendation_title),
+            text: said(job.label(), job.status, verdict, &job.recommendation_title),
             good: job.status == JobStatus::Completed,
             link: job.page(),
         });
@@ -65,8 +66,9 @@ impl NoticeBoard {
     }
 }
 
-fn said(what: &str, status: JobStatus, title: &str) -> String {
-    format!("{what} {}: {title}", status.label().to_lowercase())
+fn said(what: &str, status: JobStatus, verdict: Option<Verdict>, title: &str) -> String {
+    let found = verdict.map(|verdict| format!(", {}", verdict.label().to_lowercase()));
+    format!("{what} {}{}: {title}", status.label().to_lowercase(), found.unwrap_or_default())
 }
 
 /// The sentence about a job that has ended.
@@ -74,7 +76,7 @@ pub(super) fn said_of(event: &Event) -> String {
     let of_change = event.body.change_id.is_some();
     let what = event.body.job_type.map_or("Job", |job_type| job_type.label_of(of_change));
     let status = event.job_status().unwrap_or(JobStatus::Completed);
-    said(what, status, event.body.title.as_deref().unwrap_or("the workload"))
+    said(what, status, event.body.verdict, event.body.title.as_deref().unwrap_or("the workload"))
 }
 
 /// Shows the notices, read out as they come.

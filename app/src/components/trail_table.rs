@@ -6,12 +6,10 @@ use optischema::model::{AuditEntry, AuditPage, AuditQuery, ChangeQuery};
 use super::filter_bar::url_with;
 
 fn row(entry: AuditEntry) -> impl IntoView {
-    let said = entry
-        .detail
-        .get("reason")
-        .or_else(|| entry.detail.get("sentence"))
-        .or_else(|| entry.detail.get("sql"))
-        .and_then(|text| text.as_str().map(str::to_owned));
+    let said = entry.said();
+    let about = entry.recommendation_id.map(|id| {
+        view! { <div><a href=format!("/recommendations/{id}")>"its recommendation"</a></div> }
+    });
     // The whole of it stands in the exports.
     let whole: String = entry.detail.to_string().chars().take(2000).collect();
     view! {
@@ -19,7 +17,7 @@ fn row(entry: AuditEntry) -> impl IntoView {
             <td data-label="No." class="number">{entry.sequence}</td>
             <td data-label="Time" class="nowrap">{entry.at.readable()}</td>
             <td data-label="By">{entry.actor}</td>
-            <td data-label="Action">{entry.action}</td>
+            <td data-label="Action">{entry.action} {about}</td>
             <td>
                 <code class="statement">{said}</code>
                 <details><summary class="quiet">"All of it"</summary><code class="statement">{whole}</code></details>

@@ -31,7 +31,7 @@ fn form(plan: ApplyPlan, apply: ServerAction<StartApply>) -> impl IntoView {
             <input type="hidden" name="sql_hash" value=plan.sql_hash/>
             {needs_reason.then(|| view! {
                 <label class="stack">
-                    "No completed benchmark has measured it. Why apply it all the same? This is recorded."
+                    "No completed benchmark has measured it. Why apply it all the same? The reason is recorded."
                     <input type="text" name="override_reason" required=true/>
                 </label>
             })}
@@ -53,9 +53,10 @@ fn content(plan: ApplyPlan, apply: ServerAction<StartApply>) -> impl IntoView {
             <a href="/recommendations">"Recommendations"</a> " / "
             <a href=format!("/recommendations/{}", plan.recommendation_id)>{plan.recommendation_title.clone()}</a>
         </p>
-        <h1>"Before it is applied"</h1>
+        <h1>{if plan.ready { "Before it is applied" } else { "This cannot be applied now" }}</h1>
         <p>
-            "This is what would run on " <code>{plan.target.clone()}</code>
+            {if plan.ready { "This is what would run on " } else { "It was to be done on " }}
+            <code>{plan.target.clone()}</code>
             ". Nothing has been done yet, and main is not touched either way."
         </p>
         <h2>"Checks"</h2>
@@ -67,9 +68,15 @@ fn content(plan: ApplyPlan, apply: ServerAction<StartApply>) -> impl IntoView {
             <h2>"What undoes it"</h2>
             {plan.no_rollback.clone().map(|reason| view! { <p>{reason}</p> })}
             <StepList steps=plan.rollback.clone()/>
-            <p class="quiet">"SHA-256 of the patch: " <code>{plan.sql_hash.clone()}</code> ". Only this text runs."</p>
+            <p class="quiet">"SHA-256 of the patch: " <code>{plan.sql_hash.clone()}</code> ". No other patch runs."</p>
         })}
         {plan.ready.then(|| form(plan.clone(), apply))}
+        {(!plan.ready).then(|| view! {
+            <div class="actions">
+                <a class="button" href=format!("/recommendations/{}/apply", plan.recommendation_id) rel="external">"Look again"</a>
+                <a class="button" href=format!("/handover?ids={}", plan.recommendation_id)>"As a migration"</a>
+            </div>
+        })}
     }
 }
 

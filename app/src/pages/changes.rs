@@ -5,6 +5,7 @@ use std::time::Duration;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
+use optischema::figures;
 use optischema::model::{AuditQuery, Change, ChangeQuery, ChangeStatus};
 
 use crate::components::{
@@ -13,7 +14,7 @@ use crate::components::{
 use crate::server_fns::{ChangesView, CleanUp, RollBackAll, StartRollback, load_changes};
 
 /// Changes are looked for this often where nothing tells of them.
-const PERIOD: Duration = Duration::from_secs(5);
+const PERIOD: Duration = Duration::from_secs(3);
 
 /// The forms' actions.
 #[derive(Clone, Copy)]
@@ -96,19 +97,34 @@ fn content(
     audit: AuditQuery,
     actions: Actions,
 ) -> impl IntoView {
-    let standing = view.changes.iter().any(Change::can_be_rolled_back);
+    let standing: Vec<_> = view
+        .changes
+        .iter()
+        .filter(|change| change.can_be_rolled_back())
+        .map(|change| view! { <li>{change.recommendation_title.clone()}</li> })
+        .collect();
+    let count = figures::counted(standing.len() as u64, "change");
+    let tidied = actions.clean.value();
     view! {
         <ApplySide status=view.status/>
         <div class="actions">
-            {standing.then(|| view! {
-                <ActionForm action=actions.all>
-                    <button class="button">"Roll back all, the newest first"</button>
-                </ActionForm>
+            {(!standing.is_empty()).then(|| view! {
+                <details class="choice">
+                    <summary class="button">"Roll back all…"</summary>
+                    <p>"In this order, the newest first:"</p>
+                    <ol>{standing}</ol>
+                    <ActionForm action=actions.all>
+                        <button class="button primary">{format!("Roll back {count}")}</button>
+                    </ActionForm>
+                </details>
             })}
             <ActionForm action=actions.clean>
                 <button class="button">"Clean up the sandbox"</button>
             </ActionForm>
         </div>
+        {move || tidied.get().and_then(Result::ok).map(|report| view! {
+            <p class="notice" role="status">{report.sentence()}</p>
+        })}
         <ActionFailure action=actions.all/>
         <ActionFailure action=actions.clean/>
         <ActionFailure action=actions.rollback/>
@@ -152,7 +168,13 @@ pub(crate) fn ChangesPage() -> impl IntoView {
         move || (query.get(), audit.get(), actions.version(), reload.get(), live.happened()),
         |(query, audit, ..)| load_changes(query, audit),
     );
-    every(PERIOD, move || !live.connected(), move || reload.update(|n| *n += 1));
+    // Nothing tells of a session that waits: while something runs, it is looked.
+    let busy = RwSignal::new(false);
+    Effect::new(move |_| {
+        let Some(Ok(view)) = view.get() else { return };
+        busy.set(view.status.live_jobs > 0 || !view.status.locks.is_empty());
+    });
+    every(PERIOD, move || !live.connected() || busy.get(), move || reload.update(|n| *n += 1));
     view! {
         <Title text="Changes"/>
         <h1>"Changes"</h1>

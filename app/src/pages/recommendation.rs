@@ -142,7 +142,7 @@ fn content(view: RecommendationView, actions: Actions, reload: Callback<()>) -> 
             {(!r.original_sql.is_empty()).then(|| view! {
                 <SqlBlock caption="The statement that gains most" sql=r.original_sql.clone()/>
             })}
-            {r.rollback_sql.clone().map(|sql| view! { <SqlBlock caption="Undoes it in the sandbox" sql/> })}
+            {r.rollback_sql.clone().filter(|sql| !sql.is_empty()).map(|sql| view! { <SqlBlock caption="Undoes it in the sandbox" sql/> })}
         </section>
     }
 }

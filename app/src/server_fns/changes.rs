@@ -2,7 +2,9 @@
 
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
-use optischema::model::{ApplyPlan, ApplyStatus, AuditPage, AuditQuery, Change, ChangeQuery};
+use optischema::model::{
+    ApplyPlan, ApplyStatus, AuditPage, AuditQuery, Change, ChangeQuery, CleanupReport,
+};
 use serde::{Deserialize, Serialize};
 
 /// What the page of changes shows.
@@ -71,7 +73,7 @@ pub async fn roll_back_all() -> Result<(), ServerFnError> {
 
 /// Drops what was left behind.
 #[server(prefix = "/rpc", endpoint = "clean-up")]
-pub async fn clean_up() -> Result<(), ServerFnError> {
+pub async fn clean_up() -> Result<CleanupReport, ServerFnError> {
     use super::context::{failed, operations};
-    operations()?.cleanup().await.map(drop).map_err(failed)
+    operations()?.cleanup().await.map_err(failed)
 }

@@ -215,9 +215,9 @@ pub async fn roll_back(
     if change.detail.is_some() {
         notes.push(match restored(&detail.before, &after) {
             Ok(()) => format!(
-                "The catalog of {} equals the one before the change ({} lines compared).",
+                "The catalog of {} equals the one before the change ({} compared).",
                 tables_of(change),
-                after.0.len()
+                optischema::figures::counted(after.0.len() as u64, "line")
             ),
             Err(line) => {
                 format!("What the change altered is as before; something else is not: {line}.")

@@ -48,6 +48,7 @@ pub(super) fn estimated(
         patch: request.patch_text.to_owned(),
         calibration: None,
         worst_binding: None,
+        figures_of: None,
         workload_planned: 0,
         workload_left: Vec::new(),
         environment,

@@ -84,6 +84,7 @@ pub(super) fn summary(
     let Measured { bindings, plans, calibration, write_cost, uses_index, warnings: own } = measured;
     let verdicts: Vec<Verdict> = bindings.iter().map(|binding| binding.verdict).collect();
     let mut verdict = overall_verdict(&verdicts);
+    let decided = verdict;
     let mut warnings = Vec::new();
     if bindings.is_empty() {
         warnings.push(
@@ -123,7 +124,10 @@ pub(super) fn summary(
     let mut seen = BTreeSet::new();
     warnings.retain(|warning| seen.insert(warning.clone()));
     let worst = worst_binding(&bindings).map(|binding| binding.label.clone());
-    let first = bindings.first();
+    // A headline must not contradict its verdict: other values may have come out otherwise.
+    let first =
+        bindings.iter().find(|binding| binding.verdict == decided).or_else(|| bindings.first());
+    let figures_of = first.map(|binding| binding.label.clone());
     let arm = |of: fn(&BindingResult) -> &Arm| first.map(|binding| of(binding).clone());
     let mut result = BenchmarkResult {
         source: site.ground.source(),
@@ -147,6 +151,7 @@ pub(super) fn summary(
         patch: request.patch_text.to_owned(),
         calibration: Some(calibration),
         worst_binding: worst.filter(|_| bindings.len() > 1),
+        figures_of: figures_of.filter(|_| bindings.len() > 1),
         workload_planned: 0,
         workload_left: Vec::new(),
         environment,

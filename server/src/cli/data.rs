@@ -29,6 +29,18 @@ pub(super) async fn store_of(settings: &Settings) -> Result<Store, CommandError>
     Ok(open_store(&settings.data_dir).await?)
 }
 
+/// The store of a data folder that has one: a name that was mistyped makes no empty trail that verifies.
+async fn known_store(settings: &Settings) -> Result<Store, CommandError> {
+    let file = settings.data_dir.join("optischema.db");
+    if !file.is_file() {
+        return Err(CommandError::Missing(format!(
+            "there is no store in {}: name the data folder with --data-dir",
+            settings.data_dir.display()
+        )));
+    }
+    store_of(settings).await
+}
+
 /// The product over that store, without a worker.
 pub(super) async fn service_of(settings: Settings) -> Result<Service, CommandError> {
     let store = store_of(&settings).await?;
@@ -52,7 +64,7 @@ pub(super) async fn import(settings: Settings, file: PathBuf) -> Done {
 }
 
 pub(super) async fn backup(settings: Settings, file: PathBuf) -> Done {
-    let store = store_of(&settings).await?;
+    let store = known_store(&settings).await?;
     store.backup(&file).await?;
     store.close().await;
     println!("{} holds the store as it is now", file.display());
@@ -115,7 +127,7 @@ fn copy_private(from: &Path, to: &Path) -> Result<(), CommandError> {
 }
 
 pub(super) async fn verify_audit(settings: Settings) -> Done {
-    let store = store_of(&settings).await?;
+    let store = known_store(&settings).await?;
     let found = store.verify_audit().await?;
     Ok(match found.first_broken {
         None => {
@@ -130,7 +142,7 @@ pub(super) async fn verify_audit(settings: Settings) -> Done {
 }
 
 pub(super) async fn export_audit(settings: Settings, format: ExportFormat) -> Done {
-    let store = store_of(&settings).await?;
+    let store = known_store(&settings).await?;
     let file = export(&store.whole_trail().await?, format)?;
     print!("{}", file.text);
     Ok(ExitCode::SUCCESS)

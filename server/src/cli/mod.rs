@@ -164,6 +164,10 @@ pub async fn run() -> ExitCode {
         Err(error) => return misused(&error),
     };
     let benchmarks = matches!(cli.command, Command::Benchmark { .. });
+    if !matches!(cli.command, Command::Serve | Command::Demo { .. }) {
+        // Whoever reads the output may have seen enough (`| head`): that ends a command, and is no error.
+        sigpipe::reset();
+    }
     match commands::dispatch(cli).await {
         Ok(code) => code,
         Err(error) => {

@@ -62,27 +62,27 @@ pub(super) fn too_short(name: &'static str) -> ConfigError {
 /// Tokens with their names, from `name=secret`.
 pub(super) fn named_tokens(given: Vec<Secret>) -> Result<Vec<(String, Secret)>, ConfigError> {
     let mut tokens: Vec<(String, Secret)> = Vec::with_capacity(given.len());
-    for one in given {
-        let invalid =
-            |rule| ConfigError::Invalid { name: "tokens", value: "one of them".into(), rule };
+    for (at, one) in given.into_iter().enumerate() {
+        // By its place: where name and secret are the wrong way round, the name is the secret.
+        let value = format!("wrong at number {}", at + 1);
+        let invalid = |rule| ConfigError::Invalid { name: "tokens", value: value.clone(), rule };
         let Some((name, secret)) = one.expose().split_once('=') else {
             return Err(invalid("each has the form name=secret"));
         };
         let (name, secret) = (name.trim(), Secret::from(secret.to_owned()));
         let fits = !name.is_empty()
             && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.@".contains(c));
-        if !fits
-            || name == "optischema"
-            || name == "owner"
-            || name == "token"
-            || tokens.iter().any(|(known, _)| known == name)
-        {
-            return Err(invalid(
-                "a name has letters, digits and -_.@, is given once, and is none of `owner`, `token`, `optischema`",
-            ));
+        if !fits {
+            return Err(invalid("a name has letters, digits and -_.@"));
+        }
+        if ["owner", "token", "optischema"].contains(&name) {
+            return Err(invalid("that name is taken: the trail uses it for others"));
+        }
+        if tokens.iter().any(|(known, _)| known == name) {
+            return Err(invalid("that name is given twice"));
         }
         if secret.is_short() {
-            return Err(too_short("tokens"));
+            return Err(invalid("its secret must have at least 16 characters"));
         }
         tokens.push((name.to_owned(), secret));
     }

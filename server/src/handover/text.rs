@@ -84,6 +84,7 @@ pub(super) fn head(migration: &Migration<'_>) -> Vec<String> {
 pub(super) fn no_way_back(change: &HandedChange) -> Option<String> {
     let why = change.no_down.as_deref().map(|why| lines(why).join(" "));
     match (change.down.is_empty(), why) {
+        (true, Some(why)) if why.contains("cannot be undone") => Some(format!("{why}.")),
         (true, Some(why)) => Some(format!("Cannot be undone: {why}")),
         (true, None) => Some("Cannot be undone: no statement takes it back".to_owned()),
         (false, Some(why)) => Some(format!("Not undone in full: {why}")),

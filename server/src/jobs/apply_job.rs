@@ -2,8 +2,8 @@
 
 use optischema::lifecycle::IllegalTransition;
 use optischema::model::{
-    ChangeDetail, ChangeOutcome, ChangeResult, ChangeStep, JobResult, QueryHash, Recommendation,
-    TrackedStatement,
+    ChangeDetail, ChangeKind, ChangeOutcome, ChangeResult, ChangeStep, JobResult, QueryHash,
+    Recommendation, TrackedStatement,
 };
 use serde_json::json;
 
@@ -20,6 +20,9 @@ use crate::apply::{
 use crate::postgres::Session;
 use crate::sql::Patch;
 use crate::store::{AuditRecord, ClaimedJob, JobEnd, NewChange};
+
+/// Seconds that planning the statements may take.
+const LOOKING_S: u32 = 60;
 
 /// The end of a job that changes something.
 pub(super) fn end_of(result: Result<ChangeOutcome, ApplyError>) -> JobEnd {
@@ -140,7 +143,7 @@ async fn apply(
     }
     progress.report("looking whether the statements use it", 0.9);
     // The change stands: whether it is used is worth knowing, and nothing that it depends on.
-    let after = plan_statements(&mut session.connection, &hashes, &tracked).await;
+    let after = planned_with(worker, &mut session, &plan, &hashes, &tracked).await;
     let uses = after.map(|after| compare_plans(&plan, &before, &after)).unwrap_or_default();
     progress.report("recording the change", 0.95);
     let detail = ChangeDetail {
@@ -155,6 +158,22 @@ async fn apply(
         recorded(worker, claimed, &recommendation, (&plan, &applied, &detail, &hash), None).await?;
     progress.report("the change is recorded", 0.99);
     Ok(outcome)
+}
+
+/// The statements planned with the change. A setting is felt by sessions that begin after it.
+async fn planned_with(
+    worker: &Worker,
+    session: &mut Session,
+    plan: &ChangePlan,
+    hashes: &[QueryHash],
+    tracked: &[TrackedStatement],
+) -> Result<Plans, ApplyError> {
+    if matches!(plan.kind, ChangeKind::AlterDatabase | ChangeKind::AlterRole) {
+        let name = "optischema plans with a setting";
+        let mut fresh = sandbox::proven(&worker.settings, name, LOOKING_S).await?;
+        return plan_statements(&mut fresh.connection, hashes, tracked).await;
+    }
+    plan_statements(&mut session.connection, hashes, tracked).await
 }
 
 /// Statements that the change is for: the one that gains most, then the others.

@@ -94,7 +94,16 @@ async fn watch(
     };
     let result = compare(worker, claimed, progress, &material, &text, &places).await?;
     let mut result = if inverted { result.inverted() } else { result };
-    if result.source != BenchmarkSource::Estimated {
+    if result.source == BenchmarkSource::Estimated {
+        // The only place that was asked for was named as a replica above.
+        result.source_reason = result
+            .source_reason
+            .replace("No sandbox is configured.", "")
+            .replace("The writable replica", "The sandbox")
+            .replace("The replica", "The sandbox")
+            .trim()
+            .to_owned();
+    } else {
         result.source = BenchmarkSource::Sampled;
         result.source_reason =
             "Measured in the sandbox's own tables, where the change stands; without it in a transaction that was rolled back."

@@ -1,7 +1,7 @@
 //! The worker: claims, runs, ends. On start it first takes what an earlier process left behind.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use optischema::model::{JobType, RecommendationId};
 use serde_json::json;
@@ -23,6 +23,8 @@ const IDLE: Duration = Duration::from_secs(2);
 const GRACE: Duration = Duration::from_secs(10);
 /// Time between two clean-ups.
 const UPKEEP: Duration = Duration::from_secs(600);
+/// Time between two looks for what a change that was cut off may have left.
+const TIDYING: Duration = Duration::from_secs(20);
 /// Jobs that run at once on all servers together.
 const MOST_AT_ONCE: usize = 8;
 
@@ -33,6 +35,9 @@ pub struct Worker {
     pub(super) store: Store,
     pub(super) signals: Signals,
     boot_id: String,
+    /// Since a change was cut off something may be left that could not be dropped then: until when it is looked, and
+    /// when next.
+    untidy: std::sync::Mutex<Option<(Instant, Instant)>>,
     /// Applies and rollbacks that are not reconciled yet, of an earlier process or cut off in this one.
     unreconciled: tokio::sync::Mutex<Vec<ClaimedJob>>,
 }
@@ -53,6 +58,7 @@ impl Worker {
             store,
             signals,
             boot_id: new_id().to_string(),
+            untidy: std::sync::Mutex::default(),
             unreconciled: tokio::sync::Mutex::default(),
         }
     }
@@ -135,6 +141,26 @@ impl Worker {
         }
         self.reconcile_waiting().await;
         self.roll_back_regressions().await;
+        if self.is_tidying_due() {
+            self.tidy(Due::ExpiredOr(&[])).await;
+        }
+    }
+
+    /// Whether it is time to look for what a change that was cut off may have left.
+    fn is_tidying_due(&self) -> bool {
+        let mut untidy = self.untidy.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        match *untidy {
+            Some((until, _)) if until <= now => {
+                *untidy = None;
+                false
+            }
+            Some((until, next)) if next <= now => {
+                *untidy = Some((until, now + TIDYING));
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Looks in the catalog what became of cut-off changes. While the sandbox cannot be
@@ -301,6 +327,12 @@ impl Worker {
             JobEnd::Failed(reason) => tracing::info!(job = %id, reason, "failed"),
             JobEnd::Later(reason) => tracing::warn!(job = %id, reason, "to be tried again"),
             JobEnd::Error(reason) => tracing::warn!(job = %id, reason, "could not run"),
+        }
+        let changes = !claimed.job.job_type.is_repeatable();
+        if changes && !matches!(end, JobEnd::Completed(_)) {
+            let now = Instant::now();
+            *self.untidy.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some((now + UPKEEP, now + TIDYING));
         }
         if let Err(error) = self.store.finish(&claimed.lease, &end).await {
             tracing::error!(job = %id, %error, "the job's end could not be written");

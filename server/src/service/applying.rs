@@ -34,6 +34,13 @@ impl Service {
     pub(super) async fn plan_apply(&self, id: RecommendationId) -> Outcome<ApplyPlan> {
         let recommendation = self.store.recommendation(id).await?;
         self.targets.require_sandbox().await?;
+        let held = |reason: String| Check {
+            name: "Locks".to_owned(),
+            state: CheckState::Blocked,
+            detail: format!(
+                "somebody holds what has to be looked at ({reason}): the page of changes says who; look again when they are done"
+            ),
+        };
         let blocked = |reason: String| Check {
             name: "Change".to_owned(),
             state: CheckState::Blocked,
@@ -72,6 +79,7 @@ impl Service {
         match self.look(&recommendation, &patch, &mut plan).await {
             Ok(()) => {}
             Err(ApplyError::Error(reason)) => return Err(OperationError::Unavailable(reason)),
+            Err(ApplyError::Locked(reason)) => plan.checks.push(held(reason)),
             Err(error) => plan.checks.push(blocked(error.to_string())),
         }
         plan.ready = plan.checks.iter().all(|check| check.state != CheckState::Blocked);

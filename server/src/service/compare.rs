@@ -97,6 +97,10 @@ fn title(patch: &Patch, text: &str, tables: &[String]) -> String {
 
 /// What a person runs on main.
 fn sql_fix(patch: &Patch, text: &str) -> String {
+    if patch.kind.is_server_wide() {
+        let text = text.trim_end_matches([';', ' ', '\n']);
+        return format!("{text};\nSELECT pg_reload_conf();");
+    }
     let statement = match &patch.kind {
         PatchKind::CreateIndex(index) => index.sql(&index.table.schema, true).ok(),
         PatchKind::DropIndex(drop) => Some(drop.sql(&drop.schema, true)),

@@ -3,7 +3,7 @@
 
 use optischema::model::{
     HandedOver, Handover, Job, JobResult, LatestBenchmark, MigrationFormat, Recommendation,
-    RecommendationId, RecommendationType,
+    RecommendationId, RecommendationType, quote_identifier,
 };
 use optischema::operations::{OperationError, Outcome, PatchFile};
 use optischema::rollout::rollout_order;
@@ -13,8 +13,8 @@ use super::analysis::checked_main;
 use crate::apply::{Ground, plan_change};
 use crate::clock::now;
 use crate::handover::{HandedChange, HandedStatement, Migration, sql_comment, write};
-use crate::postgres::MainSession;
-use crate::sql::Patch;
+use crate::postgres::{MainSession, PgFailure};
+use crate::sql::{Patch, PatchKind, Setting};
 
 /// Recommendations that one file holds at most.
 const MOST: usize = 50;
@@ -97,6 +97,12 @@ async fn handed(
     }
     let patch = Patch::parse(&recommendation.patch_sql)
         .map_err(|error| OperationError::Conflict(error.to_string()))?;
+    if let PatchKind::Setting(setting) = &patch.kind
+        && patch.kind.is_server_wide()
+    {
+        server_setting(session, setting, recommendation, &mut change).await?;
+        return Ok(change);
+    }
     let ground = Ground {
         main_database: &recommendation.database,
         rehearsal_schema: "optischema_unused",
@@ -123,6 +129,31 @@ async fn handed(
         }
     }
     Ok(change)
+}
+
+/// A setting of the whole server: taken out of the server's own file again. What may have stood there before, a role that
+/// only reads cannot know.
+async fn server_setting(
+    session: &mut MainSession,
+    setting: &Setting,
+    recommendation: &Recommendation,
+    change: &mut HandedChange,
+) -> Outcome<()> {
+    let row = sqlx::query("SELECT pg_catalog.current_setting($1, true) AS now")
+        .bind(&setting.name)
+        .fetch_one(session.connection())
+        .await
+        .map_err(PgFailure::from)?;
+    let now: Option<String> = sqlx::Row::try_get(&row, "now").map_err(PgFailure::from)?;
+    change.up = split(&recommendation.sql_fix);
+    let reset = format!("ALTER SYSTEM RESET {}", quote_identifier(&setting.name));
+    change.down = split(&format!("{reset}; SELECT pg_reload_conf()"));
+    change.no_down = Some(format!(
+        "{} is {} now; where that stands in postgresql.auto.conf, set it again instead",
+        setting.name,
+        now.unwrap_or_else(|| "not known".to_owned())
+    ));
+    Ok(())
 }
 
 fn verdict(latest: Option<&LatestBenchmark>) -> String {

@@ -41,6 +41,13 @@ impl Service {
     /// As of [`Service::init_staging`], and a store that cannot be written.
     pub async fn refresh_staging(&self, say: &mut (dyn FnMut(&str) + Send)) -> Outcome<Refreshed> {
         let mut sandbox = self.proven_sandbox().await?;
+        let (queued, running) = self.store.live_job_counts().await?;
+        if queued + running > 0 {
+            return Err(OperationError::Conflict(
+                "jobs are queued or running, and would lose their tables: wait for them, or cancel them first"
+                    .into(),
+            ));
+        }
         // Before anything is dropped: main can be read.
         checked_main(&self.settings).await?;
         say("dropping the copies that were made before");

@@ -219,7 +219,9 @@ async fn close_others(
     taken: AdviceTaken<'_>,
 ) -> Result<(), StoreError> {
     let rows = sqlx::query(
-        "SELECT id FROM recommendations WHERE database = ?1 AND status IN ('pending', 'active')",
+        // What was imported is no advice of ours, so that its absence says nothing.
+        "SELECT id FROM recommendations WHERE database = ?1 AND status IN ('pending', 'active')
+           AND fingerprint NOT LIKE 'imported:%'",
     )
     .bind(database)
     .fetch_all(&mut *write)

@@ -27,7 +27,15 @@ impl Store {
         let failed = |error: std::io::Error| StoreError::File(file.to_owned(), error);
         // SQLite writes into an empty file too: so it is private from its first byte.
         let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600).open(file).map_err(failed)?;
+        options.write(true).create_new(true).mode(0o600).open(file).map_err(|error| match error
+            .kind()
+        {
+            std::io::ErrorKind::AlreadyExists => refused(format!(
+                "{} is there already, and is not overwritten: choose another name",
+                file.display()
+            )),
+            _ => failed(error),
+        })?;
         let mut connection = self.writer.acquire().await?;
         let written = sqlx::query("VACUUM INTO ?1")
             .bind(file.to_string_lossy().into_owned())

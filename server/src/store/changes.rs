@@ -290,7 +290,11 @@ pub(super) async fn note_watch(
     };
     let sentence = match measured {
         Some(benchmark) => benchmark.watched(recommendation.predicted_percent()),
-        None => format!("It was not measured: {}.", reason.unwrap_or("there was nowhere to")),
+        None => {
+            let estimated = benchmark.map(|benchmark| benchmark.source_reason.as_str());
+            let why = reason.or(estimated).unwrap_or("it was stopped before its end");
+            format!("It was not measured: {}.", why.trim_end_matches('.'))
+        }
     };
     let watch = Watch { at: now(), job_id: job.id, outcome: found, sentence };
     sqlx::query(

@@ -95,6 +95,9 @@ pub async fn read_import(file: &Path) -> Result<Imported, ImportError> {
         let text = std::fs::read_to_string(file).map_err(|error| failed(in_words(&error)))?;
         from_json(&text).map_err(failed)?
     };
+    if recommendations.is_empty() && jobs.is_empty() {
+        return Err(failed("it holds neither recommendations nor benchmark_jobs".into()));
+    }
     checked(recommendations, jobs)
 }
 
@@ -308,8 +311,13 @@ fn job(row: &Fields<'_>, id: Uuid) -> Result<OldJob, String> {
     let created_at = row.time("created_at")?.unwrap_or_else(now);
     // An earlier result of another form is not shown as if it were one of ours.
     let result = row.json("result_json");
+    let had_one = result.is_some();
     let ours = result.filter(|value| serde_json::from_value::<JobResult>(value.clone()).is_ok());
     let mut error_message = row.text("error_message");
+    if had_one && ours.is_none() && error_message.is_none() {
+        error_message =
+            Some("its result has the form of an earlier OptiSchema, and was not taken".to_owned());
+    }
     let status = if status.is_final() {
         status
     } else {

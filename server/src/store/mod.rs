@@ -186,5 +186,6 @@ fn migrator() -> Migrator {
         migration(2, "workload", include_str!("../../migrations/0002_workload.sql")),
         migration(3, "advice", include_str!("../../migrations/0003_advice.sql")),
         migration(4, "changes", include_str!("../../migrations/0004_changes.sql")),
+        migration(5, "verdict", include_str!("../../migrations/0005_verdict.sql")),
     ])
 }

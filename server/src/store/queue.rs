@@ -22,6 +22,9 @@ use crate::clock::{in_seconds, new_id, now};
 /// Seconds that a claim holds without being renewed.
 pub(super) const LEASE_SECONDS: i64 = 60;
 
+/// What a running job is at once it was asked to stop.
+const CANCELLING: &str = "cancelling: what is half done is put right";
+
 /// The right to work on a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
@@ -285,15 +288,18 @@ impl Store {
         let audit = AuditRecord { recommendation_id: job.recommendation_id, ..audit.clone() };
         append(&mut write, &audit).await?;
         write.commit().await?;
+        if let Some(phase) = job.phase.clone().filter(|_| job.status == JobStatus::Running) {
+            self.live.progress(JobProgress { job_id: id, phase, progress: job.progress });
+        }
         Ok(job)
     }
 
-    /// Removes jobs that ended more than `hours` ago. The audit trail and the changes stay.
+    /// Removes jobs that ended more than `hours` ago. The audit trail, the changes and what was imported stay.
     pub async fn remove_old_jobs(&self, hours: i64) -> Result<u64, StoreError> {
         let mut write = self.write().await?;
         let removed = sqlx::query(
             "DELETE FROM benchmark_jobs
-             WHERE status NOT IN ('pending', 'running') AND completed_at < ?1",
+             WHERE status NOT IN ('pending', 'running') AND completed_at < ?1 AND actor <> 'imported'",
         )
         .bind(in_seconds(-hours * 3600).to_string())
         .execute(&mut *write)
@@ -406,8 +412,9 @@ async fn cancel_in(
         }
         cancel_waiting(write, id).await?;
     } else {
-        sqlx::query("UPDATE benchmark_jobs SET cancel_requested = 1 WHERE id = ?1")
+        sqlx::query("UPDATE benchmark_jobs SET cancel_requested = 1, phase = ?2 WHERE id = ?1")
             .bind(id.to_string())
+            .bind(CANCELLING)
             .execute(&mut *write)
             .await?;
     }

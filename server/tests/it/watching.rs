@@ -36,7 +36,8 @@ async fn what_was_predicted_is_measured_and_moves_the_confidence() {
     assert!(after["confidence_score"].as_f64().unwrap() > recommendation.confidence_score);
     let learned = after["evidence"]["learned"].as_str().unwrap().to_owned();
     assert!(
-        learned.contains("Of 1 earlier predictions") && learned.contains("1 held"),
+        learned.contains("Of 1 prediction of this rule that was measured")
+            && learned.contains("1 held"),
         "{learned}"
     );
     let job = app.completed(&format!("/api/apply/{id}")).await;

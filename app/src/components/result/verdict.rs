@@ -32,8 +32,13 @@ fn headline(result: &BenchmarkResult) -> Option<String> {
 #[component]
 pub(crate) fn ResultVerdict(result: BenchmarkResult) -> impl IntoView {
     let badge = impact_badge(&result);
-    let first = result.bindings.first().filter(|_| result.bindings.len() > 1);
-    let of = first.map(|binding| format!("The figures are those of the {}. ", binding.label));
+    let of = result.figures_of.as_ref().map(|label| {
+        let same = result.bindings.iter().filter(|b| b.verdict == result.verdict).count();
+        let all = result.bindings.len();
+        format!(
+            "The figures are those of the {label}; {same} of {all} sets of values came out so. "
+        )
+    });
     let worst = result.worst_binding.as_ref().and_then(|label| {
         let binding = result.bindings.iter().find(|binding| binding.label == *label)?;
         let change = binding.change_percent.map(figures::change);

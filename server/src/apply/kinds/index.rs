@@ -173,7 +173,8 @@ pub(in super::super) async fn drop(
     if known.replica_identity {
         return refuse(format!("{name} is the table's replica identity"));
     }
-    if known.unique {
+    // An invalid one keeps nothing unique for sure.
+    if known.unique && known.valid {
         let tail = tail(&known.object.definition);
         if twin(connection, &known.table, &tail, &drop.name, true).await?.is_none() {
             return refuse(format!(

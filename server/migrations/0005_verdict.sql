@@ -1,0 +1,11 @@
+-- A benchmark that ends tells its verdict.
+DROP TRIGGER events_job_moved;
+CREATE TRIGGER events_job_moved AFTER UPDATE OF status ON benchmark_jobs
+WHEN old.status <> new.status AND NOT EXISTS (SELECT 1 FROM settings WHERE key = 'restoring') BEGIN
+    INSERT INTO events (at, database, event_type, subject_id, status, body_json)
+    VALUES (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), new.database, 'job', new.id, new.status,
+        json_object('job_type', new.job_type, 'recommendation_id', new.recommendation_id,
+            'change_id', new.change_id, 'message', new.error_message,
+            'verdict', json_extract(new.result_json, '$.verdict'),
+            'title', (SELECT title FROM recommendations WHERE id = new.recommendation_id)));
+END;
