@@ -302,10 +302,11 @@ async fn a_rehearsal_that_is_stopped_leaves_no_schema() {
     shop.stage().await;
     let app = App::start(&shop.settings()).await;
     let id = app.analyzed().await.id;
-    // A lock on an index that the rehearsal copies holds it in the middle.
-    let mut other = shop.connect("sandbox", "staging").await;
-    sqlx::query("BEGIN").execute(&mut other).await.unwrap();
-    sqlx::query("REINDEX INDEX public.\"Items_pkey\"").execute(&mut other).await.unwrap();
+    // Nobody can make a key meanwhile, which holds the rehearsal in the middle: its copies have keys.
+    let mut other = shop.connect("postgres", "staging").await;
+    for statement in ["BEGIN", "LOCK TABLE pg_catalog.pg_constraint IN SHARE MODE"] {
+        sqlx::query(statement).execute(&mut other).await.unwrap();
+    }
     let response =
         app.post_json(&format!("/api/apply/{id}"), &json!({"override_reason": "rehearsal"})).await;
     let location = response.headers()["location"].to_str().unwrap().to_owned();
@@ -315,7 +316,9 @@ async fn a_rehearsal_that_is_stopped_leaves_no_schema() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    assert_eq!(app.post(&format!("{location}/cancel")).await.status(), StatusCode::ACCEPTED);
+    let cancelled = app.post(&format!("{location}/cancel")).await;
+    let job = app.json(&location).await;
+    assert_eq!(cancelled.status(), StatusCode::ACCEPTED, "{job}");
     assert_eq!(app.ended(&location).await.status, JobStatus::Cancelled);
     assert_eq!(shop.scratch_schemas().await, "");
     app.stop().await;
