@@ -9,3 +9,10 @@ WHEN old.status <> new.status AND NOT EXISTS (SELECT 1 FROM settings WHERE key =
             'verdict', json_extract(new.result_json, '$.verdict'),
             'title', (SELECT title FROM recommendations WHERE id = new.recommendation_id)));
 END;
+
+-- The trail goes on from its last row, and nothing takes a row's place.
+CREATE TRIGGER audit_log_in_order BEFORE INSERT ON audit_log
+WHEN new.sequence <> (SELECT coalesce(max(sequence), 0) + 1 FROM audit_log)
+    OR new.previous_hash <> coalesce((SELECT hash FROM audit_log ORDER BY sequence DESC LIMIT 1),
+        '0000000000000000000000000000000000000000000000000000000000000000')
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;

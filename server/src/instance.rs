@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::file_error::in_words;
 use crate::http::{Access, AccessError, AppState, router};
 use crate::jobs::{Signals, Worker};
-use crate::service::Service;
+use crate::service::{RESTORE_PREFIX, Service};
 use crate::store::{Store, StoreError};
 
 /// Why an instance does not run. Each is one sentence.
@@ -66,6 +66,7 @@ impl Instance {
     /// The store cannot be used.
     pub async fn start_locked(settings: Settings, lock: File) -> Result<Self, InstanceError> {
         let settings = Arc::new(settings);
+        remove_half_restored(&settings.data_dir);
         let store = open_store(&settings.data_dir).await?;
         let signals = Signals::default();
         let service = Service::new(settings.clone(), store.clone(), signals.clone());
@@ -210,6 +211,18 @@ pub async fn open_store(data_dir: &Path) -> Result<Store, InstanceError> {
         .open(&file)
         .map_err(|error| InstanceError::Folder(file.clone(), error))?;
     Ok(Store::open(&file).await?)
+}
+
+/// Removes copies of backups that a restore was cut off from putting in the store's place: whoever starts holds the folder,
+/// so that nobody is at it.
+fn remove_half_restored(data_dir: &Path) {
+    let Ok(entries) = std::fs::read_dir(data_dir) else { return };
+    for entry in entries.flatten() {
+        let is_copy = entry.file_name().to_string_lossy().starts_with(RESTORE_PREFIX);
+        if is_copy && let Err(error) = std::fs::remove_file(entry.path()) {
+            tracing::warn!(%error, "a copy of a backup was not removed");
+        }
+    }
 }
 
 /// Makes the folder. Its files are private; the folder itself can be passed through, so that the demo's

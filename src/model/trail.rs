@@ -168,6 +168,17 @@ pub struct AuditVerification {
     pub entries: i64,
     /// The sequence number of the first row that does not follow from the one before it.
     pub first_broken: Option<i64>,
+    /// What the chain itself cannot tell, in words: guards that are gone, changes without a row.
+    #[serde(default)]
+    pub problems: Vec<String>,
+}
+
+impl AuditVerification {
+    /// Whether nothing speaks against the trail.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.first_broken.is_none() && self.problems.is_empty()
+    }
 }
 
 /// One page of the audit trail.

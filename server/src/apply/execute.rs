@@ -1,6 +1,6 @@
 //! The change itself: its steps one after the other, and the check that the catalog says so.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use optischema::model::{
     CatalogState, Change, ChangeDetail, ChangeKind, ChangeStep, ChangedObject, EffectLine,
@@ -10,12 +10,17 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
 use super::error::ApplyError;
+use super::kinds::maintenance::marker;
 use super::kinds::statistics;
 use super::known_index::known_index;
 use super::plan::{ChangePlan, Touch};
 use super::settle::{Standing, effect_of, is_invalid, settle};
 use super::state::{Scope, read_state};
 use crate::postgres::PgFailure;
+
+/// So often it is looked whether maintenance is counted as done.
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// A change that was made.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +72,7 @@ pub async fn make(
             Standing::Untouched | Standing::Done => return Err(failure.into()),
         }
     }
+    check_not_skipped(connection, plan).await?;
     // From here on it stands: what fails now is no answer, and the catalog is asked again later.
     let after = read_state(connection, &plan.scope())
         .await
@@ -84,6 +90,27 @@ pub async fn make(
     // Its size is no part of the change: who holds the table now may keep it.
     notes.extend(size_note(connection, plan).await.ok().flatten());
     Ok(Applied { object, effect, duration_ms, notes })
+}
+
+/// `SKIP_LOCKED` passes over a table that somebody holds, with a warning that nobody reads.
+async fn check_not_skipped(
+    connection: &mut PgConnection,
+    plan: &ChangePlan,
+) -> Result<(), ApplyError> {
+    let may_skip = plan.steps.iter().any(|step| step.sql.to_lowercase().contains("skip_locked"));
+    let (Some(before), Some(table), true) = (&plan.marker, plan.tables.first(), may_skip) else {
+        return Ok(());
+    };
+    // The counters are written a moment after it.
+    for _ in 0..LOOKS {
+        if marker(connection, plan.kind, table).await?.as_ref() != Some(before) {
+            return Ok(());
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+    Err(ApplyError::Failed(format!(
+        "it was skipped: somebody holds {table}, and the statement says SKIP_LOCKED"
+    )))
 }
 
 /// Why the catalog does not say that the change stands.

@@ -40,7 +40,7 @@ pub async fn drop_leftovers(
                 }
                 _ => continue,
             };
-            let intent = store.last_intent(recommendation.id).await?;
+            let intent = store.unmade_intent(recommendation.id).await?;
             let meant = Meant::of(&index, intent.as_ref());
             dropped.extend(drop_parts(&mut session.connection, &meant).await?);
         }

@@ -46,7 +46,11 @@ pub async fn rehearse(
             if !hold_scratch(connection, &schema).await? {
                 return Err(ApplyError::Error("another process is rehearsing this job".into()));
             }
-            let result = on_copies(connection, &schema, &plan.tables, patch, rollback).await;
+            // Copies' partitions name their indexes as PostgreSQL does, and have none of their own parameters: built once as
+            // they are here, they are what is rehearsed on.
+            let prime = plan.kind == ChangeKind::DropIndex && !plan.parts.is_empty();
+            let ways = Ways { patch, rollback, prime };
+            let result = on_copies(connection, &schema, &plan.tables, ways).await;
             drop_scratch(connection, &schema).await?;
             sqlx::query("SELECT pg_advisory_unlock($1)")
                 .bind(schema.lock_key())
@@ -71,12 +75,19 @@ async fn in_transaction(
     both_ways(connection, &scope, &texts(&plan.steps), &texts(&plan.rollback)).await
 }
 
+/// The statements both ways, and whether they run once before it counts.
+#[derive(Clone, Copy)]
+struct Ways<'a> {
+    patch: &'a [String],
+    rollback: &'a [String],
+    prime: bool,
+}
+
 async fn on_copies(
     connection: &mut PgConnection,
     schema: &ScratchSchema,
     tables: &[TableName],
-    patch: &[String],
-    rollback: &[String],
+    ways: Ways<'_>,
 ) -> Result<CatalogState, ApplyError> {
     create_scratch(connection, schema).await?;
     let family = read_family(connection, tables).await?;
@@ -92,7 +103,12 @@ async fn on_copies(
     finish_tables(connection, &family, &here).await?;
     let copies = tables.iter().map(|table| TableName::new(&schema.name, &table.name)).collect();
     let scope = Scope { tables: copies, settings: false };
-    both_ways(connection, &scope, patch, rollback).await
+    if ways.prime {
+        for statement in ways.patch.iter().chain(ways.rollback) {
+            run(connection, statement).await.map_err(|error| rehearsed("the rollback", error))?;
+        }
+    }
+    both_ways(connection, &scope, ways.patch, ways.rollback).await
 }
 
 /// Patch and rollback; returns the catalog as it was between them.

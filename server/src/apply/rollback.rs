@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use optischema::model::{
     CatalogState, Change, ChangeDetail, ChangeKind, ChangeStep, EffectLine, TableName, index_line,
-    is_line_of_table,
+    index_of_line, is_line_of_table,
 };
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -14,11 +14,13 @@ use sqlx::postgres::PgConnection;
 use super::error::ApplyError;
 use super::execute::{Told, detail_of, made_object, run_steps, scope_of};
 use super::kinds::parts::{build, rebuilt};
+use super::known_index::known_index;
 use super::plan::{Branch, Place, branches, joined};
 use super::rehearsal::restored;
 use super::settle::{defined, drop_remains, is_invalid};
 use super::state::read_state;
 use crate::postgres::relation_exists;
+use crate::sql::index_definition_in;
 
 /// A change that was undone.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +34,7 @@ pub struct RolledBack {
 pub struct WayBack {
     steps: Vec<ChangeStep>,
     /// Lines of the catalog that it puts back.
-    effect: Vec<EffectLine>,
+    lines: LinesNow,
     /// Lines of indexes that it makes on partitions that came since.
     pub made: Vec<String>,
     notes: Vec<String>,
@@ -55,6 +57,34 @@ pub(super) struct LinesNow {
     tree: Vec<Branch>,
     /// Tables below the changed one that have left it.
     left: Vec<TableName>,
+}
+
+impl LinesNow {
+    /// Whether two lines say the same. PostgreSQL may write a definition differently once it was read back; and where
+    /// partitions have left, what an index hangs on may be another than it was.
+    pub(super) fn is_same(&self, one: Option<&String>, other: Option<&String>) -> bool {
+        match (one, other) {
+            (Some(one), Some(other)) => is_same_line(one, other, !self.left.is_empty()),
+            (one, other) => one == other,
+        }
+    }
+}
+
+fn is_same_line(one: &str, other: &str, any_parent: bool) -> bool {
+    let rest = |line: &str| -> Vec<String> {
+        let parts = line.split('\n').skip(1);
+        parts.filter(|part| !(any_parent && part.starts_with("of "))).map(str::to_owned).collect()
+    };
+    one == other
+        || (is_invalid(one) == is_invalid(other)
+            && rest(one) == rest(other)
+            && is_same_definition(defined(one), defined(other)))
+}
+
+/// Whether two definitions of indexes are one, however they are written.
+fn is_same_definition(one: &str, other: &str) -> bool {
+    let read = |definition: &str| index_definition_in(definition, "any", false).ok();
+    one == other || read(one).is_some_and(|one| read(other) == Some(one))
 }
 
 pub(super) async fn lines_now(
@@ -124,7 +154,7 @@ pub async fn way_back(
     let stays = |step: &&ChangeStep| step.table.as_ref().is_none_or(|t| !now.left.contains(t));
     let mut way = WayBack {
         steps: detail.rollback.iter().filter(stays).cloned().collect(),
-        effect: now.effect,
+        lines: now.clone(),
         made: Vec::new(),
         notes: Vec::new(),
     };
@@ -172,11 +202,11 @@ pub async fn check_undo(
     }
     let detail = detail_of(change);
     let scope = scope_of(change, &detail);
-    if let Some(left) = drop_remains(connection, &way.effect).await? {
+    if let Some(left) = drop_remains(connection, &way.lines.effect).await? {
         return Err(ApplyError::Failed(left));
     }
     let now = read_state(connection, &scope).await?;
-    if let Some(drift) = drift(&way.effect, &now) {
+    if let Some(drift) = drift(&way.lines.effect, &now) {
         return Err(match renamed(connection, change).await? {
             // It stands all the same: once it has its name again it can be rolled back.
             Some(renamed) => ApplyError::Failed(renamed),
@@ -184,6 +214,7 @@ pub async fn check_undo(
         });
     }
     check_same_object(connection, change).await?;
+    check_nobody_elses(connection, change, way).await?;
     Ok(now)
 }
 
@@ -211,7 +242,7 @@ pub async fn roll_back(
     check_restored(way, &after)?;
     let mut notes = way.notes.clone();
     notes.extend(left_out);
-    notes.extend(went_with_it(way, now, &after));
+    notes.extend(went_with_it(connection, way, now, &after).await?);
     if change.detail.is_some() {
         notes.push(match restored(&detail.before, &after) {
             Ok(()) => format!(
@@ -229,7 +260,11 @@ pub async fn roll_back(
 
 /// Whether the catalog says that it is undone.
 fn check_restored(way: &WayBack, after: &CatalogState) -> Result<(), ApplyError> {
-    let differing = way.effect.iter().find(|line| after.0.get(&line.key) != line.before.as_ref());
+    let differing = way
+        .lines
+        .effect
+        .iter()
+        .find(|line| !way.lines.is_same(after.0.get(&line.key), line.before.as_ref()));
     if let Some(line) = differing {
         return Err(ApplyError::Drifted(format!(
             "the rollback ran, and {} is not what it was before: {}",
@@ -245,10 +280,47 @@ fn check_restored(way: &WayBack, after: &CatalogState) -> Result<(), ApplyError>
 }
 
 /// Indexes of partitions that came since the change: they hang on its index, and are dropped with it.
-fn went_with_it(way: &WayBack, now: &CatalogState, after: &CatalogState) -> Vec<String> {
-    let ours = |key: &String| way.effect.iter().any(|line| line.key == *key);
-    let gone = now.0.keys().filter(|key| !after.0.contains_key(*key) && !ours(key));
-    gone.map(|key| format!("With it went the {key}, of a partition that came since.")).collect()
+async fn went_with_it(
+    connection: &mut PgConnection,
+    way: &WayBack,
+    now: &CatalogState,
+    after: &CatalogState,
+) -> Result<Vec<String>, ApplyError> {
+    let ours = |key: &String| way.lines.effect.iter().any(|line| line.key == *key);
+    let mut notes = Vec::new();
+    for key in now.0.keys().filter(|key| !after.0.contains_key(*key) && !ours(key)) {
+        let Some(name) = index_of_line(key) else { continue };
+        if !relation_exists(connection, &name).await? {
+            notes.push(format!("With it went the {key}, of a partition that came since."));
+        }
+    }
+    Ok(notes)
+}
+
+/// What hangs on the index that is to go, and has a name that PostgreSQL would not have given it, is a person's own: it came
+/// with a partition that was attached.
+async fn check_nobody_elses(
+    connection: &mut PgConnection,
+    change: &Change,
+    way: &WayBack,
+) -> Result<(), ApplyError> {
+    if change.kind != ChangeKind::CreateIndex || way.lines.tree.is_empty() {
+        return Ok(());
+    }
+    let top = TableName::new(&change.object.schema, &change.object.name);
+    for branch in branches(connection, &top).await? {
+        let is_ours = way.lines.effect.iter().any(|line| line.key == index_line(&branch.name));
+        let Some(known) = known_index(connection, &branch.name).await? else { continue };
+        let given = branch.name.name.starts_with(&known.table.name)
+            && branch.name.name.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with("_idx");
+        if !is_ours && !given {
+            return Err(ApplyError::Failed(format!(
+                "{} of {} hangs on it and would go with it: it is not OptiSchema's; detach the partition first",
+                branch.name, known.table
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn tables_of(change: &Change) -> String {
@@ -290,28 +362,44 @@ fn drift(effect: &[EffectLine], now: &CatalogState) -> Option<String> {
     })
 }
 
-/// Where the object that was made is under another name now, or on another table: in words.
-async fn renamed(
+/// Where the object that was made is under another name now, or its table is: in words.
+pub(super) async fn renamed(
     connection: &mut PgConnection,
     change: &Change,
 ) -> Result<Option<String>, ApplyError> {
     let Some(oid) = change.object.oid else { return Ok(None) };
     let text = match change.kind {
         ChangeKind::CreateIndex => {
-            "SELECT n.nspname::text AS schema, c.relname::text AS name FROM pg_class c
-             JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid::int8 = $1 AND c.relkind IN ('i', 'I')"
+            "SELECT n.nspname::text AS schema, c.relname::text AS name, tn.nspname::text AS table_schema,
+                    t.relname::text AS table_name FROM pg_index i
+             JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+             JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace
+             WHERE i.indexrelid::int8 = $1"
         }
         ChangeKind::CreateStatistics => {
-            "SELECT n.nspname::text AS schema, s.stxname::text AS name FROM pg_statistic_ext s
-             JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE s.oid::int8 = $1"
+            "SELECT n.nspname::text AS schema, s.stxname::text AS name, tn.nspname::text AS table_schema,
+                    t.relname::text AS table_name FROM pg_statistic_ext s
+             JOIN pg_namespace n ON n.oid = s.stxnamespace
+             JOIN pg_class t ON t.oid = s.stxrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace
+             WHERE s.oid::int8 = $1"
         }
         _ => return Ok(None),
     };
     let row = sqlx::query(text).bind(oid).fetch_optional(connection).await?;
     let Some(row) = row else { return Ok(None) };
-    let was = TableName::new(&change.object.schema, &change.object.name);
     let is = TableName::new(row.try_get::<String, _>("schema")?, row.try_get::<String, _>("name")?);
-    Ok((is != was).then(|| {
+    let table = TableName::new(
+        row.try_get::<String, _>("table_schema")?,
+        row.try_get::<String, _>("table_name")?,
+    );
+    let was = TableName::new(&change.object.schema, &change.object.name);
+    let of = change.tables.first().filter(|of| **of != table);
+    let moved = match of {
+        _ if is != was => Some((&was, &is)),
+        Some(of) => Some((of, &table)),
+        None => None,
+    };
+    Ok(moved.map(|(was, is)| {
         format!(
             "{was} is called {is} now: somebody renamed it; give it its name again to roll it back"
         )

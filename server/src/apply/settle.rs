@@ -10,7 +10,7 @@ use super::execute::{Applied, detail_of, not_run, object_of, run, scope_of};
 use super::kinds::maintenance::marker;
 use super::known_index::{is_expected, known_index};
 use super::plan::{ChangePlan, Touch};
-use super::rollback::lines_now;
+use super::rollback::{lines_now, renamed};
 use super::state::read_state;
 use crate::postgres::PgFailure;
 use crate::sql::{Patch, PatchKind, drop_index_sql};
@@ -184,8 +184,12 @@ async fn settle_maintenance(
     let (Some(table), Some(before)) = (plan.tables.first(), &plan.marker) else {
         return Ok(Standing::Untouched);
     };
-    if let Some(left) = drop_rebuilt(connection, table).await? {
-        return Ok(Standing::Left(left));
+    for left in drop_rebuilt(connection, table).await? {
+        // In nobody's way: it serves no one, and only its owner or a superuser can drop it.
+        tracing::warn!(
+            index = left,
+            "an invalid index of a rebuild is left, and may not be dropped"
+        );
     }
     Ok(match marker(connection, plan.kind, table).await? {
         None => Standing::Left(format!("{table} is no longer there")),
@@ -194,12 +198,12 @@ async fn settle_maintenance(
     })
 }
 
-/// Drops what a cut-off `REINDEX CONCURRENTLY` leaves: its new index, or the old one, invalid and under a name of
-/// PostgreSQL's own making.
+/// Drops, as far as the role may, what a cut-off `REINDEX CONCURRENTLY` leaves: its new index, or the old one, invalid and under a name of
+/// PostgreSQL's own making. Returns the names of those that stay: TOAST tables' are a superuser's to drop.
 pub(super) async fn drop_rebuilt(
     connection: &mut PgConnection,
     table: &TableName,
-) -> Result<Option<String>, ApplyError> {
+) -> Result<Vec<String>, ApplyError> {
     let rows = sqlx::query(
         "WITH RECURSIVE tree AS (
              SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -216,16 +220,17 @@ pub(super) async fn drop_rebuilt(
     .bind(&table.name)
     .fetch_all(&mut *connection)
     .await?;
+    let mut left = Vec::new();
     for row in &rows {
         let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
         if let Err(failure) = run(connection, &drop_index_sql(&schema, &name, true)).await {
             if failure.is_connection() {
                 return Err(failure.into());
             }
-            return Ok(Some(format!("an invalid index {schema}.{name} is left: {failure}")));
+            left.push(format!("{schema}.{name}"));
         }
     }
-    Ok(None)
+    Ok(left)
 }
 
 /// Looks where the rollback of a change stands, and puts right what is half done.
@@ -241,10 +246,16 @@ pub async fn settle_rollback(
 ) -> Result<Standing, ApplyError> {
     let detail = detail_of(change);
     let scope = scope_of(change, &detail);
-    let effect = lines_now(connection, change, &detail).await?.effect;
+    let lines = lines_now(connection, change, &detail).await?;
+    let effect = &lines.effect;
     for _ in 0..2 {
+        if let Some(renamed) = renamed(connection, change).await? {
+            return Ok(Standing::Left(renamed));
+        }
         let now = read_state(connection, &scope).await?;
-        let is = |line: &EffectLine, side: &Option<String>| now.0.get(&line.key) == side.as_ref();
+        let is = |line: &EffectLine, side: &Option<String>| {
+            lines.is_same(now.0.get(&line.key), side.as_ref())
+        };
         if effect.iter().all(|line| is(line, &line.before)) {
             return Ok(Standing::Done);
         }

@@ -129,16 +129,16 @@ fn copy_private(from: &Path, to: &Path) -> Result<(), CommandError> {
 pub(super) async fn verify_audit(settings: Settings) -> Done {
     let store = known_store(&settings).await?;
     let found = store.verify_audit().await?;
-    Ok(match found.first_broken {
-        None => {
-            println!("{} rows, every one follows from the one before it", found.entries);
-            ExitCode::SUCCESS
-        }
+    match found.first_broken {
+        None => println!("{} rows, every one follows from the one before it", found.entries),
         Some(sequence) => {
             println!("the trail is broken at row {sequence} of {}", found.entries);
-            ExitCode::from(1)
         }
-    })
+    }
+    for problem in &found.problems {
+        println!("{problem}");
+    }
+    Ok(if found.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 pub(super) async fn export_audit(settings: Settings, format: ExportFormat) -> Done {

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use optischema::operations::Operations;
 use tower_http::compression::CompressionLayer;
@@ -54,6 +54,7 @@ pub fn router(state: AppState, site_root: PathBuf) -> Router {
         .merge(rest)
         .merge(login::router(state.access.clone()))
         .merge(pages::router(&state, site_root))
+        .layer(from_fn(problem::as_problem))
         .layer(from_fn_with_state(state.access, access::guard))
         .layer(CompressionLayer::new())
 }

@@ -1,7 +1,9 @@
 //! Errors as `application/problem+json` (RFC 9457), each with a stable `code`. This is the one place that
 //! maps them; what lies behind an internal error is in the log, and is never sent.
 
+use axum::extract::Request;
 use axum::http::{StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use optischema::model::InvalidField;
 use optischema::operations::OperationError;
@@ -107,4 +109,29 @@ pub(super) async fn no_such_call() -> Problem {
         "Not found",
         "there is no such call: /api/openapi.json lists those that exist",
     )
+}
+
+/// What was refused before it came to a call (a body that is too large, an address that is no text) as a problem, too.
+pub(super) async fn as_problem(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let of_api = path.starts_with("/api") || path == "/ws";
+    let response = next.run(request).await;
+    let status = response.status();
+    let is_plain = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.to_str().is_ok_and(|kind| kind.starts_with("text/plain")));
+    if !of_api || !is_plain || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (code, title, detail) = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ("too_large", "Too large", "the body is larger than this call takes")
+        }
+        StatusCode::BAD_REQUEST => {
+            ("bad_request", "Cannot be read", "the request is not one that can be read")
+        }
+        _ => ("refused", "Refused", "the request was refused"),
+    };
+    Problem::new(status, code, title, detail).into_response()
 }

@@ -52,7 +52,12 @@ pub async fn init_staging(
             continue;
         }
         if relation_exists(sandbox, &table.name).await? {
-            report.present.push(table.name.clone());
+            if was_cut_off(sandbox, &table.name).await? {
+                let reason = "its copy was cut off: run `optischema sandbox refresh`";
+                report.skipped.push((table.name.clone(), reason.to_owned()));
+            } else {
+                report.present.push(table.name.clone());
+            }
             continue;
         }
         let made = match read_family(main, std::slice::from_ref(&table.name)).await {
@@ -95,6 +100,7 @@ pub async fn init_staging(
         vacuum_analyze(sandbox, &copied.table).await?;
         copied.rows = count_rows(sandbox, &copied.table).await?;
     }
+    execute(sandbox, format!("UPDATE {MADE} SET is_whole = true WHERE NOT is_whole")).await?;
     Ok(report)
 }
 
@@ -108,18 +114,34 @@ async fn prepare_notes(sandbox: &mut PgConnection) -> Result<(), SandboxError> {
             "CREATE TABLE IF NOT EXISTS {MADE} (schema_name text, relation_name text, is_view boolean NOT NULL,
                  made_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (schema_name, relation_name))"
         ),
+        // What was made before this was noted was whole: notes were written last.
+        format!("ALTER TABLE {MADE} ADD COLUMN IF NOT EXISTS is_whole boolean NOT NULL DEFAULT true"),
     ] {
         execute(sandbox, statement).await?;
     }
     Ok(())
 }
 
+/// Whether it is a copy of ours that came to no end.
+async fn was_cut_off(sandbox: &mut PgConnection, table: &TableName) -> Result<bool, SandboxError> {
+    let row = sqlx::query(
+        "SELECT EXISTS (SELECT 1 FROM optischema.staging
+                        WHERE schema_name = $1 AND relation_name = $2 AND NOT is_whole) AS cut_off",
+    )
+    .bind(&table.schema)
+    .bind(&table.name)
+    .fetch_one(sandbox)
+    .await?;
+    Ok(row.try_get("cut_off")?)
+}
+
 /// In the transaction that makes them: what comes to no end is dropped by the next refresh.
 async fn note_made(sandbox: &mut PgConnection, family: &Family) -> Result<(), SandboxError> {
     for structure in &family.tables {
         sqlx::query(
-            "INSERT INTO optischema.staging (schema_name, relation_name, is_view) VALUES ($1, $2, $3)
-             ON CONFLICT (schema_name, relation_name) DO UPDATE SET made_at = now(), is_view = excluded.is_view",
+            "INSERT INTO optischema.staging (schema_name, relation_name, is_view, is_whole) VALUES ($1, $2, $3, false)
+             ON CONFLICT (schema_name, relation_name) DO UPDATE
+             SET made_at = now(), is_view = excluded.is_view, is_whole = false",
         )
         .bind(&structure.table.schema)
         .bind(&structure.table.name)

@@ -18,6 +18,12 @@ impl From<StoreError> for OperationError {
         match error {
             StoreError::NotFound { what, id } => Self::NotFound { what, id },
             StoreError::Illegal(illegal) => illegal.into(),
+            unwritable if unwritable.is_unwritable() => {
+                tracing::error!("the store cannot be written: {unwritable}");
+                Self::Unavailable(
+                    "the store cannot be written now: is the disk of the data folder full?".into(),
+                )
+            }
             StoreError::LeaseLost => Self::Conflict("the job is no longer this worker's".into()),
             other => internal(&other),
         }

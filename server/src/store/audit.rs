@@ -10,7 +10,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use crate::clock::now;
 use crate::hex::hex;
 
-use super::row::{integer, json, optional_parsed, optional_text, parsed, text, to_json};
+use super::row::{corrupt, integer, json, optional_parsed, optional_text, parsed, text, to_json};
 use super::{Store, StoreError};
 
 /// A row to be appended.
@@ -23,6 +23,9 @@ pub struct AuditRecord {
     pub job_id: Option<JobId>,
     pub detail: serde_json::Value,
 }
+
+/// Triggers that keep the trail append-only.
+const GUARDS: i64 = 3;
 
 /// What the first row is chained to.
 const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -52,14 +55,18 @@ impl Store {
         row.map(|row| json(&row, "detail_json")).transpose()
     }
 
-    /// What was meant by the last apply of a recommendation.
-    pub async fn last_intent(
+    /// What was meant by the last apply of a recommendation, where that was never made.
+    pub async fn unmade_intent(
         &self,
         recommendation_id: RecommendationId,
     ) -> Result<Option<serde_json::Value>, StoreError> {
         let row = sqlx::query(
-            "SELECT detail_json FROM audit_log WHERE recommendation_id = ?1 AND action = 'apply.intent'
-             ORDER BY sequence DESC LIMIT 1",
+            "SELECT i.detail_json FROM audit_log i
+             WHERE i.recommendation_id = ?1 AND i.action = 'apply.intent'
+               AND NOT EXISTS (SELECT 1 FROM audit_log o WHERE o.job_id = i.job_id AND o.action = 'apply.outcome'
+                               AND o.detail_json->>'result' = 'applied')
+               AND i.sequence = (SELECT max(l.sequence) FROM audit_log l WHERE l.recommendation_id = ?1
+                                 AND l.action = 'apply.intent')",
         )
         .bind(recommendation_id.to_string())
         .fetch_optional(&self.readers)
@@ -132,7 +139,46 @@ impl Store {
             }
             previous = hash;
         }
-        Ok(AuditVerification { entries: rows.len() as i64, first_broken })
+        let problems = self.audit_problems().await?;
+        Ok(AuditVerification { entries: rows.len() as i64, first_broken, problems })
+    }
+
+    /// What the rows themselves cannot tell: whether the trail is still guarded, and whether its end is missing.
+    async fn audit_problems(&self) -> Result<Vec<String>, StoreError> {
+        let mut problems = Vec::new();
+        let guarded = sqlx::query(
+            "SELECT count(*) FILTER (WHERE type = 'table' AND name = 'audit_log') AS tables,
+                    count(*) FILTER (WHERE type = 'trigger' AND instr(sql, 'append-only') > 0
+                        AND name IN ('audit_log_no_update', 'audit_log_no_delete', 'audit_log_in_order')) AS guards,
+                    count(*) FILTER (WHERE type = 'trigger') AS triggers
+             FROM sqlite_master WHERE tbl_name = 'audit_log'",
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        if integer(&guarded, "tables")? != 1 {
+            problems.push(
+                "the trail is no table of its own: something else stands in its place".into(),
+            );
+        }
+        if integer(&guarded, "guards")? != GUARDS {
+            problems.push("triggers that keep the trail append-only are missing or altered".into());
+        }
+        if integer(&guarded, "triggers")? > GUARDS {
+            problems.push("the trail has triggers that are not OptiSchema's".into());
+        }
+        let missing = sqlx::query(
+            "SELECT c.job_id FROM changes c WHERE NOT EXISTS (
+                 SELECT 1 FROM audit_log a WHERE a.job_id = c.job_id AND a.action = 'apply.outcome')
+             ORDER BY c.applied_at LIMIT 5",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        for row in &missing {
+            let job = text(row, "job_id")?;
+            problems
+                .push(format!("job {job} applied a change, and the trail has no outcome of it"));
+        }
+        Ok(problems)
     }
 }
 
@@ -194,7 +240,7 @@ pub(super) async fn append(
         detail_json: to_json("detail_json", &record.detail)?,
     };
     let hash = link.hash(&previous);
-    sqlx::query(
+    let written = sqlx::query(
         "INSERT INTO audit_log (sequence, at, actor, action, database, recommendation_id, job_id,
              detail_json, previous_hash, hash)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -210,8 +256,10 @@ pub(super) async fn append(
     .bind(previous)
     .bind(hash)
     .execute(write)
-    .await?;
-    Ok(())
+    .await?
+    .rows_affected();
+    // A trigger of somebody else's may swallow it.
+    if written == 1 { Ok(()) } else { Err(corrupt("audit_log", "it takes no rows")) }
 }
 
 fn entry_from_row(row: &SqliteRow) -> Result<AuditEntry, StoreError> {

@@ -25,6 +25,8 @@ impl Store {
     pub async fn backup(&self, file: &Path) -> Result<(), StoreError> {
         use std::os::unix::fs::OpenOptionsExt;
         let failed = |error: std::io::Error| StoreError::File(file.to_owned(), error);
+        // Absolute, since SQLite takes some names for more than a file's (`:memory:`, `file:…`).
+        let file = &std::path::absolute(file).map_err(failed)?;
         // SQLite writes into an empty file too: so it is private from its first byte.
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create_new(true).mode(0o600).open(file).map_err(|error| match error
@@ -94,8 +96,11 @@ async fn unsound(backup: &Store) -> Result<Option<String>, StoreError> {
     if let Some(reason) = backup.unsound().await? {
         return Ok(Some(format!("the backup is damaged: {reason}")));
     }
-    let broken = backup.verify_audit().await?.first_broken;
-    Ok(broken.map(|row| format!("the backup's audit trail is broken at row {row}")))
+    let found = backup.verify_audit().await?;
+    let broken =
+        found.first_broken.map(|row| format!("the backup's audit trail is broken at row {row}"));
+    let problem = found.problems.first().map(|problem| format!("of the backup: {problem}"));
+    Ok(broken.or(problem))
 }
 
 /// Whether a file is a store at all: opening makes one of anything that is empty enough.

@@ -34,7 +34,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{SqlSafeStr, Sqlite, SqliteConnection, Transaction};
+use sqlx::{Connection, SqlSafeStr, Sqlite, SqliteConnection, Transaction};
 use thiserror::Error;
 
 use crate::file_error::in_words;
@@ -69,6 +69,18 @@ pub enum StoreError {
     Sqlx(#[from] sqlx::Error),
     #[error("failed to bring the store up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+impl StoreError {
+    /// Whether the store cannot be written now, for a reason that is none of the caller's: the disk is full, the file is
+    /// locked or read-only.
+    #[must_use]
+    pub fn is_unwritable(&self) -> bool {
+        let Self::Sqlx(sqlx::Error::Database(error)) = self else { return false };
+        // SQLITE_BUSY, SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL; what is above the low byte says more of them.
+        let code = error.code().and_then(|code| code.parse::<i32>().ok());
+        code.is_some_and(|code| matches!(code & 0xff, 5 | 8 | 10 | 13))
+    }
 }
 
 /// A write transaction. Once it is committed, whoever follows is told.
@@ -124,6 +136,12 @@ impl Store {
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
+            // Where the disk was full SQLite rolls back by itself, and the connection takes itself for one that is still in
+            // the transaction: it is not used again.
+            .before_acquire(|connection, _| {
+                let is_fit = !connection.is_in_transaction();
+                Box::pin(async move { Ok(is_fit) })
+            })
             .connect_with(options.clone())
             .await?;
         migrator().run(&writer).await?;
@@ -188,4 +206,22 @@ fn migrator() -> Migrator {
         migration(4, "changes", include_str!("../../migrations/0004_changes.sql")),
         migration(5, "verdict", include_str!("../../migrations/0005_verdict.sql")),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_writer_that_was_left_inside_a_transaction_is_not_used_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("optischema.db")).await.unwrap();
+        // As a full disk does it: SQLite rolls back by itself, and the connection does not hear of it.
+        let mut write = store.write().await.unwrap();
+        sqlx::query("ROLLBACK").execute(&mut *write).await.unwrap();
+        let failed = write.commit().await.unwrap_err();
+        assert!(matches!(failed, StoreError::Sqlx(_)), "{failed}");
+        store.set_setting("a", "b").await.unwrap();
+        assert_eq!(store.setting("a").await.unwrap().as_deref(), Some("b"));
+    }
 }

@@ -145,6 +145,10 @@ impl Store {
                  WHERE j.status = 'pending' AND (j.not_before IS NULL OR j.not_before <= ?4)
                    AND (SELECT count(*) FROM benchmark_jobs r
                         WHERE r.status = 'running' AND r.target = j.target) < ?5
+                   -- One change at a time is made on a server, however much else runs there.
+                   AND NOT (j.job_type IN ('apply', 'rollback') AND EXISTS (
+                        SELECT 1 FROM benchmark_jobs r WHERE r.status = 'running' AND r.target = j.target
+                          AND r.job_type IN ('apply', 'rollback')))
                    AND coalesce((SELECT b.status FROM benchmark_jobs b WHERE b.id = j.after_job), 'completed')
                        = 'completed'
                  ORDER BY j.created_at, j.id LIMIT 1)
@@ -379,7 +383,9 @@ pub(super) async fn live_job(
 ) -> Result<Option<Job>, StoreError> {
     let row = sqlx::query(
         "SELECT id FROM benchmark_jobs WHERE status IN ('pending', 'running')
-           AND coalesce(recommendation_id, database) = ?1",
+           AND coalesce(recommendation_id, database) = ?1
+         -- What watches a change gives way to whoever undoes it; anything else does not.
+         ORDER BY job_type = 'benchmark' AND change_id IS NOT NULL LIMIT 1",
     )
     .bind(recommendation_id.map_or_else(|| database.to_owned(), |id| id.to_string()))
     .fetch_optional(&mut *write)

@@ -197,9 +197,17 @@ async fn the_trail_is_append_only_and_a_broken_link_is_named() {
     assert_eq!(store.verify_audit().await.unwrap().first_broken, None);
 
     let mut raw = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
-    for statement in ["UPDATE audit_log SET actor = 'x'", "DELETE FROM audit_log"] {
+    for statement in [
+        "UPDATE audit_log SET actor = 'x'",
+        "DELETE FROM audit_log",
+        // Nothing takes the last row's place, and nothing is put anywhere but behind it.
+        "INSERT OR REPLACE INTO audit_log SELECT * FROM audit_log WHERE sequence = 4",
+        "INSERT INTO audit_log SELECT 9, at, actor, action, database, recommendation_id, job_id, detail_json, hash, hash
+         FROM audit_log WHERE sequence = 4",
+    ] {
         assert!(sqlx::query(statement).execute(&mut raw).await.is_err(), "{statement}");
     }
+    assert!(store.verify_audit().await.unwrap().is_sound());
     // Whoever gets past the triggers is still found out.
     sqlx::query("DROP TRIGGER audit_log_no_update").execute(&mut raw).await.unwrap();
     sqlx::query("UPDATE audit_log SET detail_json = '{}' WHERE sequence = 2")
@@ -210,7 +218,33 @@ async fn the_trail_is_append_only_and_a_broken_link_is_named() {
         sqlx::query("SELECT count(*) AS n FROM audit_log").fetch_one(&mut raw).await.unwrap();
     assert_eq!(changed.try_get::<i64, _>("n").unwrap(), 4);
     raw.close().await.unwrap();
-    assert_eq!(store.verify_audit().await.unwrap().first_broken, Some(2));
+    let found = store.verify_audit().await.unwrap();
+    assert_eq!(found.first_broken, Some(2));
+    assert!(found.problems[0].contains("triggers"), "{:?}", found.problems);
+    // An end that is cut off leaves a chain that holds; what was changed says that rows are missing.
+    let mut raw = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
+    for statement in ["DROP TRIGGER audit_log_no_delete", "DELETE FROM audit_log"] {
+        sqlx::query(statement).execute(&mut raw).await.unwrap();
+    }
+    raw.close().await.unwrap();
+    let found = store.verify_audit().await.unwrap();
+    assert_eq!((found.entries, found.first_broken), (0, None));
+    assert!(found.problems.iter().any(|problem| problem.contains("no outcome")), "{found:?}");
+    // A trail that swallows rows is no trail.
+    let mut raw = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
+    let swallow =
+        "CREATE TRIGGER swallow BEFORE INSERT ON audit_log BEGIN SELECT RAISE(IGNORE); END";
+    sqlx::query(swallow).execute(&mut raw).await.unwrap();
+    raw.close().await.unwrap();
+    let audit = optischema_server::store::AuditRecord {
+        actor: "test".into(),
+        action: "sandbox.cleaned",
+        database: "shop".into(),
+        recommendation_id: None,
+        job_id: None,
+        detail: json!({}),
+    };
+    assert!(store.audit(&audit).await.is_err());
 }
 
 /// A session that holds back whoever wants the whole table, for as long as it lives.

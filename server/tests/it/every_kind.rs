@@ -16,6 +16,8 @@ pub const STAGING: &[&str] = &[
     "CREATE TABLE readings_new_rest PARTITION OF readings_new DEFAULT",
     "INSERT INTO readings SELECT i, (ARRAY['a', 'b'])[1 + i % 2], date '2021-01-01' + i, i, 'x' FROM generate_series(1, 3000) i",
     "CREATE INDEX readings_place_idx ON readings (place)",
+    "ALTER INDEX readings_new_rest_place_idx SET (fillfactor = 55)",
+    "ALTER INDEX readings_new_a_place_idx RENAME TO a_name_of_its_own",
     "CREATE INDEX \"odd \"\"name; DROP TABLE x\" ON orders (name text_pattern_ops) WHERE name <> 'it''s'",
     "COMMENT ON INDEX \"odd \"\"name; DROP TABLE x\" IS 'kept \\ for ''it'''",
     "CREATE INDEX orders_lower ON orders (lower(name))",
@@ -26,7 +28,7 @@ pub const STAGING: &[&str] = &[
     "CREATE SCHEMA apart",
     "CREATE STATISTICS apart.other (ndistinct) ON id, name FROM orders",
     "COMMENT ON STATISTICS public.\"s x\" IS 'why'",
-    "ALTER TABLE orders SET (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05)",
+    "ALTER TABLE orders SET (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_threshold = 77)",
     "ALTER TABLE orders ALTER COLUMN name SET STATISTICS 150",
     "ALTER TABLE readings_new_a ALTER COLUMN place SET STATISTICS 42",
     "ALTER DATABASE staging SET random_page_cost = 2.5",
@@ -46,7 +48,7 @@ const UNDONE: &[&str] = &[
     "DROP STATISTICS apart.other",
     "ALTER TABLE public.orders ALTER COLUMN name SET STATISTICS 50, ALTER COLUMN name SET (n_distinct = -1)",
     "ALTER TABLE public.orders SET (fillfactor = 70, autovacuum_enabled = false, toast.autovacuum_enabled = false)",
-    "ALTER TABLE public.orders RESET (autovacuum_vacuum_scale_factor, fillfactor)",
+    "ALTER TABLE public.orders RESET (autovacuum_vacuum_scale_factor, fillfactor, toast.autovacuum_vacuum_threshold)",
     "ALTER TABLE public.orders ALTER COLUMN name SET STATISTICS 500",
     "ALTER TABLE public.orders ALTER COLUMN name SET (n_distinct = -0.5)",
     "ALTER TABLE public.readings ALTER COLUMN place SET STATISTICS 300",
@@ -201,6 +203,37 @@ async fn what_hides_a_second_statement_or_is_of_no_known_kind_is_refused_and_cha
         assert_eq!(row["action"], "apply.refused");
         assert_eq!(row["detail"]["reason"], said.as_str());
     }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_definition_that_postgresql_writes_in_other_words_is_the_same() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let odd = "CREATE INDEX odd ON orders (name) WHERE (id, name) IS DISTINCT FROM (5, 'x') OR id = ALL (ARRAY[1, 2])";
+    shop.run("sandbox", "staging", &[odd]).await;
+    let app = App::start(&shop.settings()).await;
+    let id = propose(&shop, "DROP INDEX public.odd", &tables()).await;
+    applied(&app, id).await;
+    app.completed(&format!("/api/apply/{id}/rollback")).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn maintenance_that_passed_its_table_over_is_not_called_done() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let app = App::start(&shop.settings()).await;
+    let id = propose(&shop, "VACUUM (SKIP_LOCKED) public.orders", &tables()).await;
+    let mut other = shop.connect("sandbox", "staging").await;
+    for statement in ["BEGIN", "LOCK TABLE orders IN SHARE ROW EXCLUSIVE MODE"] {
+        sqlx::query(statement).execute(&mut other).await.unwrap();
+    }
+    let job = apply(&app, id).await;
+    assert_eq!(job.status, JobStatus::Failed);
+    assert!(job.error_message.unwrap().contains("SKIP_LOCKED"));
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    applied(&app, id).await;
     app.stop().await;
 }
 

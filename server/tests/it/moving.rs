@@ -181,6 +181,34 @@ async fn every_row_that_cannot_be_imported_is_named_once() {
 }
 
 #[tokio::test]
+async fn a_backup_is_a_file_whatever_its_name_and_copies_of_cut_off_restores_go() {
+    let shop = Shop::start().await;
+    crate::proposing::store(&shop).await.close().await;
+    let folder = tempfile::tempdir().unwrap();
+    for name in [":memory:", "file:x.db?mode=memory"] {
+        let taken = Command::new(env!("CARGO_BIN_EXE_optischema"))
+            .args(["backup", name])
+            .current_dir(folder.path())
+            .env("OPTISCHEMA_DATA_DIR", shop.settings().data_dir.unwrap())
+            .output()
+            .unwrap();
+        assert!(taken.status.success(), "{name}: {}", text(&taken.stderr));
+        let size = std::fs::metadata(folder.path().join(name)).unwrap().len();
+        assert!(size > 4096, "{name} has {size} bytes");
+    }
+    let nowhere = folder.path().join("nowhere");
+    let verified = Command::new(env!("CARGO_BIN_EXE_optischema"))
+        .args(["audit", "verify", "--data-dir", nowhere.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(!verified.status.success() && !nowhere.exists(), "no empty trail that verifies");
+    let data = shop.settings().data_dir.unwrap();
+    std::fs::write(data.join("restore-0.db"), "half a copy").unwrap();
+    App::start(&shop.settings()).await.stop().await;
+    assert!(!data.join("restore-0.db").exists());
+}
+
+#[tokio::test]
 async fn a_damaged_backup_is_refused_and_changes_nothing() {
     let shop = Shop::start().await;
     let store = crate::proposing::store(&shop).await;

@@ -4,7 +4,7 @@ use optischema::model::{ChangeOutcome, TableName};
 
 use crate::every_kind::STAGING;
 use crate::fixture::{App, Shop};
-use crate::proposing::{applied, propose};
+use crate::proposing::{applied, apply, propose};
 
 /// One partition leaves, one goes for good, and one comes that has partitions of its own.
 const MEANWHILE: &[&str] = &[
@@ -20,7 +20,7 @@ async fn indexes(shop: &Shop, column: &str) -> String {
         "SELECT string_agg(format('%s %s %s', i.indexrelid::regclass, i.indisvalid,
                     coalesce((SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = i.indexrelid), '-')),
                 E'\\n' ORDER BY i.indexrelid::regclass::text)
-         FROM pg_index i WHERE i.indrelid::regclass::text LIKE 'readings%' AND pg_get_indexdef(i.indexrelid) LIKE '%({column})'"
+         FROM pg_index i WHERE i.indrelid::regclass::text LIKE 'readings%' AND pg_get_indexdef(i.indexrelid) LIKE '%({column})%'"
     );
     shop.text("staging", &query).await
 }
@@ -159,11 +159,21 @@ async fn cleaning_up_leaves_what_is_being_built_alone() {
 #[tokio::test]
 async fn what_was_built_for_partitions_goes_with_the_index_that_it_was_for() {
     let (shop, app) = staged().await;
-    // As a build leaves it that was cut off, and could not be put right then.
+    app.stop().await;
+    let mut settings = shop.settings();
+    settings.lock_timeout_s = Some(1);
+    let app = App::start(&settings).await;
     let patch = "CREATE INDEX readings_value_idx ON public.readings (value)";
     let id = propose(&shop, patch, &readings()).await;
-    applied(&app, id).await;
-    app.completed(&format!("/api/apply/{id}/rollback")).await;
+    let mut other = shop.connect("sandbox", "staging").await;
+    for statement in ["BEGIN", "INSERT INTO readings_new_a VALUES (1, 'a', '2026-01-01', 1, 'x')"] {
+        sqlx::query(statement).execute(&mut other).await.unwrap();
+    }
+    assert_eq!(apply(&app, id).await.status.as_str(), "failed");
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    app.post("/api/apply/cleanup").await;
+    assert_eq!(indexes(&shop, "value").await, "");
+    // As a build leaves it that was cut off, and could not be put right then.
     let left = [
         "CREATE INDEX readings_value_idx ON ONLY readings (value)",
         "CREATE INDEX readings_old_value_idx ON readings_old (value)",
@@ -171,9 +181,70 @@ async fn what_was_built_for_partitions_goes_with_the_index_that_it_was_for() {
         "CREATE INDEX readings_new_a_value_idx ON readings_new_a (value, place)",
     ];
     shop.run("sandbox", "staging", &left).await;
-    let report = app.post("/api/apply/cleanup").await;
-    let report: serde_json::Value = report.json().await.unwrap();
-    let dropped = ["public.readings_value_idx", "public.readings_old_value_idx"];
-    assert_eq!(report["dropped"], serde_json::json!(dropped));
+    app.post("/api/apply/cleanup").await;
+    assert_eq!(
+        indexes(&shop, "value").await,
+        "",
+        "whether asked for, or by itself since it failed"
+    );
+    let own = "SELECT to_regclass('readings_new_a_value_idx')::text";
+    assert_eq!(shop.text("staging", own).await, "readings_new_a_value_idx");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_left_on_a_detached_partition_stays_there() {
+    let (shop, app) = staged().await;
+    let patch = "CREATE INDEX readings_value_idx ON public.readings (value)";
+    let id = propose(&shop, patch, &readings()).await;
+    applied(&app, id).await;
+    let detach = "ALTER TABLE readings DETACH PARTITION readings_old";
+    shop.run("sandbox", "staging", &[detach]).await;
+    rolled_back(&app, id).await;
+    app.post("/api/apply/cleanup").await;
+    assert_eq!(indexes(&shop, "value").await, "readings_old_value_idx t -");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_index_of_somebodys_own_that_hangs_on_it_is_not_dropped_with_it() {
+    let (shop, app) = staged().await;
+    let patch = "CREATE INDEX readings_value_idx ON public.readings (value)";
+    let id = propose(&shop, patch, &readings()).await;
+    applied(&app, id).await;
+    let attach = [
+        "CREATE TABLE readings_late (LIKE readings)",
+        "CREATE INDEX own ON readings_late (value)",
+        "ALTER TABLE readings ATTACH PARTITION readings_late FOR VALUES FROM ('2030-01-01') TO ('2031-01-01')",
+    ];
+    shop.run("sandbox", "staging", &attach).await;
+    let job = app.job(&format!("/api/apply/{id}/rollback")).await;
+    assert_eq!(job.status.as_str(), "failed");
+    let said = job.error_message.unwrap();
+    assert!(said.contains("public.own of public.readings_late hangs on it"), "{said}");
+    let detach = "ALTER TABLE readings DETACH PARTITION readings_late";
+    shop.run("sandbox", "staging", &[detach]).await;
+    rolled_back(&app, id).await;
+    assert_eq!(indexes(&shop, "value").await, "own t -");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_table_that_was_renamed_is_said_to_be_renamed() {
+    let (shop, app) = staged().await;
+    let patch = "CREATE INDEX readings_value_idx ON public.readings (value)";
+    let id = propose(&shop, patch, &readings()).await;
+    applied(&app, id).await;
+    shop.run("sandbox", "staging", &["ALTER TABLE readings RENAME TO other"]).await;
+    let said = app.job(&format!("/api/apply/{id}/rollback")).await.error_message.unwrap();
+    assert!(said.contains("public.readings is called public.other now"), "{said}");
+    shop.run("sandbox", "staging", &["ALTER TABLE other RENAME TO readings"]).await;
+    // A partition, too: its index is built again, whatever the one above it is called by then.
+    rolled_back(&app, id).await;
+    let id = propose(&shop, "DROP INDEX public.readings_place_idx", &readings()).await;
+    applied(&app, id).await;
+    shop.run("sandbox", "staging", &["ALTER TABLE readings_new RENAME TO newer"]).await;
+    rolled_back(&app, id).await;
+    assert!(!indexes(&shop, "place").await.contains(" f "), "every one is valid");
     app.stop().await;
 }

@@ -203,3 +203,27 @@ async fn what_ended_long_ago_is_removed_and_what_runs_is_not() {
     assert_eq!(store.remove_old_jobs(24).await.unwrap(), 1);
     assert!(store.job(ids[0]).await.is_err() && store.job(ids[1]).await.is_ok());
 }
+
+#[tokio::test]
+async fn one_change_at_a_time_is_claimed_on_a_server_however_much_else_runs_there() {
+    let bench = Bench::new().await;
+    let mut jobs = Vec::new();
+    for (number, job_type) in
+        [JobType::Apply, JobType::Apply, JobType::Benchmark].into_iter().enumerate()
+    {
+        let id = bench.recommendation(number).await;
+        let job = NewJob {
+            target: "server",
+            override_reason: Some("test"),
+            ..NewJob::new(job_type, id, "test")
+        };
+        jobs.push(bench.store.enqueue(&job).await.unwrap().id);
+    }
+    let claim = async || bench.store.claim("boot", 4).await.unwrap();
+    let first = claim().await.unwrap();
+    assert_eq!(first.job.id, jobs[0]);
+    assert_eq!(claim().await.unwrap().job.id, jobs[2], "a benchmark goes beside it");
+    assert_eq!(claim().await, None, "the second change waits");
+    bench.store.finish(&first.lease, &JobEnd::Failed("no".into())).await.unwrap();
+    assert_eq!(claim().await.unwrap().job.id, jobs[1]);
+}

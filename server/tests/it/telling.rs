@@ -167,6 +167,14 @@ async fn no_other_site_and_nobody_without_a_token_may_follow() {
         let problem: serde_json::Value = response.json().await.unwrap();
         assert_eq!(problem["code"], code);
     }
+    let large = app.anonymous("POST", "/api/apply/rollback").bearer_auth(TOKEN);
+    let large = large.header("content-type", "application/json").body(vec![b' '; 3 << 20]);
+    let odd = app.anonymous("GET", "/api/recommendations/%FF").bearer_auth(TOKEN);
+    for (request, status) in [(large, 413), (odd, 400)] {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers()["content-type"], "application/problem+json", "{status}");
+    }
     app.stop().await;
 }
 

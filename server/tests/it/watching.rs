@@ -137,8 +137,23 @@ async fn a_rollback_does_not_wait_for_what_it_came_to() {
     let response = app.post_json(&format!("/api/apply/{id}"), &body).await;
     let job = app.ended(response.headers()["location"].to_str().unwrap()).await;
     let watch = job.result.unwrap().change().unwrap().watch_job.unwrap();
-    app.completed(&format!("/api/apply/{id}/rollback")).await;
-    assert_eq!(app.ended(&format!("/api/benchmark/{watch}")).await.status, JobStatus::Cancelled);
+    for _ in 0..200 {
+        if app.json(&format!("/api/benchmark/{watch}")).await["status"] == "running" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let rollback = app.post(&format!("/api/apply/{id}/rollback")).await;
+    assert_eq!(rollback.status(), 202);
+    assert_eq!(
+        app.post(&format!("/api/apply/{id}/rollback")).await.status(),
+        409,
+        "once is enough"
+    );
+    let rollback = app.ended(rollback.headers()["location"].to_str().unwrap()).await;
+    assert_eq!(rollback.status, JobStatus::Completed, "{:?}", rollback.error_message);
+    let watch = app.ended(&format!("/api/benchmark/{watch}")).await;
+    assert_eq!(watch.status, JobStatus::Cancelled);
     app.stop().await;
 }
 

@@ -252,8 +252,10 @@ impl TableStructure {
         if matches!(self.kind, StructureKind::Partitioned(_)) {
             return String::new();
         }
-        let of_upkeep =
-            |option: &&String| option.starts_with("autovacuum_") || option.starts_with("vacuum_");
+        let of_upkeep = |option: &&String| {
+            let name = option.strip_prefix("toast.").unwrap_or(option);
+            name.starts_with("autovacuum_") || name.starts_with("vacuum_")
+        };
         let mut options: Vec<String> = match upkeep {
             Upkeep::Autovacuum => self.options.clone(),
             Upkeep::Still => {
@@ -266,7 +268,11 @@ impl TableStructure {
             .iter()
             .filter_map(|option| option.split_once('='))
             .map(|(name, value)| {
-                format!("{} = {}", quote_identifier(name), optischema::model::quote_literal(value))
+                let name = match name.strip_prefix("toast.") {
+                    Some(rest) => format!("toast.{}", quote_identifier(rest)),
+                    None => quote_identifier(name),
+                };
+                format!("{name} = {}", optischema::model::quote_literal(value))
             })
             .collect();
         if written.is_empty() { String::new() } else { format!(" WITH ({})", written.join(", ")) }

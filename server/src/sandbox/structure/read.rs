@@ -32,11 +32,13 @@ const COLUMNS: &str = "
     WHERE a.attrelid = $1::int8::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
 
 const RELATION: &str = "
-    SELECT c.oid::int8 AS oid, c.relkind::text AS kind, c.reltuples::float8 AS rows, coalesce(c.reloptions, '{}') AS options,
+    SELECT c.oid::int8 AS oid, c.relkind::text AS kind, c.reltuples::float8 AS rows,
+           coalesce(c.reloptions, '{}') || ARRAY(SELECT 'toast.' || o FROM unnest(t.reloptions) AS o) AS options,
            CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_table_size(c.oid::pg_catalog.regclass) ELSE 0 END::int8 AS bytes,
            CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS partition_key,
            CASE WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END AS view_definition
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2";
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_class t ON t.oid = c.reltoastrelid
+    WHERE n.nspname = $1 AND c.relname = $2";
 
 /// What a relation stands on, and what stands below it.
 #[derive(Debug)]
