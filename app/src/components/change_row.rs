@@ -91,13 +91,13 @@ pub(crate) fn ChangeRow(change: Change, rollback: ServerAction<StartRollback>) -
             <td data-label="Status"><span class=tone>{change.status.label()}</span></td>
             <td data-label="Applied" class="nowrap">{change.applied_at.readable()}<div class="quiet">{ended}</div></td>
             <td data-label="Predicted">{predicted}</td>
-            <td data-label="Measured again">{measured} {change.watch.clone().map(|watch| view! { <WatchFound watch/> })}</td>
+            <td data-label="Measured again">{measured} " " {change.watch.clone().map(|watch| view! { <WatchFound watch/> })}</td>
             <td>
                 {change.no_rollback.is_some().then(|| view! { <span class="quiet">"cannot be undone"</span> })}
                 {can_undo.then(|| view! {
                     <ActionForm action=rollback>
                         <input type="hidden" name="id" value=change.recommendation_id.to_string()/>
-                        <button class="button small">"Roll back"</button>
+                        <button class="button small nowrap">"Roll back"</button>
                     </ActionForm>
                 })}
             </td>

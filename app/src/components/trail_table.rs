@@ -7,9 +7,10 @@ use super::filter_bar::url_with;
 
 fn row(entry: AuditEntry) -> impl IntoView {
     let said = entry.said();
-    let about = entry.recommendation_id.map(|id| {
-        view! { <div><a href=format!("/recommendations/{id}")>"its recommendation"</a></div> }
-    });
+    let action = match entry.recommendation_id {
+        Some(id) => view! { <a href=format!("/recommendations/{id}")>{entry.action}</a> }.into_any(),
+        None => entry.action.into_any(),
+    };
     // The whole of it stands in the exports.
     let whole: String = entry.detail.to_string().chars().take(2000).collect();
     view! {
@@ -17,7 +18,7 @@ fn row(entry: AuditEntry) -> impl IntoView {
             <td data-label="No." class="number">{entry.sequence}</td>
             <td data-label="Time" class="nowrap">{entry.at.readable()}</td>
             <td data-label="By">{entry.actor}</td>
-            <td data-label="Action">{entry.action} {about}</td>
+            <td data-label="Action">{action}</td>
             <td>
                 <code class="statement">{said}</code>
                 <details><summary class="quiet">"All of it"</summary><code class="statement">{whole}</code></details>
