@@ -8,7 +8,9 @@ use super::filter_bar::url_with;
 fn row(entry: AuditEntry) -> impl IntoView {
     let said = entry.said();
     let action = match entry.recommendation_id {
-        Some(id) => view! { <a href=format!("/recommendations/{id}")>{entry.action}</a> }.into_any(),
+        Some(id) => {
+            view! { <a href=format!("/recommendations/{id}")>{entry.action}</a> }.into_any()
+        }
         None => entry.action.into_any(),
     };
     // The whole of it stands in the exports.
