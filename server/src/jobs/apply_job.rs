@@ -17,7 +17,7 @@ use crate::apply::{
     Applied, ApplyError, ChangePlan, Ground, Plans, compare_plans, make, plan_change,
     plan_statements, preflight, refuse_blocked, rehearsal_schema, rehearse,
 };
-use crate::postgres::Session;
+use crate::postgres::{Session, database_id};
 use crate::sql::Patch;
 use crate::store::{AuditRecord, ClaimedJob, JobEnd, NewChange};
 
@@ -119,7 +119,7 @@ async fn apply(
     progress.report("writing down what is meant", 0.25);
     let target = sandbox::address(worker)?.address().to_owned();
     let intent = json!({
-        "target": target, "sql": plan.sql(), "rollback_sql": plan.rollback_sql(),
+        "target": target, "database_id": database_id(&mut session.connection).await?, "sql": plan.sql(), "rollback_sql": plan.rollback_sql(),
         "no_rollback": plan.no_rollback, "sql_hash": hash,
         "override_reason": claimed.override_reason, "before": plan.before, "plan": plan,
     });

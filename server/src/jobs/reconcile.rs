@@ -14,6 +14,7 @@ use crate::apply::{
     Applied, ApplyError, ChangePlan, Standing, finish, makes_it, plan_of_index, settle,
     settle_rollback,
 };
+use crate::postgres::database_id;
 use crate::sql::{Patch, PatchKind};
 use crate::store::{ClaimedJob, JobEnd};
 
@@ -65,19 +66,23 @@ async fn apply(
     let plan = planned(&intent, patch.as_ref())?;
     // What cannot be looked at now is no answer.
     let found = looked(worker, claimed, &plan, patch.as_ref()).await;
-    let address = sandbox::address(worker)?.address();
-    let (result, said) = match found.map_err(ApplyError::unanswered)? {
+    let (found, here) = found.map_err(ApplyError::unanswered)?;
+    let (result, said) = match found {
         Found::Stands(applied) => {
             return take(worker, claimed, &recommendation, (&plan, *applied, hash), why).await;
         }
         Found::Otherwise(Standing::Left(reason)) => (ChangeResult::InvalidLeft, reason),
-        Found::Otherwise(_) => match elsewhere(&intent, address) {
-            Some(where_it_was) => (ChangeResult::Unknown, where_it_was),
+        Found::Otherwise(_) => match made_in(&intent).filter(|made_in| *made_in != here) {
+            Some(_) => (
+                ChangeResult::Unknown,
+                "it was begun in another database than the sandbox is now: look there".to_owned(),
+            ),
             None => (ChangeResult::Absent, "nothing of it stands in the sandbox".to_owned()),
         },
     };
     let detail = json!({
-        "result": result, "reconciled": why, "reason": said, "sql_hash": hash, "target": address,
+        "result": result, "reconciled": why, "reason": said, "sql_hash": hash,
+        "target": sandbox::address(worker)?.address(),
     });
     worker.store.audit(&record("apply.outcome", claimed, &recommendation, detail)).await?;
     Err(ApplyError::Failed(format!("{why}; {said}")))
@@ -94,25 +99,24 @@ async fn looked(
     claimed: &ClaimedJob,
     plan: &ChangePlan,
     patch: Option<&Patch>,
-) -> Result<Found, ApplyError> {
+) -> Result<(Found, String), ApplyError> {
     let mut session = sandbox::open(worker, &claimed.job).await?;
     let connection = &mut session.connection;
+    let here = database_id(connection).await?;
     let found = settle(connection, plan).await?;
     if found != Standing::Done {
-        return Ok(Found::Otherwise(found));
+        return Ok((Found::Otherwise(found), here));
     }
     if makes_it(connection, plan, patch).await? {
-        return Ok(Found::Stands(Box::new(finish(connection, plan).await?)));
+        return Ok((Found::Stands(Box::new(finish(connection, plan).await?)), here));
     }
     let other = "something else stands under its name now".to_owned();
-    Ok(Found::Otherwise(Standing::Left(other)))
+    Ok((Found::Otherwise(Standing::Left(other)), here))
 }
 
-/// Where it was begun, in words, where that is not the sandbox of now.
-fn elsewhere(intent: &Value, address: &str) -> Option<String> {
-    let target =
-        intent.get("target").and_then(Value::as_str).filter(|target| *target != address)?;
-    Some(format!("it was begun in {target}, and the sandbox is {address} now: look there"))
+/// The database that a row of the trail is about, by what tells it from every other.
+pub(super) fn made_in(row: &Value) -> Option<&str> {
+    row.get("database_id")?.as_str()
 }
 
 /// Nobody waits any more to see what became of it: the trail says that it is not known.

@@ -8,13 +8,14 @@ use super::apply_job::{end_of, recommendation, with_blocker};
 use super::follow::Follower;
 use super::moved::note_moved;
 use super::progress::Progress;
+use super::reconcile::made_in;
 use super::sandbox;
 use super::trail::{note_refused, record};
 use super::worker::Worker;
 use crate::apply::{
     ApplyError, RolledBack, Standing, WayBack, check_undo, roll_back, settle_rollback, way_back,
 };
-use crate::postgres::Session;
+use crate::postgres::{Session, database_id};
 use crate::store::{ClaimedJob, JobEnd};
 
 /// Rolls the standing change of the recommendation back.
@@ -89,9 +90,7 @@ async fn roll(
             let rolled = rolled.map_err(|error| with_blocker(error, &follower));
             carried_on(&mut session, &change, &way, rolled).await
         }
-        Err(error) => {
-            Err(made_elsewhere(error, &change.target, sandbox::address(worker)?.address()))
-        }
+        Err(error) => Err(made_elsewhere(worker, &mut session, &change, error).await?),
     };
     let rolled = match rolled {
         Ok(rolled) => rolled,
@@ -123,14 +122,27 @@ async fn roll(
     Ok(ChangeOutcome { executed_sql: way.sql(), ..outcome })
 }
 
-/// What is not found in another sandbox than it was made in has not drifted.
-fn made_elsewhere(error: ApplyError, made_in: &str, address: &str) -> ApplyError {
-    match error {
-        ApplyError::Drifted(reason) if made_in != address => ApplyError::Failed(format!(
-            "it was made in {made_in}, and the sandbox is {address} now: {reason}"
+/// What is not found in another database than it was made in has not drifted.
+async fn made_elsewhere(
+    worker: &Worker,
+    session: &mut Session,
+    change: &Change,
+    error: ApplyError,
+) -> Result<ApplyError, ApplyError> {
+    let ApplyError::Drifted(reason) = error else { return Ok(error) };
+    let again = worker.store.audited(change.job_id, "apply.again").await?;
+    let row = match again {
+        Some(again) => Some(again),
+        None => worker.store.audited(change.job_id, "apply.intent").await?,
+    };
+    let here = database_id(&mut session.connection).await?;
+    Ok(match row.as_ref().and_then(made_in) {
+        Some(made_in) if made_in != here => ApplyError::Failed(format!(
+            "it was made in {}, which is not the sandbox of now ({reason}): name that one as the sandbox again, or run `optischema sandbox refresh` to make it in this one",
+            change.target
         )),
-        other => other,
-    }
+        _ => ApplyError::Drifted(reason),
+    })
 }
 
 /// Puts right what a rollback that failed left half done: a drop that was begun is carried to its end, what was half

@@ -57,6 +57,15 @@ async fn identity(connection: &mut PgConnection) -> Result<Identity, PgFailure> 
     })
 }
 
+/// What tells one database from every other, whatever its address is: `system identifier/OID`.
+///
+/// # Errors
+/// It cannot be asked.
+pub async fn database_id(connection: &mut PgConnection) -> Result<String, PgFailure> {
+    let Identity { system, database_oid, .. } = identity(connection).await?;
+    Ok(format!("{system}/{database_oid}"))
+}
+
 /// Compares the two by system identifier and database OID.
 ///
 /// # Errors

@@ -21,7 +21,7 @@ pub use explain::{ExplainMode, explain};
 pub use failure::PgFailure;
 pub use health::{check_main, check_sandbox, grants_for_main, main_is_refused};
 pub use hypopg::{HypoOracle, has_hypopg};
-pub use identity::{ReplicaKind, SameDatabase, prove_not_main, replica_kind};
+pub use identity::{ReplicaKind, SameDatabase, database_id, prove_not_main, replica_kind};
 pub use main_session::{MainSession, PlanFailure};
 pub use replica_health::check_replica;
 pub use roles::{RolePath, role_paths};

@@ -8,7 +8,7 @@ use super::Service;
 use super::analysis::checked_main;
 use crate::apply::{Again, ApplyError, make_again};
 use crate::jobs::{hold, proven};
-use crate::postgres::{MainSession, PgFailure, Session, read_catalog};
+use crate::postgres::{MainSession, PgFailure, Session, database_id, read_catalog};
 use crate::sandbox::{StagingReport, drop_staging, init_staging};
 use crate::store::AuditRecord;
 
@@ -116,6 +116,7 @@ impl Service {
             Ok(Again { object, sql, detail }) => {
                 let said = json!({
                     "change_id": change.id, "sql": sql, "object": object,
+                    "database_id": database_id(&mut sandbox.connection).await?,
                     "effect": detail.as_ref().map(|detail| &detail.effect),
                 });
                 let audit = record("apply.again", said);
