@@ -16,7 +16,7 @@ const TRAPS: &[&str] = &[
     "CREATE EXTENSION pg_trgm",
     "CREATE SEQUENCE numbers",
     "CREATE FUNCTION spring() RETURNS void VOLATILE LANGUAGE plpgsql AS $$ BEGIN
-        EXECUTE 'COPY (SELECT 1) TO PROGRAM ''touch witness'''; END $$",
+        EXECUTE 'COPY (SELECT 1) TO PROGRAM ''cat > /dev/null; touch witness'''; END $$",
     "CREATE FUNCTION evil(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
         PERFORM spring(); RETURN $1; END $$",
     "CREATE FUNCTION definer(int) RETURNS int IMMUTABLE SECURITY DEFINER LANGUAGE sql AS 'SELECT evil($1)'",
