@@ -72,6 +72,15 @@ test('everything that stands is rolled back together', async ({ page }) => {
   await signIn(page);
   await page.goto(`${origin()}/changes`);
   await hydrated(page);
+  // Behind a filter nothing else is undone than what it shows.
+  await page.goto(`${origin()}/changes?q=nothing-is-called-so`);
+  await expect(page.getByText('No change fits these filters')).toBeVisible();
+  await expect(page.getByText(/Roll back (all|these)…/)).toHaveCount(0);
+  await page.goto(`${origin()}/changes`);
+  const ids = await page.locator('tbody').first().locator('tr', { has: page.getByRole('button', { name: 'Roll back' }) })
+    .evaluateAll((rows) => rows.map((row) => row.id).join(','));
+  await expect(page.locator('input[name=changes]')).toHaveValue(ids);
+  await hydrated(page);
   // What would be done is listed first.
   await page.getByText('Roll back all…').click();
   await expect(page.getByRole('listitem').filter({ hasText: TITLE }).first()).toBeVisible();

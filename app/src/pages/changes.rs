@@ -97,23 +97,23 @@ fn content(
     audit: AuditQuery,
     actions: Actions,
 ) -> impl IntoView {
-    let standing: Vec<_> = view
-        .changes
-        .iter()
-        .filter(|change| change.can_be_rolled_back())
-        .map(|change| view! { <li>{change.recommendation_title.clone()}</li> })
-        .collect();
-    let count = figures::counted(standing.len() as u64, "change");
+    // What is shown is what is undone, whatever else stands behind the filters.
+    let standing = || view.changes.iter().filter(|change| change.can_be_rolled_back());
+    let ids = standing().map(|change| change.id.to_string()).collect::<Vec<_>>().join(",");
+    let count = figures::counted(standing().count() as u64, "change");
+    let titles: Vec<_> =
+        standing().map(|change| view! { <li>{change.recommendation_title.clone()}</li> }).collect();
     let tidied = actions.clean.value();
     view! {
         <ApplySide status=view.status/>
         <div class="actions">
-            {(!standing.is_empty()).then(|| view! {
+            {(!ids.is_empty()).then(|| view! {
                 <details class="choice">
-                    <summary class="button">"Roll back all…"</summary>
+                    <summary class="button">{if query.is_filtered() { "Roll back these…" } else { "Roll back all…" }}</summary>
                     <p>"In this order, the newest first:"</p>
-                    <ol>{standing}</ol>
+                    <ol>{titles}</ol>
                     <ActionForm action=actions.all>
+                        <input type="hidden" name="changes" value=ids.clone()/>
                         <button class="button primary">{format!("Roll back {count}")}</button>
                     </ActionForm>
                 </details>

@@ -64,11 +64,14 @@ pub async fn start_rollback(id: String) -> Result<(), ServerFnError> {
     operations()?.start_rollback(id).await.map(drop).map_err(failed)
 }
 
-/// Queues the rollback of everything that stands, the newest first.
+/// Queues the rollback of the changes that were shown (ids joined by commas), the newest first.
 #[server(prefix = "/rpc", endpoint = "roll-back-all")]
-pub async fn roll_back_all() -> Result<(), ServerFnError> {
-    use super::context::{failed, operations};
-    operations()?.roll_back_together(Vec::new()).await.map(drop).map_err(failed)
+pub async fn roll_back_all(changes: String) -> Result<(), ServerFnError> {
+    use super::context::{failed, operations, parse_id};
+    let ids = changes.split(',').map(|id| parse_id("change", id.to_owned()));
+    // An empty text is no id, so that none can never mean all.
+    let ids = ids.collect::<Result<Vec<_>, _>>()?;
+    operations()?.roll_back_together(ids).await.map(drop).map_err(failed)
 }
 
 /// Drops what was left behind.

@@ -103,7 +103,8 @@ async fn check_not_skipped(
     };
     // The counters are written a moment after it.
     for _ in 0..LOOKS {
-        if marker(connection, plan.kind, table).await?.as_ref() != Some(before) {
+        let now = marker(connection, plan.kind, table).await.map_err(ApplyError::unanswered)?;
+        if now.as_ref() != Some(before) {
             return Ok(());
         }
         tokio::time::sleep(BETWEEN_LOOKS).await;

@@ -295,6 +295,11 @@ async fn changes_that_stand_on_each_other_are_rolled_back_together_the_newest_fi
         said.contains("fillfactor = 70") && said.contains("altered table public.orders again"),
         "{said}"
     );
+    // A form that names none does not mean all.
+    let form = app.anonymous("POST", "/rpc/roll-back-all").bearer_auth(crate::fixture::TOKEN);
+    let form = form.header("content-type", "application/x-www-form-urlencoded").body("changes=");
+    assert!(!form.send().await.unwrap().status().is_success());
+    assert_eq!(app.json("/api/apply/status").await["applied"], 3);
     let order = app.post("/api/apply/rollback").await;
     assert_eq!(order.status(), StatusCode::ACCEPTED);
     let order: serde_json::Value = order.json().await.unwrap();

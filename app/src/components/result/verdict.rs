@@ -32,12 +32,13 @@ fn headline(result: &BenchmarkResult) -> Option<String> {
 #[component]
 pub(crate) fn ResultVerdict(result: BenchmarkResult) -> impl IntoView {
     let badge = impact_badge(&result);
-    let of = result.figures_of.as_ref().map(|label| {
-        let same = result.bindings.iter().filter(|b| b.verdict == result.verdict).count();
+    let of = result.figures_of.as_ref().and_then(|label| {
+        let shown = result.bindings.iter().find(|binding| binding.label == *label)?.verdict;
+        let same = result.bindings.iter().filter(|binding| binding.verdict == shown).count();
         let all = result.bindings.len();
-        format!(
+        Some(format!(
             "The figures are those of the {label}; {same} of {all} sets of values came out so. "
-        )
+        ))
     });
     let worst = result.worst_binding.as_ref().and_then(|label| {
         let binding = result.bindings.iter().find(|binding| binding.label == *label)?;

@@ -95,7 +95,8 @@ async fn table_of(
     Ok(TableName::new(row.try_get::<String, _>("schema")?, row.try_get::<String, _>("name")?))
 }
 
-/// Absent where the table is gone; else what is another text once it was done: the time of the last ANALYZE or VACUUM, or the files of table and indexes.
+/// What is another text once it was done: the time of the last ANALYZE or VACUUM, or the files of table and indexes. Absent
+/// where the table is gone.
 pub(in super::super) async fn marker(
     connection: &mut PgConnection,
     kind: ChangeKind,
