@@ -60,7 +60,7 @@ fn schema() -> ScratchSchema {
 async fn copy(shop: &Shop) -> f64 {
     let begun = Instant::now();
     let mut main = MainSession::begin(&shop.main_url().parse().unwrap()).await.unwrap();
-    main.use_own_path().await.unwrap();
+    main.read_rows_whole().await.unwrap();
     let mut sandbox = connect_writable(&shop.sandbox_url().parse().unwrap(), 600).await.unwrap();
     let names = COPIED.map(|name| TableName::new("public", name));
     let family = read_family(main.connection(), &names).await.unwrap();

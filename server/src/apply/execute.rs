@@ -17,6 +17,7 @@ use super::plan::{ChangePlan, Touch};
 use super::settle::{Standing, effect_of, is_invalid, settle};
 use super::state::{Scope, read_state};
 use crate::postgres::PgFailure;
+use crate::postgres::query;
 
 /// So often it is looked whether maintenance is counted as done.
 const LOOKS: u32 = 20;
@@ -166,9 +167,9 @@ async fn size_note(
     let mut bytes = 0_i64;
     for (key, _) in &plan.touches {
         let Some(name) = index_of_line(key) else { continue };
-        let row = sqlx::query(
-            "SELECT pg_relation_size(c.oid)::int8 AS bytes FROM pg_class c
-             JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
+        let row = query(
+            "SELECT pg_catalog.pg_relation_size(c.oid)::pg_catalog.int8 AS bytes FROM pg_catalog.pg_class c
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
         )
         .bind(&name.schema)
         .bind(&name.name)
@@ -224,7 +225,7 @@ pub(super) fn not_run(step: &ChangeStep, failure: &PgFailure) -> String {
 }
 
 pub(super) async fn run(connection: &mut PgConnection, statement: &str) -> Result<(), PgFailure> {
-    sqlx::query(AssertSqlSafe(statement.to_owned())).persistent(false).execute(connection).await?;
+    query(AssertSqlSafe(statement.to_owned())).execute(connection).await?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::error::ApplyError;
+use crate::postgres::query;
 
 /// An index as the catalog knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,20 +34,20 @@ pub(super) async fn known_index(
     connection: &mut PgConnection,
     name: &TableName,
 ) -> Result<Option<KnownIndex>, ApplyError> {
-    let row = sqlx::query(
-        "SELECT c.oid::int8 AS oid, pg_get_indexdef(c.oid) AS definition, i.indisvalid, i.indisunique, i.indisreplident,
-                i.indisclustered, c.relispartition, c.relkind = 'I' AS is_partitioned, tn.nspname::text AS schema, t.relname::text AS name,
-                s.spcname::text AS tablespace, obj_description(c.oid, 'pg_class') AS comment,
-                EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = c.oid AND k.contype IN ('p', 'u', 'x', 'f'))
+    let row = query(
+        "SELECT c.oid::pg_catalog.int8 AS oid, pg_catalog.pg_get_indexdef(c.oid) AS definition, i.indisvalid, i.indisunique, i.indisreplident,
+                i.indisclustered, c.relispartition, c.relkind = 'I' AS is_partitioned, tn.nspname::pg_catalog.text AS schema, t.relname::pg_catalog.text AS name,
+                s.spcname::pg_catalog.text AS tablespace, pg_catalog.obj_description(c.oid, 'pg_class') AS comment,
+                EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conindid = c.oid AND k.contype IN ('p', 'u', 'x', 'f'))
                     AS backs_constraint,
-                EXISTS (SELECT 1 FROM pg_stat_progress_create_index p WHERE p.index_relid = c.oid) AS building,
-                ARRAY(SELECT a.attnum::int4 FROM pg_attribute a WHERE a.attrelid = c.oid
+                EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index p WHERE p.index_relid = c.oid) AS building,
+                ARRAY(SELECT a.attnum::pg_catalog.int4 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid
                       AND nullif(a.attstattarget::int, -1) IS NOT NULL ORDER BY a.attnum) AS numbers,
-                ARRAY(SELECT a.attstattarget::int4 FROM pg_attribute a WHERE a.attrelid = c.oid
+                ARRAY(SELECT a.attstattarget::pg_catalog.int4 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid
                       AND nullif(a.attstattarget::int, -1) IS NOT NULL ORDER BY a.attnum) AS targets
-         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         JOIN pg_index i ON i.indexrelid = c.oid JOIN pg_class t ON t.oid = i.indrelid
-         JOIN pg_namespace tn ON tn.oid = t.relnamespace LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+         JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = c.reltablespace
          WHERE n.nspname = $1 AND c.relname = $2",
     )
     .bind(&name.schema)
@@ -128,13 +129,13 @@ pub(super) async fn twin(
     own: &str,
     unique: bool,
 ) -> Result<Option<String>, ApplyError> {
-    let row = sqlx::query(
-        "SELECT c.relname::text AS name FROM pg_index i
-         JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
-         JOIN pg_namespace n ON n.oid = t.relnamespace
+    let row = query(
+        "SELECT c.relname::pg_catalog.text AS name FROM pg_catalog.pg_index i
+         JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+         JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
          WHERE n.nspname = $1 AND t.relname = $2 AND i.indisvalid AND c.relname <> $4
            AND ((i.indisunique AND i.indimmediate) OR NOT $5)
-           AND right(pg_get_indexdef(i.indexrelid), length($3)) = $3 LIMIT 1",
+           AND pg_catalog.right(pg_catalog.pg_get_indexdef(i.indexrelid), pg_catalog.length($3)) = $3 LIMIT 1",
     )
     .bind(&table.schema)
     .bind(&table.name)

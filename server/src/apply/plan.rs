@@ -13,6 +13,7 @@ use super::error::ApplyError;
 use super::kinds::{index, maintenance, setting, statistics, table};
 use super::state::{Scope, read_state};
 use crate::postgres::PgFailure;
+use crate::postgres::query;
 use crate::sql::{Patch, PatchKind};
 
 /// What a change does to one line of the catalog.
@@ -191,9 +192,9 @@ pub(super) async fn require_table(
     table: &TableName,
     ground: Ground<'_>,
 ) -> Result<(), ApplyError> {
-    let row = sqlx::query(
-        "SELECT pg_has_role(current_user, c.relowner, 'USAGE') AS owned FROM pg_class c
-         JOIN pg_namespace n ON n.oid = c.relnamespace
+    let row = query(
+        "SELECT pg_catalog.pg_has_role(current_user, c.relowner, 'USAGE') AS owned FROM pg_catalog.pg_class c
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'm')",
     )
     .bind(&table.schema)
@@ -234,16 +235,16 @@ pub(super) async fn branches(
     connection: &mut PgConnection,
     top: &TableName,
 ) -> Result<Vec<Branch>, ApplyError> {
-    let rows = sqlx::query(
+    let rows = query(
         "WITH RECURSIVE tree AS (
-             SELECT c.oid, NULL::oid AS parent, 0 AS depth FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             SELECT c.oid, NULL::pg_catalog.oid AS parent, 0 AS depth FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = $1 AND c.relname = $2
              UNION ALL
-             SELECT i.inhrelid, i.inhparent, t.depth + 1 FROM pg_inherits i JOIN tree t ON t.oid = i.inhparent
-             JOIN pg_class c ON c.oid = i.inhrelid WHERE c.relispartition)
-         SELECT t.oid::int8 AS oid, t.parent::int8 AS parent, t.depth, n.nspname::text AS schema,
-                c.relname::text AS name, c.relkind::text AS kind
-         FROM tree t JOIN pg_class c ON c.oid = t.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+             SELECT i.inhrelid, i.inhparent, t.depth OPERATOR(pg_catalog.+) 1 FROM pg_catalog.pg_inherits i JOIN tree t ON t.oid = i.inhparent
+             JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid WHERE c.relispartition)
+         SELECT t.oid::pg_catalog.int8 AS oid, t.parent::pg_catalog.int8 AS parent, t.depth, n.nspname::pg_catalog.text AS schema,
+                c.relname::pg_catalog.text AS name, c.relkind::pg_catalog.text AS kind
+         FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          ORDER BY t.depth, n.nspname, c.relname",
     )
     .bind(&top.schema)

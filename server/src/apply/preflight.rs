@@ -8,6 +8,7 @@ use sqlx::postgres::PgConnection;
 use super::error::ApplyError;
 use super::plan::ChangePlan;
 use super::watch_locks::old_transactions;
+use crate::postgres::query;
 
 /// A transaction this old is named: what is built concurrently waits for it to end.
 const OLD_SECONDS: i64 = 5;
@@ -62,8 +63,8 @@ pub fn refuse_blocked(checks: &[Check]) -> Result<(), ApplyError> {
 }
 
 async fn may_create(connection: &mut PgConnection, table: &TableName) -> Result<Check, ApplyError> {
-    let row = sqlx::query(
-        "SELECT has_schema_privilege(n.oid, 'CREATE') AS may FROM pg_namespace n WHERE n.nspname = $1",
+    let row = query(
+        "SELECT pg_catalog.has_schema_privilege(n.oid, 'CREATE') AS may FROM pg_catalog.pg_namespace n WHERE n.nspname = $1",
     )
     .bind(&table.schema)
     .fetch_optional(connection)

@@ -12,6 +12,7 @@ use super::plan::{ChangePlan, Rehearsal};
 use super::settle::defined;
 use super::state::{Scope, read_state};
 use crate::postgres::PgFailure;
+use crate::postgres::query;
 use crate::sandbox::{
     ScratchKind, ScratchSchema, Upkeep, create_scratch, create_tables, drop_scratch, finish_tables,
     hold_scratch, read_family,
@@ -52,7 +53,7 @@ pub async fn rehearse(
             let ways = Ways { patch, rollback, prime };
             let result = on_copies(connection, &schema, &plan.tables, ways).await;
             drop_scratch(connection, &schema).await?;
-            sqlx::query("SELECT pg_advisory_unlock($1)")
+            query("SELECT pg_catalog.pg_advisory_unlock($1)")
                 .bind(schema.lock_key())
                 .execute(connection)
                 .await?;

@@ -19,6 +19,7 @@ use super::plan::{Branch, Place, branches, joined};
 use super::rehearsal::restored;
 use super::settle::{defined, drop_remains, is_invalid};
 use super::state::read_state;
+use crate::postgres::query;
 use crate::postgres::relation_exists;
 use crate::sql::index_definition_in;
 
@@ -123,13 +124,13 @@ async fn family(
     connection: &mut PgConnection,
     top: &TableName,
 ) -> Result<BTreeSet<TableName>, ApplyError> {
-    let rows = sqlx::query(
+    let rows = query(
         "WITH RECURSIVE tree AS (
-             SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = $1 AND c.relname = $2
-             UNION SELECT i.inhrelid FROM pg_inherits i JOIN tree t ON t.oid = i.inhparent)
-         SELECT n.nspname::text AS schema, c.relname::text AS name FROM tree
-         JOIN pg_class c ON c.oid = tree.oid JOIN pg_namespace n ON n.oid = c.relnamespace",
+             UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree t ON t.oid = i.inhparent)
+         SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name FROM tree
+         JOIN pg_catalog.pg_class c ON c.oid = tree.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
     )
     .bind(&top.schema)
     .bind(&top.name)
@@ -370,22 +371,22 @@ pub(super) async fn renamed(
     let Some(oid) = change.object.oid else { return Ok(None) };
     let text = match change.kind {
         ChangeKind::CreateIndex => {
-            "SELECT n.nspname::text AS schema, c.relname::text AS name, tn.nspname::text AS table_schema,
-                    t.relname::text AS table_name FROM pg_index i
-             JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-             JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace
-             WHERE i.indexrelid::int8 = $1"
+            "SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name, tn.nspname::pg_catalog.text AS table_schema,
+                    t.relname::pg_catalog.text AS table_name FROM pg_catalog.pg_index i
+             JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             JOIN pg_catalog.pg_class t ON t.oid = i.indrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
+             WHERE i.indexrelid::pg_catalog.int8 = $1"
         }
         ChangeKind::CreateStatistics => {
-            "SELECT n.nspname::text AS schema, s.stxname::text AS name, tn.nspname::text AS table_schema,
-                    t.relname::text AS table_name FROM pg_statistic_ext s
-             JOIN pg_namespace n ON n.oid = s.stxnamespace
-             JOIN pg_class t ON t.oid = s.stxrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace
-             WHERE s.oid::int8 = $1"
+            "SELECT n.nspname::pg_catalog.text AS schema, s.stxname::pg_catalog.text AS name, tn.nspname::pg_catalog.text AS table_schema,
+                    t.relname::pg_catalog.text AS table_name FROM pg_catalog.pg_statistic_ext s
+             JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
+             JOIN pg_catalog.pg_class t ON t.oid = s.stxrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
+             WHERE s.oid::pg_catalog.int8 = $1"
         }
         _ => return Ok(None),
     };
-    let row = sqlx::query(text).bind(oid).fetch_optional(connection).await?;
+    let row = query(text).bind(oid).fetch_optional(connection).await?;
     let Some(row) = row else { return Ok(None) };
     let is = TableName::new(row.try_get::<String, _>("schema")?, row.try_get::<String, _>("name")?);
     let table = TableName::new(

@@ -13,6 +13,7 @@ use super::plan::{ChangePlan, Touch};
 use super::rollback::{lines_now, renamed};
 use super::state::read_state;
 use crate::postgres::PgFailure;
+use crate::postgres::query;
 use crate::sql::{Patch, PatchKind, drop_index_sql};
 
 /// Which way a change was going.
@@ -204,17 +205,17 @@ pub(super) async fn drop_rebuilt(
     connection: &mut PgConnection,
     table: &TableName,
 ) -> Result<Vec<String>, ApplyError> {
-    let rows = sqlx::query(
+    let rows = query(
         "WITH RECURSIVE tree AS (
-             SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = $1 AND c.relname = $2
-             UNION SELECT i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid)
-         SELECT n.nspname::text AS schema, c.relname::text AS name FROM pg_index i
-         JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$'
+             UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid)
+         SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name FROM pg_catalog.pg_index i
+         JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE NOT i.indisvalid AND c.relname OPERATOR(pg_catalog.~) '_cc(new|old)[0-9]*$'
            AND (i.indrelid IN (SELECT oid FROM tree)
-                OR i.indrelid IN (SELECT t.reltoastrelid FROM pg_class t JOIN tree ON tree.oid = t.oid))
-           AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_create_index p WHERE p.relid = i.indrelid)",
+                OR i.indrelid IN (SELECT t.reltoastrelid FROM pg_catalog.pg_class t JOIN tree ON tree.oid = t.oid))
+           AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index p WHERE p.relid = i.indrelid)",
     )
     .bind(&table.schema)
     .bind(&table.name)

@@ -6,6 +6,7 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use crate::postgres::PgFailure;
+use crate::postgres::query;
 
 /// What a reading covers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,66 +20,66 @@ pub struct Scope {
 const TREE: &str = "
     WITH RECURSIVE tree AS (
         SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        JOIN unnest($1::text[], $2::text[]) AS t (schema, name) ON t.schema = n.nspname AND t.name = c.relname
+        JOIN pg_catalog.unnest($1::pg_catalog.text[], $2::pg_catalog.text[]) AS t (schema, name) ON t.schema = n.nspname AND t.name = c.relname
         WHERE c.relkind IN ('r', 'p', 'm')
         UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid)";
 
 /// Storage parameters, of the table and of its TOAST table.
 const TABLES: &str = "
-    SELECT n.nspname::text AS schema, c.relname::text AS name, NULL::text AS part,
-           concat_ws('; toast: ',
-               array_to_string(ARRAY(SELECT unnest(c.reloptions) ORDER BY 1), ', '),
-               nullif(array_to_string(ARRAY(SELECT unnest(t.reloptions) ORDER BY 1), ', '), '')) AS value
+    SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name, NULL::pg_catalog.text AS part,
+           pg_catalog.concat_ws('; toast: ',
+               pg_catalog.array_to_string(ARRAY(SELECT pg_catalog.unnest(c.reloptions) ORDER BY 1), ', '),
+               nullif(pg_catalog.array_to_string(ARRAY(SELECT pg_catalog.unnest(t.reloptions) ORDER BY 1), ', '), '')) AS value
     FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid
     WHERE c.reloptions IS NOT NULL OR t.reloptions IS NOT NULL";
 
 /// What ANALYZE keeps of a column.
 const COLUMNS: &str = "
-    SELECT n.nspname::text AS schema, c.relname::text AS name, a.attname::text AS part,
-           concat_ws(', ', 'statistics=' || nullif(a.attstattarget::int, -1),
-               nullif(array_to_string(ARRAY(SELECT unnest(a.attoptions) ORDER BY 1), ', '), '')) AS value
+    SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name, a.attname::pg_catalog.text AS part,
+           pg_catalog.concat_ws(', ', 'statistics=' OPERATOR(pg_catalog.||) nullif(a.attstattarget::int, -1),
+               nullif(pg_catalog.array_to_string(ARRAY(SELECT pg_catalog.unnest(a.attoptions) ORDER BY 1), ', '), '')) AS value
     FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     WHERE nullif(a.attstattarget::int, -1) IS NOT NULL OR a.attoptions IS NOT NULL";
 
 const INDEXES: &str = "
-    SELECT n.nspname::text AS schema, c.relname::text AS name, NULL::text AS part,
-           concat_ws(E'\\n', CASE WHEN NOT i.indisvalid THEN 'invalid: ' END || pg_get_indexdef(c.oid), CASE WHEN i.indisvalid THEN pg_get_indexdef(c.oid) END,
-               'tablespace ' || s.spcname,
+    SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name, NULL::pg_catalog.text AS part,
+           pg_catalog.concat_ws(E'\\n', CASE WHEN NOT i.indisvalid THEN 'invalid: ' END OPERATOR(pg_catalog.||) pg_catalog.pg_get_indexdef(c.oid), CASE WHEN i.indisvalid THEN pg_catalog.pg_get_indexdef(c.oid) END,
+               'tablespace ' OPERATOR(pg_catalog.||) s.spcname,
                CASE WHEN i.indisclustered THEN 'clustered' END,
                CASE WHEN i.indisreplident THEN 'replica identity' END,
-               (SELECT 'statistics ' || string_agg(format('%s=%s', a.attnum, a.attstattarget), ' ' ORDER BY a.attnum)
+               (SELECT 'statistics ' OPERATOR(pg_catalog.||) pg_catalog.string_agg(pg_catalog.format('%s=%s', a.attnum, a.attstattarget), ' ' ORDER BY a.attnum)
                 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND nullif(a.attstattarget::int, -1) IS NOT NULL),
-               (SELECT format('of %I.%I', pn.nspname, p.relname) FROM pg_catalog.pg_inherits h
+               (SELECT pg_catalog.format('of %I.%I', pn.nspname, p.relname) FROM pg_catalog.pg_inherits h
                 JOIN pg_catalog.pg_class p ON p.oid = h.inhparent
                 JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace WHERE h.inhrelid = c.oid),
-               'comment ' || quote_literal(obj_description(c.oid, 'pg_class'))) AS value
+               'comment ' OPERATOR(pg_catalog.||) pg_catalog.quote_literal(pg_catalog.obj_description(c.oid, 'pg_class'))) AS value
     FROM tree JOIN pg_catalog.pg_index i ON i.indrelid = tree.oid JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = c.reltablespace";
 
 const STATISTICS: &str = "
-    SELECT n.nspname::text AS schema, s.stxname::text AS name, NULL::text AS part,
-           concat_ws('; ', pg_get_statisticsobjdef(s.oid),
-               'target ' || nullif(s.stxstattarget::int, -1),
-               'comment ' || quote_literal(obj_description(s.oid, 'pg_statistic_ext'))) AS value
+    SELECT n.nspname::pg_catalog.text AS schema, s.stxname::pg_catalog.text AS name, NULL::pg_catalog.text AS part,
+           pg_catalog.concat_ws('; ', pg_catalog.pg_get_statisticsobjdef(s.oid),
+               'target ' OPERATOR(pg_catalog.||) nullif(s.stxstattarget::int, -1),
+               'comment ' OPERATOR(pg_catalog.||) pg_catalog.quote_literal(pg_catalog.obj_description(s.oid, 'pg_statistic_ext'))) AS value
     FROM tree JOIN pg_catalog.pg_statistic_ext s ON s.stxrelid = tree.oid
     JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace";
 
 const SETTINGS: &str = "
-    SELECT r.rolname::text AS role, split_part(one, '=', 1) AS name,
-           substr(one, strpos(one, '=') + 1) AS value
-    FROM pg_catalog.pg_db_role_setting s CROSS JOIN unnest(s.setconfig) AS one
+    SELECT r.rolname::pg_catalog.text AS role, pg_catalog.split_part(one, '=', 1) AS name,
+           pg_catalog.substr(one, pg_catalog.strpos(one, '=') OPERATOR(pg_catalog.+) 1) AS value
+    FROM pg_catalog.pg_db_role_setting s CROSS JOIN pg_catalog.unnest(s.setconfig) AS one
     JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
-    WHERE d.datname = current_database()";
+    WHERE d.datname = pg_catalog.current_database()";
 
 /// Reads it. Definitions are written with every name outside `pg_catalog` qualified, whatever the session's path is.
 pub(super) async fn read_state(
     connection: &mut PgConnection,
     scope: &Scope,
 ) -> Result<CatalogState, PgFailure> {
-    let path: String = sqlx::query("SELECT current_setting('search_path') AS path")
+    let path: String = query("SELECT pg_catalog.current_setting('search_path') AS path")
         .fetch_one(&mut *connection)
         .await?
         .try_get("path")?;
@@ -89,7 +90,7 @@ pub(super) async fn read_state(
 }
 
 async fn set_path(connection: &mut PgConnection, path: &str) -> Result<(), PgFailure> {
-    sqlx::query("SELECT pg_catalog.set_config('search_path', $1, false)")
+    query("SELECT pg_catalog.set_config('search_path', $1, false)")
         .bind(path)
         .execute(connection)
         .await?;
@@ -106,8 +107,7 @@ async fn read(connection: &mut PgConnection, scope: &Scope) -> Result<CatalogSta
         {
             // Both parts are constants of this file.
             let text = sqlx::AssertSqlSafe(format!("{TREE} {what}"));
-            let rows =
-                sqlx::query(text).bind(&schemas).bind(&names).fetch_all(&mut *connection).await?;
+            let rows = query(text).bind(&schemas).bind(&names).fetch_all(&mut *connection).await?;
             for row in rows {
                 let name = TableName::new(
                     row.try_get::<String, _>("schema")?,
@@ -119,7 +119,7 @@ async fn read(connection: &mut PgConnection, scope: &Scope) -> Result<CatalogSta
         }
     }
     if scope.settings {
-        for row in sqlx::query(SETTINGS).fetch_all(connection).await? {
+        for row in query(SETTINGS).fetch_all(connection).await? {
             let role: Option<String> = row.try_get("role")?;
             let name: String = row.try_get("name")?;
             state.0.insert(setting_key(role.as_deref(), &name), row.try_get("value")?);

@@ -5,6 +5,7 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use crate::postgres::PgFailure;
+use crate::postgres::query;
 
 /// How far a session's statement is, in words and as a share (0 to 1) where PostgreSQL tells.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,9 +20,9 @@ pub async fn look(
     pid: i32,
 ) -> Result<(Option<StepProgress>, Option<LockWait>), PgFailure> {
     let waits = lock_waits(connection, Some(pid)).await?.into_iter().next();
-    let row = sqlx::query(
+    let row = query(
         "SELECT p.phase, p.blocks_done, p.blocks_total, p.tuples_done, p.tuples_total
-         FROM pg_stat_progress_create_index p WHERE p.pid = $1",
+         FROM pg_catalog.pg_stat_progress_create_index p WHERE p.pid = $1",
     )
     .bind(pid)
     .fetch_optional(connection)
@@ -52,11 +53,11 @@ pub async fn lock_waits(
     pid: Option<i32>,
 ) -> Result<Vec<LockWait>, PgFailure> {
     // Building concurrently waits for transactions to end: pg_blocking_pids knows that too, since it is a lock on each.
-    let rows = sqlx::query(
-        "SELECT a.pid, coalesce(a.application_name, '') AS application, left(coalesce(a.query, ''), 200) AS statement,
-                coalesce(extract(epoch FROM now() - a.query_start), 0)::int8 AS seconds, pg_blocking_pids(a.pid) AS blockers
-         FROM pg_stat_activity a
-         WHERE a.datname = current_database() AND a.wait_event_type = 'Lock' AND ($1::int4 IS NULL OR a.pid = $1)
+    let rows = query(
+        "SELECT a.pid, coalesce(a.application_name, '') AS application, pg_catalog.left(coalesce(a.query, ''), 200) AS statement,
+                coalesce(extract(epoch FROM pg_catalog.now() OPERATOR(pg_catalog.-) a.query_start), 0)::pg_catalog.int8 AS seconds, pg_catalog.pg_blocking_pids(a.pid) AS blockers
+         FROM pg_catalog.pg_stat_activity a
+         WHERE a.datname = pg_catalog.current_database() AND a.wait_event_type = 'Lock' AND ($1::pg_catalog.int4 IS NULL OR a.pid = $1)
          ORDER BY a.query_start",
     )
     .bind(pid)
@@ -78,11 +79,11 @@ pub async fn lock_waits(
 
 /// What is known of these sessions.
 async fn blockers(connection: &mut PgConnection, pids: &[i32]) -> Result<Vec<Blocker>, PgFailure> {
-    let rows = sqlx::query(
-        "SELECT pid, coalesce(usename::text, '') AS role, coalesce(application_name, '') AS application,
+    let rows = query(
+        "SELECT pid, coalesce(usename::pg_catalog.text, '') AS role, coalesce(application_name, '') AS application,
                 coalesce(state, 'state not known') AS state,
-                extract(epoch FROM now() - xact_start)::int8 AS seconds, left(coalesce(query, ''), 200) AS statement
-         FROM pg_stat_activity WHERE pid = ANY ($1) ORDER BY xact_start",
+                extract(epoch FROM pg_catalog.now() OPERATOR(pg_catalog.-) xact_start)::pg_catalog.int8 AS seconds, pg_catalog.left(coalesce(query, ''), 200) AS statement
+         FROM pg_catalog.pg_stat_activity WHERE pid = ANY ($1) ORDER BY xact_start",
     )
     .bind(pids)
     .fetch_all(connection)
@@ -106,13 +107,13 @@ pub async fn old_transactions(
     connection: &mut PgConnection,
     seconds: i64,
 ) -> Result<Vec<Blocker>, PgFailure> {
-    let rows = sqlx::query(
-        "SELECT pid, coalesce(usename::text, '') AS role, coalesce(application_name, '') AS application,
+    let rows = query(
+        "SELECT pid, coalesce(usename::pg_catalog.text, '') AS role, coalesce(application_name, '') AS application,
                 coalesce(state, 'state not known') AS state,
-                extract(epoch FROM now() - xact_start)::int8 AS seconds, left(coalesce(query, ''), 200) AS statement
-         FROM pg_stat_activity
-         WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
-           AND xact_start < now() - make_interval(secs => $1::int8)
+                extract(epoch FROM pg_catalog.now() OPERATOR(pg_catalog.-) xact_start)::pg_catalog.int8 AS seconds, pg_catalog.left(coalesce(query, ''), 200) AS statement
+         FROM pg_catalog.pg_stat_activity
+         WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid() AND backend_type = 'client backend'
+           AND xact_start < pg_catalog.now() OPERATOR(pg_catalog.-) pg_catalog.make_interval(secs => $1::pg_catalog.int8)
          ORDER BY xact_start",
     )
     .bind(seconds)

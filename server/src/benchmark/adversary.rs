@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::BenchmarkError;
 use super::arms::execute;
 use crate::postgres::PgFailure;
+use crate::postgres::query;
 
 /// Rows that each insertion takes as its pattern.
 const ROWS: u32 = 40;
@@ -47,8 +48,7 @@ pub(super) async fn add_rows(
     for (number, null) in variants.enumerate() {
         let statement = insertion(table, &columns, null, predicates, number);
         execute(connection, "SAVEPOINT adversary".to_owned()).await?;
-        let result = sqlx::query(AssertSqlSafe(statement))
-            .persistent(false)
+        let result = query(AssertSqlSafe(statement))
             .execute(&mut *connection)
             .await
             .map_err(PgFailure::from);
@@ -74,7 +74,7 @@ pub(super) async fn has_triggers(
     connection: &mut PgConnection,
     table: &TableName,
 ) -> Result<bool, BenchmarkError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT EXISTS (
              SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              JOIN pg_catalog.pg_partition_tree(c.oid) p ON true
@@ -165,8 +165,8 @@ async fn columns(
     connection: &mut PgConnection,
     table: &TableName,
 ) -> Result<Vec<Column>, BenchmarkError> {
-    let rows = sqlx::query(
-        "SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, NULL) AS data_type, NOT a.attnotnull AS nullable,
+    let rows = query(
+        "SELECT a.attname::pg_catalog.text AS name, pg_catalog.format_type(a.atttypid, NULL) AS data_type, NOT a.attnotnull AS nullable,
                 EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid
                           AND (i.indisunique OR i.indisexclusion) AND a.attnum = ANY (i.indkey)) AS is_unique
          FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid

@@ -9,6 +9,7 @@ use sqlx::postgres::PgConnection;
 
 use super::BenchmarkError;
 use crate::hex::hex;
+use crate::postgres::query;
 use crate::postgres::{ExplainMode, PgFailure, explain};
 
 /// Which of the two.
@@ -194,6 +195,6 @@ pub(super) async fn execute(
     connection: &mut PgConnection,
     statement: String,
 ) -> Result<(), PgFailure> {
-    sqlx::query(AssertSqlSafe(statement)).persistent(false).execute(connection).await?;
+    query(AssertSqlSafe(statement)).execute(connection).await?;
     Ok(())
 }

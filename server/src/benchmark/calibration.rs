@@ -20,7 +20,7 @@ pub(super) async fn calibrate(
     seed: u64,
 ) -> Result<Calibration, BenchmarkError> {
     let sql = match schema {
-        None => "SELECT pg_catalog.count(*), pg_catalog.sum(i) FROM pg_catalog.generate_series(1, 60000) i WHERE i % 7 < 3".to_owned(),
+        None => "SELECT pg_catalog.count(*), pg_catalog.sum(i) FROM pg_catalog.generate_series(1, 60000) i WHERE i OPERATOR(pg_catalog.%) 7 < 3".to_owned(),
         Some(schema) => {
             let table = TableName::new(schema, "optischema_calibration").quoted();
             for statement in [
@@ -29,7 +29,7 @@ pub(super) async fn calibrate(
             ] {
                 execute(connection, statement).await?;
             }
-            format!("SELECT pg_catalog.count(*), pg_catalog.sum(v) FROM {table} WHERE i % 7 < 3")
+            format!("SELECT pg_catalog.count(*), pg_catalog.sum(v) FROM {table} WHERE i OPERATOR(pg_catalog.%) 7 < 3")
         }
     };
     let spec = ArmSpec { setup: Vec::new(), sql };

@@ -9,6 +9,7 @@ use super::arms::{ArmSpec, Arms, execute};
 use super::bound::Bound;
 use super::equivalence::{Order, Sides, compare};
 use super::site::Site;
+use crate::postgres::query;
 use crate::sandbox::StructureKind;
 use crate::sql::{self, Statement};
 
@@ -96,13 +97,12 @@ async fn other_columns(
         let fence = site.fence;
         let read = fence.around(site.connection(), async |connection| {
             execute(connection, format!("CREATE TEMPORARY VIEW optischema_columns AS {placed}")).await?;
-            let row = sqlx::query(
-                "SELECT ARRAY(SELECT a.attname || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod)
+            let row = query(
+                "SELECT ARRAY(SELECT a.attname OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) pg_catalog.format_type(a.atttypid, a.atttypmod)
                      FROM pg_catalog.pg_attribute a
                      WHERE a.attrelid = 'pg_temp.optischema_columns'::pg_catalog.regclass AND a.attnum > 0
                      ORDER BY a.attnum)::pg_catalog.text[] AS columns",
             )
-            .persistent(false)
             .fetch_one(connection)
             .await?;
             Ok(row.try_get::<Vec<String>, _>("columns")?)

@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::BenchmarkError;
 use super::arms::{ArmKind, Arms, execute};
+use crate::postgres::query;
 use crate::sql::{self, SortedBy, Statement};
 
 /// Different rows that are looked through for the first that differs.
@@ -182,7 +183,7 @@ async fn digest(
                 COALESCE(pg_catalog.sum(pg_catalog.hashtextextended(n::pg_catalog.text || ':' || k, 0)::pg_catalog.numeric), 0)::pg_catalog.text AS keys
          FROM (SELECT pg_catalog.row_number() OVER () AS n, {WHOLE} AS t, {keys} AS k FROM ({sql}\n) optischema_r) optischema_x"
     );
-    let row = sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_one(connection).await?;
+    let row = query(AssertSqlSafe(text)).fetch_one(connection).await?;
     Ok(Digest {
         rows: row.try_get("rows")?,
         multiset: row.try_get("multiset")?,
@@ -237,7 +238,7 @@ async fn hashes(connection: &mut PgConnection, sql: &str) -> Result<Hashes, Benc
          FROM ({sql}\n) optischema_r GROUP BY 1 LIMIT {}",
         MOST_DISTINCT + 1
     );
-    let rows = sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_all(connection).await?;
+    let rows = query(AssertSqlSafe(text)).fetch_all(connection).await?;
     if rows.len() as i64 > MOST_DISTINCT {
         return Ok(Hashes::new());
     }
@@ -281,7 +282,7 @@ async fn row_of(
         "SELECT pg_catalog.left(t, {SHOWN}) AS shown FROM (SELECT {WHOLE} AS t FROM ({sql}\n) optischema_r) optischema_x
          WHERE pg_catalog.hashtextextended(t, 0) = $1 LIMIT 1"
     );
-    let query = sqlx::query(AssertSqlSafe(text)).persistent(false).bind(hash);
+    let query = query(AssertSqlSafe(text)).bind(hash);
     let row = query.fetch_optional(connection).await?;
     Ok(row.map(|row| row.try_get("shown")).transpose()?)
 }

@@ -9,6 +9,7 @@ use sqlx::postgres::PgConnection;
 use super::BenchmarkError;
 use super::arms::execute;
 use super::site::Site;
+use crate::postgres::query;
 use crate::sql::{MaintenanceKind, PatchKind, Setting, drop_index_sql, index_definition_in};
 
 /// Extensions whose operator classes the advisor proposes.
@@ -149,7 +150,7 @@ async fn install_for(
         if !operator_classes.iter().any(|class| classes.contains(&class.as_str())) {
             continue;
         }
-        let there = sqlx::query("SELECT 1 AS one FROM pg_catalog.pg_extension WHERE extname = $1")
+        let there = query("SELECT 1 AS one FROM pg_catalog.pg_extension WHERE extname = $1")
             .bind(extension)
             .fetch_optional(site.connection())
             .await?;
@@ -222,12 +223,12 @@ async fn find_index(
     schema: &str,
     name: &str,
 ) -> Result<Option<FoundIndex>, BenchmarkError> {
-    let row = sqlx::query(
-        "SELECT pg_catalog.pg_get_indexdef(c.oid) AS definition, tn.nspname::text AS schema, t.relname::text AS name,
-                (SELECT pg_catalog.sum(pg_catalog.pg_relation_size(p.relid)) FROM pg_catalog.pg_partition_tree(c.oid) p)::int8 AS below,
-                ARRAY(SELECT x.relname::text FROM pg_catalog.pg_partition_tree(c.oid) p
-                      JOIN pg_catalog.pg_class x ON x.oid = p.relid) || c.relname::text AS parts,
-                pg_catalog.pg_relation_size(c.oid)::int8 AS bytes
+    let row = query(
+        "SELECT pg_catalog.pg_get_indexdef(c.oid) AS definition, tn.nspname::pg_catalog.text AS schema, t.relname::pg_catalog.text AS name,
+                (SELECT pg_catalog.sum(pg_catalog.pg_relation_size(p.relid)) FROM pg_catalog.pg_partition_tree(c.oid) p)::pg_catalog.int8 AS below,
+                ARRAY(SELECT x.relname::pg_catalog.text FROM pg_catalog.pg_partition_tree(c.oid) p
+                      JOIN pg_catalog.pg_class x ON x.oid = p.relid) OPERATOR(pg_catalog.||) c.relname::pg_catalog.text AS parts,
+                pg_catalog.pg_relation_size(c.oid)::pg_catalog.int8 AS bytes
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
          JOIN pg_catalog.pg_class t ON t.oid = i.indrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace

@@ -16,9 +16,11 @@ use super::request::{BenchmarkRequest, Report};
 use super::site::{Site, connect, reading};
 use super::survey::Places;
 use crate::postgres::MainSession;
+use crate::postgres::query;
 use crate::sandbox::{
     Copied, CopyRows, Family, RowChoices, SandboxError, TableStructure, Upkeep, create_scratch,
-    create_tables, finish_tables, install_extensions, read_family, vacuum_analyze,
+    create_tables, extension_schemas, finish_tables, install_extensions, read_family,
+    vacuum_analyze,
 };
 
 /// A sample of fewer rows says little.
@@ -106,7 +108,7 @@ async fn differences(
 const TRAITS: [&str; 4] = ["collation", "character type", "encoding", "PostgreSQL version"];
 
 async fn traits(connection: &mut PgConnection) -> Result<[String; 4], BenchmarkError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT /* optischema */ d.datcollate::pg_catalog.text AS collate, d.datctype::pg_catalog.text AS ctype,
                 pg_catalog.pg_encoding_to_char(d.encoding)::pg_catalog.text AS encoding,
                 pg_catalog.split_part(pg_catalog.current_setting('server_version'), '.', 1) AS major
@@ -124,17 +126,11 @@ async fn traits(connection: &mut PgConnection) -> Result<[String; 4], BenchmarkE
 
 /// Names are looked for in the schema first, then where the sandbox's extensions are.
 async fn set_path(connection: &mut PgConnection, schema: &str) -> Result<(), BenchmarkError> {
-    let rows = sqlx::query(
-        "SELECT DISTINCT n.nspname::text AS name FROM pg_extension e
-         JOIN pg_namespace n ON n.oid = e.extnamespace WHERE n.nspname NOT IN ('pg_catalog', $1)
-           AND NOT pg_catalog.starts_with(n.nspname, 'benchmark_job_') ORDER BY 1",
-    )
-    .bind(schema)
-    .fetch_all(&mut *connection)
-    .await?;
     let mut path = vec![quote_identifier(schema)];
-    for row in rows {
-        path.push(quote_identifier(&row.try_get::<String, _>("name")?));
+    for name in extension_schemas(connection).await? {
+        if name != schema && !name.starts_with("benchmark_job_") {
+            path.push(quote_identifier(&name));
+        }
     }
     Ok(execute(connection, format!("SET search_path = {}", path.join(", "))).await?)
 }

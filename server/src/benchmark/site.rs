@@ -13,6 +13,7 @@ use super::BenchmarkError;
 use super::arms::{Fence, execute};
 use super::request::{BenchmarkRequest, Report};
 use super::survey::Places;
+use crate::postgres::query;
 use crate::postgres::{
     Dsn, MainSession, PgFailure, ReplicaKind, Session, connect_main, connect_writable,
     prove_not_main, replica_kind,
@@ -187,7 +188,7 @@ pub(super) async fn connect(
 }
 
 async fn try_lock(session: &mut Session) -> Result<bool, BenchmarkError> {
-    let row = sqlx::query("SELECT pg_catalog.pg_try_advisory_lock($1) AS held")
+    let row = query("SELECT pg_catalog.pg_try_advisory_lock($1) AS held")
         .bind(ONE_AT_A_TIME)
         .fetch_one(&mut session.connection)
         .await?;
@@ -202,7 +203,7 @@ pub(super) async fn reading(
 ) -> Result<MainSession, BenchmarkError> {
     let mut main = MainSession::begin(&places.main).await?;
     main.name(&request.name).await?;
-    main.use_own_path().await?;
+    main.read_rows_whole().await?;
     Ok(main)
 }
 
@@ -269,9 +270,8 @@ pub(super) async fn open_standby(
 
 /// For the session.
 async fn set_path(connection: &mut PgConnection, path: String) -> Result<(), PgFailure> {
-    sqlx::query("SELECT pg_catalog.set_config('search_path', $1, false)")
+    query("SELECT pg_catalog.set_config('search_path', $1, false)")
         .bind(path)
-        .persistent(false)
         .execute(connection)
         .await?;
     Ok(())
@@ -328,10 +328,10 @@ async fn size_there(
     table: &TableName,
 ) -> Result<i64, BenchmarkError> {
     let text = format!(
-        "SELECT pg_catalog.pg_total_relation_size({}::pg_catalog.regclass)::int8 AS bytes",
+        "SELECT pg_catalog.pg_total_relation_size({}::pg_catalog.regclass)::pg_catalog.int8 AS bytes",
         quote_literal(&table.quoted())
     );
-    let query = sqlx::query(AssertSqlSafe(text)).persistent(false);
+    let query = query(AssertSqlSafe(text));
     match query.fetch_one(connection).await.map_err(PgFailure::from) {
         Ok(row) => Ok(row.try_get("bytes")?),
         Err(failure) if failure.sqlstate().is_some() => {

@@ -14,6 +14,7 @@ use super::patching::TargetIndex;
 use super::protocol::{interval_percent, percent};
 use super::writing::{FILL_FACTOR, WriteGround, prepare};
 use crate::postgres::PgFailure;
+use crate::postgres::query;
 
 /// Pairs of runs, after one of each arm to warm up.
 const PAIRS: usize = 10;
@@ -161,10 +162,7 @@ async fn write(
             let before = hot_updates(connection, ground).await?;
             let text =
                 format!("EXPLAIN (ANALYZE, WAL, TIMING OFF, SUMMARY ON, FORMAT JSON) {statement}");
-            let row = sqlx::query(AssertSqlSafe(text))
-                .persistent(false)
-                .fetch_one(&mut *connection)
-                .await?;
+            let row = query(AssertSqlSafe(text)).fetch_one(&mut *connection).await?;
             let json: Value = row.try_get(0)?;
             let after = hot_updates(connection, ground).await?;
             read(&json, after - before)
@@ -190,9 +188,9 @@ async fn hot_updates(
     connection: &mut PgConnection,
     ground: &WriteGround,
 ) -> Result<i64, BenchmarkError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT COALESCE((SELECT n_tup_hot_upd FROM pg_catalog.pg_stat_xact_user_tables
-                          WHERE schemaname = $1 AND relname = $2), 0)::int8 AS hot",
+                          WHERE schemaname = $1 AND relname = $2), 0)::pg_catalog.int8 AS hot",
     )
     .bind(&ground.table.schema)
     .bind(&ground.table.name)

@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::BenchmarkError;
 use super::arms::execute;
 use super::patching::TargetIndex;
+use crate::postgres::query;
 
 /// Rows of the table, at most.
 const MOST_ROWS: i64 = 11_000;
@@ -121,8 +122,8 @@ async fn names(
     connection: &mut PgConnection,
     table: &TableName,
 ) -> Result<Vec<String>, BenchmarkError> {
-    let rows = sqlx::query(
-        "SELECT a.attname::text AS name FROM pg_catalog.pg_attribute a
+    let rows = query(
+        "SELECT a.attname::pg_catalog.text AS name FROM pg_catalog.pg_attribute a
          JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
          ORDER BY a.attnum",
@@ -140,7 +141,7 @@ async fn names(
 
 async fn count(connection: &mut PgConnection, table: &TableName) -> Result<i64, BenchmarkError> {
     let text = format!("SELECT pg_catalog.count(*) AS rows FROM {}", table.quoted());
-    let row = sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_one(connection).await?;
+    let row = query(AssertSqlSafe(text)).fetch_one(connection).await?;
     Ok(row.try_get("rows")?)
 }
 
@@ -151,8 +152,8 @@ async fn twin(
     definition: &str,
 ) -> Result<Option<TableName>, BenchmarkError> {
     let body = definition.split_once(" USING ").map_or("", |(_, body)| body);
-    let row = sqlx::query(
-        "SELECT c.relname::text AS name FROM pg_catalog.pg_index i
+    let row = query(
+        "SELECT c.relname::pg_catalog.text AS name FROM pg_catalog.pg_index i
          JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
          JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
          WHERE n.nspname = $1 AND t.relname = $2
@@ -174,8 +175,8 @@ async fn updated_columns(
     table: &TableName,
     index: &TableName,
 ) -> Result<(Option<String>, Option<String>), BenchmarkError> {
-    let rows = sqlx::query(
-        "SELECT a.attname::text AS name,
+    let rows = query(
+        "SELECT a.attname::pg_catalog.text AS name,
                 EXISTS (SELECT 1 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
                         WHERE i.indrelid = a.attrelid AND x.relname = $3 AND a.attnum = ANY (i.indkey)) AS of_index,
                 EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid

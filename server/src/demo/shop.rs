@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::cluster::{Cluster, ClusterError, write_private};
 use super::workload;
 use crate::config::CONFIG_FILE;
+use crate::postgres::query;
 use crate::postgres::{MainSession, PgFailure, connect_writable, read_catalog};
 use crate::sandbox::{SandboxError, init_staging};
 use crate::sql::SqlError;
@@ -180,12 +181,9 @@ impl Shop {
         let sandbox = dsn(&self.sandbox_url())?;
         let mut main = MainSession::begin(&main).await?;
         let mut sandbox = connect_writable(&sandbox, 600).await?;
-        sqlx::query("DROP SCHEMA IF EXISTS public CASCADE")
-            .execute(&mut sandbox.connection)
-            .await
-            .ok();
+        query("DROP SCHEMA IF EXISTS public CASCADE").execute(&mut sandbox.connection).await.ok();
         let catalog = read_catalog(main.connection()).await?;
-        main.use_own_path().await?;
+        main.read_rows_whole().await?;
         let limit = 512 * 1024 * 1024;
         init_staging(main.connection(), &mut sandbox.connection, &catalog, limit, 1.0, &mut |_| {})
             .await?;
@@ -246,7 +244,7 @@ async fn open(url: &str) -> Result<PgConnection, ShopError> {
 }
 
 async fn execute(connection: &mut PgConnection, statement: &str) -> Result<(), PgFailure> {
-    sqlx::query(AssertSqlSafe(statement.to_owned())).persistent(false).execute(connection).await?;
+    query(AssertSqlSafe(statement.to_owned())).execute(connection).await?;
     Ok(())
 }
 
@@ -258,7 +256,7 @@ async fn plant_invalid_index(connection: &mut PgConnection) -> Result<(), ShopEr
         Err(failure) => return Err(failure.into()),
         Ok(()) => {}
     }
-    let row = sqlx::query("SELECT count(*) AS invalid FROM pg_index WHERE NOT indisvalid")
+    let row = query("SELECT count(*) AS invalid FROM pg_index WHERE NOT indisvalid")
         .fetch_one(connection)
         .await?;
     match row.try_get::<i64, _>("invalid")? {

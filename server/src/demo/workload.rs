@@ -3,6 +3,7 @@
 use sqlx::postgres::PgConnection;
 
 use crate::postgres::PgFailure;
+use crate::postgres::query;
 
 /// A parameter's value.
 enum Value {
@@ -153,7 +154,7 @@ pub(super) async fn run(connection: &mut PgConnection, seed: u64) -> Result<u32,
     let mut calls = 0;
     for traffic in TRAFFIC {
         for _ in 0..traffic.times {
-            let mut query = sqlx::query(traffic.sql);
+            let mut query = query(traffic.sql);
             for value in (traffic.values)(&mut rng) {
                 query = match value {
                     Value::Number(number) => query.bind(number),

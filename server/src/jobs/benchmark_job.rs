@@ -13,6 +13,7 @@ use crate::benchmark::{
     BenchmarkError, BenchmarkRequest, Places, cases_for, run_benchmark, typed_cases,
 };
 use crate::config::Settings;
+use crate::postgres::query;
 use crate::postgres::{Dsn, PgFailure, Session, connect_main, connect_writable};
 use crate::sandbox::{SandboxError, ScratchKind, ScratchSchema, drop_scratch};
 use crate::sql::{Patch, PatchKind, index_definition_in};
@@ -231,13 +232,13 @@ async fn stop_on(session: Result<Session, PgFailure>, tag: &str) {
         for attempt in 0..50 {
             // First a cancel, which lets a statement end in order; then the end of the connection.
             let text = if attempt < 5 {
-                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = $1
+                "SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity WHERE application_name = $1
                      AND usename = current_user"
             } else {
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1
+                "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE application_name = $1
                      AND usename = current_user"
             };
-            let found = sqlx::query(text).bind(tag).fetch_all(&mut session.connection).await?;
+            let found = query(text).bind(tag).fetch_all(&mut session.connection).await?;
             if found.is_empty() {
                 break;
             }

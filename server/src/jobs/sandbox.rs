@@ -8,6 +8,7 @@ use sqlx::Row;
 use super::worker::Worker;
 use crate::apply::ApplyError;
 use crate::config::Settings;
+use crate::postgres::query;
 use crate::postgres::{
     Dsn, Session, check_sandbox, connect_main, connect_writable, main_is_refused, prove_not_main,
 };
@@ -72,7 +73,7 @@ pub(crate) async fn proven(
     prove_not_main(&mut main.connection, connection, settings.allow_same_server)
         .await
         .map_err(|error| ApplyError::Error(error.to_string()))?;
-    sqlx::query("SELECT pg_catalog.set_config('lock_timeout', $1, false)")
+    query("SELECT pg_catalog.set_config('lock_timeout', $1, false)")
         .bind(format!("{}s", settings.lock_timeout_s))
         .execute(&mut *connection)
         .await?;
@@ -100,7 +101,7 @@ pub(crate) async fn hold(session: &mut Session) -> Result<(), ApplyError> {
 /// # Errors
 /// The sandbox cannot be asked.
 pub(crate) async fn is_held(session: &mut Session) -> Result<bool, ApplyError> {
-    let row = sqlx::query("SELECT pg_catalog.pg_try_advisory_lock($1) AS held")
+    let row = query("SELECT pg_catalog.pg_try_advisory_lock($1) AS held")
         .bind(APPLYING)
         .fetch_one(&mut session.connection)
         .await?;

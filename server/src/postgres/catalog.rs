@@ -11,124 +11,125 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::PgFailure;
+use super::query;
 use super::server_facts::read_server;
 
 const TABLES: &str = "
-    SELECT /* optischema */ c.oid::int8 AS oid, n.nspname::text AS schema, c.relname::text AS name,
-           c.relkind::text AS kind, -- PostgreSQL 13 writes 0 for what was never analysed.
+    SELECT /* optischema */ c.oid::pg_catalog.int8 AS oid, n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name,
+           c.relkind::pg_catalog.text AS kind, -- PostgreSQL 13 writes 0 for what was never analysed.
            CASE WHEN c.reltuples = 0 AND c.relpages = 0 AND c.relkind IN ('r', 'm')
-                     AND pg_table_size(c.oid::regclass) > 8192 THEN -1 ELSE c.reltuples END::float8 AS rows,
-           CASE WHEN c.relkind IN ('r', 'm') THEN pg_table_size(c.oid) ELSE 0 END::int8 AS bytes,
-           c.relkind = 'r' AND c.relhassubclass AS has_children, c.relpages::float8 AS pages, c.relallvisible::float8 AS all_visible_pages,
-           COALESCE(c.reloptions, '{}')::text[] AS options,
-           CASE WHEN c.relfrozenxid = '0' THEN 0 ELSE age(c.relfrozenxid) END::int8 AS frozen_age,
+                     AND pg_catalog.pg_table_size(c.oid::pg_catalog.regclass) > 8192 THEN -1 ELSE c.reltuples END::pg_catalog.float8 AS rows,
+           CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_table_size(c.oid) ELSE 0 END::pg_catalog.int8 AS bytes,
+           c.relkind = 'r' AND c.relhassubclass AS has_children, c.relpages::pg_catalog.float8 AS pages, c.relallvisible::pg_catalog.float8 AS all_visible_pages,
+           COALESCE(c.reloptions, '{}')::pg_catalog.text[] AS options,
+           CASE WHEN c.relfrozenxid = '0' THEN 0 ELSE pg_catalog.age(c.relfrozenxid) END::pg_catalog.int8 AS frozen_age,
            st.seq_scan AS sequential_scans, st.idx_scan AS index_scans, st.n_tup_ins AS inserts,
            st.n_tup_upd AS updates, st.n_tup_hot_upd AS hot_updates, st.n_tup_del AS deletes,
            st.n_live_tup AS live_rows, st.n_dead_tup AS dead_rows,
            st.n_mod_since_analyze AS modified_since_analyze,
-           to_char(GREATEST(st.last_vacuum, st.last_autovacuum) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')
+           pg_catalog.to_char(GREATEST(st.last_vacuum, st.last_autovacuum) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')
                AS last_vacuum,
-           to_char(GREATEST(st.last_analyze, st.last_autoanalyze) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')
+           pg_catalog.to_char(GREATEST(st.last_analyze, st.last_autoanalyze) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')
                AS last_analyze,
-           (SELECT pn.nspname::text FROM pg_inherits h JOIN pg_class p ON p.oid = h.inhparent
-            JOIN pg_namespace pn ON pn.oid = p.relnamespace
+           (SELECT pn.nspname::pg_catalog.text FROM pg_catalog.pg_inherits h JOIN pg_catalog.pg_class p ON p.oid = h.inhparent
+            JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
             WHERE h.inhrelid = c.oid AND c.relispartition LIMIT 1) AS parent_schema,
-           (SELECT p.relname::text FROM pg_inherits h JOIN pg_class p ON p.oid = h.inhparent
+           (SELECT p.relname::pg_catalog.text FROM pg_catalog.pg_inherits h JOIN pg_catalog.pg_class p ON p.oid = h.inhparent
             WHERE h.inhrelid = c.oid AND c.relispartition LIMIT 1) AS parent_name
-    FROM pg_class c LEFT JOIN pg_stat_all_tables st ON st.relid = c.oid
-    JOIN pg_namespace n ON n.oid = c.relnamespace
+    FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_stat_all_tables st ON st.relid = c.oid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f') AND c.relpersistence <> 't'
-      AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'
-      AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
+      AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname OPERATOR(pg_catalog.!~) '^pg_toast'
+      AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_class'::pg_catalog.regclass
                       AND d.objid = c.oid AND d.deptype = 'e')";
 
 const COLUMNS: &str = "
-    SELECT /* optischema */ a.attrelid::int8 AS table_oid, a.attname::text AS name,
-           format_type(a.atttypid, a.atttypmod) AS data_type, NOT a.attnotnull AS nullable,
+    SELECT /* optischema */ a.attrelid::pg_catalog.int8 AS table_oid, a.attname::pg_catalog.text AS name,
+           pg_catalog.format_type(a.atttypid, a.atttypmod) AS data_type, NOT a.attnotnull AS nullable,
            t.typlen AS type_length, CASE t.typalign WHEN 'd' THEN 8 WHEN 'i' THEN 4 WHEN 's' THEN 2 ELSE 1 END
                AS type_align,
            COALESCE(oc.ordered, false) AS ordered, COALESCE(oc.equal_image, false)
-               AND COALESCE((SELECT co.collisdeterministic FROM pg_collation co WHERE co.oid = a.attcollation), true)
+               AND COALESCE((SELECT co.collisdeterministic FROM pg_catalog.pg_collation co WHERE co.oid = a.attcollation), true)
                AS equal_image,
-           s.n_distinct::float8 AS n_distinct,
-           EXISTS (SELECT 1 FROM unnest(a.attoptions) o WHERE o LIKE 'n_distinct%') AS distinct_is_set, s.avg_width AS average_width,
-           s.correlation::float8 AS correlation,
-           s.null_frac::float8 AS null_share,
-           (s.most_common_vals::text::text[])[1:100] AS common_values,
-           s.most_common_freqs[1:100]::float8[] AS common_shares,
-           s.histogram_bounds::text::text[] AS histogram
-    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_type t ON t.oid = a.atttypid
+           s.n_distinct::pg_catalog.float8 AS n_distinct,
+           EXISTS (SELECT 1 FROM pg_catalog.unnest(a.attoptions) o WHERE o LIKE 'n_distinct%') AS distinct_is_set, s.avg_width AS average_width,
+           s.correlation::pg_catalog.float8 AS correlation,
+           s.null_frac::pg_catalog.float8 AS null_share,
+           (s.most_common_vals::pg_catalog.text::pg_catalog.text[])[1:100] AS common_values,
+           s.most_common_freqs[1:100]::pg_catalog.float8[] AS common_shares,
+           s.histogram_bounds::pg_catalog.text::pg_catalog.text[] AS histogram
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
     -- A domain is ordered as what it is made of; varchar has text's operator class, an enum any enum's.
     LEFT JOIN LATERAL (
-        SELECT true AS ordered, EXISTS (SELECT 1 FROM pg_amproc p WHERE p.amprocfamily = o.opcfamily
+        SELECT true AS ordered, EXISTS (SELECT 1 FROM pg_catalog.pg_amproc p WHERE p.amprocfamily = o.opcfamily
                    AND p.amproclefttype = o.opcintype AND p.amprocrighttype = o.opcintype AND p.amprocnum = 4)
                AS equal_image
-        FROM pg_opclass o, (SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END AS base) d
-        WHERE o.opcdefault AND o.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')
+        FROM pg_catalog.pg_opclass o, (SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END AS base) d
+        WHERE o.opcdefault AND o.opcmethod = (SELECT oid FROM pg_catalog.pg_am WHERE amname = 'btree')
           AND o.opcintype = CASE
-              WHEN d.base = 'varchar'::regtype THEN 'text'::regtype
-              WHEN (SELECT b.typtype FROM pg_type b WHERE b.oid = d.base) = 'e' THEN 'anyenum'::regtype
+              WHEN d.base = 'varchar'::pg_catalog.regtype THEN 'text'::pg_catalog.regtype
+              WHEN (SELECT b.typtype FROM pg_catalog.pg_type b WHERE b.oid = d.base) = 'e' THEN 'anyenum'::pg_catalog.regtype
               ELSE d.base END
         LIMIT 1) oc ON true
-    LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname
+    LEFT JOIN pg_catalog.pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname
         AND s.attname = a.attname AND NOT s.inherited
     WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'm', 'v', 'f')
-      AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'
+      AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname OPERATOR(pg_catalog.!~) '^pg_toast'
     ORDER BY a.attrelid, a.attnum";
 
 const INDEXES: &str = "
-    SELECT /* optischema */ i.indrelid::int8 AS table_oid, c.relname::text AS name,
-           pg_get_indexdef(i.indexrelid) AS definition, am.amname::text AS method,
+    SELECT /* optischema */ i.indrelid::pg_catalog.int8 AS table_oid, c.relname::pg_catalog.text AS name,
+           pg_catalog.pg_get_indexdef(i.indexrelid) AS definition, am.amname::pg_catalog.text AS method,
            i.indisunique AS is_unique, i.indisprimary AS is_primary, i.indisvalid AS is_valid,
-           pg_get_expr(i.indpred, i.indrelid) AS predicate,
-           pg_relation_size(i.indexrelid)::int8 AS bytes,
+           pg_catalog.pg_get_expr(i.indpred, i.indrelid) AS predicate,
+           pg_catalog.pg_relation_size(i.indexrelid)::pg_catalog.int8 AS bytes,
            i.indisreplident AS replica_identity, NOT i.indimmediate AS deferrable,
-           EXISTS (SELECT 1 FROM pg_stat_progress_create_index g WHERE g.index_relid = i.indexrelid) AS building, COALESCE(st.idx_scan, 0)::int8 AS scans,
-           ARRAY(SELECT o FROM unnest(i.indoption::int2[]) o) AS key_options,
-           (SELECT co.conname::text FROM pg_constraint co WHERE co.conindid = i.indexrelid
+           EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index g WHERE g.index_relid = i.indexrelid) AS building, COALESCE(st.idx_scan, 0)::pg_catalog.int8 AS scans,
+           ARRAY(SELECT o FROM pg_catalog.unnest(i.indoption::pg_catalog.int2[]) o) AS key_options,
+           (SELECT co.conname::pg_catalog.text FROM pg_catalog.pg_constraint co WHERE co.conindid = i.indexrelid
               AND co.contype IN ('p', 'u', 'x') LIMIT 1) AS constraint_name,
-           (SELECT array_agg(oc.opcname || ' ' || c2.coll::oid::text ORDER BY c2.n)
-            FROM unnest(i.indclass::oid[], i.indcollation::oid[]) WITH ORDINALITY c2 (class, coll, n)
-            JOIN pg_opclass oc ON oc.oid = c2.class) AS key_classes,
-           (SELECT array_agg(a.attname::text ORDER BY k.n)
-            FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, n)
-            JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+           (SELECT pg_catalog.array_agg(oc.opcname OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) c2.coll::pg_catalog.oid::pg_catalog.text ORDER BY c2.n)
+            FROM pg_catalog.unnest(i.indclass::pg_catalog.oid[], i.indcollation::pg_catalog.oid[]) WITH ORDINALITY c2 (class, coll, n)
+            JOIN pg_catalog.pg_opclass oc ON oc.oid = c2.class) AS key_classes,
+           (SELECT pg_catalog.array_agg(a.attname::pg_catalog.text ORDER BY k.n)
+            FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY k (attnum, n)
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
             WHERE k.n > i.indnkeyatts) AS include,
-           (SELECT array_agg(a.attname::text ORDER BY k.n)
-            FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, n)
-            LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+           (SELECT pg_catalog.array_agg(a.attname::pg_catalog.text ORDER BY k.n)
+            FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY k (attnum, n)
+            LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
             WHERE k.n <= i.indnkeyatts) AS key_columns
-    FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am am ON am.oid = c.relam
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    LEFT JOIN pg_stat_all_indexes st ON st.indexrelid = i.indexrelid
-    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'
+    FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_am am ON am.oid = c.relam
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_catalog.pg_stat_all_indexes st ON st.indexrelid = i.indexrelid
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname OPERATOR(pg_catalog.!~) '^pg_toast'
     ORDER BY c.relname";
 
 const FOREIGN_KEYS: &str = "
-    SELECT /* optischema */ co.conrelid::int8 AS table_oid, co.conname::text AS name,
-           rn.nspname::text AS references_schema, r.relname::text AS references_name,
-           (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(co.conkey) WITH ORDINALITY k (attnum, n)
-            JOIN pg_attribute a ON a.attrelid = co.conrelid AND a.attnum = k.attnum) AS columns,
-           (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(co.confkey) WITH ORDINALITY k (attnum, n)
-            JOIN pg_attribute a ON a.attrelid = co.confrelid AND a.attnum = k.attnum) AS referenced_columns
-    FROM pg_constraint co JOIN pg_class r ON r.oid = co.confrelid JOIN pg_namespace rn ON rn.oid = r.relnamespace
+    SELECT /* optischema */ co.conrelid::pg_catalog.int8 AS table_oid, co.conname::pg_catalog.text AS name,
+           rn.nspname::pg_catalog.text AS references_schema, r.relname::pg_catalog.text AS references_name,
+           (SELECT pg_catalog.array_agg(a.attname::pg_catalog.text ORDER BY k.n) FROM pg_catalog.unnest(co.conkey) WITH ORDINALITY k (attnum, n)
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = co.conrelid AND a.attnum = k.attnum) AS columns,
+           (SELECT pg_catalog.array_agg(a.attname::pg_catalog.text ORDER BY k.n) FROM pg_catalog.unnest(co.confkey) WITH ORDINALITY k (attnum, n)
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = co.confrelid AND a.attnum = k.attnum) AS referenced_columns
+    FROM pg_catalog.pg_constraint co JOIN pg_catalog.pg_class r ON r.oid = co.confrelid JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
     WHERE co.contype = 'f' AND co.conparentid = '0' ORDER BY co.conname";
 
 const STATISTICS: &str = "
-    SELECT /* optischema */ s.stxrelid::int8 AS table_oid, s.stxname::text AS name,
-           s.stxkind::text[] AS kinds,
-           COALESCE((SELECT array_agg(a.attname::text ORDER BY k.n)
-            FROM unnest(s.stxkeys::int2[]) WITH ORDINALITY k (attnum, n)
-            JOIN pg_attribute a ON a.attrelid = s.stxrelid AND a.attnum = k.attnum), '{}') AS columns
-    FROM pg_statistic_ext s ORDER BY s.stxname";
+    SELECT /* optischema */ s.stxrelid::pg_catalog.int8 AS table_oid, s.stxname::pg_catalog.text AS name,
+           s.stxkind::pg_catalog.text[] AS kinds,
+           COALESCE((SELECT pg_catalog.array_agg(a.attname::pg_catalog.text ORDER BY k.n)
+            FROM pg_catalog.unnest(s.stxkeys::pg_catalog.int2[]) WITH ORDINALITY k (attnum, n)
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = s.stxrelid AND a.attnum = k.attnum), '{}') AS columns
+    FROM pg_catalog.pg_statistic_ext s ORDER BY s.stxname";
 
 /// Reads every user table of the connected database, with columns, indexes and statistics.
 pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFailure> {
-    let row = sqlx::query(
-        "SELECT /* optischema */ current_database()::text AS database, COALESCE(
-             NULLIF(current_setting('optischema.search_path', true), '')::text[], current_schemas(false)::text[])
+    let row = query(
+        "SELECT /* optischema */ pg_catalog.current_database()::pg_catalog.text AS database, COALESCE(
+             NULLIF(pg_catalog.current_setting('optischema.search_path', true), '')::pg_catalog.text[], pg_catalog.current_schemas(false)::pg_catalog.text[])
              AS search_path",
     )
     .fetch_one(&mut *connection)
@@ -140,20 +141,20 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
         server: ServerFacts::default(),
     };
     let mut by_oid: BTreeMap<i64, CatalogTable> = BTreeMap::new();
-    for row in sqlx::query(TABLES).fetch_all(&mut *connection).await? {
+    for row in query(TABLES).fetch_all(&mut *connection).await? {
         by_oid.insert(row.try_get("oid")?, table(&row)?);
     }
-    for row in sqlx::query(COLUMNS).fetch_all(&mut *connection).await? {
+    for row in query(COLUMNS).fetch_all(&mut *connection).await? {
         if let Some(table) = by_oid.get_mut(&row.try_get("table_oid")?) {
             table.columns.push(column(&row)?);
         }
     }
-    for row in sqlx::query(INDEXES).fetch_all(&mut *connection).await? {
+    for row in query(INDEXES).fetch_all(&mut *connection).await? {
         if let Some(table) = by_oid.get_mut(&row.try_get("table_oid")?) {
             table.indexes.push(index(&row)?);
         }
     }
-    for row in sqlx::query(FOREIGN_KEYS).fetch_all(&mut *connection).await? {
+    for row in query(FOREIGN_KEYS).fetch_all(&mut *connection).await? {
         if let Some(table) = by_oid.get_mut(&row.try_get("table_oid")?) {
             table.foreign_keys.push(ForeignKey {
                 name: row.try_get("name")?,
@@ -166,7 +167,7 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
             });
         }
     }
-    for row in sqlx::query(STATISTICS).fetch_all(&mut *connection).await? {
+    for row in query(STATISTICS).fetch_all(&mut *connection).await? {
         if let Some(table) = by_oid.get_mut(&row.try_get("table_oid")?) {
             table.statistics.push(ExtendedStatistics {
                 name: row.try_get("name")?,
@@ -181,21 +182,21 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
 }
 
 const PARENTS: &str = "
-    SELECT /* optischema */ cn.nspname::text AS child_schema, c.relname::text AS child,
-           pn.nspname::text AS parent_schema, p.relname::text AS parent
-    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace cn ON cn.oid = c.relnamespace
-    JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace
+    SELECT /* optischema */ cn.nspname::pg_catalog.text AS child_schema, c.relname::pg_catalog.text AS child,
+           pn.nspname::pg_catalog.text AS parent_schema, p.relname::pg_catalog.text AS parent
+    FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace
+    JOIN pg_catalog.pg_class p ON p.oid = i.inhparent JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
     WHERE c.relkind IN ('r', 'p', 'f')";
 
 /// What each view reads, directly.
 const VIEW_READS: &str = "
-    SELECT DISTINCT /* optischema */ vn.nspname::text AS view_schema, v.relname::text AS view,
-           tn.nspname::text AS read_schema, t.relname::text AS read
-    FROM pg_rewrite r JOIN pg_class v ON v.oid = r.ev_class AND v.relkind = 'v'
-    JOIN pg_namespace vn ON vn.oid = v.relnamespace
-    JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-        AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid
-    JOIN pg_class t ON t.oid = d.refobjid JOIN pg_namespace tn ON tn.oid = t.relnamespace
+    SELECT DISTINCT /* optischema */ vn.nspname::pg_catalog.text AS view_schema, v.relname::pg_catalog.text AS view,
+           tn.nspname::pg_catalog.text AS read_schema, t.relname::pg_catalog.text AS read
+    FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class v ON v.oid = r.ev_class AND v.relkind = 'v'
+    JOIN pg_catalog.pg_namespace vn ON vn.oid = v.relnamespace
+    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
+        AND d.refclassid = 'pg_class'::pg_catalog.regclass AND d.refobjid <> v.oid
+    JOIN pg_catalog.pg_class t ON t.oid = d.refobjid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
     WHERE vn.nspname NOT IN ('pg_catalog', 'information_schema')";
 
 /// Reads which tables are parts of others, and which tables lie behind each view.
@@ -204,11 +205,11 @@ pub async fn read_lineage(connection: &mut PgConnection) -> Result<Lineage, PgFa
         Ok(TableName::new(row.try_get::<String, _>(schema)?, row.try_get::<String, _>(name)?))
     };
     let mut lineage = Lineage::default();
-    for row in sqlx::query(PARENTS).fetch_all(&mut *connection).await? {
+    for row in query(PARENTS).fetch_all(&mut *connection).await? {
         let child = name(&row, "child_schema", "child")?;
         lineage.parents.insert(child, name(&row, "parent_schema", "parent")?);
     }
-    for row in sqlx::query(VIEW_READS).fetch_all(&mut *connection).await? {
+    for row in query(VIEW_READS).fetch_all(&mut *connection).await? {
         let view = name(&row, "view_schema", "view")?;
         lineage.views.entry(view).or_default().insert(name(&row, "read_schema", "read")?);
     }
@@ -348,7 +349,7 @@ pub async fn relation_exists(
     connection: &mut PgConnection,
     name: &TableName,
 ) -> Result<bool, PgFailure> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                         WHERE n.nspname = $1 AND c.relname = $2) AS present",
     )

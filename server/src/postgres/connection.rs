@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Row};
 
 use super::PgFailure;
-use super::roles::split_path;
+use super::query;
 
 /// A target that does not answer within this is down.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -143,9 +143,8 @@ impl Session {
     /// # Errors
     /// The connection is lost.
     pub async fn name(&mut self, name: &str) -> Result<(), PgFailure> {
-        sqlx::query("SELECT pg_catalog.set_config('application_name', $1, false)")
+        query("SELECT pg_catalog.set_config('application_name', $1, false)")
             .bind(name)
-            .persistent(false)
             .execute(&mut self.connection)
             .await?;
         Ok(())
@@ -154,50 +153,51 @@ impl Session {
 
 /// What would make our own queries run a function of the database's even with names pinned: a cast between
 /// two built-in types, a function put into `pg_catalog`, a built-in view made anew. No cast is used here.
+///
+/// A function of an extension in `pg_catalog` is accepted where it is C code of a library that carries the
+/// extension's name: what somebody added to the extension by hand is not.
 const TAMPERED: &str = "
     SELECT /* optischema */ 'a cast between two built-in types by a function of its own' AS what
-    FROM pg_cast c WHERE c.oid >= '16384' AND c.castsource < '16384' AND c.casttarget < '16384' AND c.castmethod = 'f'
+    FROM pg_catalog.pg_cast c WHERE c.oid >= '16384' AND c.castsource < '16384' AND c.casttarget < '16384' AND c.castmethod = 'f'
     UNION ALL SELECT 'a function of its own in pg_catalog'
-    FROM pg_proc p WHERE p.oid >= '16384' AND p.pronamespace = '11'
-      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = '1255' AND d.objid = p.oid AND d.deptype = 'e')
+    FROM pg_catalog.pg_proc p WHERE p.oid >= '16384' AND p.pronamespace = '11'
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+                      WHERE d.classid = '1255' AND d.objid = p.oid AND d.deptype = 'e' AND d.refclassid = '3079'
+                        AND p.prolang = '13'
+                        AND p.probin = pg_catalog.textcat('$libdir/', pg_catalog.textin(pg_catalog.nameout(e.extname))))
     UNION ALL SELECT 'an operator of its own in pg_catalog, or tied to a built-in one'
-    FROM pg_operator o WHERE (o.oid >= '16384' AND o.oprnamespace = '11') OR (o.oid < '16384'
-      AND (o.oprcom >= '16384' OR o.oprnegate >= '16384' OR o.oprcode::oid >= '16384'))
+    FROM pg_catalog.pg_operator o WHERE (o.oid >= '16384' AND o.oprnamespace = '11') OR (o.oid < '16384'
+      AND (o.oprcom >= '16384' OR o.oprnegate >= '16384' OR o.oprcode::pg_catalog.oid >= '16384'))
     UNION ALL SELECT 'a built-in view that was made anew'
-    FROM pg_depend d WHERE d.classid = '2618' AND d.objid < '16384' AND d.refobjid >= '16384'
+    FROM pg_catalog.pg_depend d WHERE d.classid = '2618' AND d.objid < '16384' AND d.refobjid >= '16384'
     LIMIT 1";
+
+/// The only path that our own queries run under. Temporary objects come last: by default they come first.
+pub(super) const OWN_QUERIES_PATH: &str = "pg_catalog, pg_temp";
 
 /// Pins the path of names to PostgreSQL's own: a function of the database's with a name and arguments that
 /// fit better would otherwise be called by our own queries. Schemas of the path before it are kept in a
 /// setting of ours (`optischema.search_path`), for `read_catalog`.
+///
+/// The server itself says which schemas the path means: it cuts names to 63 bytes in its own encoding.
 async fn pin_path(connection: &mut PgConnection) -> Result<String, PgFailure> {
-    let row = sqlx::query("SHOW search_path").fetch_one(&mut *connection).await?;
+    let row = query("SHOW search_path").fetch_one(&mut *connection).await?;
     let path: String = row.try_get(0)?;
-    sqlx::query("SET search_path = pg_catalog").execute(&mut *connection).await?;
-    if let Some(row) = sqlx::query(TAMPERED).fetch_optional(&mut *connection).await? {
+    // Named in full and without an operator, since the path is still the database's.
+    let row = query("SELECT /* optischema */ pg_catalog.current_schemas(false) AS schemas")
+        .fetch_one(&mut *connection)
+        .await?;
+    let schemas: Vec<String> = row.try_get("schemas")?;
+    query("SET search_path = pg_catalog, pg_temp").execute(&mut *connection).await?;
+    let tampered = query(TAMPERED).fetch_optional(&mut *connection).await?;
+    if let Some(row) = tampered {
         let what: String = row.try_get("what")?;
         return Err(PgFailure::Unexpected(format!(
             "this database has {what}: reading its catalogs could run a function of the database's, so nothing is read"
         )));
     }
-    let row = sqlx::query("SELECT /* optischema */ current_user::text AS role")
-        .fetch_one(&mut *connection)
-        .await?;
-    let role: String = row.try_get("role")?;
-    let named = split_path(&path).into_iter();
-    let named: Vec<String> =
-        named.map(|schema| if schema == "$user" { role.clone() } else { schema }).collect();
-    let rows = sqlx::query(
-        "SELECT /* optischema */ n.nspname::text AS name FROM pg_namespace n
-         WHERE n.nspname::text = ANY ($1) AND has_schema_privilege(n.oid, 'USAGE')",
-    )
-    .bind(&named)
-    .fetch_all(&mut *connection)
-    .await?;
-    let there = rows.iter().map(|row| row.try_get("name")).collect::<Result<Vec<String>, _>>()?;
-    let schemas: Vec<String> = named.into_iter().filter(|name| there.contains(name)).collect();
-    sqlx::query(
-        "SELECT /* optischema */ set_config('optischema.search_path', ($1::text[])::text, false)",
+    query(
+        "SELECT /* optischema */ pg_catalog.set_config('optischema.search_path', ($1::pg_catalog.text[])::pg_catalog.text, false)",
     )
     .bind(&schemas)
     .execute(connection)
@@ -215,9 +215,9 @@ async fn connect(dsn: &Dsn, options: &[(&str, &str)], pinned: bool) -> Result<Se
         ))
     })??;
     let own_path = if pinned { Some(pin_path(&mut connection).await?) } else { None };
-    let row = sqlx::query(
-        "SELECT pg_backend_pid() AS pid, current_setting('server_version_num')::int AS number,
-                current_setting('server_version') AS version",
+    let row = query(
+        "SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.current_setting('server_version_num')::int AS number,
+                pg_catalog.current_setting('server_version') AS version",
     )
     .fetch_one(&mut connection)
     .await?;

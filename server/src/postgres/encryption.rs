@@ -3,13 +3,14 @@
 use optischema::model::Finding;
 use sqlx::Row;
 
+use super::query;
 use super::{Dsn, Session};
 
 /// Whether what goes over a network is encrypted. A server that does not say so is left alone.
 pub(super) async fn encryption_finding(dsn: &Dsn, session: &mut Session) -> Option<Finding> {
-    let row = sqlx::query(
-        "SELECT /* optischema */ s.ssl AS is_encrypted, s.version AS protocol FROM pg_stat_ssl s
-         WHERE s.pid = pg_backend_pid()",
+    let row = query(
+        "SELECT /* optischema */ s.ssl AS is_encrypted, s.version AS protocol FROM pg_catalog.pg_stat_ssl s
+         WHERE s.pid = pg_catalog.pg_backend_pid()",
     )
     .fetch_optional(&mut session.connection)
     .await

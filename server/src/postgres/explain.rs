@@ -6,6 +6,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::PgFailure;
+use super::query;
 
 /// How a statement is explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub async fn explain(
     sql: &str,
 ) -> Result<(Plan, Value), PgFailure> {
     let text = format!("EXPLAIN ({}) {sql}", mode.options());
-    let row = sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_one(connection).await?;
+    let row = query(AssertSqlSafe(text)).fetch_one(connection).await?;
     let json: Value = row.try_get(0)?;
     let plan = parse_plan(&json).map_err(|error| PgFailure::Unexpected(error.to_string()))?;
     Ok((plan, json))

@@ -5,6 +5,7 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::encryption::encryption_finding;
+use super::query;
 use super::statements_view::StatementsView;
 use super::{
     Dsn, PgFailure, SameDatabase, Session, connect_main, connect_writable, prove_not_main,
@@ -159,23 +160,23 @@ async fn role_finding(
     allow_privileged: bool,
     grants: &str,
 ) -> Result<Finding, PgFailure> {
-    let row = sqlx::query(
-        "SELECT array_remove(ARRAY[
+    let row = query(
+        "SELECT pg_catalog.array_remove(ARRAY[
              CASE WHEN r.rolsuper THEN 'is a superuser' END,
              CASE WHEN r.rolcreaterole THEN 'may create roles' END,
              CASE WHEN r.rolreplication THEN 'may replicate' END,
              CASE WHEN r.rolbypassrls THEN 'bypasses row security' END], NULL)
-         || ARRAY(SELECT 'is a member of ' || g.rolname FROM pg_roles g
+         OPERATOR(pg_catalog.||) ARRAY(SELECT 'is a member of ' OPERATOR(pg_catalog.||) g.rolname FROM pg_catalog.pg_roles g
                   WHERE g.rolname IN ('pg_write_all_data', 'pg_execute_server_program',
                                       'pg_write_server_files', 'pg_signal_backend')
-                    AND NOT r.rolsuper AND pg_has_role(r.oid, g.oid, 'MEMBER'))
-         || ARRAY(SELECT 'may write ' || c.oid::regclass::text FROM pg_class c
-                  JOIN pg_namespace n ON n.oid = c.relnamespace
-                  WHERE c.relkind IN ('r', 'p') AND NOT r.rolsuper AND n.nspname !~ '^pg_'
+                    AND NOT r.rolsuper AND pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER'))
+         OPERATOR(pg_catalog.||) ARRAY(SELECT 'may write ' OPERATOR(pg_catalog.||) c.oid::pg_catalog.regclass::pg_catalog.text FROM pg_catalog.pg_class c
+                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                  WHERE c.relkind IN ('r', 'p') AND NOT r.rolsuper AND n.nspname OPERATOR(pg_catalog.!~) '^pg_'
                     AND n.nspname <> 'information_schema'
-                    AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+                    AND pg_catalog.has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
                   ORDER BY 1 LIMIT 3) AS powers
-         FROM pg_roles r WHERE r.rolname = current_user",
+         FROM pg_catalog.pg_roles r WHERE r.rolname = current_user",
     )
     .fetch_one(connection)
     .await?;
@@ -230,8 +231,8 @@ async fn statements_finding(connection: &mut PgConnection) -> Result<Finding, Pg
 
 /// How to load it, beside what is loaded now; a role may not be allowed to see that.
 async fn preloading(connection: &mut PgConnection) -> Result<String, PgFailure> {
-    let row = sqlx::query(
-        "SELECT /* optischema */ (SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries') AS loaded",
+    let row = query(
+        "SELECT /* optischema */ (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'shared_preload_libraries') AS loaded",
     )
     .fetch_one(connection)
     .await?;
@@ -247,7 +248,7 @@ async fn preloading(connection: &mut PgConnection) -> Result<String, PgFailure> 
 
 /// The role's name, as SQL takes it.
 async fn own_name(connection: &mut PgConnection) -> Result<String, PgFailure> {
-    let row = sqlx::query("SELECT /* optischema */ quote_ident(current_user) AS role")
+    let row = query("SELECT /* optischema */ pg_catalog.quote_ident(current_user) AS role")
         .fetch_one(connection)
         .await?;
     Ok(row.try_get("role")?)
@@ -255,10 +256,10 @@ async fn own_name(connection: &mut PgConnection) -> Result<String, PgFailure> {
 
 /// Settings that leave the workload half seen.
 async fn tracking_findings(connection: &mut PgConnection) -> Result<Vec<Finding>, PgFailure> {
-    let row = sqlx::query(
-        "SELECT /* optischema */ current_setting('pg_stat_statements.track', true) AS track,
-                current_setting('pg_stat_statements.max', true)::int8 AS most,
-                current_setting('compute_query_id', true) AS query_id",
+    let row = query(
+        "SELECT /* optischema */ pg_catalog.current_setting('pg_stat_statements.track', true) AS track,
+                pg_catalog.current_setting('pg_stat_statements.max', true)::pg_catalog.int8 AS most,
+                pg_catalog.current_setting('compute_query_id', true) AS query_id",
     )
     .fetch_one(&mut *connection)
     .await?;
@@ -297,14 +298,14 @@ async fn tracking_findings(connection: &mut PgConnection) -> Result<Vec<Finding>
 }
 
 async fn reading_finding(session: &mut Session) -> Result<Finding, PgFailure> {
-    let row = sqlx::query(
-        "SELECT /* optischema */ pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS stats,
-                quote_ident(current_user) AS role, count(*) AS unreadable,
-                array_agg(DISTINCT quote_ident(n.nspname)) FILTER (WHERE n.oid IS NOT NULL) AS schemas
-         FROM (SELECT c.relnamespace FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-               WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-                 AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'))) c
-         JOIN pg_namespace n ON n.oid = c.relnamespace",
+    let row = query(
+        "SELECT /* optischema */ pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS stats,
+                pg_catalog.quote_ident(current_user) AS role, pg_catalog.count(*) AS unreadable,
+                pg_catalog.array_agg(DISTINCT pg_catalog.quote_ident(n.nspname)) FILTER (WHERE n.oid IS NOT NULL) AS schemas
+         FROM (SELECT c.relnamespace FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+               WHERE c.relkind IN ('r', 'p') AND n.nspname OPERATOR(pg_catalog.!~) '^pg_' AND n.nspname <> 'information_schema'
+                 AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))) c
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
     )
     .fetch_one(&mut session.connection)
     .await?;
@@ -347,9 +348,9 @@ fn grant_reading(version: i32, role: &str, schemas: &[String]) -> String {
 }
 
 async fn hypopg_finding(connection: &mut PgConnection) -> Result<Finding, PgFailure> {
-    let row = sqlx::query(
-        "SELECT (SELECT extversion FROM pg_extension WHERE extname = 'hypopg') AS installed,
-                EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'hypopg') AS available",
+    let row = query(
+        "SELECT (SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'hypopg') AS installed,
+                EXISTS (SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = 'hypopg') AS available",
     )
     .fetch_one(connection)
     .await?;
@@ -371,9 +372,9 @@ async fn hypopg_finding(connection: &mut PgConnection) -> Result<Finding, PgFail
 
 async fn writable_findings(session: &mut Session) -> Result<Vec<Finding>, PgFailure> {
     let mut findings = vec![version_finding(session)];
-    let row = sqlx::query(
-        "SELECT pg_is_in_recovery() AS standby, current_database()::text AS database,
-                has_database_privilege(current_database(), 'CREATE') AS may_create",
+    let row = query(
+        "SELECT pg_catalog.pg_is_in_recovery() AS standby, pg_catalog.current_database()::pg_catalog.text AS database,
+                pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') AS may_create",
     )
     .fetch_one(&mut session.connection)
     .await?;

@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::PgFailure;
 use super::main_session::{MainSession, PlanFailure};
+use super::query;
 use crate::sql::Statement;
 
 /// Whether HypoPG can be called in the connected database.
@@ -179,7 +180,7 @@ impl<'a> HypoOracle<'a> {
         let made: Vec<(i64, i64)> = self
             .session
             .what_if(async |connection| {
-                let query = sqlx::query(AssertSqlSafe(call)).bind(gone).bind(&texts);
+                let query = query(AssertSqlSafe(call)).bind(gone).bind(&texts);
                 let rows = query.fetch_all(connection).await?;
                 let mut made = Vec::new();
                 for row in rows {
@@ -214,7 +215,7 @@ impl<'a> HypoOracle<'a> {
         self.standing.clear();
         let Some(schema) = &self.schema else { return Ok(()) };
         let call = format!("SELECT /* optischema */ {schema}.hypopg_reset()");
-        sqlx::query(AssertSqlSafe(call)).execute(self.session.connection()).await?;
+        query(AssertSqlSafe(call)).execute(self.session.connection()).await?;
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use sqlx::postgres::PgConnection;
 use thiserror::Error;
 
 use super::PgFailure;
+use super::query;
 
 /// Why a target may not be written in.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -43,10 +44,10 @@ struct Identity {
 }
 
 async fn identity(connection: &mut PgConnection) -> Result<Identity, PgFailure> {
-    let row = sqlx::query(
-        "SELECT (SELECT system_identifier FROM pg_control_system()) AS system,
-                (SELECT oid::int8 FROM pg_database WHERE datname = current_database()) AS database,
-                pg_is_in_recovery() AS standby",
+    let row = query(
+        "SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()) AS system,
+                (SELECT oid::pg_catalog.int8 FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AS database,
+                pg_catalog.pg_is_in_recovery() AS standby",
     )
     .fetch_one(connection)
     .await?;
@@ -124,14 +125,14 @@ pub async fn replica_kind(
 async fn sees_lock(main: &mut PgConnection, replica: &mut PgConnection) -> Result<bool, PgFailure> {
     let (_, random) = crate::clock::new_id().as_u64_pair();
     let key = i64::from_ne_bytes(random.to_ne_bytes());
-    sqlx::query("SELECT pg_advisory_lock($1)").bind(key).execute(&mut *replica).await?;
-    let seen = sqlx::query(
-        "SELECT /* optischema */ EXISTS (SELECT 1 FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 1
-             AND ((l.classid::int8 << 32) | l.objid::int8) = $1) AS seen",
+    query("SELECT pg_catalog.pg_advisory_lock($1)").bind(key).execute(&mut *replica).await?;
+    let seen = query(
+        "SELECT /* optischema */ EXISTS (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 1
+             AND ((l.classid::pg_catalog.int8 OPERATOR(pg_catalog.<<) 32) OPERATOR(pg_catalog.|) l.objid::pg_catalog.int8) = $1) AS seen",
     )
     .bind(key)
     .fetch_one(main)
     .await;
-    sqlx::query("SELECT pg_advisory_unlock($1)").bind(key).execute(replica).await?;
+    query("SELECT pg_catalog.pg_advisory_unlock($1)").bind(key).execute(replica).await?;
     Ok(seen?.try_get("seen")?)
 }

@@ -6,6 +6,8 @@ use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
+use super::connection::OWN_QUERIES_PATH;
+use super::query;
 use super::suspects::Suspects;
 use super::{Dsn, ExplainMode, PgFailure, Session, connect_main, explain};
 use crate::sql::{self, SqlError, Statement};
@@ -34,7 +36,7 @@ impl MainSession {
         for statement in
             ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SELECT /* optischema */ 1"]
         {
-            sqlx::query(statement).persistent(false).execute(&mut session.connection).await?;
+            query(statement).execute(&mut session.connection).await?;
         }
         Ok(Self {
             session,
@@ -46,13 +48,13 @@ impl MainSession {
         })
     }
 
-    /// Gives the rest of the transaction the database's own search path, so that definitions are written
-    /// the way that its owner writes them, and rows are read whole or not at all: a policy would run its
-    /// functions, and leave rows out in silence.
-    pub async fn use_own_path(&mut self) -> Result<(), PgFailure> {
-        let path = self.own_path();
-        execute(&mut self.session.connection, "SET LOCAL row_security = off").await?;
-        set_path(&mut self.session.connection, &path).await
+    /// From here on rows are read whole or not at all: a policy would run its functions, and leave rows out in
+    /// silence.
+    ///
+    /// # Errors
+    /// Main is lost.
+    pub async fn read_rows_whole(&mut self) -> Result<(), PgFailure> {
+        execute(&mut self.session.connection, "SET LOCAL row_security = off").await
     }
 
     /// The search path that the database or the role sets.
@@ -64,9 +66,9 @@ impl MainSession {
     /// The schema of HypoPG, quoted, where it is installed.
     pub(super) async fn hypopg_schema(&mut self) -> Result<Option<String>, PgFailure> {
         if self.hypopg.is_none() {
-            let row = sqlx::query(
-                "SELECT /* optischema */ quote_ident(n.nspname) AS schema FROM pg_extension e
-                 JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg'",
+            let row = query(
+                "SELECT /* optischema */ pg_catalog.quote_ident(n.nspname) AS schema FROM pg_catalog.pg_extension e
+                 JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg'",
             )
             .fetch_optional(&mut self.session.connection)
             .await?;
@@ -91,7 +93,7 @@ impl MainSession {
     /// # Errors
     /// Main is lost.
     pub async fn search_path(&mut self) -> Result<Vec<String>, PgFailure> {
-        let row = sqlx::query(
+        let row = query(
             "SELECT /* optischema */ pg_catalog.current_setting('optischema.search_path')::pg_catalog.text[] AS path",
         )
         .fetch_one(&mut self.session.connection)
@@ -127,7 +129,7 @@ impl MainSession {
         sql::check_select(statement)?;
         // Our own queries look for names in PostgreSQL's own schema only.
         if self.is_on_own_path {
-            set_path(&mut self.session.connection, "pg_catalog").await?;
+            set_path(&mut self.session.connection, OWN_QUERIES_PATH).await?;
             self.is_on_own_path = false;
         }
         if self.suspects.is_none() {
@@ -211,10 +213,7 @@ impl MainSession {
             .guarded(async |connection| {
                 set_path(connection, &path).await?;
                 let prepare = format!("PREPARE optischema_generic AS {}", statement.sql);
-                sqlx::query(AssertSqlSafe(prepare))
-                    .persistent(false)
-                    .execute(&mut *connection)
-                    .await?;
+                query(AssertSqlSafe(prepare)).execute(&mut *connection).await?;
                 execute(connection, "SET LOCAL plan_cache_mode = force_generic_plan").await?;
                 let call = format!("EXECUTE optischema_generic({values})");
                 explain(connection, ExplainMode::Verbose, &call).await
@@ -236,18 +235,16 @@ impl MainSession {
         let types = self
             .guarded(async |connection| {
                 set_path(connection, &path).await?;
-                let query = sqlx::query(AssertSqlSafe(prepare)).persistent(false);
-                query.execute(&mut *connection).await?;
+                query(AssertSqlSafe(prepare)).execute(&mut *connection).await?;
                 // Read with PostgreSQL's own names only: the driver's look at types would be made with the
                 // database's path.
-                set_path(connection, "pg_catalog").await?;
-                let row = sqlx::query(
-                    "SELECT /* optischema */ ARRAY(SELECT t.typname::text
-                         FROM unnest(p.parameter_types) WITH ORDINALITY u (type, n)
-                         JOIN pg_type t ON t.oid = u.type::oid ORDER BY u.n) AS types
-                     FROM pg_prepared_statements p WHERE p.name = 'optischema_types'",
+                set_path(connection, OWN_QUERIES_PATH).await?;
+                let row = query(
+                    "SELECT /* optischema */ ARRAY(SELECT t.typname::pg_catalog.text
+                         FROM pg_catalog.unnest(p.parameter_types) WITH ORDINALITY u (type, n)
+                         JOIN pg_catalog.pg_type t ON t.oid = u.type::pg_catalog.oid ORDER BY u.n) AS types
+                     FROM pg_catalog.pg_prepared_statements p WHERE p.name = 'optischema_types'",
                 )
-                .persistent(false)
                 .fetch_one(connection)
                 .await?;
                 Ok(row.try_get("types")?)
@@ -281,16 +278,15 @@ impl MainSession {
 
 /// For the transaction or the step.
 async fn set_path(connection: &mut PgConnection, path: &str) -> Result<(), PgFailure> {
-    sqlx::query("SELECT /* optischema */ pg_catalog.set_config('search_path', $1, true)")
+    query("SELECT /* optischema */ pg_catalog.set_config('search_path', $1, true)")
         .bind(path)
-        .persistent(false)
         .execute(connection)
         .await?;
     Ok(())
 }
 
 async fn execute(connection: &mut PgConnection, statement: &'static str) -> Result<(), PgFailure> {
-    sqlx::query(statement).persistent(false).execute(connection).await?;
+    query(statement).execute(connection).await?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::PgFailure;
+use super::query;
 
 /// One role.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,15 +24,15 @@ const DEFAULT: &str = "\"$user\", public";
 pub async fn role_paths(
     connection: &mut PgConnection,
 ) -> Result<BTreeMap<i64, RolePath>, PgFailure> {
-    let rows = sqlx::query(
-        "SELECT /* optischema */ r.oid::int8 AS oid, r.rolname::text AS role,
-                (SELECT substr(entry, length('search_path=') + 1)
-                 FROM pg_db_role_setting s, unnest(s.setconfig) entry
+    let rows = query(
+        "SELECT /* optischema */ r.oid::pg_catalog.int8 AS oid, r.rolname::pg_catalog.text AS role,
+                (SELECT pg_catalog.substr(entry, pg_catalog.length('search_path=') OPERATOR(pg_catalog.+) 1)
+                 FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) entry
                  WHERE s.setrole IN (0, r.oid) AND entry LIKE 'search\\_path=%'
-                   AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+                   AND s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
                  ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1) AS path,
-                EXISTS (SELECT 1 FROM pg_namespace n WHERE n.nspname = r.rolname) AS has_schema
-         FROM pg_roles r",
+                EXISTS (SELECT 1 FROM pg_catalog.pg_namespace n WHERE n.nspname = r.rolname) AS has_schema
+         FROM pg_catalog.pg_roles r",
     )
     .fetch_all(connection)
     .await?;

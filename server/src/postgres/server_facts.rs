@@ -7,6 +7,7 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::PgFailure;
+use super::query;
 
 /// Settings that some rule looks at.
 const SETTINGS: &[&str] = &[
@@ -34,28 +35,28 @@ const SETTINGS: &[&str] = &[
 ];
 
 const SEQUENCES: &str = "
-    SELECT /* optischema */ n.nspname::text AS schema, c.relname::text AS name,
-           CASE WHEN has_sequence_privilege(c.oid, 'USAGE, SELECT') THEN pg_sequence_last_value(c.oid) END AS last_value,
+    SELECT /* optischema */ n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name,
+           CASE WHEN pg_catalog.has_sequence_privilege(c.oid, 'USAGE, SELECT') THEN pg_catalog.pg_sequence_last_value(c.oid) END AS last_value,
            s.seqmax AS max_value, s.seqincrement AS increment, s.seqcycle AS cycles,
-           tn.nspname::text AS owner_schema, t.relname::text AS owner_table, a.attname::text AS owner_column,
-           format_type(a.atttypid, a.atttypmod) AS owner_type
-    FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')
-        AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
-    LEFT JOIN pg_class t ON t.oid = d.refobjid LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace
-    LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+           tn.nspname::pg_catalog.text AS owner_schema, t.relname::pg_catalog.text AS owner_table, a.attname::pg_catalog.text AS owner_column,
+           pg_catalog.format_type(a.atttypid, a.atttypmod) AS owner_type
+    FROM pg_catalog.pg_sequence s JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')
+        AND d.refclassid = 'pg_class'::pg_catalog.regclass AND d.refobjsubid > 0
+    LEFT JOIN pg_catalog.pg_class t ON t.oid = d.refobjid LEFT JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
     WHERE c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
     ORDER BY 1, 2";
 
 /// Reads it.
 pub async fn read_server(connection: &mut PgConnection) -> Result<ServerFacts, PgFailure> {
-    let row = sqlx::query(
-        "SELECT /* optischema */ current_setting('server_version_num')::int4 AS version_number,
-                (SELECT age(datfrozenxid)::int8 FROM pg_database WHERE datname = current_database()) AS frozen_age,
-                to_char((SELECT stats_reset FROM pg_stat_database WHERE datname = current_database())
+    let row = query(
+        "SELECT /* optischema */ pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version_number,
+                (SELECT pg_catalog.age(datfrozenxid)::pg_catalog.int8 FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AS frozen_age,
+                pg_catalog.to_char((SELECT stats_reset FROM pg_catalog.pg_stat_database WHERE datname = pg_catalog.current_database())
                     AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS counters_since,
-                to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS read_at,
-                pg_database_size(current_database())::int8 AS database_bytes",
+                pg_catalog.to_char(pg_catalog.now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS read_at,
+                pg_catalog.pg_database_size(pg_catalog.current_database())::pg_catalog.int8 AS database_bytes",
     )
     .fetch_one(&mut *connection)
     .await?;
@@ -71,7 +72,7 @@ pub async fn read_server(connection: &mut PgConnection) -> Result<ServerFacts, P
         settings: settings(connection).await?,
         ..ServerFacts::default()
     };
-    for row in sqlx::query(SEQUENCES).fetch_all(&mut *connection).await? {
+    for row in query(SEQUENCES).fetch_all(&mut *connection).await? {
         facts.sequences.push(SequenceFacts {
             name: TableName::new(
                 row.try_get::<String, _>("schema")?,
@@ -91,20 +92,22 @@ pub async fn read_server(connection: &mut PgConnection) -> Result<ServerFacts, P
             },
         });
     }
-    facts.extensions =
-        names(connection, "SELECT /* optischema */ extname::text AS name FROM pg_extension")
-            .await?;
+    facts.extensions = names(
+        connection,
+        "SELECT /* optischema */ extname::pg_catalog.text AS name FROM pg_catalog.pg_extension",
+    )
+    .await?;
     facts.available_extensions = names(
         connection,
-        "SELECT /* optischema */ name::text AS name FROM pg_available_extensions",
+        "SELECT /* optischema */ name::pg_catalog.text AS name FROM pg_catalog.pg_available_extensions",
     )
     .await?;
     Ok(facts)
 }
 
 async fn settings(connection: &mut PgConnection) -> Result<BTreeMap<String, Setting>, PgFailure> {
-    let rows = sqlx::query(
-        "SELECT /* optischema */ name, setting AS value, unit, source FROM pg_settings WHERE name = ANY ($1)",
+    let rows = query(
+        "SELECT /* optischema */ name, setting AS value, unit, source FROM pg_catalog.pg_settings WHERE name = ANY ($1)",
     )
     .bind(SETTINGS)
     .fetch_all(connection)
@@ -123,9 +126,9 @@ async fn settings(connection: &mut PgConnection) -> Result<BTreeMap<String, Sett
 
 async fn names(
     connection: &mut PgConnection,
-    query: &'static str,
+    text: &'static str,
 ) -> Result<BTreeSet<String>, PgFailure> {
-    let rows = sqlx::query(query).fetch_all(connection).await?;
+    let rows = query(text).fetch_all(connection).await?;
     rows.iter().map(|row| Ok(row.try_get("name")?)).collect()
 }
 
@@ -136,9 +139,9 @@ async fn names(
 pub async fn plan_settings(
     connection: &mut PgConnection,
 ) -> Result<Vec<(String, String)>, PgFailure> {
-    let rows = sqlx::query(
-        "SELECT /* optischema */ name, setting AS value FROM pg_settings
-         WHERE (name = ANY ($1) OR starts_with(name, 'enable_')) AND name <> 'temp_buffers' ORDER BY name",
+    let rows = query(
+        "SELECT /* optischema */ name, setting AS value FROM pg_catalog.pg_settings
+         WHERE (name = ANY ($1) OR pg_catalog.starts_with(name, 'enable_')) AND name <> 'temp_buffers' ORDER BY name",
     )
     .bind(crate::sql::SESSION_SETTINGS)
     .fetch_all(connection)

@@ -9,13 +9,14 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::PgFailure;
+use super::query;
 use crate::clock::now;
 
 /// What a column stands as where the version lacks it.
 const EXPRESSIONS: &[(&str, &[&str], &str)] = &[
     ("toplevel", &["toplevel"], "true"),
-    ("read_time", &["shared_blk_read_time", "blk_read_time"], "0::float8"),
-    ("since", &["stats_since"], "NULL::timestamptz"),
+    ("read_time", &["shared_blk_read_time", "blk_read_time"], "0::pg_catalog.float8"),
+    ("since", &["stats_since"], "NULL::pg_catalog.timestamptz"),
     ("wal_bytes", &["wal_bytes"], "0"),
 ];
 
@@ -34,13 +35,13 @@ impl StatementsView {
     /// # Errors
     /// It is not installed; the sentence says how to.
     pub async fn find(connection: &mut PgConnection) -> Result<Self, PgFailure> {
-        let row = sqlx::query(
-            "SELECT /* optischema */ quote_ident(n.nspname) AS schema,
-                    to_regprocedure(quote_ident(n.nspname) || '.pg_stat_statements_info()') IS NOT NULL AS has_info,
-                    (SELECT array_agg(a.attname::text) FROM pg_attribute a
-                     JOIN pg_class c ON c.oid = a.attrelid
+        let row = query(
+            "SELECT /* optischema */ pg_catalog.quote_ident(n.nspname) AS schema,
+                    pg_catalog.to_regprocedure(pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) '.pg_stat_statements_info()') IS NOT NULL AS has_info,
+                    (SELECT pg_catalog.array_agg(a.attname::pg_catalog.text) FROM pg_catalog.pg_attribute a
+                     JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
                      WHERE c.relname = 'pg_stat_statements' AND c.relnamespace = n.oid AND a.attnum > 0) AS columns
-             FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+             FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
              WHERE e.extname = 'pg_stat_statements'",
         )
         .fetch_optional(connection)
@@ -83,16 +84,16 @@ impl StatementsView {
         let (toplevel, read_time) = (self.expression("toplevel"), self.expression("read_time"));
         let (since, wal) = (self.expression("since"), self.expression("wal_bytes"));
         let text = format!(
-            "SELECT /* optischema */ s.dbid::int8 AS dbid, s.userid::int8 AS userid, s.queryid::int8 AS queryid,
-                    {toplevel} AS toplevel, s.calls::int8 AS calls, s.total_exec_time::float8 AS total_time,
-                    s.total_plan_time::float8 AS plan_time, s.rows::int8 AS rows,
-                    s.shared_blks_hit::int8 AS hit, s.shared_blks_read::int8 AS read,
-                    (s.temp_blks_read + s.temp_blks_written)::int8 AS temp, {read_time}::float8 AS read_time,
-                    {wal}::int8 AS wal, (extract(epoch FROM {since}) * 1000)::int8 AS since
+            "SELECT /* optischema */ s.dbid::pg_catalog.int8 AS dbid, s.userid::pg_catalog.int8 AS userid, s.queryid::pg_catalog.int8 AS queryid,
+                    {toplevel} AS toplevel, s.calls::pg_catalog.int8 AS calls, s.total_exec_time::pg_catalog.float8 AS total_time,
+                    s.total_plan_time::pg_catalog.float8 AS plan_time, s.rows::pg_catalog.int8 AS rows,
+                    s.shared_blks_hit::pg_catalog.int8 AS hit, s.shared_blks_read::pg_catalog.int8 AS read,
+                    (s.temp_blks_read OPERATOR(pg_catalog.+) s.temp_blks_written)::pg_catalog.int8 AS temp, {read_time}::pg_catalog.float8 AS read_time,
+                    {wal}::pg_catalog.int8 AS wal, (extract(epoch FROM {since}) OPERATOR(pg_catalog.*) 1000)::pg_catalog.int8 AS since
              FROM {schema}.pg_stat_statements(false) s
-             WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+             WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
         );
-        let rows = sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_all(&mut *connection);
+        let rows = query(AssertSqlSafe(text)).fetch_all(&mut *connection);
         let mut hidden = 0;
         let mut readings: BTreeMap<StatementKey, Reading> = BTreeMap::new();
         for row in rows.await? {
@@ -114,10 +115,10 @@ impl StatementsView {
     /// How many entries there are, in all databases.
     pub async fn count(&self, connection: &mut PgConnection) -> Result<i64, PgFailure> {
         let text = format!(
-            "SELECT /* optischema */ count(*) AS entries FROM {}.pg_stat_statements(false)",
+            "SELECT /* optischema */ pg_catalog.count(*) AS entries FROM {}.pg_stat_statements(false)",
             self.schema
         );
-        let row = sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_one(connection).await?;
+        let row = query(AssertSqlSafe(text)).fetch_one(connection).await?;
         Ok(row.try_get("entries")?)
     }
 
@@ -129,12 +130,12 @@ impl StatementsView {
             return Ok((None, None));
         }
         let text = format!(
-            "SELECT /* optischema */ dealloc::int8 AS dealloc,
-                    (extract(epoch FROM stats_reset) * 1000)::int8 AS reset
+            "SELECT /* optischema */ dealloc::pg_catalog.int8 AS dealloc,
+                    (extract(epoch FROM stats_reset) OPERATOR(pg_catalog.*) 1000)::pg_catalog.int8 AS reset
              FROM {}.pg_stat_statements_info",
             self.schema
         );
-        let row = sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_one(connection).await?;
+        let row = query(AssertSqlSafe(text)).fetch_one(connection).await?;
         let reset: Option<i64> = row.try_get("reset")?;
         Ok((reset.map(Timestamp::from_millisecond), row.try_get("dealloc")?))
     }
@@ -146,19 +147,15 @@ impl StatementsView {
         queryids: &[i64],
     ) -> Result<BTreeMap<i64, String>, PgFailure> {
         let text = format!(
-            "SELECT /* optischema */ s.queryid::int8 AS queryid,
-                    convert_to(s.query, CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)
+            "SELECT /* optischema */ s.queryid::pg_catalog.int8 AS queryid,
+                    pg_catalog.convert_to(s.query, CASE pg_catalog.getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)
                         AS query
              FROM {}.pg_stat_statements(true) s
-             WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+             WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
                AND s.queryid = ANY ($1)",
             self.schema
         );
-        let rows = sqlx::query(AssertSqlSafe(text))
-            .bind(queryids)
-            .persistent(false)
-            .fetch_all(connection)
-            .await?;
+        let rows = query(AssertSqlSafe(text)).bind(queryids).fetch_all(connection).await?;
         let mut texts = BTreeMap::new();
         for row in rows {
             let bytes: Option<Vec<u8>> = row.try_get("query")?;

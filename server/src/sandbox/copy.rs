@@ -11,6 +11,7 @@ use sqlx::postgres::PgConnection;
 
 use super::SandboxError;
 use super::structure::{StructureKind, TableStructure};
+use crate::postgres::query;
 
 /// Bytes sent at once: PostgreSQL hands over a message a row, and each that is sent alone is a system call.
 const BATCH: usize = 256 * 1024;
@@ -186,8 +187,8 @@ pub(super) async fn count_rows(
     sandbox: &mut PgConnection,
     table: &TableName,
 ) -> Result<i64, SandboxError> {
-    let text = format!("SELECT count(*) AS rows FROM {}", table.quoted());
-    let row = sqlx::query(sqlx::AssertSqlSafe(text)).persistent(false).fetch_one(sandbox).await?;
+    let text = format!("SELECT pg_catalog.count(*) AS rows FROM {}", table.quoted());
+    let row = query(sqlx::AssertSqlSafe(text)).fetch_one(sandbox).await?;
     Ok(row.try_get("rows")?)
 }
 

@@ -12,8 +12,8 @@ pub use names::{ScratchKind, ScratchSchema};
 pub use scratch::{Due, create_scratch, drop_scratch, hold_scratch, sweep};
 pub use staging::{StagingReport, drop_staging, init_staging};
 pub use structure::{
-    Created, Family, SchemaOf, StructureKind, TableStructure, Upkeep, create_tables, finish_tables,
-    install_extensions, read_family, read_structure,
+    Created, Family, SchemaOf, StructureKind, TableStructure, Upkeep, create_tables,
+    extension_schemas, finish_tables, install_extensions, read_family, read_structure,
 };
 
 use optischema::model::TableName;

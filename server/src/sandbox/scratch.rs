@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::SandboxError;
 use super::names::{ScratchComment, ScratchKind, ScratchSchema};
 use crate::clock::{in_seconds, now};
+use crate::postgres::query;
 
 /// A scratch schema whose lock is free is swept this long after it was made.
 const EXPIRY_SECONDS: i64 = 3600;
@@ -17,7 +18,7 @@ pub async fn hold_scratch(
     connection: &mut PgConnection,
     schema: &ScratchSchema,
 ) -> Result<bool, SandboxError> {
-    let row = sqlx::query("SELECT pg_try_advisory_lock($1) AS held")
+    let row = query("SELECT pg_catalog.pg_try_advisory_lock($1) AS held")
         .bind(schema.lock_key())
         .fetch_one(connection)
         .await?;
@@ -66,9 +67,9 @@ pub async fn sweep(
     connection: &mut PgConnection,
     due: Due<'_>,
 ) -> Result<Vec<String>, SandboxError> {
-    let rows = sqlx::query(
-        "SELECT nspname::text AS name, obj_description(oid, 'pg_namespace') AS comment
-         FROM pg_namespace WHERE starts_with(nspname, $1) OR starts_with(nspname, $2) ORDER BY 1",
+    let rows = query(
+        "SELECT nspname::pg_catalog.text AS name, pg_catalog.obj_description(oid, 'pg_namespace') AS comment
+         FROM pg_catalog.pg_namespace WHERE pg_catalog.starts_with(nspname, $1) OR pg_catalog.starts_with(nspname, $2) ORDER BY 1",
     )
     .bind(ScratchKind::Benchmark.prefix())
     .bind(ScratchKind::ApplyCheck.prefix())
@@ -90,7 +91,7 @@ pub async fn sweep(
             continue;
         }
         drop_scratch(connection, &schema).await?;
-        sqlx::query("SELECT pg_advisory_unlock($1)")
+        query("SELECT pg_catalog.pg_advisory_unlock($1)")
             .bind(schema.lock_key())
             .execute(&mut *connection)
             .await?;
@@ -103,6 +104,6 @@ pub(super) async fn execute(
     connection: &mut PgConnection,
     statement: String,
 ) -> Result<(), SandboxError> {
-    sqlx::query(AssertSqlSafe(statement)).persistent(false).execute(connection).await?;
+    query(AssertSqlSafe(statement)).execute(connection).await?;
     Ok(())
 }

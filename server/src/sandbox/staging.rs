@@ -11,9 +11,10 @@ use super::SandboxError;
 use super::copy::{CopyRows, RowChoices, count_rows, vacuum_analyze};
 use super::scratch::execute;
 use super::structure::{
-    Family, SchemaOf, StructureKind, Upkeep, create_tables, finish_tables, install_extensions,
-    read_family,
+    Family, SchemaOf, StructureKind, Upkeep, create_tables, extension_schemas, finish_tables,
+    install_extensions, read_family,
 };
+use crate::postgres::query;
 use crate::postgres::relation_exists;
 
 /// What a staging copy was made of.
@@ -40,7 +41,15 @@ pub async fn init_staging(
 ) -> Result<StagingReport, SandboxError> {
     let mut report = StagingReport::default();
     prepare_notes(sandbox).await?;
-    let path: Vec<String> = catalog.search_path.iter().map(|name| quote_identifier(name)).collect();
+    let mut path: Vec<String> =
+        catalog.search_path.iter().map(|name| quote_identifier(name)).collect();
+    // What an extension brings is found wherever the sandbox has the extension.
+    for schema in extension_schemas(sandbox).await? {
+        let quoted = quote_identifier(&schema);
+        if !path.contains(&quoted) {
+            path.push(quoted);
+        }
+    }
     if !path.is_empty() {
         execute(sandbox, format!("SET search_path = {}", path.join(", "))).await?;
     }
@@ -124,7 +133,7 @@ async fn prepare_notes(sandbox: &mut PgConnection) -> Result<(), SandboxError> {
 
 /// Whether it is a copy of ours that came to no end.
 async fn was_cut_off(sandbox: &mut PgConnection, table: &TableName) -> Result<bool, SandboxError> {
-    let row = sqlx::query(
+    let row = query(
         "SELECT EXISTS (SELECT 1 FROM optischema.staging
                         WHERE schema_name = $1 AND relation_name = $2 AND NOT is_whole) AS cut_off",
     )
@@ -138,7 +147,7 @@ async fn was_cut_off(sandbox: &mut PgConnection, table: &TableName) -> Result<bo
 /// In the transaction that makes them: what comes to no end is dropped by the next refresh.
 async fn note_made(sandbox: &mut PgConnection, family: &Family) -> Result<(), SandboxError> {
     for structure in &family.tables {
-        sqlx::query(
+        query(
             "INSERT INTO optischema.staging (schema_name, relation_name, is_view, is_whole) VALUES ($1, $2, $3, false)
              ON CONFLICT (schema_name, relation_name) DO UPDATE
              SET made_at = now(), is_view = excluded.is_view, is_whole = false",
@@ -158,17 +167,17 @@ async fn note_made(sandbox: &mut PgConnection, family: &Family) -> Result<(), Sa
 /// # Errors
 /// Something else depends on one of them; nothing was dropped then.
 pub async fn drop_staging(sandbox: &mut PgConnection) -> Result<Vec<TableName>, SandboxError> {
-    let there = sqlx::query("SELECT to_regclass('optischema.staging') IS NOT NULL AS present")
+    let there = query("SELECT pg_catalog.to_regclass('optischema.staging') IS NOT NULL AS present")
         .fetch_one(&mut *sandbox)
         .await?;
     if !there.try_get::<bool, _>("present")? {
         return Ok(Vec::new());
     }
-    let rows = sqlx::query(
+    let rows = query(
         "SELECT s.schema_name, s.relation_name, s.is_view FROM optischema.staging s
-         JOIN pg_namespace n ON n.nspname = s.schema_name
-         JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = s.relation_name
-         WHERE c.relkind = CASE WHEN s.is_view THEN 'v'::\"char\" ELSE c.relkind END
+         JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema_name
+         JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = s.relation_name
+         WHERE c.relkind = CASE WHEN s.is_view THEN 'v'::pg_catalog.\"char\" ELSE c.relkind END
            AND c.relkind IN ('r', 'p', 'v') ORDER BY 1, 2",
     )
     .fetch_all(&mut *sandbox)

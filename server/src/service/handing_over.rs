@@ -13,6 +13,7 @@ use super::analysis::checked_main;
 use crate::apply::{Ground, plan_change};
 use crate::clock::now;
 use crate::handover::{HandedChange, HandedStatement, Migration, sql_comment, write};
+use crate::postgres::query;
 use crate::postgres::{MainSession, PgFailure};
 use crate::sql::{Patch, PatchKind, Setting};
 
@@ -139,7 +140,7 @@ async fn server_setting(
     recommendation: &Recommendation,
     change: &mut HandedChange,
 ) -> Outcome<()> {
-    let row = sqlx::query("SELECT pg_catalog.current_setting($1, true) AS now")
+    let row = query("SELECT pg_catalog.current_setting($1, true) AS now")
         .bind(&setting.name)
         .fetch_one(session.connection())
         .await

@@ -8,6 +8,7 @@ use super::Service;
 use super::analysis::checked_main;
 use crate::apply::{Again, ApplyError, make_again};
 use crate::jobs::{hold, proven};
+use crate::postgres::query;
 use crate::postgres::{MainSession, PgFailure, Session, database_id, read_catalog};
 use crate::sandbox::{StagingReport, drop_staging, init_staging};
 use crate::store::AuditRecord;
@@ -57,7 +58,7 @@ impl Service {
         let detail = json!({ "dropped": dropped, "copied": copy.copied.len() });
         self.note("sandbox.refreshed", None, detail).await?;
         // A path of the copy's own is of no use to what is made again.
-        sqlx::query("RESET search_path")
+        query("RESET search_path")
             .execute(&mut sandbox.connection)
             .await
             .map_err(PgFailure::from)?;
@@ -88,7 +89,7 @@ impl Service {
         let settings = &self.settings;
         let mut main = MainSession::begin(checked_main(settings).await?).await?;
         let catalog = read_catalog(main.connection()).await?;
-        main.use_own_path().await?;
+        main.read_rows_whole().await?;
         let report = init_staging(
             main.connection(),
             &mut sandbox.connection,

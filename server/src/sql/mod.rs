@@ -2,6 +2,7 @@
 //! from a regular expression.
 
 mod calls;
+mod constants;
 mod guard;
 mod highlight;
 mod kind;
@@ -19,6 +20,7 @@ use optischema::model::QueryHash;
 use thiserror::Error;
 
 pub use calls::{Calls, Name, Range, calls};
+pub use constants::{Constant, Parameterised, parameterised};
 pub use guard::check_select;
 pub use highlight::highlighted;
 pub use kind::{OWN_MARK, kind_of};
@@ -28,7 +30,7 @@ pub use patch::{
     index_definition_as, index_definition_in, statistics_definition_in,
 };
 pub use repair::{Repair, parameter_places};
-pub use rewrite::{bind_parameters, qualify, relation_names, retarget, retarget_types};
+pub use rewrite::{bind_parameters, qualify, relation_names, retarget, retarget_types, unqualify};
 pub use rewrites::{Rewrite, Sameness, casts_in_filter, rewrites};
 pub use select::{Ending, SortedBy, ending, sorted_by, without_limit};
 pub use shape::analyze;

@@ -7,13 +7,13 @@ use pg_query::protobuf::Token;
 use super::{SqlError, Statement, tree};
 
 /// A replacement of a byte range.
-struct Edit {
-    start: usize,
-    end: usize,
-    text: String,
+pub(super) struct Edit {
+    pub start: usize,
+    pub end: usize,
+    pub text: String,
 }
 
-fn apply(sql: &str, mut edits: Vec<Edit>) -> Result<String, SqlError> {
+pub(super) fn apply(sql: &str, mut edits: Vec<Edit>) -> Result<String, SqlError> {
     edits.sort_by_key(|edit| edit.start);
     let mut out = String::with_capacity(sql.len() + 64);
     let mut at = 0;
@@ -180,6 +180,59 @@ pub fn retarget_types(
     apply(sql, edits)
 }
 
+/// A statement in which names of these schemas stand without them: types, functions, collations, operator classes
+/// and operators. Definitions are read from main with every name in full; what an extension brings is found in
+/// the sandbox through its path, wherever the extension is installed there.
+///
+/// # Errors
+/// The text cannot be parsed.
+pub fn unqualify(sql: &str, schemas: &[String]) -> Result<String, SqlError> {
+    let json = tree::as_json(&pg_query::parse(sql, 0)?.protobuf)?;
+    let lexemes = lexemes(sql)?;
+    let mut named = std::collections::BTreeSet::new();
+    let mut operators = std::collections::BTreeSet::new();
+    tree::walk(&json, &mut |kind, object| {
+        let (key, is_operator) = match kind {
+            "TypeName" | "type_name" => ("names", false),
+            "FuncCall" | "func" => ("funcname", false),
+            "CollateClause" | "coll_clause" => ("collname", false),
+            "IndexElem" => ("opclass", false),
+            "AExpr" => ("name", true),
+            _ => return,
+        };
+        let names = tree::names(object.get(key));
+        let [schema, name] = names.as_slice() else { return };
+        if schemas.contains(schema) {
+            let set = if is_operator { &mut operators } else { &mut named };
+            set.insert((schema.clone(), name.clone()));
+        }
+    });
+    let text = |at: usize| lexemes.get(at).and_then(|lexeme| sql.get(lexeme.start..lexeme.end));
+    let is = |at: usize, name: &str| {
+        text(at).is_some_and(|token| token == name || token == quote_identifier(name))
+    };
+    let mut edits = Vec::new();
+    for (at, pair) in lexemes.windows(3).enumerate() {
+        let [first, _, last] = pair else { continue };
+        if text(at + 1) != Some(".") {
+            continue;
+        }
+        if named.iter().any(|(schema, name)| is(at, schema) && is(at + 2, name)) {
+            edits.push(Edit { start: first.start, end: last.start, text: String::new() });
+        }
+        // OPERATOR(schema.=): the word, the bracket, the schema, the dot, the operator, the bracket.
+        let operator = operators
+            .iter()
+            .find(|(schema, name)| is(at, schema) && text(at + 2) == Some(name.as_str()));
+        if let (Some((_, name)), Some(word), Some(end)) =
+            (operator, at.checked_sub(2).and_then(|at| lexemes.get(at)), lexemes.get(at + 3))
+        {
+            edits.push(Edit { start: word.start, end: end.end, text: name.clone() });
+        }
+    }
+    apply(sql, edits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,6 +257,22 @@ mod tests {
             "CREATE TABLE t (a \"job 1\".kind[] DEFAULT '{}'::\"job 1\".kind[], b text COLLATE \"job 1\".de)"
         );
         assert!(retarget_types("SELEC", &|_, _| None).is_err());
+    }
+
+    #[test]
+    fn names_of_an_extension_s_schema_lose_it_and_others_keep_theirs() {
+        let plain = |sql: &str| unqualify(sql, &["ext".to_owned()]).unwrap();
+        assert_eq!(
+            plain("CREATE INDEX i ON ext.t USING gin (a ext.gin_trgm_ops, ext.f(b), app.g(c))"),
+            "CREATE INDEX i ON ext.t USING gin (a gin_trgm_ops, f(b), app.g(c))"
+        );
+        assert_eq!(
+            plain(
+                "ALTER TABLE t ADD CHECK ((a OPERATOR(ext.=) 'ext.x'::ext.\"Odd\") AND ext.b > 1)"
+            ),
+            "ALTER TABLE t ADD CHECK ((a = 'ext.x'::\"Odd\") AND ext.b > 1)"
+        );
+        assert!(unqualify("SELEC", &[]).is_err());
     }
 
     fn moved(sql: &str) -> Result<String, SqlError> {

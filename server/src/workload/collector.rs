@@ -8,6 +8,7 @@ use sqlx::Row;
 use thiserror::Error;
 
 use super::understand::{Identity, RawStatement, Reader};
+use crate::postgres::query;
 use crate::postgres::{
     MainSession, PgFailure, StatementsView, read_catalog, read_lineage, role_paths,
 };
@@ -42,7 +43,7 @@ impl Ground {
     pub async fn read(session: &mut MainSession) -> Result<Self, PgFailure> {
         let catalog = read_catalog(session.connection()).await?;
         let lineage = read_lineage(session.connection()).await?;
-        let row = sqlx::query(
+        let row = query(
             "SELECT /* optischema */ setting::int8 AS size FROM pg_settings
              WHERE name = 'track_activity_query_size'",
         )

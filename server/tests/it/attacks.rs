@@ -462,7 +462,7 @@ async fn reading_the_structure_of_main_runs_nothing_of_its_own() {
     let before = state(&shop).await;
     let dsn: optischema_server::postgres::Dsn = shop.url("postgres", "shop").parse().unwrap();
     let mut session = MainSession::begin(&dsn).await.unwrap();
-    session.use_own_path().await.unwrap();
+    session.read_rows_whole().await.unwrap();
     let table = optischema::model::TableName::new("public", "orders");
     let structure =
         optischema_server::sandbox::read_structure(session.connection(), &table).await.unwrap();

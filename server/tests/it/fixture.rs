@@ -219,7 +219,7 @@ impl Shop {
         let mut main = MainSession::begin(settings.main_url.as_ref().unwrap()).await.unwrap();
         let mut sandbox =
             connect_writable(settings.sandbox_url.as_ref().unwrap(), 60).await.unwrap();
-        main.use_own_path().await.unwrap();
+        main.read_rows_whole().await.unwrap();
         let catalog = read_catalog(main.connection()).await.unwrap();
         optischema_server::sandbox::init_staging(
             main.connection(),

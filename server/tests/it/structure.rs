@@ -107,7 +107,7 @@ async fn a_copy_has_everything_that_its_original_has() {
     shop.run("postgres", "shop", ODD).await;
     shop.run("postgres", "shop", &["GRANT SELECT ON ALL TABLES IN SCHEMA app TO reader"]).await;
     let mut main = MainSession::begin(&shop.url("reader", "shop").parse().unwrap()).await.unwrap();
-    main.use_own_path().await.unwrap();
+    main.read_rows_whole().await.unwrap();
     let sandbox = shop.url("sandbox", "staging").parse().unwrap();
     let mut sandbox = connect_writable(&sandbox, 60).await.unwrap();
     // A partition that is named alone has for its own what it has from its parent.

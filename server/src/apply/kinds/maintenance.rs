@@ -6,6 +6,7 @@ use sqlx::postgres::PgConnection;
 
 use super::super::error::ApplyError;
 use super::super::plan::{ChangePlan, Ground, LOCK_BESIDE_WRITES, Rehearsal, alone, require_table};
+use crate::postgres::query;
 use crate::sql::{Maintenance, MaintenanceKind};
 
 const LOCK_LONG: &str =
@@ -79,10 +80,10 @@ async fn table_of(
     connection: &mut PgConnection,
     index: &TableName,
 ) -> Result<TableName, ApplyError> {
-    let row = sqlx::query(
-        "SELECT tn.nspname::text AS schema, t.relname::text AS name FROM pg_index i
-         JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-         JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace
+    let row = query(
+        "SELECT tn.nspname::pg_catalog.text AS schema, t.relname::pg_catalog.text AS name FROM pg_catalog.pg_index i
+         JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         JOIN pg_catalog.pg_class t ON t.oid = i.indrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
          WHERE n.nspname = $1 AND c.relname = $2",
     )
     .bind(&index.schema)
@@ -102,13 +103,13 @@ pub(in super::super) async fn marker(
     kind: ChangeKind,
     table: &TableName,
 ) -> Result<Option<String>, ApplyError> {
-    let row = sqlx::query(
-        "SELECT coalesce(s.last_analyze::text, '') AS analyzed, coalesce(s.last_vacuum::text, '') AS vacuumed,
-                pg_relation_filenode(c.oid)::text AS file,
-                (SELECT string_agg(pg_relation_filenode(i.indexrelid)::text, ' ' ORDER BY i.indexrelid)
-                 FROM pg_index i WHERE i.indrelid = c.oid) AS index_files
-         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid
+    let row = query(
+        "SELECT coalesce(s.last_analyze::pg_catalog.text, '') AS analyzed, coalesce(s.last_vacuum::pg_catalog.text, '') AS vacuumed,
+                pg_catalog.pg_relation_filenode(c.oid)::pg_catalog.text AS file,
+                (SELECT pg_catalog.string_agg(pg_catalog.pg_relation_filenode(i.indexrelid)::pg_catalog.text, ' ' ORDER BY i.indexrelid)
+                 FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid) AS index_files
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         LEFT JOIN pg_catalog.pg_stat_all_tables s ON s.relid = c.oid
          WHERE n.nspname = $1 AND c.relname = $2",
     )
     .bind(&table.schema)

@@ -10,6 +10,7 @@ use sqlx::postgres::PgConnection;
 use super::super::error::ApplyError;
 use super::super::plan::{ChangePlan, Ground, LOCK_NONE, Rehearsal, Touch, together};
 use super::super::state::setting_key;
+use crate::postgres::query;
 use crate::sql::{Setting, SettingScope};
 
 pub(in super::super) async fn plan(
@@ -17,9 +18,9 @@ pub(in super::super) async fn plan(
     setting: &Setting,
     ground: Ground<'_>,
 ) -> Result<ChangePlan, ApplyError> {
-    let row = sqlx::query(
-        "SELECT current_database()::text AS name, pg_has_role(current_user, datdba, 'USAGE') AS owned
-         FROM pg_database WHERE datname = current_database()",
+    let row = query(
+        "SELECT pg_catalog.current_database()::pg_catalog.text AS name, pg_catalog.pg_has_role(current_user, datdba, 'USAGE') AS owned
+         FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()",
     )
     .fetch_one(&mut *connection)
     .await?;
@@ -88,11 +89,11 @@ async fn prior(
     role: Option<&str>,
     name: &str,
 ) -> Result<Option<String>, ApplyError> {
-    let row = sqlx::query(
-        "SELECT substr(one, strpos(one, '=') + 1) AS value
-         FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) AS one
-         JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole
-         WHERE d.datname = current_database() AND r.rolname IS NOT DISTINCT FROM $1 AND split_part(one, '=', 1) = $2",
+    let row = query(
+        "SELECT pg_catalog.substr(one, pg_catalog.strpos(one, '=') OPERATOR(pg_catalog.+) 1) AS value
+         FROM pg_catalog.pg_db_role_setting s CROSS JOIN pg_catalog.unnest(s.setconfig) AS one
+         JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
+         WHERE d.datname = pg_catalog.current_database() AND r.rolname IS NOT DISTINCT FROM $1 AND pg_catalog.split_part(one, '=', 1) = $2",
     )
     .bind(role)
     .bind(name)
@@ -102,9 +103,9 @@ async fn prior(
 }
 
 async fn may_set_for(connection: &mut PgConnection, role: &str) -> Result<(), ApplyError> {
-    let row = sqlx::query(
-        "SELECT r.rolname = current_user AS is_own, (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS super
-         FROM pg_roles r WHERE r.rolname = $1",
+    let row = query(
+        "SELECT r.rolname = current_user AS is_own, (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) AS super
+         FROM pg_catalog.pg_roles r WHERE r.rolname = $1",
     )
     .bind(role)
     .fetch_optional(connection)

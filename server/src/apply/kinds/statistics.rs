@@ -10,6 +10,7 @@ use super::super::plan::{
     together,
 };
 use super::super::state::statistics_key;
+use crate::postgres::query;
 use crate::sql::{CreateStatistics, DropStatistics, statistics_definition_in};
 
 /// A statistics object as the catalog knows it.
@@ -25,12 +26,12 @@ async fn known(
     connection: &mut PgConnection,
     name: &TableName,
 ) -> Result<Option<Known>, ApplyError> {
-    let row = sqlx::query(
-        "SELECT s.oid::int8 AS oid, tn.nspname::text AS schema, t.relname::text AS name,
-                pg_get_statisticsobjdef(s.oid) AS definition, nullif(s.stxstattarget::int, -1) AS target,
-                obj_description(s.oid, 'pg_statistic_ext') AS comment
-         FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
-         JOIN pg_class t ON t.oid = s.stxrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace
+    let row = query(
+        "SELECT s.oid::pg_catalog.int8 AS oid, tn.nspname::pg_catalog.text AS schema, t.relname::pg_catalog.text AS name,
+                pg_catalog.pg_get_statisticsobjdef(s.oid) AS definition, nullif(s.stxstattarget::int, -1) AS target,
+                pg_catalog.obj_description(s.oid, 'pg_statistic_ext') AS comment
+         FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
+         JOIN pg_catalog.pg_class t ON t.oid = s.stxrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
          WHERE n.nspname = $1 AND s.stxname = $2",
     )
     .bind(&name.schema)

@@ -15,6 +15,7 @@ use super::super::plan::{
     together,
 };
 use super::super::state::{column_key, table_key};
+use crate::postgres::query;
 use crate::sql::AlterTable;
 
 /// Parameters of one table as they stand.
@@ -39,15 +40,15 @@ async fn standing(
     connection: &mut PgConnection,
     alter: &AlterTable,
 ) -> Result<Vec<Standing>, ApplyError> {
-    let rows = sqlx::query(
+    let rows = query(
         "WITH RECURSIVE tree AS (
-             SELECT c.oid, 0 AS depth FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             SELECT c.oid, 0 AS depth FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = $1 AND c.relname = $2
-             UNION SELECT i.inhrelid, t.depth + 1 FROM pg_inherits i JOIN tree t ON t.oid = i.inhparent)
-         SELECT n.nspname::text AS schema, c.relname::text AS name, coalesce(c.reloptions, '{}') AS options,
+             UNION SELECT i.inhrelid, t.depth OPERATOR(pg_catalog.+) 1 FROM pg_catalog.pg_inherits i JOIN tree t ON t.oid = i.inhparent)
+         SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name, coalesce(c.reloptions, '{}') AS options,
                 coalesce(t.reloptions, '{}') AS toast_options, x.depth
-         FROM tree x JOIN pg_class c ON c.oid = x.oid JOIN pg_namespace n ON n.oid = c.relnamespace
-         LEFT JOIN pg_class t ON t.oid = c.reltoastrelid ORDER BY x.depth, 1, 2",
+         FROM tree x JOIN pg_catalog.pg_class c ON c.oid = x.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid ORDER BY x.depth, 1, 2",
     )
     .bind(&alter.table.schema)
     .bind(&alter.table.name)
@@ -70,10 +71,10 @@ async fn columns(
     table: &TableName,
     names: &[String],
 ) -> Result<BTreeMap<String, (Option<i32>, BTreeMap<String, String>)>, ApplyError> {
-    let rows = sqlx::query(
-        "SELECT a.attname::text AS name, nullif(a.attstattarget::int, -1) AS target,
+    let rows = query(
+        "SELECT a.attname::pg_catalog.text AS name, nullif(a.attstattarget::int, -1) AS target,
                 coalesce(a.attoptions, '{}') AS options
-         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+         FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = $1 AND c.relname = $2 AND a.attname = ANY ($3) AND a.attnum > 0",
     )
     .bind(&table.schema)

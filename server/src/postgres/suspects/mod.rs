@@ -18,6 +18,7 @@ use sqlx::postgres::PgConnection;
 
 use super::PgFailure;
 use super::main_session::PlanFailure;
+use crate::postgres::query;
 use crate::sql::{self, Calls, Name, Range, SqlError, Statement};
 
 #[derive(Debug, Clone)]
@@ -128,7 +129,7 @@ impl Suspects {
                     continue;
                 }
                 let row =
-                    sqlx::query("SELECT /* optischema */ pg_get_viewdef($1::int8::oid) AS text")
+                    query("SELECT /* optischema */ pg_catalog.pg_get_viewdef($1::pg_catalog.int8::pg_catalog.oid) AS text")
                         .bind(view.oid)
                         .fetch_one(&mut *connection)
                         .await

@@ -14,6 +14,7 @@ use super::queries::{
 };
 use super::{Cast, Function, Operator, Relation, Suspects, Type};
 use crate::postgres::PgFailure;
+use crate::postgres::query;
 use crate::sql::Name;
 
 /// Extensions whose functions of fixed results are known to be what they say.
@@ -116,9 +117,9 @@ pub(super) async fn read(
     connection: &mut PgConnection,
     trusted: &[String],
 ) -> Result<Suspects, PgFailure> {
-    let row = sqlx::query(
-        "SELECT /* optischema */ COALESCE(NULLIF(current_setting('optischema.search_path', true), '')::text[],
-             current_schemas(false)::text[]) AS search_path",
+    let row = query(
+        "SELECT /* optischema */ COALESCE(NULLIF(pg_catalog.current_setting('optischema.search_path', true), '')::pg_catalog.text[],
+             pg_catalog.current_schemas(false)::pg_catalog.text[]) AS search_path",
     )
         .fetch_one(&mut *connection)
         .await?;
@@ -130,11 +131,11 @@ pub(super) async fn read(
         operators: BTreeSet::new(),
         classes: BTreeSet::new(),
     };
-    for row in sqlx::query(KNOWN).bind(KNOWN_EXTENSIONS).fetch_all(&mut *connection).await? {
+    for row in query(KNOWN).bind(KNOWN_EXTENSIONS).fetch_all(&mut *connection).await? {
         reading.known.insert((row.try_get("catalog")?, row.try_get("oid")?));
     }
     let mut results: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
-    for row in sqlx::query(FUNCTIONS).bind(HARMFUL).fetch_all(&mut *connection).await? {
+    for row in query(FUNCTIONS).bind(HARMFUL).fetch_all(&mut *connection).await? {
         let oid = row.try_get("oid")?;
         let result: i64 = row.try_get("result")?;
         if result >= 16_384 {
@@ -147,7 +148,7 @@ pub(super) async fn read(
         };
     }
     let mut suspects = Suspects { search_path, results, ..Suspects::default() };
-    for row in sqlx::query(SYSTEM_RELATIONS).fetch_all(&mut *connection).await? {
+    for row in query(SYSTEM_RELATIONS).fetch_all(&mut *connection).await? {
         suspects.system_relations.insert(row.try_get("name")?);
     }
     for function in reading.functions.values().chain(reading.by_name.values()) {
@@ -196,7 +197,7 @@ async fn read_operators(
 ) -> Result<(), PgFailure> {
     let mut found = BTreeMap::new();
     let mut links: BTreeMap<i64, (i64, [i64; 2])> = BTreeMap::new();
-    for row in sqlx::query(OPERATORS).fetch_all(&mut *connection).await? {
+    for row in query(OPERATORS).fetch_all(&mut *connection).await? {
         let oid: i64 = row.try_get("oid")?;
         links.insert(
             oid,
@@ -224,7 +225,7 @@ async fn read_operators(
             suspects.operators.push(operator);
         }
     }
-    for row in sqlx::query(CASTS).fetch_all(&mut *connection).await? {
+    for row in query(CASTS).fetch_all(&mut *connection).await? {
         let function: i64 = row.try_get("function")?;
         if reading.reaches(&[function]) {
             suspects.casts.push(Cast {
@@ -243,7 +244,7 @@ async fn read_types(
     suspects: &mut Suspects,
 ) -> Result<(), PgFailure> {
     let mut class_of_type = BTreeSet::new();
-    for row in sqlx::query(CLASSES).fetch_all(&mut *connection).await? {
+    for row in query(CLASSES).fetch_all(&mut *connection).await? {
         let oid = row.try_get("oid")?;
         let functions: Vec<i64> = row.try_get("functions")?;
         if reading.reaches(&functions) {
@@ -257,7 +258,7 @@ async fn read_types(
             }
         }
     }
-    for row in sqlx::query(TYPES).fetch_all(&mut *connection).await? {
+    for row in query(TYPES).fetch_all(&mut *connection).await? {
         let oid: i64 = row.try_get("oid")?;
         let (kind, is_array): (String, bool) = (row.try_get("kind")?, row.try_get("is_array")?);
         let input: i64 = row.try_get("input")?;
@@ -284,7 +285,7 @@ async fn read_relations(
     suspects: &mut Suspects,
 ) -> Result<(), PgFailure> {
     let mut by_oid: BTreeMap<i64, (Name, Relation)> = BTreeMap::new();
-    for row in sqlx::query(RELATIONS).fetch_all(&mut *connection).await? {
+    for row in query(RELATIONS).fetch_all(&mut *connection).await? {
         let oid = row.try_get("oid")?;
         let kind: String = row.try_get("kind")?;
         let name = Name { schema: row.try_get("schema")?, name: row.try_get("name")? };
@@ -295,14 +296,14 @@ async fn read_relations(
             (name, Relation { oid, is_view, is_foreign, types, ..Relation::default() }),
         );
     }
-    for row in sqlx::query(COLUMNS).fetch_all(&mut *connection).await? {
+    for row in query(COLUMNS).fetch_all(&mut *connection).await? {
         if let Some((_, relation)) = by_oid.get_mut(&row.try_get("relation")?) {
             relation.columns = row.try_get::<Vec<String>, _>("columns")?.into_iter().collect();
             relation.types.extend(row.try_get::<Option<Vec<i64>>, _>("types")?.unwrap_or_default());
         }
     }
     let mut parents: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
-    for row in sqlx::query(INHERITS).fetch_all(&mut *connection).await? {
+    for row in query(INHERITS).fetch_all(&mut *connection).await? {
         parents.entry(row.try_get("child")?).or_default().push(row.try_get("parent")?);
     }
     let foreign: Vec<i64> =
@@ -312,7 +313,7 @@ async fn read_relations(
             relation.is_foreign = true;
         }
     }
-    for row in sqlx::query(ATTACHED).fetch_all(&mut *connection).await? {
+    for row in query(ATTACHED).fetch_all(&mut *connection).await? {
         let (catalog, oid): (String, i64) = (row.try_get("catalog")?, row.try_get("oid")?);
         let read = by_oid.get(&oid).map(|(name, _)| name.clone());
         let suspect = reading.suspect(&catalog, oid);
@@ -336,7 +337,7 @@ async fn read_relations(
             }
         }
     }
-    for row in sqlx::query(CALLED).fetch_all(&mut *connection).await? {
+    for row in query(CALLED).fetch_all(&mut *connection).await? {
         let called: Vec<String> = row.try_get("functions")?;
         let suspect = called
             .iter()

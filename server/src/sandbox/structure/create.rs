@@ -7,9 +7,10 @@ use sqlx::postgres::PgConnection;
 use super::super::SandboxError;
 use super::super::scratch::execute;
 use super::{ColumnStructure, Family, Identity, SchemaOf, StructureKind, TableStructure, Upkeep};
+use crate::postgres::query;
 use crate::sql::{
     SqlError, index_definition_in, parse_one, qualify, retarget, retarget_types,
-    statistics_definition_in,
+    statistics_definition_in, unqualify,
 };
 
 /// Whether columns get their defaults.
@@ -60,10 +61,10 @@ pub async fn install_extensions(
     family: &Family,
     schema: &str,
 ) -> Result<(), SandboxError> {
-    let rows = sqlx::query(
-        "SELECT DISTINCT v.name::text AS name FROM pg_available_extension_versions v
+    let rows = query(
+        "SELECT DISTINCT v.name::pg_catalog.text AS name FROM pg_catalog.pg_available_extension_versions v
          WHERE v.name = ANY ($1) AND v.trusted AND v.relocatable
-           AND NOT EXISTS (SELECT 1 FROM pg_extension e WHERE e.extname = v.name) ORDER BY 1",
+           AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_extension e WHERE e.extname = v.name) ORDER BY 1",
     )
     .bind(&family.extensions)
     .fetch_all(&mut *connection)
@@ -102,7 +103,7 @@ pub async fn create_tables(
     for own in &family.own_types {
         let (schema, name) = (schema_of(&own.name.schema), &own.name.name);
         if !type_exists(connection, &schema, name).await? {
-            execute(connection, retarget_types(&own.creation(schema_of), &of_own)?).await?;
+            execute(connection, placed(&own.creation(schema_of), family, &of_own)?).await?;
         }
     }
     for collation in &family.collations {
@@ -117,7 +118,7 @@ pub async fn create_tables(
             let statement = parse_one(definition)?;
             crate::sql::check_select(&statement)?;
             let moved = retarget(&statement, &table.schema, resolve)?;
-            let moved = retarget_types(&moved, &of_own)?;
+            let moved = placed(&moved, family, &of_own)?;
             let options = structure.storage_options(Upkeep::Autovacuum);
             execute(connection, format!("CREATE VIEW {}{options} AS {moved}", table.quoted()))
                 .await?;
@@ -125,7 +126,7 @@ pub async fn create_tables(
         }
         let statement = |defaults| {
             let text = structure.create_statement(family, schema_of, upkeep, defaults);
-            retarget_types(&text, &of_own)
+            placed(&text, family, &of_own)
         };
         execute(connection, "SAVEPOINT made".to_owned()).await?;
         match execute(connection, statement(Defaults::Kept)?).await {
@@ -159,17 +160,17 @@ pub async fn finish_tables(
         let table = moved(&structure.table, schema_of);
         for (name, definition) in &structure.constraints {
             let statement = add_constraint(&table, name, definition);
-            let made = created.attempt(connection, name, retarget_types(&statement, &own)).await?;
+            let made = created.attempt(connection, name, placed(&statement, family, &own)).await?;
             created.lacks_index |= !made && !definition.starts_with("CHECK");
         }
         for definition in &structure.indexes {
             let moved = index_definition_in(definition, &table.schema, false)
-                .and_then(|moved| retarget_types(&moved, &own));
+                .and_then(|moved| placed(&moved, family, &own));
             created.lacks_index |= !created.attempt(connection, definition, moved).await?;
         }
         for definition in &structure.statistics {
             let moved = statistics_definition_in(definition, &table.schema, &table.schema)
-                .and_then(|moved| retarget_types(&moved, &own));
+                .and_then(|moved| placed(&moved, family, &own));
             created.attempt(connection, definition, moved).await?;
         }
     }
@@ -197,6 +198,15 @@ pub async fn finish_tables(
     Ok(created)
 }
 
+/// A definition with the database's own types where they were made again, and an extension's names left to the path.
+fn placed(
+    text: &str,
+    family: &Family,
+    of_own: &dyn Fn(&str, &str) -> Option<String>,
+) -> Result<String, SqlError> {
+    unqualify(&retarget_types(text, of_own)?, &family.extension_schemas)
+}
+
 fn moved(table: &TableName, schema_of: SchemaOf<'_>) -> TableName {
     TableName::new(schema_of(&table.schema), &table.name)
 }
@@ -210,8 +220,8 @@ async fn type_exists(
     schema: &str,
     name: &str,
 ) -> Result<bool, SandboxError> {
-    let row = sqlx::query(
-        "SELECT EXISTS (SELECT 1 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+    let row = query(
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
                         WHERE n.nspname = $1 AND t.typname = $2) AS present",
     )
     .bind(schema)

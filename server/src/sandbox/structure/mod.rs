@@ -10,7 +10,7 @@ use optischema::model::{TableName, quote_identifier};
 use types::{OwnType, TypeText};
 
 pub use create::{Created, create_tables, finish_tables, install_extensions};
-pub use read::{read_family, read_structure};
+pub use read::{extension_schemas, read_family, read_structure};
 
 /// Where a schema's objects are made.
 pub type SchemaOf<'a> = &'a (dyn Fn(&str) -> String + Sync);
@@ -25,6 +25,8 @@ pub struct Family {
     collations: Vec<CollationStructure>,
     /// Extensions that main has.
     pub extensions: Vec<String>,
+    /// Schemas that main has them in.
+    pub extension_schemas: Vec<String>,
 }
 
 /// What a relation is.

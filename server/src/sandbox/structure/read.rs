@@ -14,30 +14,31 @@ use super::types::{Place, Types};
 use super::{
     CollationStructure, ColumnStructure, Family, Identity, Parent, StructureKind, TableStructure,
 };
+use crate::postgres::query;
 
 const COLUMNS: &str = "
-    SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type_text, a.atttypid::int8 AS type,
-           a.atttypmod AS modifier, a.attnotnull AS not_null, a.attidentity::text AS identity,
-           a.attgenerated::text AS generated, pg_get_expr(d.adbin, d.adrelid) AS expression,
+    SELECT a.attname::pg_catalog.text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type_text, a.atttypid::pg_catalog.int8 AS type,
+           a.atttypmod AS modifier, a.attnotnull AS not_null, a.attidentity::pg_catalog.text AS identity,
+           a.attgenerated::pg_catalog.text AS generated, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression,
            NULLIF(a.attstattarget::int, -1) AS statistics_target, coalesce(a.attoptions, '{}') AS options,
            CASE WHEN a.attstorage <> t.typstorage THEN
                CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END
            END AS storage,
-           cn.nspname::text AS collation_schema, c.collname::text AS collation_name
-    FROM pg_attribute a
-    JOIN pg_type t ON t.oid = a.atttypid
-    LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    LEFT JOIN pg_collation c ON c.oid = a.attcollation AND a.attcollation <> t.typcollation
-    LEFT JOIN pg_namespace cn ON cn.oid = c.collnamespace
-    WHERE a.attrelid = $1::int8::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
+           cn.nspname::pg_catalog.text AS collation_schema, c.collname::pg_catalog.text AS collation_name
+    FROM pg_catalog.pg_attribute a
+    JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation AND a.attcollation <> t.typcollation
+    LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = c.collnamespace
+    WHERE a.attrelid = $1::pg_catalog.int8::pg_catalog.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
 
 const RELATION: &str = "
-    SELECT c.oid::int8 AS oid, c.relkind::text AS kind, c.reltuples::float8 AS rows,
-           coalesce(c.reloptions, '{}') || ARRAY(SELECT 'toast.' || o FROM unnest(t.reloptions) AS o) AS options,
-           CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_table_size(c.oid::pg_catalog.regclass) ELSE 0 END::int8 AS bytes,
-           CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS partition_key,
-           CASE WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END AS view_definition
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_class t ON t.oid = c.reltoastrelid
+    SELECT c.oid::pg_catalog.int8 AS oid, c.relkind::pg_catalog.text AS kind, c.reltuples::pg_catalog.float8 AS rows,
+           coalesce(c.reloptions, '{}') OPERATOR(pg_catalog.||) ARRAY(SELECT 'toast.' OPERATOR(pg_catalog.||) o FROM pg_catalog.unnest(t.reloptions) AS o) AS options,
+           CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_table_size(c.oid::pg_catalog.regclass) ELSE 0 END::pg_catalog.int8 AS bytes,
+           CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END AS partition_key,
+           CASE WHEN c.relkind = 'v' THEN pg_catalog.pg_get_viewdef(c.oid) END AS view_definition
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid
     WHERE n.nspname = $1 AND c.relname = $2";
 
 /// What a relation stands on, and what stands below it.
@@ -75,7 +76,11 @@ pub async fn read_family(
         due.extend(reads.iter().map(|read| (read.clone(), None)));
         links.insert(name, Links { parent, reads });
     }
-    let mut family = Family { extensions: extensions(connection).await?, ..Family::default() };
+    let mut family = Family {
+        extensions: extensions(connection).await?,
+        extension_schemas: extension_schemas(connection).await?,
+        ..Family::default()
+    };
     let mut types = Types::default();
     let mut collations = BTreeSet::new();
     for name in in_order(&links) {
@@ -124,7 +129,7 @@ fn in_order(links: &BTreeMap<TableName, Links>) -> Vec<TableName> {
 }
 
 async fn relation(connection: &mut PgConnection, table: &TableName) -> Result<PgRow, SandboxError> {
-    sqlx::query(RELATION)
+    query(RELATION)
         .bind(&table.schema)
         .bind(&table.name)
         .fetch_optional(connection)
@@ -141,10 +146,10 @@ async fn children(
     oid: i64,
     parent: &TableName,
 ) -> Result<Vec<(TableName, Option<Parent>)>, SandboxError> {
-    let rows = sqlx::query(
-        "SELECT n.nspname::text AS schema, c.relname::text AS name, pg_get_expr(c.relpartbound, c.oid) AS bound
-         FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE i.inhparent = $1::int8::oid AND c.relkind IN ('r', 'p', 'f') ORDER BY c.relname",
+    let rows = query(
+        "SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name, pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS bound
+         FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE i.inhparent = $1::pg_catalog.int8::pg_catalog.oid AND c.relkind IN ('r', 'p', 'f') ORDER BY c.relname",
     )
     .bind(oid)
     .fetch_all(connection)
@@ -161,11 +166,11 @@ async fn view_reads(
     connection: &mut PgConnection,
     oid: i64,
 ) -> Result<Vec<TableName>, SandboxError> {
-    let rows = sqlx::query(
-        "SELECT DISTINCT n.nspname::text AS schema, c.relname::text AS name FROM pg_rewrite r
-         JOIN pg_depend d ON d.classid = '2618' AND d.objid = r.oid AND d.refclassid = '1259'
-         JOIN pg_class c ON c.oid = d.refobjid JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE r.ev_class = $1::int8::oid AND c.oid <> r.ev_class AND c.relkind IN ('r', 'p', 'm', 'v', 'f')",
+    let rows = query(
+        "SELECT DISTINCT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name FROM pg_catalog.pg_rewrite r
+         JOIN pg_catalog.pg_depend d ON d.classid = '2618' AND d.objid = r.oid AND d.refclassid = '1259'
+         JOIN pg_catalog.pg_class c ON c.oid = d.refobjid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE r.ev_class = $1::pg_catalog.int8::pg_catalog.oid AND c.oid <> r.ev_class AND c.relkind IN ('r', 'p', 'm', 'v', 'f')",
     )
     .bind(oid)
     .fetch_all(connection)
@@ -174,20 +179,35 @@ async fn view_reads(
 }
 
 async fn extensions(connection: &mut PgConnection) -> Result<Vec<String>, SandboxError> {
-    let rows = sqlx::query("SELECT extname::text AS name FROM pg_extension ORDER BY 1")
-        .fetch_all(connection)
-        .await?;
+    let rows =
+        query("SELECT extname::pg_catalog.text AS name FROM pg_catalog.pg_extension ORDER BY 1")
+            .fetch_all(connection)
+            .await?;
+    Ok(rows.iter().map(|row| row.try_get("name")).collect::<Result<_, _>>()?)
+}
+
+/// Schemas of the connected database that extensions are installed in, `pg_catalog` left out.
+///
+/// # Errors
+/// The connection is lost.
+pub async fn extension_schemas(connection: &mut PgConnection) -> Result<Vec<String>, SandboxError> {
+    let rows = query(
+        "SELECT DISTINCT n.nspname::pg_catalog.text AS name FROM pg_catalog.pg_extension e
+         JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE n.nspname <> 'pg_catalog' ORDER BY 1",
+    )
+    .fetch_all(connection)
+    .await?;
     Ok(rows.iter().map(|row| row.try_get("name")).collect::<Result<_, _>>()?)
 }
 
 /// Name and definition of every row.
 async fn definitions(
     connection: &mut PgConnection,
-    query: &'static str,
+    text: &'static str,
     oid: i64,
     alone: bool,
 ) -> Result<Vec<(String, String)>, SandboxError> {
-    let rows = sqlx::query(query).bind(oid).bind(alone).fetch_all(connection).await?;
+    let rows = query(text).bind(oid).bind(alone).fetch_all(connection).await?;
     let pair = |row: &PgRow| Ok((row.try_get("name")?, row.try_get("definition")?));
     Ok(rows.iter().map(pair).collect::<Result<_, sqlx::Error>>()?)
 }
@@ -212,15 +232,15 @@ async fn structure(
         _ => return Err(SandboxError::UnsupportedTable(table.clone())),
     };
     let mut columns = Vec::new();
-    for row in sqlx::query(COLUMNS).bind(oid).fetch_all(&mut *connection).await? {
+    for row in query(COLUMNS).bind(oid).fetch_all(&mut *connection).await? {
         columns.push(column(connection, table, &row, types).await?);
     }
     // What follows from a parent's is made with the parent's; a part that is named alone has it for its own.
     let alone = parent.is_none();
     let constraints = definitions(
         connection,
-        "SELECT conname::text AS name, pg_get_constraintdef(oid) AS definition FROM pg_constraint
-         WHERE conrelid = $1::int8::oid AND contype IN ('p', 'u', 'x', 'c')
+        "SELECT conname::pg_catalog.text AS name, pg_catalog.pg_get_constraintdef(oid) AS definition FROM pg_catalog.pg_constraint
+         WHERE conrelid = $1::pg_catalog.int8::pg_catalog.oid AND contype IN ('p', 'u', 'x', 'c')
            AND ($2 OR (conparentid = '0' AND conislocal)) ORDER BY contype, conname",
         oid,
         alone,
@@ -228,10 +248,10 @@ async fn structure(
     .await?;
     let indexes = definitions(
         connection,
-        "SELECT '' AS name, pg_get_indexdef(i.indexrelid) AS definition FROM pg_index i
-         WHERE i.indrelid = $1::int8::oid AND i.indisvalid
-           AND ($2 OR NOT EXISTS (SELECT 1 FROM pg_inherits h WHERE h.inhrelid = i.indexrelid))
-           AND NOT EXISTS (SELECT 1 FROM pg_constraint c
+        "SELECT '' AS name, pg_catalog.pg_get_indexdef(i.indexrelid) AS definition FROM pg_catalog.pg_index i
+         WHERE i.indrelid = $1::pg_catalog.int8::pg_catalog.oid AND i.indisvalid
+           AND ($2 OR NOT EXISTS (SELECT 1 FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid))
+           AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint c
                            WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x'))
          ORDER BY i.indexrelid",
         oid,
@@ -240,8 +260,8 @@ async fn structure(
     .await?;
     let statistics = definitions(
         connection,
-        "SELECT '' AS name, pg_get_statisticsobjdef(oid) AS definition FROM pg_statistic_ext
-         WHERE stxrelid = $1::int8::oid AND $2 IS NOT NULL ORDER BY oid",
+        "SELECT '' AS name, pg_catalog.pg_get_statisticsobjdef(oid) AS definition FROM pg_catalog.pg_statistic_ext
+         WHERE stxrelid = $1::pg_catalog.int8::pg_catalog.oid AND $2 IS NOT NULL ORDER BY oid",
         oid,
         alone,
     )
@@ -266,11 +286,11 @@ async fn foreign_keys(
     oid: i64,
     alone: bool,
 ) -> Result<Vec<(String, String, TableName)>, SandboxError> {
-    let rows = sqlx::query(
-        "SELECT k.conname::text AS key, pg_get_constraintdef(k.oid) AS definition, n.nspname::text AS schema,
-                c.relname::text AS name
-         FROM pg_constraint k JOIN pg_class c ON c.oid = k.confrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE k.conrelid = $1::int8::oid AND k.contype = 'f' AND ($2 OR k.conparentid = '0') ORDER BY k.conname",
+    let rows = query(
+        "SELECT k.conname::pg_catalog.text AS key, pg_catalog.pg_get_constraintdef(k.oid) AS definition, n.nspname::pg_catalog.text AS schema,
+                c.relname::pg_catalog.text AS name
+         FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.confrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE k.conrelid = $1::pg_catalog.int8::pg_catalog.oid AND k.contype = 'f' AND ($2 OR k.conparentid = '0') ORDER BY k.conname",
     )
     .bind(oid)
     .bind(alone)
@@ -330,11 +350,11 @@ async fn collation(
     connection: &mut PgConnection,
     name: TableName,
 ) -> Result<CollationStructure, SandboxError> {
-    let row = sqlx::query(
-        "SELECT c.collprovider::text AS provider, pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->>) 'colllocale' AS locale17,
-                pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->>) 'colliculocale' AS locale15, c.collcollate::text AS collate, c.collctype::text AS ctype,
+    let row = query(
+        "SELECT c.collprovider::pg_catalog.text AS provider, pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->>) 'colllocale' AS locale17,
+                pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->>) 'colliculocale' AS locale15, c.collcollate::pg_catalog.text AS collate, c.collctype::pg_catalog.text AS ctype,
                 c.collisdeterministic AS deterministic
-         FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
+         FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace
          WHERE n.nspname = $1 AND c.collname = $2",
     )
     .bind(&name.schema)

@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 
 use super::super::SandboxError;
 use super::SchemaOf;
+use crate::postgres::query;
 
 /// A type as a column has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,18 +100,18 @@ pub(super) struct Place<'a> {
 }
 
 const TYPE: &str = "
-    SELECT t.oid::int8 AS oid, n.nspname::text AS schema, t.typname::text AS name, t.typtype::text AS kind,
-           t.typelem::int8 AS element, (t.typcategory = 'A' AND t.typelem <> '0') AS is_array,
-           t.typbasetype::int8 AS base, t.typtypmod AS base_modifier, t.typnotnull AS not_null, t.typdefault AS default_text,
-           t.typrelid::int8 AS relation, e.extname::text AS extension,
-           ARRAY(SELECT l.enumlabel::text FROM pg_enum l WHERE l.enumtypid = t.oid ORDER BY l.enumsortorder) AS labels,
-           ARRAY(SELECT pg_get_constraintdef(c.oid) FROM pg_constraint c
+    SELECT t.oid::pg_catalog.int8 AS oid, n.nspname::pg_catalog.text AS schema, t.typname::pg_catalog.text AS name, t.typtype::pg_catalog.text AS kind,
+           t.typelem::pg_catalog.int8 AS element, (t.typcategory = 'A' AND t.typelem <> '0') AS is_array,
+           t.typbasetype::pg_catalog.int8 AS base, t.typtypmod AS base_modifier, t.typnotnull AS not_null, t.typdefault AS default_text,
+           t.typrelid::pg_catalog.int8 AS relation, e.extname::pg_catalog.text AS extension,
+           ARRAY(SELECT l.enumlabel::pg_catalog.text FROM pg_catalog.pg_enum l WHERE l.enumtypid = t.oid ORDER BY l.enumsortorder) AS labels,
+           ARRAY(SELECT pg_catalog.pg_get_constraintdef(c.oid) FROM pg_catalog.pg_constraint c
                  WHERE c.contypid = t.oid AND c.contype = 'c' ORDER BY c.conname) AS checks,
-           (SELECT r.rngsubtype::int8 FROM pg_range r WHERE r.rngtypid = t.oid) AS subtype
-    FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-    LEFT JOIN pg_depend d ON d.classid = '1247' AND d.objid = t.oid AND d.deptype = 'e'
-    LEFT JOIN pg_extension e ON e.oid = d.refobjid
-    WHERE t.oid = $1::int8::oid";
+           (SELECT r.rngsubtype::pg_catalog.int8 FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid) AS subtype
+    FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+    LEFT JOIN pg_catalog.pg_depend d ON d.classid = '1247' AND d.objid = t.oid AND d.deptype = 'e'
+    LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+    WHERE t.oid = $1::pg_catalog.int8::pg_catalog.oid";
 
 /// Reads types; what was read stays known, in the order in which it must be made.
 #[derive(Debug, Default)]
@@ -127,11 +128,11 @@ impl Types {
         modifier: i32,
         place: &Place<'_>,
     ) -> Result<TypeText, SandboxError> {
-        let row = sqlx::query(TYPE).bind(oid).fetch_one(&mut *connection).await?;
+        let row = query(TYPE).bind(oid).fetch_one(&mut *connection).await?;
         let array: bool = row.try_get("is_array")?;
         let (row, oid) = if array {
             let element: i64 = row.try_get("element")?;
-            (sqlx::query(TYPE).bind(element).fetch_one(&mut *connection).await?, element)
+            (query(TYPE).bind(element).fetch_one(&mut *connection).await?, element)
         } else {
             (row, oid)
         };
@@ -182,9 +183,9 @@ impl Types {
             },
             "c" => {
                 let relation: i64 = row.try_get("relation")?;
-                let attributes = sqlx::query(
-                    "SELECT attname::text AS name, atttypid::int8 AS oid, atttypmod AS modifier FROM pg_attribute
-                     WHERE attrelid = $1::int8::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+                let attributes = query(
+                    "SELECT attname::pg_catalog.text AS name, atttypid::pg_catalog.int8 AS oid, atttypmod AS modifier FROM pg_catalog.pg_attribute
+                     WHERE attrelid = $1::pg_catalog.int8::pg_catalog.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
                 )
                 .bind(relation)
                 .fetch_all(&mut *connection)
@@ -218,8 +219,8 @@ async fn spelled(
     oid: i64,
     modifier: i32,
 ) -> Result<(String, String), SandboxError> {
-    let row = sqlx::query(
-        "SELECT format_type($1::int8::oid, $2::int4) AS spelled, format_type($1::int8::oid, NULL::int4) AS bare",
+    let row = query(
+        "SELECT pg_catalog.format_type($1::pg_catalog.int8::pg_catalog.oid, $2::pg_catalog.int4) AS spelled, pg_catalog.format_type($1::pg_catalog.int8::pg_catalog.oid, NULL::pg_catalog.int4) AS bare",
     )
     .bind(oid)
     .bind(modifier)

@@ -1,0 +1,249 @@
+//! A statement without its constants: each becomes a parameter that is bound. PostgreSQL plans for the values all the
+//! same, and the text that `pg_stat_statements` keeps does not vary with them.
+
+use std::collections::BTreeMap;
+
+use optischema::model::quote_identifier;
+use serde_json::{Map, Value};
+
+use super::rewrite::{Edit, Lexeme, apply, lexemes};
+use super::{SqlError, Statement, tree};
+
+/// A statement and what it was written with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameterised {
+    /// With `$1`, `$2`, … in the places of its constants.
+    pub sql: String,
+    /// One for each parameter, in order.
+    pub constants: Vec<Constant>,
+}
+
+/// One constant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Constant {
+    /// As SQL takes it; absent where PostgreSQL infers it, as it does for a bare string.
+    pub type_name: Option<String>,
+    /// As the type's input function reads it.
+    pub text: String,
+}
+
+/// Takes the constants out. Some stay: positions (`ORDER BY 1`), modifiers of types, words of the grammar
+/// (`extract(epoch FROM …)`), and what stands in SQL/JSON and XML, where PostgreSQL wants a constant.
+///
+/// # Errors
+/// The statement has parameters of its own, or cannot be scanned.
+pub fn parameterised(statement: &Statement) -> Result<Parameterised, SqlError> {
+    let json = tree::as_json(&statement.tree)?;
+    if !tree::parameter_numbers(&json).is_empty() {
+        return Err(SqlError::Refused("it has parameters without values".into()));
+    }
+    let lexemes = lexemes(&statement.sql)?;
+    let mut taken = Taken { sql: &statement.sql, lexemes: &lexemes, found: Vec::new() };
+    taken.visit(&json);
+    let mut numbers: BTreeMap<Constant, usize> = BTreeMap::new();
+    let mut constants = Vec::new();
+    let mut edits = Vec::new();
+    for (start, end, constant) in taken.found {
+        // The same constant is the same parameter: GROUP BY compares expressions.
+        let number = *numbers.entry(constant.clone()).or_insert_with(|| {
+            constants.push(constant);
+            constants.len()
+        });
+        edits.push(Edit { start, end, text: format!("${number}") });
+    }
+    Ok(Parameterised { sql: apply(&statement.sql, edits)?, constants })
+}
+
+struct Taken<'a> {
+    sql: &'a str,
+    lexemes: &'a [Lexeme],
+    /// Bytes from and to, and what stands there.
+    found: Vec<(usize, usize, Constant)>,
+}
+
+/// Nodes whose constants are part of the grammar.
+const LEFT_ALONE: &[&str] = &["RangeTableSample", "RangeTableFunc", "XmlExpr", "XmlSerialize"];
+
+/// Lists whose bare constants are positions.
+const POSITIONS: &[&str] = &["sort_clause", "group_clause", "distinct_clause", "order_clause"];
+
+impl Taken<'_> {
+    fn visit(&mut self, value: &Value) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| self.visit(item)),
+            Value::Object(object) => {
+                for (name, child) in object {
+                    self.visit_named(name, child);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn visit_named(&mut self, name: &str, child: &Value) {
+        let Value::Object(inner) = child else {
+            if POSITIONS.contains(&name) {
+                self.visit_positions(child);
+            } else if name != "typmods" {
+                self.visit(child);
+            }
+            return;
+        };
+        match name {
+            "AConst" => self.take(inner, None),
+            "TypeCast" => self.take_cast(inner),
+            "FuncCall" if is_extract(inner) => {
+                let rest = inner.get("args").and_then(Value::as_array);
+                rest.into_iter().flatten().skip(1).for_each(|argument| self.visit(argument));
+            }
+            other if LEFT_ALONE.contains(&other) || other.starts_with("Json") => {}
+            _ => self.visit(child),
+        }
+    }
+
+    fn visit_positions(&mut self, list: &Value) {
+        for item in list.as_array().into_iter().flatten() {
+            let node = item.get("node").unwrap_or(item);
+            let sorted = node.get("SortBy").and_then(|by| by.get("node")?.get("node"));
+            if let Some(set) = node.get("GroupingSet").and_then(|set| set.get("content")) {
+                self.visit_positions(set);
+            } else if sorted.unwrap_or(node).get("AConst").is_none() {
+                self.visit(item);
+            }
+        }
+    }
+
+    /// `'5'::int4`: the cast stays, and tells the parameter's type.
+    fn take_cast(&mut self, cast: &Map<String, Value>) {
+        let constant = cast.get("arg").and_then(|arg| arg.get("node")?.get("AConst")?.as_object());
+        let (Some(constant), Some(named)) = (constant, cast.get("type_name")) else {
+            cast.get("arg").into_iter().for_each(|argument| self.visit(argument));
+            return;
+        };
+        let place = |object: Option<&Value>| object.and_then(|o| o.get("location")?.as_i64());
+        // `date '2026-01-01'` takes a string and nothing else.
+        let is_prefix = place(Some(named)) < constant.get("location").and_then(Value::as_i64);
+        let is_plain = named.get("typmods").and_then(Value::as_array).is_some_and(Vec::is_empty);
+        if is_prefix || !is_plain {
+            return;
+        }
+        let names: Vec<String> = tree::names(named.get("names"));
+        let bounds = named.get("array_bounds").and_then(Value::as_array).map_or(0, Vec::len);
+        let quoted: Vec<String> = names.iter().map(|name| quote_identifier(name)).collect();
+        self.take(constant, Some(format!("{}{}", quoted.join("."), "[]".repeat(bounds))));
+    }
+
+    fn take(&mut self, constant: &Map<String, Value>, cast: Option<String>) {
+        let Some(value) = constant.get("val").filter(|value| value.is_object()) else { return };
+        let text_of =
+            |kind: &str, key: &str| value.get(kind)?.get(key)?.as_str().map(str::to_owned);
+        let whole = value.get("Ival").and_then(|v| v.get("ival")?.as_i64());
+        let (own_type, text) = if let Some(text) = text_of("Sval", "sval") {
+            (None, text)
+        } else if let Some(number) = whole {
+            (Some("pg_catalog.int4"), number.to_string())
+        } else if let Some(text) = text_of("Fval", "fval") {
+            // A whole number beyond 32 bits is scanned as one of these.
+            let is_int8 = text.parse::<i64>().is_ok();
+            (Some(if is_int8 { "pg_catalog.int8" } else { "pg_catalog.numeric" }), text)
+        } else {
+            return;
+        };
+        let location = constant.get("location").and_then(Value::as_u64);
+        let Some((start, end)) = location.and_then(|at| self.token(usize::try_from(at).ok()?))
+        else {
+            return;
+        };
+        // A number that is cast is that number first: `1.6::int4` rounds.
+        let type_name = own_type.map(str::to_owned).or(cast);
+        self.found.push((start, end, Constant { type_name, text }));
+    }
+
+    /// Where a constant's token ends. A word of the grammar is none.
+    fn token(&self, start: usize) -> Option<(usize, usize)> {
+        let at = self.lexemes.iter().position(|lexeme| lexeme.start == start)?;
+        let first = self.lexemes.get(at)?;
+        let text = self.sql.get(first.start..first.end)?;
+        if text == "-" {
+            // The sign and the number are two.
+            return Some((start, self.lexemes.get(at + 1)?.end));
+        }
+        let is_constant = text.starts_with(|c: char| c.is_ascii_digit() || c == '.' || c == '\'')
+            || (text.len() > 1 && text.ends_with('\'') && !text.starts_with(['b', 'B', 'x', 'X']));
+        is_constant.then_some((first.start, first.end))
+    }
+}
+
+fn is_extract(call: &Map<String, Value>) -> bool {
+    let names = tree::names(call.get("funcname"));
+    matches!(names.last().map(String::as_str), Some("extract" | "date_part"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::parse_one;
+
+    fn of(sql: &str) -> (String, Vec<String>) {
+        let Parameterised { sql, constants } = parameterised(&parse_one(sql).unwrap()).unwrap();
+        let shown = |c: Constant| format!("{} {}", c.type_name.unwrap_or("?".into()), c.text);
+        (sql, constants.into_iter().map(shown).collect())
+    }
+
+    #[test]
+    fn constants_become_parameters_of_their_types() {
+        assert_eq!(
+            of(
+                "SELECT * FROM t WHERE a = CAST('5' AS int4) AND b = 'x' AND c > -1.5 AND d IN (7, 8000000000)"
+            ),
+            (
+                "SELECT * FROM t WHERE a = $1::int4 AND b = $2 AND c > $3 AND d IN ($4, $5)"
+                    .to_owned(),
+                vec![
+                    "\"int4\" 5".to_owned(),
+                    "? x".to_owned(),
+                    "pg_catalog.numeric -1.5".to_owned(),
+                    "pg_catalog.int4 7".to_owned(),
+                    "pg_catalog.int8 8000000000".to_owned(),
+                ]
+            )
+        );
+        assert_eq!(
+            of("SELECT 1 FROM t WHERE a = '{1}'::app.\"Kind\"[] AND b = 1.6::int4").1,
+            ["pg_catalog.int4 1", "\"app\".\"Kind\"[] {1}", "pg_catalog.numeric 1.6"]
+        );
+    }
+
+    #[test]
+    fn equal_constants_are_one_parameter() {
+        let sql = "SELECT date_trunc('day', at) FROM t GROUP BY date_trunc('day', at)";
+        assert_eq!(of(sql).0, "SELECT date_trunc($1, at) FROM t GROUP BY date_trunc($1, at)");
+    }
+
+    #[test]
+    fn what_is_part_of_the_grammar_stays() {
+        for sql in [
+            "SELECT a FROM t ORDER BY 1 DESC",
+            "SELECT a, count(*) FROM t GROUP BY 1",
+            "SELECT a, b FROM t GROUP BY GROUPING SETS ((1), (2))",
+            "SELECT a::varchar(3), a::numeric(10, 2) FROM t",
+            "SELECT extract(epoch FROM at) FROM t",
+            "SELECT json_value(a, '$.b') FROM t",
+            "SELECT a FROM t TABLESAMPLE system (1)",
+            "SELECT NULL, true, b'1' FROM t",
+        ] {
+            let statement = parse_one(sql).unwrap();
+            let taken = parameterised(&statement).unwrap();
+            assert_eq!((taken.sql, taken.constants), (statement.sql, Vec::new()), "{sql}");
+        }
+        assert!(parameterised(&parse_one("SELECT a FROM t WHERE a = $1").unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_value_keeps_its_quotes_and_backslashes() {
+        assert_eq!(
+            of("SELECT 1 FROM t WHERE a = 'it''s' AND b = E'x\\\\y'").1[1..],
+            ["? it's", "? x\\y"]
+        );
+    }
+}
