@@ -40,6 +40,9 @@ pub struct WhatIfReport {
     pub covered_by: Option<String>,
     /// Statements that could not be planned, with the reason.
     pub skipped: Vec<String>,
+    /// What was not planned as it stands, and why.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// Two things to be measured against each other.

@@ -32,10 +32,13 @@ fn verdict(report: &WhatIfReport) -> String {
 fn content(report: WhatIfReport) -> impl IntoView {
     let skipped: Vec<_> =
         report.skipped.iter().map(|line| view! { <li>{line.clone()}</li> }).collect();
+    let notes: Vec<_> =
+        report.notes.iter().map(|note| view! { <p class="notice">{note.clone()}</p> }).collect();
     view! {
         <section aria-labelledby="answer">
             <h2 id="answer">"Answer"</h2>
             <p class="notice" role="status">{verdict(&report)}</p>
+            {notes}
             <dl class="facts">
                 <dt>"Size"</dt>
                 <dd>

@@ -20,7 +20,7 @@ pub struct Scope {
 const TREE: &str = "
     WITH RECURSIVE tree AS (
         SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        JOIN pg_catalog.unnest($1::pg_catalog.text[], $2::pg_catalog.text[]) AS t (schema, name) ON t.schema = n.nspname AND t.name = c.relname
+        JOIN ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS t (schema, name) ON t.schema = n.nspname AND t.name = c.relname
         WHERE c.relkind IN ('r', 'p', 'm')
         UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid)";
 

@@ -141,6 +141,11 @@ async fn with_index(
     }
     let mut oracle = HypoOracle::new(main, &statements).with_partitions(partitions(&catalog));
     let asked = ask_oracle(&mut oracle, &candidate, bound.len(), &others, &mut answer).await;
+    if let [note, ..] = oracle.notes().as_slice() {
+        // Without its predicate it may be used where it would not be with it; the other way round it cannot be.
+        answer.uses_change = answer.uses_change.filter(|uses| !uses);
+        answer.note = Some(note.clone());
+    }
     oracle.reset().await?;
     if let Err(reason) = asked {
         answer.note = Some(format!("Main's planner cannot be asked about this index: {reason}"));

@@ -91,7 +91,7 @@ const INDEXES: &str = "
            (SELECT co.conname::pg_catalog.text FROM pg_catalog.pg_constraint co WHERE co.conindid = i.indexrelid
               AND co.contype IN ('p', 'u', 'x') LIMIT 1) AS constraint_name,
            (SELECT pg_catalog.array_agg(oc.opcname OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) c2.coll::pg_catalog.oid::pg_catalog.text ORDER BY c2.n)
-            FROM pg_catalog.unnest(i.indclass::pg_catalog.oid[], i.indcollation::pg_catalog.oid[]) WITH ORDINALITY c2 (class, coll, n)
+            FROM ROWS FROM (pg_catalog.unnest(i.indclass::pg_catalog.oid[]), pg_catalog.unnest(i.indcollation::pg_catalog.oid[])) WITH ORDINALITY c2 (class, coll, n)
             JOIN pg_catalog.pg_opclass oc ON oc.oid = c2.class) AS key_classes,
            (SELECT pg_catalog.array_agg(a.attname::pg_catalog.text ORDER BY k.n)
             FROM pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY k (attnum, n)

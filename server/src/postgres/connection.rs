@@ -4,12 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use optischema::model::MainLimits;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Row};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::PgFailure;
 use super::query;
+use super::{Budget, PgFailure};
 
 /// A target that does not answer within this is down.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,9 +25,23 @@ pub struct Dsn {
     role: String,
     /// Functions that the person vouches for, where it is main's.
     trusted_functions: Vec<String>,
+    /// What may be taken from it, where it is main's.
+    budget: Budget,
 }
 
 impl Dsn {
+    /// The same, where no more than this may be taken.
+    #[must_use]
+    pub fn limited(self, limits: MainLimits) -> Self {
+        Self { budget: Budget::new(limits), ..self }
+    }
+
+    /// What may be taken from it.
+    #[must_use]
+    pub const fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
     /// The same, where these functions (`schema.name`, `schema.*`) may be reached by planning.
     #[must_use]
     pub fn trusting(self, functions: &[String]) -> Self {
@@ -104,6 +120,7 @@ impl FromStr for Dsn {
             address: format!("{}:{}/{database}", options.get_host(), options.get_port()),
             role: options.get_username().to_owned(),
             trusted_functions: Vec::new(),
+            budget: Budget::default(),
             url: text.to_owned(),
         })
     }
@@ -135,6 +152,8 @@ pub struct Session {
     pub version: String,
     /// The search path that the database or role sets, where the connection's own is pinned.
     pub own_path: Option<String>,
+    /// A place among main's connections.
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Session {
@@ -206,6 +225,7 @@ async fn pin_path(connection: &mut PgConnection) -> Result<String, PgFailure> {
 }
 
 async fn connect(dsn: &Dsn, options: &[(&str, &str)], pinned: bool) -> Result<Session, PgFailure> {
+    let permit = dsn.budget.connection().await?;
     let connecting = dsn.options()?.options(options.iter().copied());
     let connection = tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&connecting));
     let mut connection = connection.await.map_err(|_| {
@@ -227,6 +247,7 @@ async fn connect(dsn: &Dsn, options: &[(&str, &str)], pinned: bool) -> Result<Se
         version: row.try_get("version")?,
         own_path,
         connection,
+        _permit: permit,
     })
 }
 

@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::connection::OWN_QUERIES_PATH;
+use super::planning::{Asked, Planner};
 use super::query;
 use super::suspects::Suspects;
 use super::{Dsn, ExplainMode, PgFailure, Session, connect_main, explain};
@@ -26,6 +27,7 @@ pub struct MainSession {
     is_on_own_path: bool,
     /// Texts that have passed.
     approved: std::collections::HashSet<String>,
+    planner: Planner,
 }
 
 impl MainSession {
@@ -33,13 +35,19 @@ impl MainSession {
     pub async fn begin(dsn: &Dsn) -> Result<Self, PgFailure> {
         let mut session = connect_main(dsn).await?;
         // The first SELECT pins it: from then on PostgreSQL lets nobody make it READ WRITE.
-        for statement in
-            ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "SELECT /* optischema */ 1"]
-        {
+        for statement in [
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            "SELECT /* optischema */ 1",
+            // A plan is made for the values that it is asked with.
+            "SET LOCAL plan_cache_mode = force_custom_plan",
+        ] {
             query(statement).execute(&mut session.connection).await?;
         }
+        let is_tracked = is_tracked(&mut session.connection).await?;
+        let planner = Planner::new(dsn.budget().clone(), is_tracked);
         Ok(Self {
             session,
+            planner,
             suspects: None,
             hypopg: None,
             trusted: dsn.trusted_functions().to_vec(),
@@ -147,13 +155,28 @@ impl MainSession {
 
     /// Plans a statement that the guard passes; nothing of it runs. A failure leaves the session usable.
     pub async fn plan(&mut self, statement: &Statement) -> Result<(Plan, Value), PlanFailure> {
+        self.plan_as(statement, ExplainMode::Plan).await
+    }
+
+    async fn plan_as(
+        &mut self,
+        statement: &Statement,
+        mode: ExplainMode,
+    ) -> Result<(Plan, Value), PlanFailure> {
         self.check(statement).await?;
         let path = self.own_path();
-        self.guarded(async |connection| {
+        loop {
+            let connection = &mut self.session.connection;
+            execute(connection, "SAVEPOINT step").await?;
             set_path(connection, &path).await?;
-            explain(connection, ExplainMode::Plan, &statement.sql).await
-        })
-        .await
+            let asked = self.planner.ask(connection, mode, statement).await;
+            execute(connection, "ROLLBACK TO SAVEPOINT step").await?;
+            execute(connection, "RELEASE SAVEPOINT step").await?;
+            self.planner.went_back();
+            if let Asked::Plan(plan, json) = asked? {
+                return Ok((plan, json));
+            }
+        }
     }
 
     /// The same for many plans of statements, one after the other.
@@ -162,10 +185,18 @@ impl MainSession {
         statement: &Statement,
     ) -> Result<(Plan, Value), PlanFailure> {
         self.check(statement).await?;
-        self.what_if(async |connection| {
-            explain(connection, ExplainMode::Plan, &statement.sql).await
-        })
-        .await
+        loop {
+            self.enter_own_path().await?;
+            let connection = &mut self.session.connection;
+            let asked = self.planner.ask(connection, ExplainMode::Plan, statement).await;
+            if !matches!(asked, Ok(Asked::Plan(..))) {
+                execute(connection, "ROLLBACK TO SAVEPOINT what_if").await?;
+                self.planner.went_back();
+            }
+            if let Asked::Plan(plan, json) = asked? {
+                return Ok((plan, json));
+            }
+        }
     }
 
     /// One of many steps with the database's own search path: path and savepoint are set once for all of
@@ -174,18 +205,25 @@ impl MainSession {
         &mut self,
         step: impl AsyncFnOnce(&mut PgConnection) -> Result<T, PgFailure>,
     ) -> Result<T, PlanFailure> {
-        let path = self.own_path();
+        self.enter_own_path().await?;
         let connection = &mut self.session.connection;
-        if !self.is_on_own_path {
-            set_path(connection, &path).await?;
-            execute(connection, "SAVEPOINT what_if").await?;
-            self.is_on_own_path = true;
-        }
         let result = step(connection).await;
         if result.is_err() {
             execute(connection, "ROLLBACK TO SAVEPOINT what_if").await?;
+            self.planner.went_back();
         }
         Ok(result?)
+    }
+
+    /// Gives what follows the database's own search path, behind a savepoint.
+    async fn enter_own_path(&mut self) -> Result<(), PgFailure> {
+        if !self.is_on_own_path {
+            let path = self.own_path();
+            set_path(&mut self.session.connection, &path).await?;
+            execute(&mut self.session.connection, "SAVEPOINT what_if").await?;
+            self.is_on_own_path = true;
+        }
+        Ok(())
     }
 
     /// The same, with schemas named. A statement whose parameters have no values gets the plan that
@@ -200,12 +238,7 @@ impl MainSession {
         let parameters: std::collections::BTreeSet<i32> =
             places.into_iter().map(|(_, number)| number).collect();
         if parameters.is_empty() {
-            return self
-                .guarded(async |connection| {
-                    set_path(connection, &path).await?;
-                    explain(connection, ExplainMode::Verbose, &statement.sql).await
-                })
-                .await;
+            return self.plan_as(statement, ExplainMode::Verbose).await;
         }
         let count = parameters.last().copied().unwrap_or_default();
         let values = vec!["NULL"; usize::try_from(count).unwrap_or_default()].join(", ");
@@ -265,15 +298,28 @@ impl MainSession {
         let result = step(connection).await;
         execute(connection, "ROLLBACK TO SAVEPOINT step").await?;
         execute(connection, "RELEASE SAVEPOINT step").await?;
+        self.planner.went_back();
         Ok(result?)
     }
 
     /// Ends the transaction.
     pub async fn end(mut self) -> Result<(), PgFailure> {
+        self.planner.forget(&mut self.session.connection).await?;
         execute(&mut self.session.connection, "ROLLBACK").await?;
         sqlx::Connection::close(self.session.connection).await?;
         Ok(())
     }
+}
+
+/// Whether `pg_stat_statements` counts what this role does. Where the role may, it is told not to.
+async fn is_tracked(connection: &mut PgConnection) -> Result<bool, PgFailure> {
+    let row = query(
+        "SELECT /* optischema */ pg_catalog.current_setting('pg_stat_statements.track', true) AS track",
+    )
+    .fetch_one(connection)
+    .await?;
+    let track: Option<String> = row.try_get("track")?;
+    Ok(track.is_some_and(|track| track != "none"))
 }
 
 /// For the transaction or the step.

@@ -1,5 +1,6 @@
 //! PostgreSQL: connections, what the catalogs say, planning, and what a target lacks.
 
+mod budget;
 mod catalog;
 mod connection;
 mod encryption;
@@ -9,6 +10,7 @@ mod health;
 mod hypopg;
 mod identity;
 mod main_session;
+mod planning;
 mod query;
 mod replica_health;
 mod roles;
@@ -16,6 +18,7 @@ mod server_facts;
 mod statements_view;
 mod suspects;
 
+pub use budget::Budget;
 pub use catalog::{read_catalog, read_lineage, relation_exists};
 pub use connection::{Dsn, Session, connect_main, connect_writable};
 pub use explain::{ExplainMode, explain};

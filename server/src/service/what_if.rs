@@ -8,10 +8,10 @@ use optischema::operations::{OperationError, Outcome};
 
 use super::analysis::{checked_main, other_planners};
 use crate::config::Settings;
-use crate::postgres::{HypoOracle, MainSession, read_catalog};
+use crate::postgres::{HypoOracle, MainSession, has_hypopg, read_catalog};
 use crate::sql::{self, Statement};
 use crate::store::Store;
-use crate::workload::{as_one, best_planner, costed, partitions};
+use crate::workload::{PlannerKind, as_one, best_planner, costed, partitions};
 
 /// Seconds that the planner may be asked.
 const DEADLINE: std::time::Duration = std::time::Duration::from_secs(15);
@@ -48,7 +48,18 @@ pub(super) async fn what_if(
     }
     let bound: Vec<Vec<Statement>> = considered.iter().map(|(_, _, bound)| bound.clone()).collect();
     let mut others = other_planners(settings).await;
-    let (session, kind) = best_planner(&mut main, &mut others).await?;
+    let wants_sandbox =
+        candidate.predicate.as_ref().is_some_and(|p| !sql::is_plain_predicate(&p.sql));
+    let sandbox_can = wants_sandbox
+        && match others.sandbox.as_mut() {
+            Some(sandbox) => has_hypopg(sandbox).await.unwrap_or(false),
+            None => false,
+        };
+    let (session, kind) = if sandbox_can {
+        (others.sandbox.as_mut(), PlannerKind::Sandbox)
+    } else {
+        best_planner(&mut main, &mut others).await?
+    };
     let Some(session) = session else {
         return Err(OperationError::Unavailable(
             "HypoPG is installed neither on main, nor on a replica, nor in the sandbox, so no planner can be asked: CREATE EXTENSION hypopg;".into(),
@@ -69,9 +80,11 @@ pub(super) async fn what_if(
         saved_percent: None,
         covered_by: candidate.covered_by(&table).map(|index| index.name.clone()),
         skipped: Vec::new(),
+        notes: Vec::new(),
     };
     let mut oracle = HypoOracle::new(session, &bound)
         .with_partitions(partitions(&catalog))
+        .on_sandbox(kind == PlannerKind::Sandbox)
         .until(std::time::Instant::now() + DEADLINE);
     let (mut whole, mut saved) = (0.0, 0.0);
     for (number, (statement, reads, _)) in considered.iter().enumerate() {
@@ -106,6 +119,7 @@ pub(super) async fn what_if(
             Err(error) => report.skipped.push(format!("{}: {error}", statement.query_hash)),
         }
     }
+    report.notes = oracle.notes();
     oracle.reset().await?;
     main.end().await?;
     let change = |s: &StatementEvidence| {

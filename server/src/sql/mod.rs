@@ -34,7 +34,7 @@ pub use rewrite::{bind_parameters, qualify, relation_names, retarget, retarget_t
 pub use rewrites::{Rewrite, Sameness, casts_in_filter, rewrites};
 pub use select::{Ending, SortedBy, ending, sorted_by, without_limit};
 pub use shape::analyze;
-pub use typed_index::{evaluated_by, typed_index};
+pub use typed_index::{evaluated_by, is_plain_predicate, typed_index};
 pub use writes::{WriteKind, Written, written};
 
 /// Why a text is not a statement that OptiSchema can work with. Each message is for a person.

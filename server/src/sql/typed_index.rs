@@ -141,6 +141,58 @@ pub fn evaluated_by(candidate: &IndexCandidate) -> Option<String> {
     Some(format!("SELECT {list} FROM {}{}", candidate.table.quoted(), filter.unwrap_or_default()))
 }
 
+/// Whether a predicate is made of columns that equal constants, `IS NULL`, `IS NOT NULL`, and ANDs of those.
+#[must_use]
+pub fn is_plain_predicate(predicate: &str) -> bool {
+    let text = format!("SELECT 1 FROM t WHERE {predicate}");
+    let Ok(statement) = super::parse_one(&text) else { return false };
+    let node = statement.tree.stmts.first().and_then(|s| s.stmt.as_ref()?.node.as_ref());
+    let Some(NodeEnum::SelectStmt(select)) = node else { return false };
+    let is_bare = select.limit_count.is_none()
+        && select.limit_offset.is_none()
+        && select.sort_clause.is_empty()
+        && select.group_clause.is_empty()
+        && select.having_clause.is_none()
+        && select.window_clause.is_empty()
+        && select.locking_clause.is_empty();
+    if !is_bare {
+        return false;
+    }
+    let condition = select.where_clause.as_ref().and_then(|condition| condition.node.as_ref());
+    condition.is_some_and(is_plain)
+}
+
+fn is_plain(node: &NodeEnum) -> bool {
+    let inner = |node: &Option<Box<pg_query::Node>>| node.as_ref().and_then(|n| n.node.clone());
+    let is_column = |node: Option<NodeEnum>| matches!(node, Some(NodeEnum::ColumnRef(_)));
+    let is_constant = |node: Option<NodeEnum>| match node {
+        Some(NodeEnum::AConst(constant)) => !constant.isnull,
+        Some(NodeEnum::TypeCast(cast)) => {
+            matches!(inner(&cast.arg), Some(NodeEnum::AConst(constant)) if !constant.isnull)
+        }
+        _ => false,
+    };
+    match node {
+        NodeEnum::NullTest(test) => is_column(inner(&test.arg)),
+        NodeEnum::BoolExpr(all)
+            if all.boolop == pg_query::protobuf::BoolExprType::AndExpr as i32 =>
+        {
+            all.args.iter().all(|part| part.node.as_ref().is_some_and(is_plain))
+        }
+        NodeEnum::AExpr(expr) => {
+            let equals = matches!(
+                expr.name.as_slice(),
+                [name] if matches!(&name.node, Some(NodeEnum::String(name)) if name.sval == "=")
+            );
+            equals
+                && expr.kind == pg_query::protobuf::AExprKind::AexprOp as i32
+                && is_column(inner(&expr.lexpr))
+                && is_constant(inner(&expr.rexpr))
+        }
+        _ => false,
+    }
+}
+
 /// What a predicate tests, where it is as simple as one column.
 fn tested(node: &NodeEnum, sql: String) -> IndexPredicate {
     let name_of = |node: Option<&NodeEnum>| match node {
@@ -192,6 +244,43 @@ mod tests {
             ..Catalog::default()
         };
         typed_index(text, &catalog).map(|candidate| candidate.create_sql_named("x", false))
+    }
+
+    #[test]
+    fn only_equalities_and_null_tests_are_plain() {
+        for plain in [
+            "a = 1",
+            "\"B\" = 'x'::text",
+            "a IS NULL",
+            "a IS NOT NULL AND c = 'x' AND a = -1.5",
+            "(a = 1 AND b IS NULL) AND c = true",
+        ] {
+            assert!(is_plain_predicate(plain), "{plain}");
+        }
+        for other in [
+            "a > 1",
+            "a = 1 OR a = 2",
+            "NOT a = 1",
+            "a",
+            "a <> 1",
+            "a IN (1, 2)",
+            "a = b",
+            "a = NULL",
+            "lower(a) = 'x'",
+            "a = lower('x')",
+            "a + 1 = 2",
+            "a OPERATOR(public.=) 1",
+            "a = 1 AND c > 2",
+            "a IS TRUE",
+            "a IS DISTINCT FROM 1",
+            "a BETWEEN 1 AND 2",
+            "a = ANY ('{1}')",
+            "a = 1; DROP TABLE t",
+            "a = 1 LIMIT 1",
+            "nonsense (",
+        ] {
+            assert!(!is_plain_predicate(other), "{other}");
+        }
     }
 
     #[test]

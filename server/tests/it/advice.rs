@@ -14,7 +14,9 @@ use serde_json::json;
 use crate::fixture::{App, Shop, TITLE, TOKEN};
 
 async fn listed(app: &App) -> Vec<Recommendation> {
-    assert_eq!(app.post("/api/analyze").await.status(), StatusCode::OK);
+    let response = app.post("/api/analyze").await;
+    let status = response.status();
+    assert_eq!(status, StatusCode::OK, "{}", response.text().await.unwrap());
     let page: RecommendationPage =
         app.get("/api/recommendations?limit=100").await.json().await.unwrap();
     page.items

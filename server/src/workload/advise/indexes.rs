@@ -219,6 +219,7 @@ pub(super) async fn advise(
     }
     let mut oracle = HypoOracle::new(session, &bound)
         .with_partitions(partitions(catalog))
+        .on_sandbox(kind == PlannerKind::Sandbox)
         .until(begun + limits.deadline);
     let selection = select_indexes(&mut oracle, choice, &price).await;
     let seconds = begun.elapsed().as_secs_f64();
@@ -228,6 +229,7 @@ pub(super) async fn advise(
         let plans = plans_of(&mut oracle, costed).await;
         advice.proposals.extend(proposer.propose(costed, &whole, plans));
     }
+    advice.notes.extend(oracle.notes());
     oracle.reset().await?;
     if seconds < limits.deadline.as_secs_f64() {
         advice.complete.insert(Rule::MissingIndex);

@@ -1,0 +1,231 @@
+//! Asking main's planner. Nothing of what is asked stays behind.
+//!
+//! `EXPLAIN` with values written into it is an entry of its own in `pg_stat_statements`, and so is one for each
+//! statement that is explained. A statement is therefore prepared (`PREPARE` is not tracked), its constants as
+//! parameters, and `EXPLAIN EXECUTE` is the only text that the view sees: always the same one for the same types. The
+//! values travel in a setting of the session. PostgreSQL makes a custom plan each time, for just these values.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use optischema::plan::Plan;
+use serde_json::Value;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::explain::explain;
+use super::{Budget, ExplainMode, PgFailure, query};
+use crate::sql::{self, Constant, Parameterised, Statement};
+
+/// The name that every statement is prepared under.
+const NAME: &str = "optischema_plan";
+/// OIDs from here on are the database's own.
+const FIRST_OWN_OID: i64 = 16_384;
+
+/// How a statement is asked about.
+#[derive(Debug, Clone)]
+enum Form {
+    Bound(std::sync::Arc<Parameterised>),
+    /// As it is: its constants cannot be bound.
+    Literal,
+}
+
+/// What the session has prepared, and what is known of each statement.
+#[derive(Debug, Default)]
+pub(super) struct Planner {
+    budget: Budget,
+    /// Whether `pg_stat_statements` counts this role's statements.
+    is_tracked: bool,
+    forms: BTreeMap<String, Form>,
+    prepared: Option<Prepared>,
+    /// What the session's setting holds; absent where it is not known.
+    values: Option<Vec<String>>,
+}
+
+#[derive(Debug)]
+struct Prepared {
+    sql: String,
+    /// Types of its parameters as SQL names them, each with its schema.
+    types: Vec<String>,
+}
+
+/// How a question went.
+pub(super) enum Asked {
+    Plan(Plan, Value),
+    /// PostgreSQL does not take the constants as parameters: it is to be asked again, as it is.
+    NotBound,
+}
+
+impl Planner {
+    pub(super) fn new(budget: Budget, is_tracked: bool) -> Self {
+        Self { budget, is_tracked, ..Self::default() }
+    }
+
+    /// Explains a statement. Where it fails the transaction must go back to its savepoint, and this must be told
+    /// ([`Self::went_back`]).
+    pub(super) async fn ask(
+        &mut self,
+        connection: &mut PgConnection,
+        mode: ExplainMode,
+        statement: &Statement,
+    ) -> Result<Asked, PgFailure> {
+        let form = self.form(statement);
+        self.budget.planner_call().await;
+        let begun = Instant::now();
+        let answer = match form {
+            Form::Bound(bound) => self.ask_bound(connection, mode, statement, &bound).await,
+            Form::Literal => {
+                if self.is_tracked {
+                    self.budget.new_text(&statement.sql)?;
+                }
+                explain(connection, mode, &statement.sql).await.map(|(p, j)| Asked::Plan(p, j))
+            }
+        };
+        self.budget.planned(begun.elapsed());
+        answer
+    }
+
+    /// The transaction went back: what was set since is gone.
+    pub(super) fn went_back(&mut self) {
+        self.values = None;
+    }
+
+    fn form(&mut self, statement: &Statement) -> Form {
+        if let Some(known) = self.forms.get(&statement.sql) {
+            return known.clone();
+        }
+        let form = match sql::parameterised(statement) {
+            Ok(bound) => Form::Bound(std::sync::Arc::new(bound)),
+            // It has parameters of its own.
+            Err(_) => Form::Literal,
+        };
+        self.forms.insert(statement.sql.clone(), form.clone());
+        form
+    }
+
+    async fn ask_bound(
+        &mut self,
+        connection: &mut PgConnection,
+        mode: ExplainMode,
+        statement: &Statement,
+        bound: &Parameterised,
+    ) -> Result<Asked, PgFailure> {
+        if self.prepared.as_ref().is_none_or(|prepared| prepared.sql != bound.sql) {
+            if let Err(failure) = self.prepare(connection, bound).await {
+                return if failure.sqlstate().is_some_and(|state| state.starts_with("42")) {
+                    self.forms.insert(statement.sql.clone(), Form::Literal);
+                    Ok(Asked::NotBound)
+                } else {
+                    Err(failure)
+                };
+            }
+        }
+        let Some(prepared) = &self.prepared else {
+            self.forms.insert(statement.sql.clone(), Form::Literal);
+            return Ok(Asked::NotBound);
+        };
+        let call = execute_text(&prepared.types);
+        let values: Vec<String> = bound.constants.iter().map(|c| c.text.clone()).collect();
+        if self.values.as_ref() != Some(&values) && !values.is_empty() {
+            query(
+                "SELECT /* optischema */ pg_catalog.set_config('optischema.values', ($1::pg_catalog.text[])::pg_catalog.text, true)",
+            )
+            .bind(&values)
+            .execute(&mut *connection)
+            .await?;
+            self.values = Some(values);
+        }
+        let (plan, json) = explain(connection, mode, &call).await?;
+        Ok(Asked::Plan(plan, json))
+    }
+
+    /// Prepares; nothing is prepared afterwards where a parameter turned out to be of a type of the database's own
+    /// that the statement does not name: reading such a value would run what the guard has not looked at.
+    async fn prepare(
+        &mut self,
+        connection: &mut PgConnection,
+        bound: &Parameterised,
+    ) -> Result<(), PgFailure> {
+        self.forget(connection).await?;
+        let declared: Vec<&str> = bound.constants.iter().map(declared_type).collect();
+        // With at least one parameter there is no plan that PostgreSQL keeps: it would not see a new index.
+        let types = declared.iter().copied().chain(["pg_catalog.int4"]).collect::<Vec<_>>();
+        let text = format!("PREPARE {NAME} ({}) AS {}", types.join(", "), bound.sql);
+        query(AssertSqlSafe(text)).execute(&mut *connection).await?;
+        let types = declared.iter().map(|name| (*name).to_owned()).collect();
+        self.prepared = Some(Prepared { sql: bound.sql.clone(), types });
+        if bound.constants.iter().all(|constant| constant.type_name.is_some()) {
+            return Ok(());
+        }
+        let inferred = inferred_types(connection).await?;
+        let unnamed = bound.constants.iter().zip(&inferred).filter(|(c, _)| c.type_name.is_none());
+        if unnamed.into_iter().any(|(_, (_, oid))| *oid >= FIRST_OWN_OID) {
+            return self.forget(connection).await;
+        }
+        if let Some(prepared) = &mut self.prepared {
+            for ((known, constant), (name, _)) in
+                prepared.types.iter_mut().zip(&bound.constants).zip(inferred)
+            {
+                if constant.type_name.is_none() {
+                    *known = name;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what is prepared: it would stay in the server's memory.
+    pub(super) async fn forget(&mut self, connection: &mut PgConnection) -> Result<(), PgFailure> {
+        if self.prepared.take().is_some() {
+            query("DEALLOCATE optischema_plan").execute(connection).await?;
+        }
+        Ok(())
+    }
+}
+
+fn declared_type(constant: &Constant) -> &str {
+    constant.type_name.as_deref().unwrap_or("unknown")
+}
+
+/// The call, the same for all statements with parameters of these types.
+fn execute_text(types: &[String]) -> String {
+    let read = |(number, name): (usize, &String)| {
+        format!(
+            "(pg_catalog.current_setting('optischema.values')::pg_catalog.text[])[{number}]::{name}"
+        )
+    };
+    let values = (1..).zip(types).map(read).chain(["0".to_owned()]);
+    format!("EXECUTE {NAME}({})", values.collect::<Vec<_>>().join(", "))
+}
+
+/// Types of the prepared statement's parameters, as SQL names them, and their OIDs. Every operator is named in full:
+/// the path is the database's.
+async fn inferred_types(connection: &mut PgConnection) -> Result<Vec<(String, i64)>, PgFailure> {
+    let rows = query(
+        "SELECT /* optischema */ t.oid::pg_catalog.int8 AS oid,
+                pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(t.typname)) AS name
+         FROM pg_catalog.pg_prepared_statements p,
+              LATERAL pg_catalog.unnest(p.parameter_types) WITH ORDINALITY u (type, n)
+         JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) u.type::pg_catalog.oid
+         JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace
+         WHERE p.name OPERATOR(pg_catalog.=) 'optischema_plan' ORDER BY u.n",
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("oid")?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_call_says_nothing_but_types() {
+        let types = ["\"int4\"".to_owned()];
+        assert_eq!(
+            execute_text(&types),
+            "EXECUTE optischema_plan((pg_catalog.current_setting('optischema.values')::pg_catalog.text[])[1]::\"int4\", 0)"
+        );
+        assert_eq!(execute_text(&[]), "EXECUTE optischema_plan(0)");
+    }
+}
