@@ -74,7 +74,7 @@ pub fn split_path(path: &str) -> Vec<String> {
     }
     names.push(name);
     names.retain(|name| !name.is_empty());
-    names
+    names.iter().map(|name| crate::sql::cut_name(name).to_owned()).collect()
 }
 
 #[cfg(test)]

@@ -6,12 +6,15 @@ mod constants;
 mod guard;
 mod highlight;
 mod kind;
+mod names;
 mod patch;
+mod planning_size;
 mod repair;
 mod rewrite;
 mod rewrites;
 mod select;
 mod shape;
+mod shorten;
 mod tree;
 mod typed_index;
 mod writes;
@@ -24,16 +27,19 @@ pub use constants::{Constant, Parameterised, parameterised};
 pub use guard::check_select;
 pub use highlight::highlighted;
 pub use kind::{OWN_MARK, kind_of};
+pub use names::{LONGEST_NAME, ambiguous_name, cut_name};
 pub use patch::{
     AlterTable, CreateIndex, CreateStatistics, DropIndex, DropStatistics, IndexForm, Maintenance,
     MaintenanceKind, Patch, PatchKind, SESSION_SETTINGS, Setting, SettingScope, drop_index_sql,
     index_definition_as, index_definition_in, statistics_definition_in,
 };
+pub use planning_size::check_planning_size;
 pub use repair::{Repair, parameter_places};
 pub use rewrite::{bind_parameters, qualify, relation_names, retarget, retarget_types, unqualify};
 pub use rewrites::{Rewrite, Sameness, casts_in_filter, rewrites};
 pub use select::{Ending, SortedBy, ending, sorted_by, without_limit};
 pub use shape::analyze;
+pub use shorten::{Shortened, shortened};
 pub use typed_index::{evaluated_by, is_plain_predicate, typed_index};
 pub use writes::{WriteKind, Written, written};
 

@@ -74,7 +74,9 @@ impl Reader<'_> {
                 )),
             };
         }
-        let kind = sql::kind_of(text, self.catalog);
+        // A tree of a long list takes hundreds of times its room.
+        let short = sql::shortened(text).ok().flatten();
+        let kind = sql::kind_of(short.as_ref().map_or(text, |s| &s.sql), self.catalog);
         let hash = match sql::fingerprint(text) {
             Ok(hash) => hash,
             Err(error) => {
@@ -87,7 +89,7 @@ impl Reader<'_> {
             }
         };
         let path = search_path.unwrap_or(&self.catalog.search_path);
-        let query_hash = match self.qualified(text, path) {
+        let query_hash = match self.qualified(short.as_ref().map_or(text, |s| &s.sql), path) {
             // The same text on other tables is another statement.
             Some(qualified) => sql::fingerprint(&qualified.sql).unwrap_or(hash),
             None => hash,
@@ -153,6 +155,9 @@ impl Reader<'_> {
         if text == "<insufficient privilege>" {
             return Err("the role may not see its text: GRANT pg_read_all_stats".into());
         }
+        let short = sql::shortened(text).map_err(|error| self.parse_failure(text, &error))?;
+        let logged = short.as_ref().map_or_else(|| raw.logged.clone(), |s| of_kept(&raw.logged, s));
+        let text = short.as_ref().map_or(text, |short| &short.sql);
         let path = raw.search_path.as_deref().unwrap_or(&self.catalog.search_path);
         let statement = match self.qualified(text, path) {
             Some(statement) => statement,
@@ -175,9 +180,14 @@ impl Reader<'_> {
             repair: &repair,
             types: &types,
             raw_rows: rows_per_call(raw),
-            logged: &raw.logged,
+            logged: &logged,
         };
-        let bindings = bind(&statement, &source)?;
+        let mut bindings = bind(&statement, &source)?;
+        if let Some(sql::Shortened { values: (before, after), .. }) = &short {
+            for binding in &mut bindings {
+                binding.label += &format!("; planned with {after} of {before} list values");
+            }
+        }
         let (bindings, plan) = planned(session, &statement, bindings).await?;
         let named = shape.tables.iter().cloned().collect();
         let lineage = Lineage { named, ..self.lineage.clone() };
@@ -302,6 +312,15 @@ fn normalised(text: &str) -> String {
         return text.to_owned();
     }
     pg_query::normalize(text).unwrap_or_else(|_| first_word(text))
+}
+
+/// Logged sets of values with only those whose parameters are left.
+fn of_kept(logged: &[Vec<Option<String>>], short: &sql::Shortened) -> Vec<Vec<Option<String>>> {
+    let kept = |set: &Vec<Option<String>>| {
+        let places = short.parameters.iter().map(|n| usize::try_from(n - 1).ok());
+        places.map(|at| set.get(at?).cloned()).collect::<Option<Vec<_>>>()
+    };
+    logged.iter().filter_map(kept).collect()
 }
 
 fn rows_per_call(raw: &RawStatement) -> Option<i64> {

@@ -86,12 +86,14 @@ pub struct Suspects {
     functions: BTreeMap<String, Vec<Function>>,
     /// Types of this database that functions of a name return.
     results: BTreeMap<String, BTreeSet<i64>>,
-    /// An operator class of this database on one of PostgreSQL's own types.
-    class_of_built_in: Option<String>,
+    /// An operator family with a member of this database between two of PostgreSQL's own types.
+    family_of_built_in: Option<String>,
     operators: Vec<Operator>,
     casts: Vec<Cast>,
     types: BTreeMap<i64, Type>,
     relations: BTreeMap<Name, Relation>,
+    /// Whether the database cuts long names where the parser here does: its encoding is UTF-8.
+    cuts_names_alike: bool,
     /// Names of `pg_catalog`'s own relations.
     system_relations: BTreeSet<String>,
 }
@@ -106,15 +108,18 @@ impl Suspects {
         read::read(connection, trusted).await
     }
 
-    /// Checks a statement, and every view that it reads through.
+    /// Checks a statement, and every view that it reads through: what they reach, and how large planning them could
+    /// become.
     ///
     /// # Errors
-    /// It reaches a suspect; the sentence names it. Or main cannot be asked.
+    /// It reaches a suspect, or could take too much of main's memory; the sentence says which. Or main cannot be asked.
     pub async fn check(
         &self,
         connection: &mut PgConnection,
         statement: &Statement,
     ) -> Result<(), PlanFailure> {
+        let mut views = BTreeMap::new();
+        self.check_names(&statement.sql)?;
         let mut waiting = vec![(sql::calls(statement)?, String::new())];
         let mut seen = BTreeSet::new();
         while let Some((mut calls, place)) = waiting.pop() {
@@ -124,8 +129,12 @@ impl Suspects {
             if let Some(objection) = self.objection(&calls, &relations) {
                 return Err(SqlError::Refused(format!("{objection}{place}")).into());
             }
-            for (name, view) in relations.into_iter().filter(|(_, relation)| relation.is_view) {
+            let written =
+                calls.relations.iter().filter_map(|name| Some((name, self.relation(name)?)));
+            for (written, (name, view)) in written.filter(|(_, (_, relation))| relation.is_view) {
                 if !seen.insert(view.oid) {
+                    let known = views.get(name).cloned();
+                    views.extend(known.map(|known| (written.clone(), known)));
                     continue;
                 }
                 let row =
@@ -135,12 +144,28 @@ impl Suspects {
                         .await
                         .map_err(PgFailure::from)?;
                 let text: Option<String> = row.try_get("text").map_err(PgFailure::from)?;
-                let inside = sql::parse_one(&text.unwrap_or_default())?;
+                let text = text.unwrap_or_default();
+                self.check_names(&text)?;
+                let inside = sql::parse_one(&text)?;
                 sql::check_select(&inside)?;
                 waiting.push((sql::calls(&inside)?, format!(", in the view {}", name.name)));
+                views.insert(written.clone(), inside.clone());
+                views.insert(name.clone(), inside);
             }
         }
-        Ok(())
+        Ok(sql::check_planning_size(statement, &views)?)
+    }
+
+    fn check_names(&self, text: &str) -> Result<(), SqlError> {
+        if self.cuts_names_alike {
+            return Ok(());
+        }
+        match sql::ambiguous_name(text)? {
+            None => Ok(()),
+            Some(name) => Err(SqlError::Refused(format!(
+                "the name {name} is long, and this database's encoding is not UTF-8: PostgreSQL may cut the name elsewhere and read another one"
+            ))),
+        }
     }
 
     /// What policies of the statement's tables read is read with them.
@@ -256,9 +281,9 @@ impl Suspects {
         calls: &Calls,
         relations: &[(&Name, &Relation)],
     ) -> Option<String> {
-        if let Some(class) = &self.class_of_built_in {
+        if let Some(family) = &self.family_of_built_in {
             return Some(format!(
-                "this database has an operator class of its own on a built-in type, {class}, whose functions planning could run"
+                "the operator family {family} has a member of this database on built-in types, whose function planning could run"
             ));
         }
         let reach = self.reach(calls, relations);

@@ -52,13 +52,23 @@ pub(super) const TYPES: &str = "
            COALESCE(r.rngsubopc::pg_catalog.int8, 0) AS class
     FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid WHERE t.oid::pg_catalog.int8 >= 16384";
 
+/// Members of operator families that are of this database, whether a class names them or not: the planner takes
+/// them in to prove predicates and to make equivalence classes. `operator` is zero for a support function.
+pub(super) const MEMBERS: &str = "
+    SELECT /* optischema */ o.amopfamily::pg_catalog.int8 AS family, f.opfname::pg_catalog.text AS name,
+           o.amoplefttype::pg_catalog.int8 AS left_type, o.amoprighttype::pg_catalog.int8 AS right_type,
+           o.amopopr::pg_catalog.int8 AS operator, op.oprcode::pg_catalog.oid::pg_catalog.int8 AS function
+    FROM pg_catalog.pg_amop o JOIN pg_catalog.pg_operator op ON op.oid = o.amopopr
+    JOIN pg_catalog.pg_opfamily f ON f.oid = o.amopfamily WHERE o.oid >= '16384'
+    UNION ALL
+    SELECT p.amprocfamily::pg_catalog.int8, f.opfname::pg_catalog.text, p.amproclefttype::pg_catalog.int8,
+           p.amprocrighttype::pg_catalog.int8, 0::pg_catalog.int8, p.amproc::pg_catalog.oid::pg_catalog.int8
+    FROM pg_catalog.pg_amproc p JOIN pg_catalog.pg_opfamily f ON f.oid = p.amprocfamily WHERE p.oid >= '16384'";
+
 pub(super) const CLASSES: &str = "
-    SELECT /* optischema */ c.oid::pg_catalog.int8 AS oid, c.opcname::pg_catalog.text AS name, c.opcintype::pg_catalog.int8 AS input,
-           c.opcmethod::pg_catalog.int8 IN (403, 405) AS compares,
-           ARRAY(SELECT p.amproc::pg_catalog.oid::pg_catalog.int8 FROM pg_catalog.pg_amproc p WHERE p.amprocfamily = c.opcfamily)
-           OPERATOR(pg_catalog.||) ARRAY(SELECT op.oprcode::pg_catalog.oid::pg_catalog.int8 FROM pg_catalog.pg_amop o JOIN pg_catalog.pg_operator op ON op.oid = o.amopopr
-                    WHERE o.amopfamily = c.opcfamily) AS functions
-    FROM pg_catalog.pg_opclass c WHERE c.oid::pg_catalog.int8 >= 16384";
+    SELECT /* optischema */ c.oid::pg_catalog.int8 AS oid, c.opcfamily::pg_catalog.int8 AS family,
+           c.opcintype::pg_catalog.int8 AS input
+    FROM pg_catalog.pg_opclass c WHERE c.oid >= '16384'";
 
 pub(super) const RELATIONS: &str = "
     SELECT /* optischema */ c.oid::pg_catalog.int8 AS oid, n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name,

@@ -9,13 +9,16 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::queries::{
-    ATTACHED, CALLED, CASTS, CLASSES, COLUMNS, FUNCTIONS, INHERITS, KNOWN, OPERATORS, RELATIONS,
-    SYSTEM_RELATIONS, TYPES,
+    ATTACHED, CALLED, CASTS, CLASSES, COLUMNS, FUNCTIONS, INHERITS, KNOWN, MEMBERS, OPERATORS,
+    RELATIONS, SYSTEM_RELATIONS, TYPES,
 };
 use super::{Cast, Function, Operator, Relation, Suspects, Type};
 use crate::postgres::PgFailure;
 use crate::postgres::query;
-use crate::sql::Name;
+use crate::sql::{LONGEST_NAME, Name};
+
+/// OIDs from here on are the database's own.
+const FIRST_OWN_OID: i64 = 16_384;
 
 /// Extensions whose functions of fixed results are known to be what they say.
 const KNOWN_EXTENSIONS: &[&str] = &[
@@ -94,7 +97,7 @@ impl Reading {
     }
 
     fn own(&self, catalog: &str, oid: i64) -> bool {
-        oid >= 16_384 && !self.known.contains(&(catalog.to_owned(), oid))
+        oid >= FIRST_OWN_OID && !self.known.contains(&(catalog.to_owned(), oid))
     }
 
     /// Whether an object that an expression depends on is a suspect, in words.
@@ -119,11 +122,20 @@ pub(super) async fn read(
 ) -> Result<Suspects, PgFailure> {
     let row = query(
         "SELECT /* optischema */ COALESCE(NULLIF(pg_catalog.current_setting('optischema.search_path', true), '')::pg_catalog.text[],
-             pg_catalog.current_schemas(false)::pg_catalog.text[]) AS search_path",
+             pg_catalog.current_schemas(false)::pg_catalog.text[]) AS search_path,
+             pg_catalog.current_setting('server_encoding') AS encoding,
+             pg_catalog.current_setting('max_identifier_length')::pg_catalog.int4 AS longest",
     )
-        .fetch_one(&mut *connection)
-        .await?;
+    .fetch_one(&mut *connection)
+    .await?;
     let search_path = row.try_get("search_path")?;
+    let longest: i32 = row.try_get("longest")?;
+    if usize::try_from(longest) != Ok(LONGEST_NAME) {
+        return Err(PgFailure::Unexpected(format!(
+            "this server keeps {longest} bytes of a name, and OptiSchema's parser {LONGEST_NAME}: the two could read different names, so nothing is planned"
+        )));
+    }
+    let cuts_names_alike = row.try_get::<String, _>("encoding")? == "UTF8";
     let mut reading = Reading {
         known: BTreeSet::new(),
         functions: BTreeMap::new(),
@@ -138,7 +150,7 @@ pub(super) async fn read(
     for row in query(FUNCTIONS).bind(HARMFUL).fetch_all(&mut *connection).await? {
         let oid = row.try_get("oid")?;
         let result: i64 = row.try_get("result")?;
-        if result >= 16_384 {
+        if result >= FIRST_OWN_OID {
             results.entry(row.try_get("name")?).or_default().insert(result);
         }
         match function(&row, reading.own("pg_proc", oid), trusted)? {
@@ -147,7 +159,7 @@ pub(super) async fn read(
             None => None,
         };
     }
-    let mut suspects = Suspects { search_path, results, ..Suspects::default() };
+    let mut suspects = Suspects { search_path, results, cuts_names_alike, ..Suspects::default() };
     for row in query(SYSTEM_RELATIONS).fetch_all(&mut *connection).await? {
         suspects.system_relations.insert(row.try_get("name")?);
     }
@@ -238,26 +250,44 @@ async fn read_operators(
     Ok(())
 }
 
+/// Families with a member that must not be reached, and the types that such members compare. Values of built-in types
+/// are everywhere, and so is their comparison: a member between two of them speaks against every statement.
+async fn read_families(
+    connection: &mut PgConnection,
+    reading: &mut Reading,
+    suspects: &mut Suspects,
+) -> Result<BTreeSet<i64>, PgFailure> {
+    let (mut families, mut compared) = (BTreeSet::new(), BTreeSet::new());
+    for row in query(MEMBERS).fetch_all(&mut *connection).await? {
+        let (operator, function): (i64, i64) = (row.try_get("operator")?, row.try_get("function")?);
+        if !reading.operators.contains(&operator) && !reading.reaches(&[function]) {
+            continue;
+        }
+        families.insert(row.try_get::<i64, _>("family")?);
+        let types: [i64; 2] = [row.try_get("left_type")?, row.try_get("right_type")?];
+        if types.iter().all(|oid| *oid < FIRST_OWN_OID) {
+            suspects.family_of_built_in = Some(row.try_get("name")?);
+        }
+        compared.extend(types.into_iter().filter(|oid| *oid >= FIRST_OWN_OID));
+    }
+    for row in query(CLASSES).fetch_all(&mut *connection).await? {
+        if families.contains(&row.try_get::<i64, _>("family")?) {
+            reading.classes.insert(row.try_get("oid")?);
+            let input: i64 = row.try_get("input")?;
+            if input >= FIRST_OWN_OID {
+                compared.insert(input);
+            }
+        }
+    }
+    Ok(compared)
+}
+
 async fn read_types(
     connection: &mut PgConnection,
     reading: &mut Reading,
     suspects: &mut Suspects,
 ) -> Result<(), PgFailure> {
-    let mut class_of_type = BTreeSet::new();
-    for row in query(CLASSES).fetch_all(&mut *connection).await? {
-        let oid = row.try_get("oid")?;
-        let functions: Vec<i64> = row.try_get("functions")?;
-        if reading.reaches(&functions) {
-            reading.classes.insert(oid);
-            let input: i64 = row.try_get("input")?;
-            class_of_type.insert(input);
-            // Values of built-in types are everywhere, and so is their comparison (B-tree and hash; classes
-            // of other access methods are used through an index, which names them).
-            if input < 16_384 && row.try_get("compares")? {
-                suspects.class_of_built_in = Some(row.try_get("name")?);
-            }
-        }
-    }
+    let class_of_type = read_families(connection, reading, suspects).await?;
     for row in query(TYPES).fetch_all(&mut *connection).await? {
         let oid: i64 = row.try_get("oid")?;
         let (kind, is_array): (String, bool) = (row.try_get("kind")?, row.try_get("is_array")?);
