@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
+use optischema::model::MainLimits;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -62,6 +63,23 @@ pub struct SettingsArgs {
     #[arg(long, env = "OPTISCHEMA_TRUSTED_FUNCTIONS", value_delimiter = ',', global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trusted_functions: Option<Vec<String>>,
+    /// Connections to main that are open at once [default: 8]
+    #[arg(long, env = "OPTISCHEMA_MAIN_CONNECTIONS", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub main_connections: Option<u32>,
+    /// Statements that main's planner is asked about in a minute [default: 30000]
+    #[arg(long, env = "OPTISCHEMA_MAIN_PLANNER_CALLS_PER_MINUTE", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub main_planner_calls_per_minute: Option<u32>,
+    /// Seconds that main's planner works for OptiSchema in a minute [default: 50]
+    #[arg(long, env = "OPTISCHEMA_MAIN_PLANNER_SECONDS_PER_MINUTE", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub main_planner_seconds_per_minute: Option<u32>,
+    /// Texts an hour that take an entry of main's pg_stat_statements each, since their constants cannot be bound
+    /// [default: 100]
+    #[arg(long, env = "OPTISCHEMA_MAIN_TEXTS_PER_HOUR", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub main_texts_per_hour: Option<u32>,
     /// Accept a sandbox that is another database on main's own server.
     #[arg(long, env = "OPTISCHEMA_ALLOW_SAME_SERVER", num_args = 0..=1,
         default_missing_value = "true", global = true)]
@@ -221,6 +239,9 @@ impl Settings {
             ("copy_limit_mb", args.copy_limit_mb),
             ("jobs_per_target", args.jobs_per_target),
             ("lock_timeout_s", args.lock_timeout_s),
+            ("main_connections", args.main_connections),
+            ("main_planner_calls_per_minute", args.main_planner_calls_per_minute),
+            ("main_planner_seconds_per_minute", args.main_planner_seconds_per_minute),
         ] {
             if value == Some(0) {
                 return Err(ConfigError::Invalid {
@@ -236,8 +257,19 @@ impl Settings {
         let tokens = named_tokens(args.tokens.unwrap_or_default())?;
         let webhooks = webhooks(args.webhook_urls.unwrap_or_default(), args.webhook_secret)?;
         let trusted = args.trusted_functions.unwrap_or_default();
+        let usual = MainLimits::default();
+        let limits = MainLimits {
+            connections: args.main_connections.unwrap_or(usual.connections),
+            planner_calls_per_minute: args
+                .main_planner_calls_per_minute
+                .unwrap_or(usual.planner_calls_per_minute),
+            planner_seconds_per_minute: args
+                .main_planner_seconds_per_minute
+                .unwrap_or(usual.planner_seconds_per_minute),
+            texts_per_hour: args.main_texts_per_hour.unwrap_or(usual.texts_per_hour),
+        };
         Ok(Self {
-            main_url: args.main_url.map(|main| main.trusting(&trusted)),
+            main_url: args.main_url.map(|main| main.trusting(&trusted).limited(limits)),
             sandbox_url: args.sandbox_url,
             replica_url: args.replica_url,
             data_dir,

@@ -83,6 +83,11 @@ impl Finding {
         }
     }
 
+    /// Something that works, and what would be better still.
+    pub fn advice(code: &str, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { remedy: Some(remedy.into()), ..Self::ok(code, message) }
+    }
+
     /// Something missing that leaves the target usable.
     pub fn warning(code: &str, message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {

@@ -6,7 +6,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::filter::{parse_field, parse_limit, parse_search};
 use super::text_enum::text_enum;
 use super::{
-    InvalidField, PlanJson, QueryHash, Recommendation, StatementShape, TableName, Timestamp,
+    InvalidField, MainUsage, PlanJson, QueryHash, Recommendation, StatementShape, TableName,
+    Timestamp,
 };
 use crate::plan::{Dependencies, PlanDiff, PlanFinding};
 
@@ -309,6 +310,9 @@ pub struct QueryPage {
     pub since: Option<Timestamp>,
     pub last_collection: Option<CollectionReport>,
     pub cost: CollectionCost,
+    /// What OptiSchema takes from main now, and may take.
+    #[serde(default)]
+    pub usage: Option<MainUsage>,
 }
 
 /// One period of a statement's history.

@@ -65,10 +65,12 @@ fn state(page: &QueryPage) -> impl IntoView + use<> {
             figures::milliseconds(page.cost.main_ms_per_hour)
         )
     });
+    let usage = page.usage.as_ref().map(|usage| view! { <p class="quiet">{usage.sentence()}</p> });
     view! {
         <p class="quiet">
             {since} {reading} {cost} " " <Provenance text="measured by pg_stat_statements"/>
         </p>
+        {usage}
     }
 }
 

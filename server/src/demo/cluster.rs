@@ -261,8 +261,12 @@ fn free_port() -> Result<u16, ClusterError> {
         .map_err(|source| ClusterError::Io { path: PathBuf::from("127.0.0.1"), source })
 }
 
-/// The newest PostgreSQL of the machine, one with HypoPG before one without.
+/// The folder that `OPTISCHEMA_POSTGRES_BIN` names, else the newest PostgreSQL of the machine, one with HypoPG before
+/// one without.
 fn find_programs() -> Option<PathBuf> {
+    if let Some(named) = crate::config::environment("OPTISCHEMA_POSTGRES_BIN") {
+        return Some(PathBuf::from(named)).filter(|folder| folder.join("initdb").exists());
+    }
     let mut found: Vec<(bool, u32, PathBuf)> = Vec::new();
     for root in ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/local/opt"] {
         let Ok(entries) = std::fs::read_dir(root) else { continue };

@@ -1,16 +1,21 @@
 //! What a target lacks, in one sentence each, with what mends it.
 
-use optischema::model::{Finding, FindingLevel, TargetHealth, TargetKind, TargetState};
+use optischema::model::{Finding, FindingLevel, MainUsage, TargetHealth, TargetKind, TargetState};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::encryption::encryption_finding;
+use super::main_session::HYPOPG_CALLS;
 use super::query;
+use super::role_powers::{Power, role_powers};
 use super::statements_view::StatementsView;
+use super::suspects::schema_of_trusted;
 use super::{
     Dsn, PgFailure, SameDatabase, Session, connect_main, connect_writable, prove_not_main,
 };
 
+/// Login event triggers came with PostgreSQL 17.
+const FIRST_WITH_LOGIN_TRIGGERS: i32 = 170_000;
 /// The oldest server version that is understood.
 const OLDEST: i32 = 130_000;
 
@@ -36,7 +41,7 @@ pub async fn check_main(dsn: Option<&Dsn>, allow_privileged: bool) -> TargetHeal
         return not_configured(kind, "No main database is configured.", "set OPTISCHEMA_MAIN_URL");
     };
     with_session(kind, dsn, connect_main(dsn).await, async |session| {
-        main_findings(session, allow_privileged).await
+        main_findings(session, allow_privileged, dsn.budget().usage()).await
     })
     .await
 }
@@ -142,15 +147,19 @@ fn version_finding(session: &Session) -> Finding {
 async fn main_findings(
     session: &mut Session,
     allow_privileged: bool,
+    usage: Option<MainUsage>,
 ) -> Result<Vec<Finding>, PgFailure> {
     let mut findings = vec![version_finding(session)];
     let grants = grants_for_main(session.version_number);
     let connection = &mut session.connection;
     findings.push(role_finding(connection, allow_privileged, &grants).await?);
+    findings.extend(tracked_finding(connection).await?);
     findings.push(statements_finding(connection).await?);
     findings.extend(tracking_findings(connection).await?);
     findings.push(reading_finding(session).await?);
     findings.push(hypopg_finding(&mut session.connection).await?);
+    findings.extend(login_finding(session).await?);
+    findings.extend(usage.map(|usage| Finding::ok("main_budget", usage.sentence())));
     Ok(findings)
 }
 
@@ -160,45 +169,90 @@ async fn role_finding(
     allow_privileged: bool,
     grants: &str,
 ) -> Result<Finding, PgFailure> {
+    let powers = role_powers(connection).await?;
+    let (severe, others): (Vec<Power>, Vec<Power>) =
+        powers.into_iter().partition(|power| power.is_severe);
+    let said = |powers: &[Power]| {
+        powers.iter().map(|power| power.what.clone()).collect::<Vec<_>>().join(", ")
+    };
+    let remedies = |powers: &[Power]| {
+        powers.iter().map(|power| power.remedy.clone()).collect::<Vec<_>>().join("\n")
+    };
+    Ok(match (severe.is_empty(), others.is_empty()) {
+        (true, true) => Finding::ok("role", "The role can read and cannot write."),
+        (true, false) => Finding::warning(
+            "role_could_change",
+            format!("The role can read, and could change main: it {}.", said(&others)),
+            remedies(&others),
+        ),
+        (false, _) if allow_privileged => Finding::warning(
+            "role_privileged",
+            format!("The role {}: it is used because that was allowed.", said(&severe)),
+            format!("{}\nor use a role of its own:\n{grants}", remedies(&severe)),
+        ),
+        (false, _) => Finding::error(
+            "role_privileged",
+            format!("The role {}: OptiSchema wants one that cannot change main.", said(&severe)),
+            format!("{}\nor use a role of its own:\n{grants}", remedies(&severe)),
+        ),
+    })
+}
+
+/// What runs at each connection, before OptiSchema can pin anything.
+async fn login_finding(session: &mut Session) -> Result<Option<Finding>, PgFailure> {
+    if session.version_number < FIRST_WITH_LOGIN_TRIGGERS {
+        return Ok(None);
+    }
+    let rows = query(
+        "SELECT /* optischema */ pg_catalog.quote_ident(t.evtname) AS name,
+                pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(p.proname)) AS function
+         FROM pg_catalog.pg_event_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.evtfoid
+         JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+         WHERE t.evtevent = 'login' AND t.evtenabled IN ('O', 'A') ORDER BY t.evtname",
+    )
+    .fetch_all(&mut session.connection)
+    .await?;
+    let mut triggers = Vec::new();
+    let mut names: Vec<String> = Vec::new();
+    for row in &rows {
+        let (name, function): (String, String) = (row.try_get("name")?, row.try_get("function")?);
+        triggers.push(format!("{name} (function {function})"));
+        names.push(format!("ALTER EVENT TRIGGER {name} DISABLE;"));
+    }
+    Ok((!triggers.is_empty()).then(|| {
+        Finding::warning(
+            "login_event_trigger",
+            format!(
+                "Connecting to this database runs a login event trigger: {}. PostgreSQL runs it before OptiSchema can do anything, so it is the one function of the database that runs.",
+                triggers.join(", ")
+            ),
+            format!("check that it only reads, let it return at once for this role, or {}", names.join(" ")),
+        )
+    }))
+}
+
+/// What reading main leaves in its own statistics.
+async fn tracked_finding(connection: &mut PgConnection) -> Result<Option<Finding>, PgFailure> {
     let row = query(
-        "SELECT pg_catalog.array_remove(ARRAY[
-             CASE WHEN r.rolsuper THEN 'is a superuser' END,
-             CASE WHEN r.rolcreaterole THEN 'may create roles' END,
-             CASE WHEN r.rolreplication THEN 'may replicate' END,
-             CASE WHEN r.rolbypassrls THEN 'bypasses row security' END], NULL)
-         OPERATOR(pg_catalog.||) ARRAY(SELECT 'is a member of ' OPERATOR(pg_catalog.||) g.rolname FROM pg_catalog.pg_roles g
-                  WHERE g.rolname IN ('pg_write_all_data', 'pg_execute_server_program',
-                                      'pg_write_server_files', 'pg_signal_backend')
-                    AND NOT r.rolsuper AND pg_catalog.pg_has_role(r.oid, g.oid, 'MEMBER'))
-         OPERATOR(pg_catalog.||) ARRAY(SELECT 'may write ' OPERATOR(pg_catalog.||) c.oid::pg_catalog.regclass::pg_catalog.text FROM pg_catalog.pg_class c
-                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                  WHERE c.relkind IN ('r', 'p') AND NOT r.rolsuper AND n.nspname OPERATOR(pg_catalog.!~) '^pg_'
-                    AND n.nspname <> 'information_schema'
-                    AND pg_catalog.has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
-                  ORDER BY 1 LIMIT 3) AS powers
-         FROM pg_catalog.pg_roles r WHERE r.rolname = current_user",
+        "SELECT /* optischema */ pg_catalog.current_setting('pg_stat_statements.track', true) AS track,
+                pg_catalog.quote_ident(CURRENT_USER) AS role",
     )
     .fetch_one(connection)
     .await?;
-    let powers: Vec<String> = row.try_get("powers")?;
-    Ok(if powers.is_empty() {
-        Finding::ok("role", "The role can read and cannot write.")
-    } else if allow_privileged {
-        Finding::warning(
-            "role_privileged",
-            format!("The role {}: it is used because that was allowed.", powers.join(", ")),
-            grants,
-        )
-    } else {
-        Finding::error(
-            "role_privileged",
-            format!(
-                "The role {}: OptiSchema wants one that cannot change main.",
-                powers.join(", ")
-            ),
-            grants,
-        )
-    })
+    let track: Option<String> = row.try_get("track")?;
+    let Some(track) = track else { return Ok(None) };
+    if track == "none" {
+        return Ok(Some(Finding::ok(
+            "reader_not_tracked",
+            "pg_stat_statements does not count OptiSchema's own queries.",
+        )));
+    }
+    let role: String = row.try_get("role")?;
+    Ok(Some(Finding::advice(
+        "reader_tracked",
+        "pg_stat_statements counts OptiSchema's own queries: about 150 entries, and up to OPTISCHEMA_MAIN_TEXTS_PER_HOUR more an hour.",
+        format!("ALTER ROLE {role} SET pg_stat_statements.track = 'none';"),
+    )))
 }
 
 async fn statements_finding(connection: &mut PgConnection) -> Result<Finding, PgFailure> {
@@ -352,10 +406,19 @@ async fn hypopg_finding(connection: &mut PgConnection) -> Result<Finding, PgFail
         "SELECT (SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'hypopg') AS installed,
                 EXISTS (SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = 'hypopg') AS available",
     )
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
     let installed: Option<String> = row.try_get("installed")?;
     let available: bool = row.try_get("available")?;
+    if let (Some(_), Err(PgFailure::Unexpected(reason))) =
+        (&installed, schema_of_trusted(connection, "hypopg", HYPOPG_CALLS).await)
+    {
+        return Ok(Finding::warning(
+            "hypopg_changed",
+            format!("HypoPG is not used: {reason}."),
+            "DROP EXTENSION hypopg; CREATE EXTENSION hypopg;",
+        ));
+    }
     let message = "HypoPG is not installed in this database: indexes cannot be costed on main, and none are recommended.";
     Ok(match installed {
         Some(version) => Finding::ok("hypopg", format!("HypoPG {version} is installed.")),

@@ -9,9 +9,13 @@ use sqlx::{AssertSqlSafe, Row};
 use super::connection::OWN_QUERIES_PATH;
 use super::planning::{Asked, Planner};
 use super::query;
-use super::suspects::Suspects;
+use super::suspects::{Suspects, schema_of_trusted};
 use super::{Dsn, ExplainMode, PgFailure, Session, connect_main, explain};
 use crate::sql::{self, SqlError, Statement};
+
+/// What is called of HypoPG.
+pub(super) const HYPOPG_CALLS: &[&str] =
+    &["hypopg_create_index(text)", "hypopg_drop_index(oid)", "hypopg_reset()"];
 
 /// A read-only transaction on main.
 #[derive(Debug)]
@@ -71,16 +75,18 @@ impl MainSession {
         self.session.own_path.clone().unwrap_or_else(|| "pg_catalog".to_owned())
     }
 
-    /// The schema of HypoPG, quoted, where it is installed.
+    /// The schema of HypoPG, quoted, where it is installed and is what its script makes.
     pub(super) async fn hypopg_schema(&mut self) -> Result<Option<String>, PgFailure> {
         if self.hypopg.is_none() {
-            let row = query(
-                "SELECT /* optischema */ pg_catalog.quote_ident(n.nspname) AS schema FROM pg_catalog.pg_extension e
-                 JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hypopg'",
-            )
-            .fetch_optional(&mut self.session.connection)
-            .await?;
-            self.hypopg = row.map(|row| row.try_get("schema")).transpose()?;
+            let connection = &mut self.session.connection;
+            self.hypopg = match schema_of_trusted(connection, "hypopg", HYPOPG_CALLS).await {
+                // Planned without, as where it is missing; the health check names it.
+                Err(PgFailure::Unexpected(reason)) => {
+                    tracing::warn!(reason, "HypoPG is not used");
+                    None
+                }
+                other => other?,
+            };
         }
         Ok(self.hypopg.clone())
     }

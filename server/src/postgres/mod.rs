@@ -13,6 +13,7 @@ mod main_session;
 mod planning;
 mod query;
 mod replica_health;
+mod role_powers;
 mod roles;
 mod server_facts;
 mod statements_view;

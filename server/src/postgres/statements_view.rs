@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::PgFailure;
 use super::query;
+use super::suspects::schema_of_trusted;
 use crate::clock::now;
 
 /// What a column stands as where the version lacks it.
@@ -19,6 +20,10 @@ const EXPRESSIONS: &[(&str, &[&str], &str)] = &[
     ("since", &["stats_since"], "NULL::pg_catalog.timestamptz"),
     ("wal_bytes", &["wal_bytes"], "0"),
 ];
+
+/// What is called of the extension.
+const CALL: &str = "pg_stat_statements(bool)";
+const INFO_CALL: &str = "pg_stat_statements_info()";
 
 /// The view of one database: where it is, and what it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,26 +40,28 @@ impl StatementsView {
     /// # Errors
     /// It is not installed; the sentence says how to.
     pub async fn find(connection: &mut PgConnection) -> Result<Self, PgFailure> {
-        let row = query(
-            "SELECT /* optischema */ pg_catalog.quote_ident(n.nspname) AS schema,
-                    pg_catalog.to_regprocedure(pg_catalog.quote_ident(n.nspname) OPERATOR(pg_catalog.||) '.pg_stat_statements_info()') IS NOT NULL AS has_info,
-                    (SELECT pg_catalog.array_agg(a.attname::pg_catalog.text) FROM pg_catalog.pg_attribute a
-                     JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-                     WHERE c.relname = 'pg_stat_statements' AND c.relnamespace = n.oid AND a.attnum > 0) AS columns
-             FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
-             WHERE e.extname = 'pg_stat_statements'",
-        )
-        .fetch_optional(connection)
-        .await?
-        .ok_or_else(|| {
+        let schema = schema_of_trusted(connection, "pg_stat_statements", &[CALL]).await?;
+        let schema = schema.ok_or_else(|| {
             PgFailure::Unexpected(
                 "pg_stat_statements is not installed in main: CREATE EXTENSION pg_stat_statements"
                     .into(),
             )
         })?;
+        // The function is read, and not the view: a view can be made anew.
+        let has_info =
+            schema_of_trusted(connection, "pg_stat_statements", &[INFO_CALL]).await.is_ok();
+        let row = query(
+            "SELECT /* optischema */ p.proargnames AS columns
+             FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+             WHERE pg_catalog.quote_ident(n.nspname) = $1 AND p.proname = 'pg_stat_statements'
+               AND pg_catalog.oidvectortypes(p.proargtypes) = 'boolean'",
+        )
+        .bind(&schema)
+        .fetch_one(connection)
+        .await?;
         Ok(Self {
-            schema: row.try_get("schema")?,
-            has_info: row.try_get("has_info")?,
+            schema,
+            has_info,
             columns: row.try_get::<Option<Vec<String>>, _>("columns")?.unwrap_or_default(),
         })
     }
@@ -132,7 +139,7 @@ impl StatementsView {
         let text = format!(
             "SELECT /* optischema */ dealloc::pg_catalog.int8 AS dealloc,
                     (extract(epoch FROM stats_reset) OPERATOR(pg_catalog.*) 1000)::pg_catalog.int8 AS reset
-             FROM {}.pg_stat_statements_info",
+             FROM {}.pg_stat_statements_info()",
             self.schema
         );
         let row = query(AssertSqlSafe(text)).fetch_one(connection).await?;

@@ -220,7 +220,9 @@ impl Operations for Service {
     }
 
     async fn queries(&self, filter: QueryFilter) -> Outcome<QueryPage> {
-        Ok(self.store.queries(self.database(), &filter, now()).await?)
+        let page = self.store.queries(self.database(), &filter, now()).await?;
+        let usage = self.settings.main_url.as_ref().and_then(|main| main.budget().usage());
+        Ok(QueryPage { usage, ..page })
     }
 
     async fn query(&self, hash: QueryHash, range: QueryRange) -> Outcome<QueryDetail> {

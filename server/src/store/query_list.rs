@@ -82,6 +82,7 @@ impl Store {
             since: self.figures_since(database, range, at).await?,
             last_collection: self.last_report(database).await?,
             cost: self.collection_cost(database, at).await?,
+            usage: None,
         })
     }
 

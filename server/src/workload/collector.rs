@@ -44,7 +44,7 @@ impl Ground {
         let catalog = read_catalog(session.connection()).await?;
         let lineage = read_lineage(session.connection()).await?;
         let row = query(
-            "SELECT /* optischema */ setting::int8 AS size FROM pg_settings
+            "SELECT /* optischema */ setting::pg_catalog.int8 AS size FROM pg_catalog.pg_settings
              WHERE name = 'track_activity_query_size'",
         )
         .fetch_one(session.connection())

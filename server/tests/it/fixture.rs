@@ -62,13 +62,28 @@ impl Shop {
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let cluster = Cluster::start(&folder.path().join("postgres"), PASSWORD).await.unwrap();
         let shop = Self { cluster, folder };
-        shop.run("postgres", "postgres", SERVER).await;
-        shop.run(
-            "postgres",
-            "shop",
-            &["CREATE EXTENSION pg_stat_statements", "CREATE EXTENSION hypopg"],
-        )
-        .await;
+        let is_old = shop.text("postgres", "SHOW server_version_num").await.as_str() < "140000";
+        for statement in SERVER {
+            let grant = statement.replace("pg_read_all_data, ", "");
+            let statement = if is_old { grant.as_str() } else { statement };
+            shop.run("postgres", "postgres", &[statement]).await;
+        }
+        shop.run("postgres", "shop", &["CREATE EXTENSION pg_stat_statements"]).await;
+        if is_old {
+            // PostgreSQL 13 has no role that reads everything.
+            shop.run(
+                "postgres",
+                "shop",
+                &["ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC"],
+            )
+            .await;
+            shop.run("app", "shop", &["ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC"])
+                .await;
+        }
+        let hypopg = "SELECT count(*)::text FROM pg_available_extensions WHERE name = 'hypopg'";
+        if shop.text("shop", hypopg).await == "1" {
+            shop.run("postgres", "shop", &["CREATE EXTENSION hypopg"]).await;
+        }
         shop.run("app", "shop", SHOP).await;
         shop.traffic().await;
         shop
@@ -158,6 +173,18 @@ impl Shop {
             .try_get::<Option<String>, _>(0)
             .unwrap()
             .unwrap_or_default()
+    }
+
+    /// `server_version_num`.
+    pub async fn version(&self) -> u32 {
+        self.text("shop", "SHOW server_version_num").await.parse().unwrap()
+    }
+
+    /// Lines of the server's log that hold a word.
+    pub fn log_lines(&self, word: &str) -> Vec<String> {
+        let log = std::fs::read(self.folder.path().join("postgres/server.log")).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log).into_owned();
+        log.lines().filter(|line| line.contains(word)).map(str::to_owned).collect()
     }
 
     /// Everything about a database that a change of it would show: catalog rows and table contents.

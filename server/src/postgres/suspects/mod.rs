@@ -8,10 +8,13 @@
 //! any of these, what hangs on the tables, and what stands in views. Where a name could mean a suspect too, it
 //! counts as one.
 
+mod members;
 mod queries;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) use members::schema_of_trusted;
 
 use sqlx::Row;
 use sqlx::postgres::PgConnection;

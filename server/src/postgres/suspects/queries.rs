@@ -1,11 +1,5 @@
 //! What is asked of the catalogs for [`Suspects`](super::Suspects).
 
-/// Objects of known extensions, by catalog.
-pub(super) const KNOWN: &str = "
-    SELECT /* optischema */ d.classid::pg_catalog.regclass::pg_catalog.text AS catalog, d.objid::pg_catalog.int8 AS oid
-    FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::pg_catalog.regclass
-    WHERE d.deptype = 'e' AND e.extname::pg_catalog.text = ANY ($1)";
-
 pub(super) const FUNCTIONS: &str = "
     SELECT /* optischema */ p.oid::pg_catalog.int8 AS oid, n.nspname::pg_catalog.text AS schema, p.proname::pg_catalog.text AS name,
            p.provolatile = 'v' AS volatile,

@@ -1,6 +1,6 @@
 //! Reading the catalogs for [`Suspects`].
 //!
-//! Own means: made in this database (OID from 16384 on), and no member of a known extension. What the person
+//! Own means: made in this database (OID from 16384 on), and not made by a known extension's script. What the person
 //! vouches for (`schema.function`) counts as PostgreSQL's own.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
+use super::members::trusted_members;
 use super::queries::{
-    ATTACHED, CALLED, CASTS, CLASSES, COLUMNS, FUNCTIONS, INHERITS, KNOWN, MEMBERS, OPERATORS,
-    RELATIONS, SYSTEM_RELATIONS, TYPES,
+    ATTACHED, CALLED, CASTS, CLASSES, COLUMNS, FUNCTIONS, INHERITS, MEMBERS, OPERATORS, RELATIONS,
+    SYSTEM_RELATIONS, TYPES,
 };
 use super::{Cast, Function, Operator, Relation, Suspects, Type};
 use crate::postgres::PgFailure;
@@ -27,8 +28,10 @@ const KNOWN_EXTENSIONS: &[&str] = &[
     "citext",
     "cube",
     "fuzzystrmatch",
+    "hll",
     "hstore",
     "intarray",
+    "ip4r",
     "isn",
     "ltree",
     "pg_trgm",
@@ -36,6 +39,7 @@ const KNOWN_EXTENSIONS: &[&str] = &[
     "postgis",
     "seg",
     "unaccent",
+    "uuid-ossp",
     "vector",
 ];
 
@@ -80,7 +84,8 @@ const HARMFUL: &[&str] = &[
 
 /// What is known of a database while it is read.
 struct Reading {
-    known: BTreeSet<(String, i64)>,
+    /// Functions of known extensions that are what the extension's script makes.
+    known: BTreeSet<i64>,
     /// Functions that must not be reached, by OID.
     functions: BTreeMap<i64, Function>,
     /// Functions that must not be called by name, though types and operators are made with them.
@@ -96,8 +101,8 @@ impl Reading {
         functions.iter().any(|function| self.functions.contains_key(function))
     }
 
-    fn own(&self, catalog: &str, oid: i64) -> bool {
-        oid >= FIRST_OWN_OID && !self.known.contains(&(catalog.to_owned(), oid))
+    fn own(&self, function: i64) -> bool {
+        function >= FIRST_OWN_OID && !self.known.contains(&function)
     }
 
     /// Whether an object that an expression depends on is a suspect, in words.
@@ -137,15 +142,12 @@ pub(super) async fn read(
     }
     let cuts_names_alike = row.try_get::<String, _>("encoding")? == "UTF8";
     let mut reading = Reading {
-        known: BTreeSet::new(),
+        known: trusted_members(connection, KNOWN_EXTENSIONS).await?,
         functions: BTreeMap::new(),
         by_name: BTreeMap::new(),
         operators: BTreeSet::new(),
         classes: BTreeSet::new(),
     };
-    for row in query(KNOWN).bind(KNOWN_EXTENSIONS).fetch_all(&mut *connection).await? {
-        reading.known.insert((row.try_get("catalog")?, row.try_get("oid")?));
-    }
     let mut results: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
     for row in query(FUNCTIONS).bind(HARMFUL).fetch_all(&mut *connection).await? {
         let oid = row.try_get("oid")?;
@@ -153,7 +155,7 @@ pub(super) async fn read(
         if result >= FIRST_OWN_OID {
             results.entry(row.try_get("name")?).or_default().insert(result);
         }
-        match function(&row, reading.own("pg_proc", oid), trusted)? {
+        match function(&row, reading.own(oid), trusted)? {
             Some((function, true)) => reading.by_name.insert(oid, function),
             Some((function, false)) => reading.functions.insert(oid, function),
             None => None,

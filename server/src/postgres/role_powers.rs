@@ -1,0 +1,230 @@
+//! What the role on main could do besides reading: by itself, or as any role that it is a member of.
+
+use sqlx::Row;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::{PgFailure, query};
+
+/// Something that the role could do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Power {
+    /// Follows "The role": `may write public.orders`.
+    pub what: String,
+    /// The statement that takes it away.
+    pub remedy: String,
+    /// Whether it changes data or settings of main; else objects of its own could be made, or others' code called.
+    pub is_severe: bool,
+}
+
+/// Each kind is listed so many times.
+const MOST_OF_A_KIND: i64 = 5;
+
+/// The role, and every role that it is a member of, with or without inheriting from it.
+const REACHABLE: &str = "
+    WITH reachable AS (
+        SELECT g.oid, g.rolname FROM pg_catalog.pg_roles g
+        WHERE pg_catalog.pg_has_role(CURRENT_USER, g.oid, 'MEMBER') AND NOT pg_catalog.starts_with(g.rolname, 'pg_'))";
+
+const ATTRIBUTES: &str = "
+    SELECT /* optischema */ g.rolname = CURRENT_USER AS is_self, g.rolname::pg_catalog.text AS role,
+           pg_catalog.quote_ident(g.rolname) AS quoted, pg_catalog.quote_ident(CURRENT_USER) AS own,
+           g.rolsuper AS superuser, g.rolcreaterole AS createrole, g.rolcreatedb AS createdb,
+           g.rolreplication AS replication, g.rolbypassrls AS bypassrls
+    FROM pg_catalog.pg_roles g WHERE pg_catalog.pg_has_role(CURRENT_USER, g.oid, 'MEMBER')
+    ORDER BY g.rolname <> CURRENT_USER, g.rolname";
+
+/// Predefined roles that do more than read, or that read the server's files.
+const HARMFUL_ROLES: &[&str] = &[
+    "pg_checkpoint",
+    "pg_create_subscription",
+    "pg_execute_server_program",
+    "pg_maintain",
+    "pg_read_server_files",
+    "pg_signal_autovacuum_worker",
+    "pg_signal_backend",
+    "pg_write_all_data",
+    "pg_write_server_files",
+];
+
+/// Rights on relations and columns beyond SELECT. An owner's are those of ownership.
+const RELATIONS: &str = "
+    SELECT s.object, s.kind, s.privileges, s.grantee, s.is_owner FROM (
+        SELECT pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(c.relname)) AS object,
+               CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
+               pg_catalog.string_agg(DISTINCT pg_catalog.concat(x.privilege_type, pg_catalog.concat(' (' OPERATOR(pg_catalog.||) pg_catalog.quote_ident(x.attname) OPERATOR(pg_catalog.||) ')')), ', ') AS privileges,
+               COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee,
+               x.grantee = c.relowner AS is_owner
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        CROSS JOIN LATERAL (
+            SELECT NULL::pg_catalog.name AS attname, e.grantee, e.privilege_type
+            FROM pg_catalog.aclexplode(COALESCE(c.relacl, pg_catalog.acldefault(
+                     CASE WHEN c.relkind = 'S' THEN 's' ELSE 'r' END::pg_catalog.\"char\", c.relowner))) e
+            UNION ALL
+            SELECT a.attname, e.grantee, e.privilege_type
+            FROM pg_catalog.pg_attribute a CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) e
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) x
+        LEFT JOIN reachable r ON r.oid = x.grantee
+        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname <> 'information_schema'
+          AND NOT pg_catalog.starts_with(n.nspname, 'pg_')
+          AND (x.grantee = '0' OR r.oid IS NOT NULL) AND x.privilege_type <> 'SELECT'
+        GROUP BY n.nspname, c.relname, c.relkind, r.rolname, x.grantee, c.relowner) s
+    ORDER BY s.object LIMIT $1";
+
+const SCHEMAS: &str = "
+    SELECT s.object, s.kind, s.grantee, s.is_owner FROM (
+        SELECT pg_catalog.quote_ident(n.nspname) AS object, 'SCHEMA' AS kind,
+               COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee, e.grantee = n.nspowner AS is_owner
+        FROM pg_catalog.pg_namespace n
+        CROSS JOIN LATERAL pg_catalog.aclexplode(COALESCE(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) e
+        LEFT JOIN reachable r ON r.oid = e.grantee
+        WHERE (e.grantee = '0' OR r.oid IS NOT NULL) AND e.privilege_type = 'CREATE'
+          AND NOT pg_catalog.starts_with(n.nspname, 'pg_')
+        UNION ALL
+        SELECT pg_catalog.quote_ident(d.datname), 'DATABASE',
+               COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC'), e.grantee = d.datdba
+        FROM pg_catalog.pg_database d
+        CROSS JOIN LATERAL pg_catalog.aclexplode(COALESCE(d.datacl, pg_catalog.acldefault('d', d.datdba))) e
+        LEFT JOIN reachable r ON r.oid = e.grantee
+        WHERE (e.grantee = '0' OR r.oid IS NOT NULL) AND e.privilege_type = 'CREATE'
+          AND d.datname = pg_catalog.current_database()) s
+    ORDER BY s.kind, s.object LIMIT $1";
+
+/// Functions that run with their owner's rights, and may be called.
+const FUNCTIONS: &str = "
+    SELECT s.object, s.grantee, s.is_owner FROM (
+        SELECT DISTINCT pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(p.proname), '(',
+                   pg_catalog.pg_get_function_identity_arguments(p.oid), ')') AS object,
+               COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee, e.grantee = p.proowner AS is_owner
+        FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+        CROSS JOIN LATERAL pg_catalog.aclexplode(COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))) e
+        LEFT JOIN reachable r ON r.oid = e.grantee
+        WHERE p.oid >= '16384' AND (e.grantee = '0' OR r.oid IS NOT NULL) AND e.privilege_type = 'EXECUTE'
+          AND (p.prosecdef OR e.grantee = p.proowner)) s
+    ORDER BY s.object LIMIT $1";
+
+/// Reads them, the worst first.
+///
+/// # Errors
+/// Main is lost.
+pub(super) async fn role_powers(connection: &mut PgConnection) -> Result<Vec<Power>, PgFailure> {
+    let mut powers = Vec::new();
+    for row in query(ATTRIBUTES).fetch_all(&mut *connection).await? {
+        powers.extend(attributes(&row)?);
+        let (is_self, is_super): (bool, bool) =
+            (row.try_get("is_self")?, row.try_get("superuser")?);
+        if is_self && is_super {
+            // It is a member of everything, and may do everything.
+            return Ok(powers);
+        }
+    }
+    let listed = |what: &str| sqlx::AssertSqlSafe(format!("{REACHABLE}{what}"));
+    for row in query(listed(RELATIONS)).bind(MOST_OF_A_KIND).fetch_all(&mut *connection).await? {
+        powers.push(of_relation(&row)?);
+    }
+    for row in query(listed(SCHEMAS)).bind(MOST_OF_A_KIND).fetch_all(&mut *connection).await? {
+        powers.push(of_schema(&row)?);
+    }
+    for row in query(listed(FUNCTIONS)).bind(MOST_OF_A_KIND).fetch_all(&mut *connection).await? {
+        powers.push(of_function(&row)?);
+    }
+    powers.sort_by_key(|power| !power.is_severe);
+    Ok(powers)
+}
+
+fn attributes(row: &PgRow) -> Result<Vec<Power>, PgFailure> {
+    let (role, quoted): (String, String) = (row.try_get("role")?, row.try_get("quoted")?);
+    let own: String = row.try_get("own")?;
+    let is_self: bool = row.try_get("is_self")?;
+    let mut powers = Vec::new();
+    for (column, does, without) in [
+        ("superuser", "is a superuser", "NOSUPERUSER"),
+        ("createrole", "may create roles", "NOCREATEROLE"),
+        ("createdb", "may create databases", "NOCREATEDB"),
+        ("replication", "may replicate", "NOREPLICATION"),
+        ("bypassrls", "bypasses row security", "NOBYPASSRLS"),
+    ] {
+        if !row.try_get::<bool, _>(column)? {
+            continue;
+        }
+        powers.push(if is_self {
+            Power {
+                what: does.to_owned(),
+                remedy: format!("ALTER ROLE {quoted} {without};"),
+                is_severe: true,
+            }
+        } else {
+            Power {
+                what: format!("is a member of {role}, which {does}"),
+                remedy: format!("REVOKE {quoted} FROM {own};"),
+                is_severe: true,
+            }
+        });
+    }
+    if HARMFUL_ROLES.contains(&role.as_str()) {
+        powers.push(Power {
+            what: format!("is a member of {role}"),
+            remedy: format!("REVOKE {quoted} FROM {own};"),
+            is_severe: true,
+        });
+    }
+    Ok(powers)
+}
+
+fn of_relation(row: &PgRow) -> Result<Power, PgFailure> {
+    let (object, kind): (String, String) = (row.try_get("object")?, row.try_get("kind")?);
+    let (privileges, grantee): (String, String) =
+        (row.try_get("privileges")?, row.try_get("grantee")?);
+    Ok(if row.try_get("is_owner")? {
+        Power {
+            what: format!("may write {object}, which {grantee} owns"),
+            remedy: format!("ALTER {kind} {object} OWNER TO another role;"),
+            is_severe: true,
+        }
+    } else {
+        Power {
+            what: format!("may write {object} ({privileges}, granted to {grantee})"),
+            remedy: format!("REVOKE {privileges} ON {kind} {object} FROM {grantee};"),
+            is_severe: true,
+        }
+    })
+}
+
+fn of_schema(row: &PgRow) -> Result<Power, PgFailure> {
+    let (object, kind): (String, String) = (row.try_get("object")?, row.try_get("kind")?);
+    let grantee: String = row.try_get("grantee")?;
+    let is_owner: bool = row.try_get("is_owner")?;
+    let name = kind.to_lowercase();
+    Ok(Power {
+        what: if is_owner {
+            format!("may create objects in the {name} {object}, which {grantee} owns")
+        } else {
+            format!("may create objects in the {name} {object} (CREATE, granted to {grantee})")
+        },
+        remedy: if is_owner {
+            format!("ALTER {kind} {object} OWNER TO another role;")
+        } else {
+            format!("REVOKE CREATE ON {kind} {object} FROM {grantee};")
+        },
+        is_severe: is_owner,
+    })
+}
+
+fn of_function(row: &PgRow) -> Result<Power, PgFailure> {
+    let (object, grantee): (String, String) = (row.try_get("object")?, row.try_get("grantee")?);
+    let is_owner: bool = row.try_get("is_owner")?;
+    Ok(Power {
+        what: if is_owner {
+            format!("may replace the function {object}, which {grantee} owns")
+        } else {
+            format!(
+                "may call the SECURITY DEFINER function {object} (EXECUTE, granted to {grantee})"
+            )
+        },
+        remedy: if is_owner {
+            format!("ALTER FUNCTION {object} OWNER TO another role;")
+        } else {
+            format!("REVOKE EXECUTE ON FUNCTION {object} FROM {grantee};")
+        },
+        is_severe: is_owner,
+    })
+}
