@@ -17,6 +17,9 @@ pub fn kind_of(text: &str, catalog: &Catalog) -> QueryKind {
     if text.contains(OWN_MARK) && has_mark(text) {
         return QueryKind::Own;
     }
+    if super::check_length(text).is_err() {
+        return kind_of_unread(text);
+    }
     let Ok(parsed) = pg_query::parse(text, 0) else { return kind_of_unread(text) };
     let Ok(json) = tree::as_json(&parsed.protobuf) else { return QueryKind::User };
     let mut root = None;

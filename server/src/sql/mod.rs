@@ -81,6 +81,7 @@ pub struct Statement {
 /// # Errors
 /// It cannot be parsed, or it is not one statement.
 pub fn parse_one(text: &str) -> Result<Statement, SqlError> {
+    check_length(text)?;
     let parsed = pg_query::parse(text, 0)?;
     match parsed.protobuf.stmts.len() {
         1 => {}
@@ -101,6 +102,27 @@ pub fn parse_one(text: &str) -> Result<Statement, SqlError> {
         1 => Ok(Statement { sql, tree }),
         other => Err(SqlError::NotOne(other)),
     }
+}
+
+/// Tokens of one statement, at most: a tree takes some kilobytes for each.
+const MOST_TOKENS: usize = 30_000;
+
+/// Refuses a text whose tree would take hundreds of megabytes.
+///
+/// # Errors
+/// It has too many tokens, or cannot be scanned.
+pub fn check_length(text: &str) -> Result<(), SqlError> {
+    // A token has at least one byte.
+    if text.len() <= MOST_TOKENS {
+        return Ok(());
+    }
+    let tokens = pg_query::scan(text)?.tokens.len();
+    if tokens > MOST_TOKENS {
+        return Err(SqlError::Refused(format!(
+            "it has {tokens} words and signs, and statements of more than {MOST_TOKENS} are not read"
+        )));
+    }
+    Ok(())
 }
 
 /// Refuses what the deparser would end the whole process over: `numeric(f(3), 2)`, a type whose modifiers are no

@@ -33,7 +33,8 @@ pub fn shortened(sql: &str) -> Result<Option<Shortened>, SqlError> {
     let mut edits = Vec::new();
     for list in lists(sql, &lexemes) {
         let step = list.len().div_ceil(LONGEST_LIST);
-        values.0 += list.len();
+        // The first and the last always stay.
+        values = (values.0 + list.len() + 2, values.1 + 2);
         for (at, member) in list.iter().enumerate() {
             if at % step == 0 {
                 values.1 += 1;

@@ -99,6 +99,9 @@ fn weighed(part: &str) -> (i64, &str) {
 
 /// The schemas that `SET search_path = …` names.
 fn set_search_path(sql: &str) -> Option<Vec<String>> {
+    if !sql.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("set")) {
+        return None;
+    }
     let parsed = pg_query::parse(sql, 0).ok()?;
     let statement = parsed.protobuf.stmts.first()?.stmt.as_ref()?.node.as_ref()?;
     let NodeEnum::VariableSetStmt(set) = statement else { return None };

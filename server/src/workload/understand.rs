@@ -62,22 +62,24 @@ impl Reader<'_> {
     pub fn identify(&self, text: &str, search_path: Option<&[String]>) -> Identity {
         let text = text.trim();
         if text.len() > LONGEST {
-            let kept = text.char_indices().take_while(|(at, _)| *at < KEPT_OF_LONG).map(|(_, c)| c);
-            return Identity {
-                sql: kept.collect::<String>() + CUT,
-                query_hash: hashed(text),
-                kind: QueryKind::User,
-                unreadable: Some(format!(
+            return of_long(
+                text,
+                format!(
                     "it is {} long, and texts above {} are not read",
                     optischema::figures::bytes(i64::try_from(text.len()).unwrap_or(i64::MAX)),
                     optischema::figures::bytes(LONGEST as i64)
-                )),
-            };
+                ),
+            );
         }
         // A tree of a long list takes hundreds of times its room.
         let short = sql::shortened(text).ok().flatten();
-        let kind = sql::kind_of(short.as_ref().map_or(text, |s| &s.sql), self.catalog);
-        let hash = match sql::fingerprint(text) {
+        let read = short.as_ref().map_or(text, |short| &short.sql);
+        // What cannot be scanned is told by the fingerprint.
+        if let Err(sql::SqlError::Refused(reason)) = sql::check_length(read) {
+            return of_long(text, reason);
+        }
+        let kind = sql::kind_of(read, self.catalog);
+        let hash = match sql::fingerprint(read) {
             Ok(hash) => hash,
             Err(error) => {
                 return Identity {
@@ -89,7 +91,7 @@ impl Reader<'_> {
             }
         };
         let path = search_path.unwrap_or(&self.catalog.search_path);
-        let query_hash = match self.qualified(short.as_ref().map_or(text, |s| &s.sql), path) {
+        let query_hash = match self.qualified(read, path) {
             // The same text on other tables is another statement.
             Some(qualified) => sql::fingerprint(&qualified.sql).unwrap_or(hash),
             None => hash,
@@ -293,6 +295,17 @@ fn drop_outputs(plan: &mut Value) {
             object.values_mut().for_each(drop_outputs);
         }
         _ => {}
+    }
+}
+
+/// Of a text that is too long to be read, the beginning is kept.
+fn of_long(text: &str, reason: String) -> Identity {
+    let kept = text.char_indices().take_while(|(at, _)| *at < KEPT_OF_LONG).map(|(_, c)| c);
+    Identity {
+        sql: kept.collect::<String>() + CUT,
+        query_hash: hashed(text),
+        kind: QueryKind::User,
+        unreadable: Some(reason),
     }
 }
 

@@ -1,1 +1,257 @@
+//! What main pays: entries of `pg_stat_statements`, memory of the server process, time of its planner.
 
+use optischema::advisor::{CostOracle, IndexCandidate, IndexKey};
+use optischema::model::TableName;
+use optischema_server::config::{Settings, SettingsArgs};
+use optischema_server::postgres::{Dsn, HypoOracle, MainSession, PlanFailure};
+use optischema_server::service::analyze_once;
+use optischema_server::sql::{Statement, parse_one};
+use optischema_server::workload::AdviseLimits;
+
+use crate::fixture::{App, Shop};
+
+/// Entries of the application that the test makes; the view has room for so many, and for some more.
+const ENTRIES: usize = 4600;
+
+async fn entries(shop: &Shop, of: &str) -> usize {
+    let query = format!(
+        "SELECT count(*)::text FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid WHERE r.rolname = '{of}'"
+    );
+    shop.text("shop", &query).await.parse().unwrap()
+}
+
+/// One statement of each kind that an application has, over and over: by number of columns and of values.
+async fn busy(shop: &Shop) {
+    let mut app = shop.connect("app", "shop").await;
+    for number in 0..ENTRIES {
+        let values = (0..=number % 40).map(|n| format!("{n}")).collect::<Vec<_>>().join(", ");
+        let columns = vec!["name"; 1 + number / 40].join(", ");
+        // Another text in another place of the tree: a list of values is one entry whatever its length from 18 on.
+        let more = vec!["id > 0"; number % 40].join(" AND ");
+        let more = if more.is_empty() { String::new() } else { format!("AND {more}") };
+        let sql = format!("SELECT {columns} FROM orders WHERE id IN ({values}) {more}");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(false).execute(&mut app).await.unwrap();
+    }
+}
+
+/// The history that OptiSchema reads is not what it destroys.
+#[tokio::test]
+async fn an_analysis_of_thousands_of_statements_evicts_none_of_them() {
+    let shop = Shop::start().await;
+    busy(&shop).await;
+    let before = entries(&shop, "app").await;
+    assert!(before > ENTRIES - 50, "{before} entries were made");
+    let app = App::start(&shop.settings()).await;
+    assert_eq!(app.post("/api/queries/collect").await.status(), 200);
+    app.analyzed().await;
+    assert_eq!(app.post("/api/queries/collect").await.status(), 200);
+    app.stop().await;
+    assert_eq!(entries(&shop, "app").await, before, "entries of the application");
+    let own = entries(&shop, "reader").await;
+    assert!(own < 250, "{own} entries are OptiSchema's own");
+    // Nothing but the types of parameters tells one plan's text from another's.
+    let written = shop
+        .text(
+            "shop",
+            "SELECT count(*)::text FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid
+             WHERE r.rolname = 'reader' AND s.query LIKE '%FROM orders%'",
+        )
+        .await;
+    assert_eq!(written, "0", "no text of the application is among them");
+}
+
+/// The same where the role is not counted at all: the way that `check` recommends.
+#[tokio::test]
+async fn a_role_that_is_not_tracked_leaves_no_entry() {
+    let shop = Shop::start().await;
+    shop.run("postgres", "postgres", &["ALTER ROLE reader SET pg_stat_statements.track = 'none'"])
+        .await;
+    let app = App::start(&shop.settings()).await;
+    app.analyzed().await;
+    let health = app.get("/api/health").await.text().await.unwrap();
+    app.stop().await;
+    assert!(health.contains("reader_not_tracked"), "{health}");
+    assert_eq!(entries(&shop, "reader").await, 0);
+}
+
+/// Constants that cannot be bound make a text of their own each: so many an hour and no more.
+#[tokio::test]
+async fn texts_with_constants_are_counted_and_capped() {
+    let shop = Shop::start().await;
+    let limits = SettingsArgs { main_texts_per_hour: Some(3), ..shop.settings() };
+    let dsn = Settings::resolve(&limits).unwrap().main_url.unwrap();
+    let mut session = MainSession::begin(&dsn).await.unwrap();
+    // PostgreSQL wants a constant path there.
+    let sql = |n: usize| {
+        format!(
+            "SELECT price FROM \"Items\" WHERE tags[1] = ANY (string_to_array('a', ',')) AND note IS NOT NULL AND kind = 'book' OFFSET {n}"
+        )
+    };
+    let mut refused = None;
+    for n in 0..10 {
+        // A literal of a type of the database's own is not bound.
+        if let Err(failure) = session.plan(&parse_one(&sql(n)).unwrap()).await {
+            refused = Some((n, failure));
+            break;
+        }
+    }
+    let (n, failure) = refused.expect("a fourth text is refused");
+    assert_eq!(n, 3);
+    assert!(matches!(failure, PlanFailure::Target(_)), "{failure}");
+    assert!(failure.to_string().contains("OPTISCHEMA_MAIN_TEXTS_PER_HOUR"), "{failure}");
+    assert_eq!(dsn.budget().usage().unwrap().texts, 3);
+    // What can be bound goes on.
+    session.plan(&parse_one("SELECT name FROM orders WHERE id = 5").unwrap()).await.unwrap();
+}
+
+async fn memory(session: &mut MainSession) -> u64 {
+    let pid = session.backend_pid();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+/// Named prepared statements once stayed in the server process: 1.8 GB after 90 seconds.
+#[tokio::test]
+async fn the_server_process_does_not_grow_with_planner_calls() {
+    let shop = Shop::start().await;
+    let dsn: Dsn = shop.url("reader", "shop").parse().unwrap();
+    let mut session = MainSession::begin(&dsn).await.unwrap();
+    let texts = [
+        "SELECT id, price FROM \"Items\" WHERE order_id = 5",
+        "SELECT name FROM orders WHERE name = 'order 7' AND id > 3",
+        "SELECT count(*) FROM \"Items\" WHERE at > '2026-01-05'::timestamptz GROUP BY order_id",
+    ];
+    let statements: Vec<Vec<Statement>> =
+        texts.iter().map(|sql| vec![parse_one(sql).unwrap()]).collect();
+    let index = |column: &str, table: &str| IndexCandidate {
+        table: TableName::new("public", table),
+        keys: vec![IndexKey::column(column)],
+        ..IndexCandidate::default()
+    };
+    let candidates = [index("order_id", "Items"), index("at", "Items"), index("name", "orders")];
+    // The caches fill first.
+    let mut start = 0;
+    for round in 0..40 {
+        let mut oracle = HypoOracle::new(&mut session, &statements);
+        for call in 0..1000 {
+            let with = &candidates[call % 3];
+            oracle
+                .cost(call % 3, if call % 2 == 0 { &[] } else { std::slice::from_ref(&with) })
+                .await
+                .unwrap();
+        }
+        assert_eq!(oracle.explained, 1000);
+        oracle.reset().await.unwrap();
+        drop(oracle);
+        if round == 0 {
+            start = memory(&mut session).await;
+        }
+    }
+    let end = memory(&mut session).await;
+    assert!(end.saturating_sub(start) <= 64, "from {start} to {end} MB over 40,000 planner calls");
+}
+
+/// What PostgreSQL would compute while it plans is refused before it sees it; a long list is a sample of itself.
+#[tokio::test]
+async fn what_would_take_mains_memory_never_reaches_it() {
+    let shop = Shop::start().await;
+    let dsn: Dsn = shop.url("reader", "shop").parse().unwrap();
+    let mut session = MainSession::begin(&dsn).await.unwrap();
+    shop.run(
+        "app",
+        "shop",
+        &["CREATE VIEW wide AS SELECT repeat(name, 10) || repeat('x', 100000) AS x FROM orders"],
+    )
+    .await;
+    let start = memory(&mut session).await;
+    for sql in [
+        "SELECT id FROM orders WHERE name = repeat('x', 1000000000)",
+        "SELECT id FROM orders WHERE name = lpad('x', 900000000)",
+        "SELECT id FROM orders WHERE id = ANY (array_fill(1::bigint, ARRAY[10000, 10000]))",
+        "SELECT length(replace(repeat('x', 100000), 'x', repeat('y', 100000))) FROM orders",
+    ] {
+        let refused = session.plan(&parse_one(sql).unwrap()).await.unwrap_err();
+        assert!(matches!(refused, PlanFailure::Sql(_)), "{sql}: {refused}");
+    }
+    session.plan(&parse_one("SELECT x FROM wide").unwrap()).await.unwrap();
+    let end = memory(&mut session).await;
+    assert!(end - start < 64, "from {start} to {end} MB");
+}
+
+#[tokio::test]
+async fn a_long_list_is_planned_as_a_sample_and_says_so() {
+    let shop = Shop::start().await;
+    let list = (1..=20_000).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    let settings = Settings::resolve(&shop.settings()).unwrap();
+    let text = format!("SELECT price FROM \"Items\" WHERE order_id IN ({list});");
+    let (collection, _) =
+        analyze_once(&settings, Some(&text), &AdviseLimits::default()).await.unwrap();
+    let plannable = collection.statements[0].plannable.as_ref().unwrap();
+    let label = &plannable.bindings[0].label;
+    assert!(
+        label.contains("of 20000 list values") || label.contains("of 19999 list values"),
+        "{label}"
+    );
+}
+
+/// Limits are kept, and shown.
+#[tokio::test]
+async fn what_is_taken_from_main_is_shown() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    app.analyzed().await;
+    let page = app.json("/api/queries").await;
+    let usage = &page["usage"];
+    assert!(usage["planner_calls"].as_u64().unwrap() > 0, "{usage}");
+    assert_eq!(usage["limits"]["connections"], 8);
+    let health = app.get("/api/health").await.text().await.unwrap();
+    assert!(health.contains("main_budget"), "{health}");
+    let html = app.get("/queries").await.text().await.unwrap();
+    assert!(html.contains("of 8 connections to main"));
+    app.stop().await;
+}
+
+fn own_peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+/// OptiSchema's own memory is bounded too. Each test is a process of its own under nextest, so the peak is this test's.
+#[tokio::test]
+async fn no_statement_takes_more_than_200_mb_of_optischemas_own_memory() {
+    let shop = Shop::start().await;
+    let settings = Settings::resolve(&shop.settings()).unwrap();
+    const ROOM: usize = 250 * 1024;
+    let filled = |start: &str, part: &str, between: &str, end: &str| {
+        let count = (ROOM - start.len() - end.len()) / (part.len() + between.len());
+        format!("{start}{}{end};", vec![part; count].join(between))
+    };
+    for text in [
+        filled("SELECT id FROM orders WHERE id IN (", "1", ",", ")"),
+        filled("SELECT id FROM orders WHERE id = ANY (ARRAY[", "1", ",", "])"),
+        filled("SELECT id FROM orders WHERE ", "id=1", " OR ", ""),
+        filled("SELECT id FROM orders WHERE ", "id>1", " AND ", ""),
+        filled("SELECT id FROM orders WHERE id = ", "1", "+", ""),
+        filled("SELECT ", "id", ",", " FROM orders"),
+        filled("SELECT id FROM orders JOIN (VALUES ", "(1)", ",", ") v(x) ON x = id"),
+        filled("", "SELECT id FROM orders", " UNION ALL ", ""),
+        filled("SELECT o.id FROM orders o", ",orders", "", ""),
+        filled("SELECT CASE ", "WHEN id=1 THEN 2", " ", " END FROM orders"),
+        filled(
+            "SELECT id FROM orders WHERE name = ",
+            "lower(",
+            "",
+            &format!("name{}", ")".repeat(1000)),
+        ),
+        filled("SELECT id FROM orders WHERE ", "(", "", "id = 1"),
+        format!("SELECT id FROM orders WHERE name = '{}';", "x".repeat(ROOM)),
+    ] {
+        let before = own_peak();
+        // Whether it is planned or listed with a reason: the program stays small.
+        drop(analyze_once(&settings, Some(&text), &AdviseLimits::default()).await);
+        let took = own_peak().saturating_sub(before);
+        assert!(took <= 200, "{took} MB for {}…", &text[..60]);
+    }
+}
