@@ -200,8 +200,9 @@ pub struct Settings {
 /// A setting that cannot be used.
 #[derive(Debug, Error)]
 pub enum ConfigError {
+    /// Where it stands; what stands there may be a secret.
     #[error("failed to read the settings: {0}")]
-    Read(Box<figment::Error>),
+    Read(String),
     #[error("{name} is {value}: {rule}")]
     Invalid { name: &'static str, value: String, rule: &'static str },
 }
@@ -220,7 +221,7 @@ impl Settings {
             .merge(Toml::file(absolute(data_dir.join(CONFIG_FILE))))
             .merge(Serialized::defaults(given))
             .extract()
-            .map_err(|error| ConfigError::Read(Box::new(error)))?;
+            .map_err(|error| ConfigError::Read(place_of(&error)))?;
         Self::from_args(args, data_dir)
     }
 
@@ -295,6 +296,40 @@ impl Settings {
             site_root: args.site_root,
         })
     }
+}
+
+/// Where a settings file is wrong, and how, without what stands there.
+fn place_of(error: &figment::Error) -> String {
+    use figment::error::Kind;
+    let mut wrong = Vec::new();
+    for error in error.clone() {
+        let file = error
+            .metadata
+            .as_ref()
+            .and_then(|from| from.source.as_ref()?.file_path().map(|f| f.display().to_string()));
+        let file = file.map_or_else(String::new, |file| format!(" in {file}"));
+        let key = error.path.join(".");
+        let how = match &error.kind {
+            Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => {
+                format!("{key}{file} must be {expected}")
+            }
+            Kind::UnknownField(..) | Kind::UnknownVariant(..) => {
+                format!("{key}{file} is not known")
+            }
+            Kind::Message(message) if key.is_empty() => {
+                // The parser's first line says where; the lines below it show the text.
+                let first = message.lines().next().unwrap_or_default();
+                let line = first.split("line ").nth(1).and_then(|rest| rest.split(',').next());
+                match line.filter(|line| line.chars().all(|c| c.is_ascii_digit())) {
+                    Some(line) => format!("line {line}{file} is not TOML"),
+                    None => format!("the file{file} is not TOML"),
+                }
+            }
+            _ => format!("the value of {key}{file} cannot be used"),
+        };
+        wrong.push(how);
+    }
+    wrong.join("; ")
 }
 
 /// `/var/lib/optischema` for root, else the user's data folder.

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::config::Settings;
 use crate::file_error::in_words;
-use crate::http::{Access, AccessError, AppState, router};
+use crate::http::{Access, AccessError, AppState, router, serve};
 use crate::jobs::{Signals, Worker};
 use crate::service::{RESTORE_PREFIX, Service};
 use crate::store::{Store, StoreError};
@@ -46,7 +46,7 @@ pub struct Instance {
     collector: JoinHandle<()>,
     webhooks: JoinHandle<()>,
     /// Held for the life of the instance.
-    _lock: File,
+    _lock: FolderLock,
 }
 
 impl Instance {
@@ -64,14 +64,15 @@ impl Instance {
     ///
     /// # Errors
     /// The store cannot be used.
-    pub async fn start_locked(settings: Settings, lock: File) -> Result<Self, InstanceError> {
+    pub async fn start_locked(settings: Settings, lock: FolderLock) -> Result<Self, InstanceError> {
         let settings = Arc::new(settings);
         remove_half_restored(&settings.data_dir);
         let store = open_store(&settings.data_dir).await?;
         let signals = Signals::default();
         let service = Service::new(settings.clone(), store.clone(), signals.clone());
         let (stop, stopped) = watch::channel(false);
-        let worker = Worker::new(settings.clone(), store.clone(), signals);
+        let is_copy = is_copied(&store, &settings.data_dir).await?;
+        let worker = Worker::new(settings.clone(), store.clone(), signals).of_copy(is_copy);
         let operations: Arc<dyn Operations> = Arc::new(service);
         let telling = crate::webhooks::tell(settings.clone(), store.clone(), stopped.clone());
         let collecting = collect_on_schedule(operations.clone(), settings.clone(), stopped.clone());
@@ -96,7 +97,7 @@ impl Instance {
             .await
             .map_err(|error| InstanceError::Listen(self.settings.listen, error))?;
         let address = listener.local_addr().map_err(InstanceError::Serve)?;
-        let access = Access::new(&self.settings, address)?;
+        let access = Access::new(&self.settings, address)?.keeping(self.store.clone()).await?;
         write_address(&self.settings.data_dir, address)?;
         let code = access.one_time_code().unwrap_or_default();
         let state =
@@ -169,10 +170,7 @@ impl Listening {
         self,
         end: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), InstanceError> {
-        axum::serve(self.listener, self.app)
-            .with_graceful_shutdown(end)
-            .await
-            .map_err(InstanceError::Serve)
+        serve(self.listener, self.app, end).await.map_err(InstanceError::Serve)
     }
 }
 
@@ -204,6 +202,11 @@ pub fn running_server(settings: &Settings) -> Result<(String, String), InstanceE
 pub async fn open_store(data_dir: &Path) -> Result<Store, InstanceError> {
     use std::os::unix::fs::OpenOptionsExt;
     let file = data_dir.join("optischema.db");
+    // A first start that was cut off leaves an empty file too, and no token beside it.
+    let was_used = data_dir.join("token").exists() || data_dir.join("address").exists();
+    if was_used && std::fs::metadata(&file).is_ok_and(|found| found.len() == 0) {
+        return Err(StoreError::Emptied(file).into());
+    }
     std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -235,18 +238,56 @@ pub fn prepare_data_dir(data_dir: &Path) -> Result<(), InstanceError> {
     std::fs::set_permissions(data_dir, std::fs::Permissions::from_mode(mode)).map_err(failed)
 }
 
-/// Takes the folder for this process, for as long as the file is open.
+/// The folder, taken for one process for as long as this lives.
+#[derive(Debug)]
+pub struct FolderLock {
+    _file: File,
+    _folder: File,
+}
+
+/// Takes the folder for this process: its file `lock`, and the folder itself, which holds where somebody removed the file.
 ///
 /// # Errors
 /// Another process holds it.
-pub fn lock_data_dir(data_dir: &Path) -> Result<File, InstanceError> {
+pub fn lock_data_dir(data_dir: &Path) -> Result<FolderLock, InstanceError> {
     let path = data_dir.join("lock");
     let file = File::create(&path).map_err(|error| InstanceError::Folder(path.clone(), error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(InstanceError::Locked(data_dir.to_owned())),
-        Err(TryLockError::Error(error)) => Err(InstanceError::Folder(path, error)),
+    let folder =
+        File::open(data_dir).map_err(|error| InstanceError::Folder(data_dir.to_owned(), error))?;
+    for (locked, path) in [(&file, &path), (&folder, &data_dir.to_owned())] {
+        match locked.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(InstanceError::Locked(data_dir.to_owned()));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(InstanceError::Folder(path.clone(), error));
+            }
+        }
     }
+    Ok(FolderLock { _file: file, _folder: folder })
+}
+
+/// The setting that says where the store was last used.
+const HOME: &str = "home";
+
+/// Whether the store was copied here from somewhere else since it was last used. Its running jobs may then be those
+/// of a process that still works on them, elsewhere.
+async fn is_copied(store: &Store, data_dir: &Path) -> Result<bool, InstanceError> {
+    let here = home_of(data_dir);
+    let known = store.setting(HOME).await?;
+    let is_copied = known.is_some_and(|known| known != here);
+    store.set_setting(HOME, &here).await?;
+    Ok(is_copied)
+}
+
+/// The machine and the folder.
+fn home_of(data_dir: &Path) -> String {
+    let read = |file: &str| std::fs::read_to_string(file).ok().map(|text| text.trim().to_owned());
+    let machine = read("/etc/machine-id").filter(|id| !id.is_empty());
+    let machine = machine.or_else(|| read("/proc/sys/kernel/hostname")).unwrap_or_default();
+    let folder = std::fs::canonicalize(data_dir).unwrap_or_else(|_| data_dir.to_owned());
+    format!("{machine} {}", folder.display())
 }
 
 /// The browser's files: where the settings say, or beside the program, or where a build leaves them.

@@ -22,6 +22,9 @@ pub(crate) fn NavBar() -> impl IntoView {
                 <A href="/changes">"Changes"</A>
                 <A href="/connections">"Connections"</A>
             </nav>
+            <form method="post" action="/logout" class="sign-out">
+                <button class="button quiet-button">"Sign out"</button>
+            </form>
         </header>
     }
 }

@@ -79,6 +79,10 @@ impl BenchmarkError {
             {
                 Self::Unsuitable(format!("It could not be made ready there: {reason}."))
             }
+            // Nothing of the statement or the change ran yet: the place is too slow, or hangs.
+            Self::Stopped => Self::Unreachable(
+                "the sandbox did not make the copy ready within the time limit".into(),
+            ),
             other => other,
         }
     }

@@ -1,6 +1,5 @@
 //! The commands: each reads its settings, makes its call, and writes the result.
 
-use std::fs::File;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,7 +19,9 @@ use crate::config::{ConfigError, Settings, SettingsArgs, default_data_dir};
 use crate::demo::{Shop, ShopError, StoryEnd, run_once};
 use crate::file_error::in_words;
 use crate::http::openapi;
-use crate::instance::{Instance, InstanceError, lock_data_dir, prepare_data_dir, told_to_stop};
+use crate::instance::{
+    FolderLock, Instance, InstanceError, lock_data_dir, prepare_data_dir, told_to_stop,
+};
 use crate::postgres::PgFailure;
 use crate::sandbox::SandboxError;
 use crate::service::{Targets, analyze_once};
@@ -173,7 +174,7 @@ async fn demo(mut args: SettingsArgs, once: bool, keep: bool) -> Done {
     done
 }
 
-async fn demo_on(args: &SettingsArgs, once: bool, lock: File) -> Done {
+async fn demo_on(args: &SettingsArgs, once: bool, lock: FolderLock) -> Done {
     let settings = Settings::resolve(args)?;
     say(&format!("point any command at the shop with --data-dir {}", settings.data_dir.display()));
     let instance = Instance::start_locked(settings, lock).await?;

@@ -7,6 +7,7 @@ mod data;
 mod measure;
 mod remote;
 mod staging;
+mod usage_error;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -171,7 +172,8 @@ pub async fn run() -> ExitCode {
     match commands::dispatch(cli).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("optischema: {error}");
+            let urls = std::env::args().filter(|argument| argument.contains("://"));
+            eprintln!("optischema: {}", usage_error::without(&error.to_string(), urls));
             // A benchmark's exit code 1 would be a verdict; everything else has no verdicts.
             ExitCode::from(if benchmarks { 4 } else { 1 })
         }
@@ -180,8 +182,19 @@ pub async fn run() -> ExitCode {
 
 /// What cannot be understood is said, with an exit code that is no verdict.
 fn misused(error: &clap::Error) -> ExitCode {
-    // Where even that cannot be written there is nobody to tell.
-    drop(error.print());
+    use clap::error::ErrorKind;
+    let is_help = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
+    if is_help {
+        // Where even that cannot be written there is nobody to tell.
+        drop(error.print());
+    } else {
+        eprintln!("optischema: {}", usage_error::sentence(error));
+    }
     let benchmarks = std::env::args().any(|argument| argument == "benchmark");
     match (error.use_stderr(), benchmarks) {
         (false, _) => ExitCode::SUCCESS,

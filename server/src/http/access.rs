@@ -9,14 +9,15 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::cookie::CookieJar;
 use optischema::operations::Actor;
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 use uuid::Uuid;
 
+use super::attempts::Attempts;
 use super::problem::Problem;
+use super::sessions::{Sessions, digest};
 use crate::config::{Secret, Settings};
-use crate::hex::hex;
+use crate::store::{Store, StoreError};
 
 /// The name of the session's cookie.
 pub(super) const COOKIE: &str = "optischema_session";
@@ -29,6 +30,8 @@ pub struct Access {
     /// Opens one session, once.
     one_time_code: Arc<Mutex<Option<String>>>,
     hosts: Arc<Vec<String>>,
+    sessions: Sessions,
+    pub(super) attempts: Attempts,
 }
 
 /// A secret that opens the instance.
@@ -36,14 +39,16 @@ pub struct Access {
 struct Token {
     name: String,
     secret: Secret,
-    /// What the cookie holds: a digest of the secret, so that the secret itself stays out of the browser.
-    session: String,
 }
 
 impl Token {
     fn new(name: impl Into<String>, secret: Secret) -> Self {
-        let session = hex(&Sha256::digest(format!("optischema session {}", secret.expose())));
-        Self { name: name.into(), secret, session }
+        Self { name: name.into(), secret }
+    }
+
+    /// What is kept beside a session, to see later whether the token is still the same.
+    fn digest(&self) -> String {
+        digest(&format!("optischema token {}", self.secret.expose()))
     }
 }
 
@@ -87,7 +92,20 @@ impl Access {
             tokens: Arc::new(std::iter::once(Token::new(OWN_TOKEN, token)).chain(named).collect()),
             one_time_code: Arc::new(Mutex::new(Some(random()))),
             hosts: Arc::new(hosts),
+            sessions: Sessions::default(),
+            attempts: Attempts::default(),
         })
+    }
+
+    /// The same, with the sessions of a store.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn keeping(self, store: Store) -> Result<Self, StoreError> {
+        let tokens: Vec<(String, String)> =
+            self.tokens.iter().map(|token| (token.name.clone(), token.digest())).collect();
+        let sessions = Sessions::of_store(store, &tokens).await?;
+        Ok(Self { sessions, ..self })
     }
 
     /// The code of the link that is printed on start; absent once it was used.
@@ -106,14 +124,38 @@ impl Access {
         right
     }
 
-    /// What the cookie of a token's holder is; absent where the text is no token.
-    pub(super) fn session_of(&self, text: &str) -> Option<&str> {
-        self.by_secret(text).map(|token| token.session.as_str())
+    /// Opens a session for the holder of a token; absent where the text is no token. Returns the session's id.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub(super) async fn sign_in(&self, text: &str) -> Result<Option<String>, StoreError> {
+        match self.by_secret(text) {
+            Some(token) => self.open(token).await.map(Some),
+            None => Ok(None),
+        }
     }
 
-    /// The cookie of whoever follows the link that is printed on start.
-    pub(super) fn own_session(&self) -> &str {
-        self.tokens.first().map_or("", |token| token.session.as_str())
+    /// Opens a session for whoever follows the link that is printed on start.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub(super) async fn sign_in_by_link(&self) -> Result<Option<String>, StoreError> {
+        match self.tokens.first() {
+            Some(token) => self.open(token).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn open(&self, token: &Token) -> Result<String, StoreError> {
+        self.sessions.begin(random(), &token.name, &token.digest()).await
+    }
+
+    /// Ends the session that a request carries.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub(super) async fn sign_out(&self, id: &str) -> Result<(), StoreError> {
+        self.sessions.end(id).await
     }
 
     /// Every token is compared, so that the time says nothing about which one it was.
@@ -123,9 +165,14 @@ impl Access {
         })
     }
 
-    fn allows_host(&self, headers: &HeaderMap) -> bool {
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        host.is_some_and(|host| self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)))
+    /// Whether the request names one host, and one that this instance answers for.
+    fn allows_host(&self, uri: &axum::http::Uri, headers: &HeaderMap) -> bool {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+        let known = |name: &str| self.hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
+        let is_known = host.to_str().is_ok_and(known);
+        // `GET http://elsewhere/ HTTP/1.1` names another one.
+        is_known && uri.authority().is_none_or(|authority| known(authority.as_str()))
     }
 
     fn credential(&self, headers: &HeaderMap) -> Option<(Credential, Actor)> {
@@ -139,8 +186,7 @@ impl Access {
         }
         let cookie = CookieJar::from_headers(headers);
         let session = cookie.get(COOKIE).map(|cookie| cookie.value().to_owned())?;
-        let token = self.tokens.iter().find(|token| equal(&token.session, &session))?;
-        Some((Credential::Cookie, actor(token)))
+        Some((Credential::Cookie, self.sessions.actor(&session)?))
     }
 }
 
@@ -206,7 +252,7 @@ pub(super) async fn guard(
     next: Next,
 ) -> Response {
     let path = request.uri().path().to_owned();
-    if !access.allows_host(request.headers()) {
+    if !access.allows_host(request.uri(), request.headers()) {
         return secured(forbidden(
             "host_not_allowed",
             "the request names a host that this instance does not answer for: see --allowed-hosts",
@@ -240,7 +286,12 @@ pub(super) async fn guard(
     if let Some(actor) = actor {
         request.extensions_mut().insert(optischema_app::server_fns::Authorised(actor));
     }
-    secured(next.run(request).await)
+    let mut response = secured(next.run(request).await);
+    if !is_open(&path) || path == "/login" {
+        // What is private is kept by nobody on the way, and not by the browser's history.
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
 }
 
 fn forbidden(code: &'static str, detail: &str) -> Response {
@@ -293,16 +344,22 @@ mod tests {
         assert!(!same_origin(&headers(&[("sec-fetch-site", "same-site")]), cookie));
     }
 
-    #[test]
-    fn each_token_has_its_own_name_and_cookie() {
-        let access = Access {
+    fn access() -> Access {
+        Access {
             tokens: Arc::new(vec![
                 Token::new(OWN_TOKEN, Secret::from("0123456789abcdef".to_owned())),
                 Token::new("ann", Secret::from("fedcba9876543210".to_owned())),
             ]),
             one_time_code: Arc::default(),
-            hosts: Arc::default(),
-        };
+            hosts: Arc::new(vec!["localhost:3000".to_owned()]),
+            sessions: Sessions::default(),
+            attempts: Attempts::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn each_token_has_its_own_name_and_each_session_an_id_of_its_own() {
+        let access = access();
         let who = |pairs: &[(&'static str, &str)]| {
             let mut headers = HeaderMap::new();
             for (name, value) in pairs {
@@ -312,11 +369,28 @@ mod tests {
         };
         assert_eq!(who(&[("authorization", "Bearer fedcba9876543210")]).as_deref(), Some("ann"));
         assert_eq!(who(&[("authorization", "Bearer 0123456789abcdef")]).as_deref(), Some("owner"));
-        let session = access.session_of("fedcba9876543210").unwrap();
-        let cookie = format!("{COOKIE}={session}");
+        let one = access.sign_in("fedcba9876543210").await.unwrap().unwrap();
+        let other = access.sign_in("fedcba9876543210").await.unwrap().unwrap();
+        assert_ne!(one, other, "the cookie is no function of the token");
+        let cookie = format!("{COOKIE}={one}");
         assert_eq!(who(&[("cookie", &cookie)]).as_deref(), Some("ann"));
+        access.sign_out(&one).await.unwrap();
+        assert_eq!(who(&[("cookie", &cookie)]), None);
+        assert_eq!(who(&[("cookie", &format!("{COOKIE}={other}"))]).as_deref(), Some("ann"));
         assert_eq!(who(&[("authorization", "Bearer fedcba987654321")]), None);
-        assert_eq!(access.session_of("ann"), None);
+        assert_eq!(access.sign_in("ann").await.unwrap(), None);
+    }
+
+    #[test]
+    fn one_host_is_named_and_no_other() {
+        let access = access();
+        let uri = |text: &str| text.parse().unwrap();
+        let mut hosts = headers(&[("host", "localhost:3000")]);
+        assert!(access.allows_host(&uri("/"), &hosts));
+        assert!(!access.allows_host(&uri("http://evil.example/"), &hosts));
+        assert!(!access.allows_host(&uri("/"), &HeaderMap::new()));
+        hosts.append(header::HOST, HeaderValue::from_static("localhost:3000"));
+        assert!(!access.allows_host(&uri("/"), &hosts), "not even the same one twice");
     }
 
     #[test]

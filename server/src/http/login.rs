@@ -1,14 +1,19 @@
-//! The way in: a link that works once, or the token typed in.
+//! The way in, by a link that works once or the token typed in; and the way out.
+
+use std::time::Duration;
 
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::get;
-use axum::{Form, Router};
+use axum::routing::{get, post};
+use axum::{Extension, Form, Router};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use serde::Deserialize;
 
 use super::access::{Access, COOKIE};
+use super::serving::Peer;
+use super::sessions::HOURS;
+use crate::store::StoreError;
 
 #[derive(Deserialize)]
 struct Code {
@@ -21,40 +26,92 @@ struct Typed {
 }
 
 pub(super) fn router(access: Access) -> Router {
-    Router::new().route("/login", get(follow_link).post(sign_in)).with_state(access)
+    Router::new()
+        .route("/login", get(follow_link).post(sign_in))
+        .route("/logout", post(sign_out))
+        .with_state(access)
 }
 
 async fn follow_link(
     State(access): State<Access>,
+    peer: Option<Extension<Peer>>,
     jar: CookieJar,
     Query(query): Query<Code>,
 ) -> Response {
-    match query.code {
-        None => page(StatusCode::OK, None),
-        Some(code) if access.redeem(&code) => opened(access.own_session(), jar),
-        Some(_) => page(
-            StatusCode::FORBIDDEN,
-            Some("This link was used already, or is of an earlier start."),
-        ),
-    }
+    let Some(code) = query.code else { return page(StatusCode::OK, None) };
+    attempt(&access, peer, jar, async |access| match access.redeem(&code) {
+        true => access.sign_in_by_link().await,
+        false => Ok(None),
+    })
+    .await
+    .unwrap_or_else(|| {
+        page(StatusCode::FORBIDDEN, Some("This link was used already, or is of an earlier start."))
+    })
 }
 
 async fn sign_in(
     State(access): State<Access>,
+    peer: Option<Extension<Peer>>,
     jar: CookieJar,
     Form(typed): Form<Typed>,
 ) -> Response {
-    match access.session_of(typed.token.trim()) {
-        Some(session) => opened(session, jar),
-        None => page(StatusCode::FORBIDDEN, Some("That is not the token.")),
+    attempt(&access, peer, jar, async |access| access.sign_in(typed.token.trim()).await)
+        .await
+        .unwrap_or_else(|| page(StatusCode::FORBIDDEN, Some("That is not the token.")))
+}
+
+/// One attempt; absent where it failed.
+async fn attempt(
+    access: &Access,
+    peer: Option<Extension<Peer>>,
+    jar: CookieJar,
+    open: impl AsyncFnOnce(&Access) -> Result<Option<String>, StoreError>,
+) -> Option<Response> {
+    let address = peer.map(|Extension(Peer(address))| address.ip());
+    if let Some(wait) = address.and_then(|address| access.attempts.wait(address)) {
+        return Some(too_many(wait));
+    }
+    match open(access).await {
+        Ok(Some(session)) => {
+            address.into_iter().for_each(|address| access.attempts.succeeded(address));
+            Some(opened(session, jar))
+        }
+        Ok(None) => {
+            address.into_iter().for_each(|address| access.attempts.failed(address));
+            None
+        }
+        Err(error) => {
+            tracing::error!(%error, "a session could not be kept");
+            let text = "The session cannot be kept: the store cannot be written now.";
+            Some(page(StatusCode::SERVICE_UNAVAILABLE, Some(text)))
+        }
     }
 }
 
-fn opened(session: &str, jar: CookieJar) -> Response {
-    let cookie = Cookie::build((COOKIE, session.to_owned()))
+fn too_many(wait: Duration) -> Response {
+    let seconds = wait.as_secs().max(1);
+    let text = format!("Too many attempts failed. Wait {seconds} seconds, then try again.");
+    let mut response = page(StatusCode::TOO_MANY_REQUESTS, Some(&text));
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+async fn sign_out(State(access): State<Access>, jar: CookieJar) -> Response {
+    if let Some(session) = jar.get(COOKIE)
+        && let Err(error) = access.sign_out(session.value()).await
+    {
+        tracing::error!(%error, "a session could not be forgotten in the store");
+    }
+    let gone = Cookie::build((COOKIE, "")).path("/").build();
+    (jar.remove(gone), Redirect::to("/login")).into_response()
+}
+
+fn opened(session: String, jar: CookieJar) -> Response {
+    let cookie = Cookie::build((COOKIE, session))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Strict)
+        .max_age(Duration::from_secs(HOURS.unsigned_abs() * 3600).try_into().unwrap_or_default())
         .build();
     (jar.add(cookie), Redirect::to("/dashboard")).into_response()
 }

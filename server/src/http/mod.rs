@@ -3,12 +3,16 @@
 mod access;
 mod advice;
 mod api;
+mod attempts;
+mod body_timeout;
 mod caller;
 mod changes;
 mod handover;
 mod login;
 mod pages;
 mod problem;
+mod serving;
+mod sessions;
 mod socket;
 mod trail;
 
@@ -25,6 +29,7 @@ use crate::store::Store;
 
 pub use access::{Access, AccessError};
 pub use api::openapi;
+pub use serving::serve;
 
 /// What every handler can reach.
 #[derive(Clone)]
@@ -54,6 +59,7 @@ pub fn router(state: AppState, site_root: PathBuf) -> Router {
         .merge(rest)
         .merge(login::router(state.access.clone()))
         .merge(pages::router(&state, site_root))
+        .layer(from_fn(body_timeout::read_body))
         .layer(from_fn(problem::as_problem))
         .layer(from_fn_with_state(state.access, access::guard))
         .layer(CompressionLayer::new())

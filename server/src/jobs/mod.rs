@@ -10,6 +10,7 @@ mod reconcile;
 mod rollback_job;
 mod sandbox;
 mod signals;
+mod silence;
 mod tidying;
 mod trail;
 mod worker;

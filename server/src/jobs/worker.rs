@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::progress::{KeepEnd, Progress, keep};
 use super::signals::Signals;
+use super::silence::silence_of;
 use super::tidying::tidy;
 use super::{analyze_job, apply_job, benchmark_job, reconcile, rollback_job};
 use crate::clock::new_id;
@@ -35,6 +36,8 @@ pub struct Worker {
     pub(super) store: Store,
     pub(super) signals: Signals,
     boot_id: String,
+    /// Whether the store was copied from elsewhere: its running jobs may be another process's.
+    is_copy: bool,
     /// Since a change was cut off something may be left that could not be dropped then: until when it is looked, and
     /// when next.
     untidy: std::sync::Mutex<Option<(Instant, Instant)>>,
@@ -58,9 +61,16 @@ impl Worker {
             store,
             signals,
             boot_id: new_id().to_string(),
+            is_copy: false,
             untidy: std::sync::Mutex::default(),
             unreconciled: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// The same, for a store that was copied from elsewhere, or not.
+    #[must_use]
+    pub fn of_copy(self, is_copy: bool) -> Self {
+        Self { is_copy, ..self }
     }
 
     /// Runs until `shutdown` turns true; running work then has a few seconds to end, and is queued again
@@ -118,6 +128,15 @@ impl Worker {
     /// Benchmarks of an earlier process are queued again and their schemas dropped; applies and rollbacks
     /// are never run again: the catalog says what became of them. What the server still does for either is stopped first.
     async fn recover(&self) -> Result<(), StoreError> {
+        if self.is_copy {
+            let ended = self.store.end_jobs_of_another(&self.boot_id).await?;
+            if ended > 0 {
+                tracing::warn!(
+                    ended,
+                    "this store was copied from elsewhere: its running jobs belong to the original"
+                );
+            }
+        }
         let left = self.store.orphaned_jobs(&self.boot_id).await?;
         for id in &left {
             benchmark_job::stop_named(&self.settings, &format!("optischema job {id}")).await;
@@ -125,8 +144,9 @@ impl Worker {
         let orphans = self.store.take_orphans(&self.boot_id, &[]).await?;
         self.unreconciled.lock().await.extend(orphans);
         self.reconcile_waiting().await;
-        let ids: Vec<uuid::Uuid> = left.iter().map(|id| id.0).collect();
-        self.tidy(Due::ExpiredOr(&ids)).await;
+        // Of every job that is known, whatever its status: an earlier start may have been cut off right here.
+        let known = self.store.job_ids().await?;
+        self.tidy(Due::ExpiredOr(&known)).await;
         self.roll_back_regressions().await;
         Ok(())
     }
@@ -311,11 +331,21 @@ impl Worker {
     }
 
     async fn run_job(&self, claimed: &ClaimedJob, progress: &Progress) -> JobEnd {
-        match claimed.job.job_type {
-            JobType::Benchmark => benchmark_job::run(self, claimed, progress).await,
-            JobType::Apply => apply_job::run(self, claimed, progress).await,
-            JobType::Rollback => rollback_job::run(self, claimed, progress).await,
-            JobType::Analyze => analyze_job::run(self, progress).await,
+        let work = async {
+            match claimed.job.job_type {
+                JobType::Benchmark => benchmark_job::run(self, claimed, progress).await,
+                JobType::Apply => apply_job::run(self, claimed, progress).await,
+                JobType::Rollback => rollback_job::run(self, claimed, progress).await,
+                JobType::Analyze => analyze_job::run(self, progress).await,
+            }
+        };
+        // A server that hangs, or a network that is cut, sends nothing that could end the wait.
+        tokio::select! {
+            end = work => end,
+            reason = silence_of(&self.settings, claimed.job.job_type) => match claimed.job.job_type {
+                JobType::Benchmark | JobType::Analyze => JobEnd::Later(reason),
+                JobType::Apply | JobType::Rollback => JobEnd::Error(reason),
+            },
         }
     }
 

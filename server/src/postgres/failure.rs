@@ -98,6 +98,10 @@ impl From<sqlx::Error> for PgFailure {
                 io.kind()
             )),
             sqlx::Error::Tls(_) => encryption(),
+            // A connection that was cut inside an answer.
+            sqlx::Error::Protocol(_) => Self::Unreachable(
+                "the connection was cut, or something else than PostgreSQL answers there".into(),
+            ),
             sqlx::Error::PoolTimedOut => {
                 Self::Unreachable("the server did not answer in time".into())
             }

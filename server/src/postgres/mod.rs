@@ -21,7 +21,7 @@ mod suspects;
 
 pub use budget::Budget;
 pub use catalog::{read_catalog, read_lineage, relation_exists};
-pub use connection::{Dsn, Session, connect_main, connect_writable};
+pub use connection::{Dsn, InvalidDsn, Session, connect_main, connect_writable};
 pub use explain::{ExplainMode, explain};
 pub use failure::PgFailure;
 pub use health::{check_main, check_sandbox, grants_for_main, main_is_refused};

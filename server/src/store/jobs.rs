@@ -24,7 +24,9 @@ impl Store {
     pub async fn jobs(&self, database: &str, filter: &JobFilter) -> Result<JobPage, StoreError> {
         let limit = filter.limit.unwrap_or(DEFAULT_PAGE);
         let mut query = QueryBuilder::<Sqlite>::new(SELECT_JOB);
-        query.push(" WHERE j.database = ").push_bind(database);
+        // Ids are put in order first: results are not carried through a sort.
+        query.push(" WHERE j.id IN (SELECT j.id FROM benchmark_jobs j WHERE j.database = ");
+        query.push_bind(database);
         if let Some(status) = filter.status {
             query.push(" AND j.status = ").push_bind(status.as_str());
         }
@@ -41,6 +43,7 @@ impl Store {
                 .push(")");
         }
         query.push(" ORDER BY j.created_at DESC, j.id DESC LIMIT ").push_bind(i64::from(limit) + 1);
+        query.push(") ORDER BY j.created_at DESC, j.id DESC");
         let rows = query.build().fetch_all(&self.readers).await?;
         let mut items = rows.iter().map(job_from_row).collect::<Result<Vec<_>, _>>()?;
         let more = items.len() > limit as usize;
@@ -53,7 +56,8 @@ impl Store {
     pub async fn live_job_counts(&self) -> Result<(i64, i64), StoreError> {
         let row = sqlx::query(
             "SELECT count(*) FILTER (WHERE status = 'pending') AS pending,
-                    count(*) FILTER (WHERE status = 'running') AS running FROM benchmark_jobs",
+                    count(*) FILTER (WHERE status = 'running') AS running FROM benchmark_jobs
+             WHERE status IN ('pending', 'running')",
         )
         .fetch_one(&self.readers)
         .await?;

@@ -22,6 +22,7 @@ mod queue;
 mod readings;
 mod recommendations;
 mod row;
+mod sessions;
 mod soundness;
 mod webhooks;
 mod workload;
@@ -48,6 +49,7 @@ pub use live::Live;
 pub use plans::SeenPlan;
 pub use queries::StoredQuery;
 pub use queue::{ClaimedJob, JobEnd, Lease, NewJob};
+pub use sessions::SignIn;
 pub use webhooks::Receiver;
 pub use workload::{FreshQuery, LastReading, NewReading};
 
@@ -65,6 +67,22 @@ pub enum StoreError {
     Corrupt { column: &'static str, reason: String },
     #[error("failed to use {}: {}", .0.display(), in_words(.1))]
     File(std::path::PathBuf, std::io::Error),
+    #[error(
+        "the store {} is damaged ({reason}): move the file away, start OptiSchema, and restore a backup with `optischema restore FILE`", .file.display()
+    )]
+    Damaged { file: std::path::PathBuf, reason: String },
+    #[error(
+        "the store {} is empty, though it was used before: restore a backup of the file, or delete it to begin with an empty store", .0.display()
+    )]
+    Emptied(std::path::PathBuf),
+    #[error(
+        "{} is no store of OptiSchema: it holds tables of another program; choose another folder with --data-dir", .0.display()
+    )]
+    Foreign(std::path::PathBuf),
+    #[error(
+        "the store {} was written by a later OptiSchema (migration {version}, and this one knows {known}): install that version, or restore an earlier backup", .file.display()
+    )]
+    Newer { file: std::path::PathBuf, version: i64, known: i64 },
     #[error("failed to use the store: {0}")]
     Sqlx(#[from] sqlx::Error),
     #[error("failed to bring the store up to date: {0}")]
@@ -125,6 +143,7 @@ impl Store {
     /// # Errors
     /// The file cannot be opened or is of a later version.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
+        soundness::check_file(file, LAST_MIGRATION).await?;
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
@@ -194,6 +213,9 @@ impl Store {
     }
 }
 
+/// The number of the last migration.
+const LAST_MIGRATION: i64 = 6;
+
 /// The migrations, embedded.
 fn migrator() -> Migrator {
     let migration = |version, name: &'static str, text: &'static str| {
@@ -205,6 +227,7 @@ fn migrator() -> Migrator {
         migration(3, "advice", include_str!("../../migrations/0003_advice.sql")),
         migration(4, "changes", include_str!("../../migrations/0004_changes.sql")),
         migration(5, "verdict", include_str!("../../migrations/0005_verdict.sql")),
+        migration(6, "lists", include_str!("../../migrations/0006_lists.sql")),
     ])
 }
 

@@ -22,6 +22,33 @@ impl Store {
         rows.iter().map(|row| parsed(row, "id")).collect()
     }
 
+    /// Ends the running jobs of other processes where the store was copied from elsewhere: whoever runs them goes on.
+    /// Returns how many there were.
+    pub async fn end_jobs_of_another(&self, boot_id: &str) -> Result<u64, StoreError> {
+        let mut write = self.write().await?;
+        let status = job_after(optischema::model::JobStatus::Running, JobEvent::Errored)?;
+        let ended = sqlx::query(
+            "UPDATE benchmark_jobs SET status = ?2, completed_at = ?3, lease_token = NULL,
+                 lease_expires_at = NULL, phase = NULL, error_message = ?4
+             WHERE status = 'running' AND boot_id <> ?1",
+        )
+        .bind(boot_id)
+        .bind(status.as_str())
+        .bind(now().to_string())
+        .bind("This store was copied from another folder or machine. The job belongs to the original. Start it again here if you need it.")
+        .execute(&mut *write)
+        .await?
+        .rows_affected();
+        write.commit().await?;
+        Ok(ended)
+    }
+
+    /// The ids of all jobs that are kept.
+    pub async fn job_ids(&self) -> Result<Vec<uuid::Uuid>, StoreError> {
+        let rows = sqlx::query("SELECT id FROM benchmark_jobs").fetch_all(&self.readers).await?;
+        rows.iter().map(|row| parsed::<JobId>(row, "id").map(|id| id.0)).collect()
+    }
+
     /// Takes the running jobs that nobody works on: those of earlier processes, and those of this one whose lease ran
     /// out and that are not among `live`. Benchmarks and analyses are queued again, so often and no more; the others
     /// are claimed and returned, to be reconciled from the catalog.

@@ -37,8 +37,10 @@ impl Store {
         filter: &RecommendationFilter,
     ) -> Result<RecommendationPage, StoreError> {
         let limit = filter.limit.unwrap_or(DEFAULT_PAGE);
-        let mut query =
-            QueryBuilder::<Sqlite>::new("SELECT * FROM recommendations WHERE database = ");
+        // Ids are put in order first: evidence and plans are not carried through a sort.
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "SELECT * FROM recommendations WHERE id IN (SELECT id FROM recommendations WHERE database = ",
+        );
         query.push_bind(database);
         if let Some(status) = filter.status {
             query.push(" AND status = ").push_bind(status.as_str());
@@ -54,6 +56,7 @@ impl Store {
         }
         query.push(format_args!(" ORDER BY {0} {1}, id {1} LIMIT ", order.key, order.direction));
         query.push_bind(i64::from(limit) + 1);
+        query.push(format_args!(") ORDER BY {0} {1}, id {1}", order.key, order.direction));
         let rows = query.build().fetch_all(&self.readers).await?;
         let mut items = rows.iter().map(from_row).collect::<Result<Vec<_>, _>>()?;
         let more = items.len() > limit as usize;

@@ -1,10 +1,77 @@
 //! Whether a store can be read to its end, before it takes another's place.
 
+use std::path::Path;
+
 use optischema::model::quote_identifier;
-use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection};
 
 use super::row::{integer, parsed, text};
 use super::{Store, StoreError};
+
+/// Looks at a file before it is used as a store. A file that is missing or empty is a new store.
+///
+/// # Errors
+/// It is damaged, another program's, or of a later version; the sentence says what to do.
+pub(super) async fn check_file(file: &Path, known: i64) -> Result<(), StoreError> {
+    if !std::fs::metadata(file).is_ok_and(|found| found.len() > 0) {
+        return Ok(());
+    }
+    let damaged = |reason: String| StoreError::Damaged { file: file.to_owned(), reason };
+    let opened =
+        SqliteConnectOptions::new().filename(file).create_if_missing(false).connect().await;
+    let mut connection = opened.map_err(|error| damaged(in_short(&error)))?;
+    let checked = look(&mut connection).await;
+    // What was only read needs no end in order.
+    drop(connection.close().await);
+    let found = checked.map_err(|error| damaged(in_short(&error)))?;
+    if found.check != "ok" {
+        return Err(damaged(found.check));
+    }
+    match found.version {
+        Some(version) if version > known => {
+            Err(StoreError::Newer { file: file.to_owned(), version, known })
+        }
+        None if found.tables > 0 => Err(StoreError::Foreign(file.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+struct Found {
+    check: String,
+    tables: i64,
+    /// The last migration that was made; absent where it is no store of ours.
+    version: Option<i64>,
+}
+
+async fn look(connection: &mut SqliteConnection) -> Result<Found, sqlx::Error> {
+    let check = sqlx::query("PRAGMA quick_check(1)").fetch_one(&mut *connection).await?;
+    let row = sqlx::query(
+        "SELECT count(*) AS tables, sum(name = '_sqlx_migrations') AS migrations, sum(name = 'recommendations') AS ours
+         FROM sqlite_master WHERE type = 'table'",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let count = |name: &str| row.try_get::<Option<i64>, _>(name).map(Option::unwrap_or_default);
+    let (tables, migrations, ours) = (count("tables")?, count("migrations")?, count("ours")?);
+    let version = if migrations == 1 && (ours == 1 || tables == 1) {
+        let row = sqlx::query("SELECT coalesce(max(version), 0) AS version FROM _sqlx_migrations")
+            .fetch_one(connection)
+            .await?;
+        Some(row.try_get("version")?)
+    } else {
+        None
+    };
+    Ok(Found { check: check.try_get(0)?, tables, version })
+}
+
+/// What SQLite says, without the driver's words around it.
+fn in_short(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(database) => database.message().to_owned(),
+        other => other.to_string(),
+    }
+}
 
 impl Store {
     /// Reads everything that a page would read. What cannot be read is said in words.

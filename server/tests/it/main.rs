@@ -13,6 +13,8 @@ mod advice;
 mod apply;
 mod attacks;
 mod bench;
+mod canary;
+mod chaos;
 mod compare;
 mod crash;
 mod every_kind;
