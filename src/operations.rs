@@ -67,10 +67,12 @@ pub struct Approval {
 
 /// What is handed over, and how, as a URL has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct HandoverQuery {
     /// Ids of recommendations, joined by commas.
     pub ids: String,
     /// `sql`, `sqlx`, `flyway`, `rails`, `django` or `alembic`; `sql` where absent.
+    #[param(value_type = Option<MigrationFormat>)]
     pub format: Option<String>,
 }
 

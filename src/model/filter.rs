@@ -64,9 +64,11 @@ pub struct RecommendationFilter {
 pub struct RecommendationQuery {
     /// `pending`, `active` (or `benchmarked`), `applied`, `dismissed`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<RecommendationStatus>)]
     pub status: Option<String>,
     /// `index`, `index_drop`, `rewrite`, `statistics`, `maintenance`, `config`.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<RecommendationType>)]
     pub recommendation_type: Option<String>,
     /// `schema.table`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,12 +78,15 @@ pub struct RecommendationQuery {
     pub q: Option<String>,
     /// `impact`, `newest`, `oldest`, `confidence`, `title`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<RecommendationSort>)]
     pub sort: Option<String>,
     /// 1 to 200; 50 where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
     pub limit: Option<String>,
     /// `next_cursor` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<uuid::Uuid>)]
     pub cursor: Option<String>,
 }
 
@@ -215,15 +220,19 @@ pub struct JobFilter {
 pub struct JobQuery {
     /// `pending`, `running`, `completed`, `failed`, `error`, `cancelled`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<JobStatus>)]
     pub status: Option<String>,
     /// `benchmark`, `apply`, `rollback`.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<JobType>)]
     pub job_type: Option<String>,
     /// 1 to 200; 50 where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
     pub limit: Option<String>,
     /// `next_cursor` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<uuid::Uuid>)]
     pub cursor: Option<String>,
 }
 

@@ -162,21 +162,26 @@ pub struct QueryQuery {
     pub table: Option<String>,
     /// `time`, `calls`, `mean`, `rows`, `cache`, `recent`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<QuerySort>)]
     pub sort: Option<String>,
     /// `hour`, `day`, `week`, `month`, `all`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<QueryRange>)]
     pub range: Option<String>,
     /// `user`, `system`, `own`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<QueryKind>)]
     pub kind: Option<String>,
     /// `yes`, `no`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub planned: Option<String>,
     /// 1 to 200; 50 where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
     pub limit: Option<String>,
     /// `next_cursor` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<u32>)]
     pub cursor: Option<String>,
 }
 
@@ -206,6 +211,7 @@ impl QueryQuery {
 pub struct RangeQuery {
     /// `hour`, `day`, `week`, `month`, `all`; `all` where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<QueryRange>)]
     pub range: Option<String>,
 }
 

@@ -28,9 +28,11 @@ pub struct ChangeFilter {
 pub struct ChangeQuery {
     /// `applied`, `rolled_back`, `drifted`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<super::ChangeStatus>)]
     pub status: Option<String>,
     /// `as_predicted`, `less`, `regression`, `undecided`, `not_measured`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<super::WatchOutcome>)]
     pub outcome: Option<String>,
     /// `schema.table`, or `table` in any schema.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +45,7 @@ pub struct ChangeQuery {
     pub actor: Option<String>,
     /// 1 to 200; 200 where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
     pub limit: Option<String>,
 }
 
@@ -96,12 +99,15 @@ pub struct AuditQuery {
     pub actor: Option<String>,
     /// Rows of one recommendation.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<uuid::Uuid>)]
     pub recommendation_id: Option<String>,
     /// 1 to 200; 50 where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
     pub limit: Option<String>,
     /// `next_cursor` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<i64>)]
     pub cursor: Option<String>,
 }
 

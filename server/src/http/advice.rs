@@ -15,6 +15,7 @@ use super::problem::Problem;
 
 /// A search.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct RejectedQuery {
     /// Words in definition or reason.
     q: Option<String>,

@@ -51,7 +51,7 @@ impl utoipa::Modify for BearerScheme {
 
 /// The REST calls, and the document that describes them.
 pub(super) fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
-    OpenApiRouter::with_openapi(Document::openapi())
+    let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(list_recommendations))
         .routes(routes!(get_recommendation))
         .routes(routes!(dismiss))
@@ -83,7 +83,9 @@ pub(super) fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(get_query, remove_query))
         .routes(routes!(analyze))
         .routes(routes!(health))
-        .split_for_parts()
+        .split_for_parts();
+    super::openapi::complete(&mut document);
+    (router, document)
 }
 
 /// The OpenAPI 3.1 document.
@@ -153,7 +155,7 @@ async fn list_recommendations(
 
 /// One recommendation, with its plans and evidence.
 #[utoipa::path(get, path = "/api/recommendations/{id}", tag = "recommendations",
-    params(("id" = String, Path)),
+    params(("id" = uuid::Uuid, Path)),
     responses((status = 200, body = Recommendation), (status = 404, body = Problem)))]
 async fn get_recommendation(app: Caller, Path(text): Path<String>) -> Answer<Recommendation> {
     let id: RecommendationId = id("recommendation", text)?;
@@ -162,7 +164,7 @@ async fn get_recommendation(app: Caller, Path(text): Path<String>) -> Answer<Rec
 
 /// Dismisses a recommendation.
 #[utoipa::path(post, path = "/api/recommendations/{id}/dismiss", tag = "recommendations",
-    params(("id" = String, Path)), request_body = Option<DismissRequest>,
+    params(("id" = uuid::Uuid, Path)), request_body = Option<DismissRequest>,
     responses((status = 200, body = Recommendation), (status = 404, body = Problem),
         (status = 409, body = Problem)))]
 async fn dismiss(app: Caller, Path(text): Path<String>, bytes: Bytes) -> Answer<Recommendation> {
@@ -173,7 +175,7 @@ async fn dismiss(app: Caller, Path(text): Path<String>, bytes: Bytes) -> Answer<
 
 /// Takes a dismissed recommendation back.
 #[utoipa::path(post, path = "/api/recommendations/{id}/restore", tag = "recommendations",
-    params(("id" = String, Path)),
+    params(("id" = uuid::Uuid, Path)),
     responses((status = 200, body = Recommendation), (status = 404, body = Problem),
         (status = 409, body = Problem)))]
 async fn restore(app: Caller, Path(text): Path<String>) -> Answer<Recommendation> {
@@ -183,7 +185,7 @@ async fn restore(app: Caller, Path(text): Path<String>) -> Answer<Recommendation
 
 /// Queues a benchmark of a recommendation.
 #[utoipa::path(post, path = "/api/benchmark/{id}", tag = "benchmark",
-    params(("id" = String, Path, description = "the recommendation's id")),
+    params(("id" = uuid::Uuid, Path, description = "the recommendation's id")),
     responses((status = 202, body = JobAccepted), (status = 404, body = Problem),
         (status = 409, body = Problem)))]
 async fn start_benchmark(app: Caller, Path(text): Path<String>) -> Result<Response, Problem> {
@@ -202,7 +204,7 @@ async fn compare(app: Caller, bytes: Bytes) -> Result<Response, Problem> {
 
 /// A completed benchmark as one HTML file, to be handed on.
 #[utoipa::path(get, path = "/api/benchmark/{id}/report.html", tag = "benchmark",
-    params(("id" = String, Path)),
+    params(("id" = uuid::Uuid, Path)),
     responses((status = 200, body = String, content_type = "text/html"),
         (status = 404, body = Problem), (status = 409, body = Problem)))]
 async fn report(app: Caller, Path(text): Path<String>) -> Result<Response, Problem> {
@@ -229,7 +231,7 @@ async fn list_jobs(
 
 /// One job: status, phase, progress and result.
 #[utoipa::path(get, path = "/api/benchmark/{id}", tag = "benchmark",
-    params(("id" = String, Path, description = "the job's id")),
+    params(("id" = uuid::Uuid, Path, description = "the job's id")),
     responses((status = 200, body = Job), (status = 404, body = Problem)))]
 async fn get_job(app: Caller, Path(text): Path<String>) -> Answer<Job> {
     let id: JobId = id("job", text)?;
@@ -238,7 +240,7 @@ async fn get_job(app: Caller, Path(text): Path<String>) -> Answer<Job> {
 
 /// Cancels a job that is queued or running.
 #[utoipa::path(post, path = "/api/benchmark/{id}/cancel", tag = "benchmark",
-    params(("id" = String, Path)),
+    params(("id" = uuid::Uuid, Path)),
     responses((status = 202, body = JobAccepted), (status = 404, body = Problem),
         (status = 409, body = Problem)))]
 async fn cancel_job(app: Caller, Path(text): Path<String>) -> Result<Response, Problem> {
@@ -248,7 +250,7 @@ async fn cancel_job(app: Caller, Path(text): Path<String>) -> Result<Response, P
 
 /// The change as a file for main.
 #[utoipa::path(get, path = "/api/benchmark/{id}/patch.sql", tag = "benchmark",
-    params(("id" = String, Path)),
+    params(("id" = uuid::Uuid, Path)),
     responses((status = 200, body = String, content_type = "application/sql"),
         (status = 404, body = Problem)))]
 async fn patch_sql(app: Caller, Path(text): Path<String>) -> Result<Response, Problem> {

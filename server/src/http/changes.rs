@@ -36,7 +36,7 @@ pub(super) struct RollbackRequest {
 
 /// What an apply would do, statement by statement. Nothing is done.
 #[utoipa::path(get, path = "/api/apply/{id}/plan", tag = "apply",
-    params(("id" = String, Path, description = "the recommendation's id")),
+    params(("id" = uuid::Uuid, Path, description = "the recommendation's id")),
     responses((status = 200, body = ApplyPlan), (status = 404, body = Problem),
         (status = 503, body = Problem)))]
 pub(super) async fn apply_plan(app: Caller, Path(text): Path<String>) -> Answer<ApplyPlan> {
@@ -46,7 +46,7 @@ pub(super) async fn apply_plan(app: Caller, Path(text): Path<String>) -> Answer<
 
 /// Queues the apply of a recommendation's patch in the sandbox.
 #[utoipa::path(post, path = "/api/apply/{id}", tag = "apply",
-    params(("id" = String, Path, description = "the recommendation's id")),
+    params(("id" = uuid::Uuid, Path, description = "the recommendation's id")),
     request_body = Option<ApplyRequest>,
     responses((status = 202, body = JobAccepted), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 503, body = Problem)))]
@@ -62,7 +62,7 @@ pub(super) async fn start_apply(
 
 /// Queues the rollback of the change that stands for a recommendation.
 #[utoipa::path(post, path = "/api/apply/{id}/rollback", tag = "apply",
-    params(("id" = String, Path, description = "the recommendation's id")),
+    params(("id" = uuid::Uuid, Path, description = "the recommendation's id")),
     responses((status = 202, body = JobAccepted), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn start_rollback(

@@ -8,7 +8,9 @@ mod body_timeout;
 mod caller;
 mod changes;
 mod handover;
+mod list_cache;
 mod login;
+mod openapi;
 mod pages;
 mod problem;
 mod serving;
@@ -61,6 +63,7 @@ pub fn router(state: AppState, site_root: PathBuf) -> Router {
         .merge(pages::router(&state, site_root))
         .layer(from_fn(body_timeout::read_body))
         .layer(from_fn(problem::as_problem))
-        .layer(from_fn_with_state(state.access, access::guard))
         .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(list_cache::ListCache::new(&state.store), list_cache::kept))
+        .layer(from_fn_with_state(state.access, access::guard))
 }

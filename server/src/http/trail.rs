@@ -7,7 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use optischema::model::{
-    AuditPage, AuditQuery, AuditVerification, ExportFormat, RestoreReport, UnknownText,
+    AuditEntry, AuditPage, AuditQuery, AuditVerification, ExportFormat, RestoreReport, UnknownText,
 };
 use optischema::operations::OperationError;
 use serde::{Deserialize, Serialize};
@@ -19,8 +19,10 @@ use super::problem::Problem;
 
 /// How the trail is exported.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ExportQuery {
     /// `csv` or `json`; `json` where absent.
+    #[param(value_type = Option<ExportFormat>)]
     format: Option<String>,
 }
 
@@ -43,7 +45,7 @@ pub(super) async fn list_audit(
 
 /// The whole trail as a file.
 #[utoipa::path(get, path = "/api/audit/export", tag = "audit", params(ExportQuery),
-    responses((status = 200, body = String, content_type = "text/csv"),
+    responses((status = 200, content((String = "text/csv"), (Vec<AuditEntry> = "application/json"))),
         (status = 422, body = Problem)))]
 pub(super) async fn export_audit(
     app: Caller,

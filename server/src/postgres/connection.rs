@@ -13,6 +13,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::query;
 use super::{Budget, PgFailure};
 
+/// `client_connection_check_interval` came with PostgreSQL 14.
+const FIRST_THAT_LOOKS_FOR_CLIENTS: i32 = 140_000;
 /// A target that does not answer within this is down.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -241,9 +243,15 @@ async fn connect(dsn: &Dsn, options: &[(&str, &str)], pinned: bool) -> Result<Se
     )
     .fetch_one(&mut connection)
     .await?;
+    let version_number: i32 = row.try_get("number")?;
+    if version_number >= FIRST_THAT_LOOKS_FOR_CLIENTS {
+        // A statement ends with the client that asked for it. Some systems cannot tell the server that a client is
+        // gone; there it goes on to its end, as before.
+        drop(query("SET client_connection_check_interval = '2s'").execute(&mut connection).await);
+    }
     Ok(Session {
         backend_pid: row.try_get("pid")?,
-        version_number: row.try_get("number")?,
+        version_number,
         version: row.try_get("version")?,
         own_path,
         connection,

@@ -14,8 +14,8 @@ use super::{Store, StoreError};
 use crate::clock::now;
 
 /// Tables that a restore leaves as they are: a trail is never rewritten, numbers of events never used again, and
-/// receivers of webhooks are told of what happens here.
-const KEPT: &[&str] = &["audit_log", "events", "webhooks", "_sqlx_migrations"];
+/// receivers of webhooks are told of what happens here. Who is signed in stays so.
+const KEPT: &[&str] = &["audit_log", "events", "sessions", "webhooks", "_sqlx_migrations"];
 
 impl Store {
     /// Writes everything to a file that must not be there yet, as it is at one moment.

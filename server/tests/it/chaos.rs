@@ -1,1 +1,557 @@
+//! What clients, machines and people do to a server: half-open connections, too many of them, guesses at the token, a
+//! database that hangs, a store that is damaged, copied or held twice.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use optischema::model::{Job, JobPage, JobStatus, JobType};
+use optischema_server::config::Settings;
+use optischema_server::instance::{Instance, InstanceError, open_store};
+use optischema_server::store::{NewJob, StoreError};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::fixture::{App, Shop, TOKEN};
+use crate::process::Process;
+
+/// Sends bytes, and reads until the server closes or the time is up. Returns what came and how long it took.
+fn exchange(address: std::net::SocketAddr, sent: &str, patience: Duration) -> (String, Duration) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(patience)).unwrap();
+    stream.write_all(sent.as_bytes()).unwrap();
+    let begun = Instant::now();
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(read) = stream.read(&mut buffer) {
+        if read == 0 {
+            return (String::from_utf8_lossy(&answer).into_owned(), begun.elapsed());
+        }
+        answer.extend_from_slice(&buffer[..read]);
+    }
+    (String::from_utf8_lossy(&answer).into_owned(), patience * 2)
+}
+
+#[tokio::test]
+async fn half_open_connections_close_within_ten_seconds() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    let address = app.address;
+    let head = format!("Host: {address}\r\nAuthorization: Bearer {TOKEN}\r\n");
+    let half = [
+        String::new(),
+        "GET /api/health HT".to_owned(),
+        format!("GET /api/health HTTP/1.1\r\n{head}"),
+        format!("POST /api/queries HTTP/1.1\r\n{head}Content-Length: 100\r\n\r\n{{\"text\""),
+        format!(
+            "POST /api/queries HTTP/1.1\r\n{head}Transfer-Encoding: chunked\r\n\r\n5\r\n{{\"te"
+        ),
+    ];
+    let waiting: Vec<_> = half
+        .into_iter()
+        .map(|sent| {
+            std::thread::spawn(move || {
+                let (answer, took) = exchange(address, &sent, Duration::from_secs(15));
+                (sent, answer, took)
+            })
+        })
+        .collect();
+    // Others are served meanwhile.
+    assert_eq!(app.get("/api/health").await.status(), StatusCode::OK);
+    for thread in waiting {
+        let (sent, answer, took) =
+            tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap();
+        assert!(took < Duration::from_secs(11), "{sent:?}: {took:?}");
+        if sent.contains("POST") {
+            assert!(
+                answer.contains("408") && answer.contains("body_too_slow"),
+                "{sent:?}: {answer}"
+            );
+        }
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn hosts_that_are_named_twice_or_elsewhere_are_refused() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    let address = app.address;
+    let end = format!("Authorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n");
+    for (head, status) in [
+        (format!("GET /api/health HTTP/1.1\r\nHost: {address}\r\n"), "200"),
+        (format!("GET /api/health HTTP/1.1\r\nHost: {address}\r\nHost: {address}\r\n"), "403"),
+        (format!("GET /api/health HTTP/1.1\r\nHost: {address}\r\nHost: evil.example\r\n"), "403"),
+        (format!("GET http://evil.example/api/health HTTP/1.1\r\nHost: {address}\r\n"), "403"),
+        ("GET /api/health HTTP/1.1\r\nHost: evil.example\r\n".to_owned(), "403"),
+    ] {
+        let sent = format!("{head}{end}");
+        let (answer, _) =
+            tokio::task::spawn_blocking(move || exchange(address, &sent, Duration::from_secs(5)))
+                .await
+                .unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{head}: {answer}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn private_answers_are_stored_by_nobody() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    for path in [
+        "/api/health",
+        "/api/recommendations",
+        "/api/recommendations",
+        "/dashboard",
+        "/api/nothing",
+    ] {
+        let response = app.get(path).await;
+        assert_eq!(response.headers()["cache-control"], "no-store", "{path}");
+    }
+    assert_eq!(
+        app.anonymous("GET", "/login").send().await.unwrap().headers()["cache-control"],
+        "no-store"
+    );
+    app.stop().await;
+}
+
+/// The form of the sign-in page.
+fn form(request: reqwest::RequestBuilder, token: &str) -> reqwest::RequestBuilder {
+    request
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("token={}", token.replace(' ', "+")))
+}
+
+#[tokio::test]
+async fn a_session_ends_when_its_owner_signs_out_and_only_then() {
+    let shop = Shop::start().await;
+    let args = shop.settings();
+    let app = App::start(&args).await;
+    let sign_in = async |app: &App| {
+        let request = app.anonymous("POST", "/login").header("sec-fetch-site", "same-origin");
+        let response = form(request, TOKEN).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        let cookie = response.headers()["set-cookie"].to_str().unwrap().to_owned();
+        assert!(cookie.contains("Max-Age=86400"), "{cookie}");
+        cookie.split(';').next().unwrap().to_owned()
+    };
+    let (one, other) = (sign_in(&app).await, sign_in(&app).await);
+    assert_ne!(one, other, "each session has an id of its own");
+    let status = async |app: &App, cookie: &str| {
+        app.anonymous("GET", "/api/health").header("cookie", cookie).send().await.unwrap().status()
+    };
+    assert_eq!(status(&app, &one).await, StatusCode::OK);
+    let page = app.anonymous("GET", "/dashboard").header("cookie", &one).send().await.unwrap();
+    assert!(page.text().await.unwrap().contains("action=\"/logout\""));
+    // Another site cannot sign a person out.
+    let out = async |site: &'static str| {
+        let request = app.anonymous("POST", "/logout").header("cookie", &one);
+        request.header("sec-fetch-site", site).send().await.unwrap().status()
+    };
+    assert_eq!(out("cross-site").await, StatusCode::FORBIDDEN);
+    assert_eq!(status(&app, &one).await, StatusCode::OK);
+    assert_eq!(out("same-origin").await, StatusCode::SEE_OTHER);
+    assert_eq!(status(&app, &one).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(&app, &other).await, StatusCode::OK);
+    app.stop().await;
+    // A session outlives a restart, and not another token.
+    let app = App::start(&args).await;
+    assert_eq!(status(&app, &other).await, StatusCode::OK);
+    app.stop().await;
+    let changed = optischema_server::config::SettingsArgs {
+        token: Some("another-token-of-the-tests".to_owned().into()),
+        ..args
+    };
+    let app = App::start(&changed).await;
+    assert_eq!(status(&app, &other).await, StatusCode::UNAUTHORIZED);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn guesses_at_the_token_wait_ever_longer() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    let guess = async |token: &str| {
+        let request = app.anonymous("POST", "/login").header("sec-fetch-site", "same-origin");
+        form(request, token).send().await.unwrap()
+    };
+    for _ in 0..5 {
+        assert_eq!(guess("a wrong guess").await.status(), StatusCode::FORBIDDEN);
+    }
+    let refused = guess(TOKEN).await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS, "the right one waits too");
+    let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!(wait >= 1);
+    tokio::time::sleep(Duration::from_secs(wait + 1)).await;
+    assert_eq!(guess(TOKEN).await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(
+        guess("another wrong guess").await.status(),
+        StatusCode::FORBIDDEN,
+        "it begins anew"
+    );
+    app.stop().await;
+}
+
+/// The program with so many files open at once, in a folder.
+struct Limited(Child, std::net::SocketAddr);
+
+impl Limited {
+    fn start(shop: &Shop, files: u32) -> Self {
+        use std::io::BufRead;
+        let command = format!("ulimit -n {files}; exec {} serve", env!("CARGO_BIN_EXE_optischema"));
+        let mut child = Command::new("bash")
+            .args(["-c", &command])
+            .env("OPTISCHEMA_MAIN_URL", shop.url("reader", "shop"))
+            .env("OPTISCHEMA_DATA_DIR", shop.folder.path().join("limited"))
+            .env("OPTISCHEMA_LISTEN", "127.0.0.1:0")
+            .env("OPTISCHEMA_TOKEN", TOKEN)
+            .env("OPTISCHEMA_COLLECT_SECONDS", "0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = loop {
+            let line = lines.next().unwrap().unwrap();
+            if let Some(address) = line.strip_prefix("OptiSchema serves http://") {
+                break address.trim_end_matches('/').parse().unwrap();
+            }
+        };
+        std::thread::spawn(move || lines.for_each(drop));
+        Self(child, address)
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[tokio::test]
+async fn more_connections_than_there_are_places_hear_so() {
+    let shop = Shop::start().await;
+    let server = Limited::start(&shop, 240);
+    let address = server.1;
+    let request = format!(
+        "GET /api/health HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
+    );
+    // 240 files leave room for 40 connections.
+    let held: Vec<TcpStream> = (0..60).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let asked = request.clone();
+    let (answer, _) =
+        tokio::task::spawn_blocking(move || exchange(address, &asked, Duration::from_secs(5)))
+            .await
+            .unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 503") && answer.contains("too_many_connections"),
+        "{answer}"
+    );
+    drop(held);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let (answer, _) =
+        tokio::task::spawn_blocking(move || exchange(address, &request, Duration::from_secs(5)))
+            .await
+            .unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// A client that goes away takes its work along, on main too.
+#[tokio::test]
+async fn an_abandoned_request_stops_its_work() {
+    let shop = Shop::start().await;
+    if shop.version().await < 140_000 {
+        return;
+    }
+    let app = App::start(&shop.settings()).await;
+    // Planning waits for the lock of a table.
+    let mut blocker = shop.connect("app", "shop").await;
+    for statement in ["BEGIN", "LOCK TABLE orders IN ACCESS EXCLUSIVE MODE"] {
+        sqlx::query(statement).execute(&mut blocker).await.unwrap();
+    }
+    let reading = "SELECT count(*)::text FROM pg_stat_activity WHERE usename = 'reader'";
+    let index = json!({ "definition": "CREATE INDEX ON public.orders (name)" });
+    let abandoned = app.post_json("/api/what-if", &index);
+    drop(tokio::time::timeout(Duration::from_millis(400), abandoned).await);
+    let mut left = String::new();
+    for _ in 0..40 {
+        left = shop.text("shop", reading).await;
+        if left == "0" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    assert_eq!(left, "0", "sessions of a request that nobody waits for");
+    drop(blocker);
+    app.stop().await;
+}
+
+fn refusal_of(error: InstanceError) -> String {
+    assert!(matches!(error, InstanceError::Store(_)), "{error:?}");
+    error.to_string()
+}
+
+/// Each is one sentence with what to do; the file stays as it is.
+#[tokio::test]
+async fn a_store_that_cannot_be_used_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("optischema.db");
+    open_store(folder.path()).await.unwrap().close().await;
+    let good = std::fs::read(&file).unwrap();
+
+    let mut damaged = good.clone();
+    let pages = damaged.len() / 4096;
+    for page in 1..pages {
+        damaged[page * 4096..page * 4096 + 100].fill(0xAB);
+    }
+    std::fs::write(&file, &damaged).unwrap();
+    let said = refusal_of(open_store(folder.path()).await.err().unwrap());
+    assert!(said.contains("is damaged") && said.contains("optischema restore"), "{said}");
+    assert_eq!(std::fs::read(&file).unwrap(), damaged);
+
+    std::fs::write(&file, "this is no database, and it is longer than a header of one").unwrap();
+    let said = refusal_of(open_store(folder.path()).await.err().unwrap());
+    assert!(said.contains("is damaged (file is not a database)"), "{said}");
+
+    std::fs::write(&file, "").unwrap();
+    open_store(folder.path()).await.unwrap().close().await;
+    std::fs::write(&file, "").unwrap();
+    std::fs::write(folder.path().join("token"), "a token of sixteen").unwrap();
+    let error = open_store(folder.path()).await.err().unwrap();
+    assert!(matches!(&error, InstanceError::Store(StoreError::Emptied(_))), "{error:?}");
+    assert!(refusal_of(error).contains("restore a backup"));
+
+    std::fs::remove_file(&file).unwrap();
+    let foreign = optischema_server_sqlite(&file, &["CREATE TABLE cookies (a TEXT)"]).await;
+    drop(foreign);
+    let said = refusal_of(open_store(folder.path()).await.err().unwrap());
+    assert!(said.contains("another program"), "{said}");
+
+    std::fs::write(&file, &good).unwrap();
+    let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (999, 'later', 1, x'00', 0)";
+    drop(optischema_server_sqlite(&file, &[later]).await);
+    let said = refusal_of(open_store(folder.path()).await.err().unwrap());
+    assert!(said.contains("later OptiSchema (migration 999"), "{said}");
+}
+
+async fn optischema_server_sqlite(
+    file: &std::path::Path,
+    statements: &[&str],
+) -> sqlx::SqliteConnection {
+    use sqlx::ConnectOptions;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    for statement in statements {
+        sqlx::query(sqlx::AssertSqlSafe((*statement).to_owned()))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+    sqlx::Connection::close(connection).await.unwrap();
+    sqlx::sqlite::SqliteConnectOptions::new().filename(":memory:").connect().await.unwrap()
+}
+
+#[tokio::test]
+async fn two_servers_on_one_folder_are_refused_even_without_the_lock_file() {
+    let shop = Shop::start().await;
+    let args = shop.settings();
+    let app = App::start(&args).await;
+    std::fs::remove_file(args.data_dir.clone().unwrap().join("lock")).unwrap();
+    let second = Instance::start(Settings::resolve(&args).unwrap()).await.err().unwrap();
+    assert!(matches!(second, InstanceError::Locked(_)), "{second:?}");
+    app.stop().await;
+    let again = Instance::start(Settings::resolve(&args).unwrap()).await.unwrap();
+    again.stop().await;
+}
+
+/// A start that was killed inside its recovery has queued the job again, and not yet dropped its schema.
+#[tokio::test]
+async fn a_kill_inside_recovery_leaves_no_schema_beyond_the_next_start() {
+    let shop = Shop::start().await;
+    let args = shop.settings();
+    let app = App::start(&args).await;
+    let id = app.analyzed().await.id;
+    let job = app.completed(&format!("/api/benchmark/{id}")).await;
+    app.stop().await;
+    let schema = format!("benchmark_job_{}", job.id.0.simple());
+    let unknown = "benchmark_job_00000000000000000000000000000001";
+    let comment = json!({"optischema_job": job.id, "expires_at": "2999-01-01T00:00:00.000Z"});
+    for name in [schema.as_str(), unknown] {
+        shop.run(
+            "sandbox",
+            "staging",
+            &[
+                &format!("CREATE SCHEMA {name}"),
+                &format!("COMMENT ON SCHEMA {name} IS '{comment}'"),
+            ],
+        )
+        .await;
+    }
+    let app = App::start(&args).await;
+    let mut left = String::new();
+    for _ in 0..80 {
+        left = shop.scratch_schemas().await;
+        if left == unknown {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(left, unknown, "another store's job is not this one's to judge");
+    app.stop().await;
+}
+
+/// The copy of a store knows jobs that the original still runs.
+#[tokio::test]
+async fn a_copied_store_leaves_the_originals_jobs_alone() {
+    let shop = Shop::start().await;
+    let args = shop.settings();
+    let app = App::start(&args).await;
+    let id = app.analyzed().await.id;
+    app.stop().await;
+    let original = Process::start(&shop, Some("making the change"), &[]);
+    let path = format!("/api/benchmark/{id}");
+    let started = original.post(&path, json!({})).await.unwrap();
+    assert!(original.paused().await);
+    let schemas = shop.scratch_schemas().await;
+    assert!(schemas.contains("benchmark_job_"), "{schemas}");
+    let copy = shop.folder.path().join("copy");
+    std::fs::create_dir_all(&copy).unwrap();
+    for entry in std::fs::read_dir(args.data_dir.clone().unwrap()).unwrap().flatten() {
+        if entry.file_name().to_string_lossy().starts_with("optischema.db") {
+            std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+        }
+    }
+    let elsewhere = optischema_server::config::SettingsArgs { data_dir: Some(copy), ..args };
+    let second = App::start(&elsewhere).await;
+    let mut seen = None;
+    for _ in 0..100 {
+        let page: JobPage = second.get("/api/benchmark").await.json().await.unwrap();
+        let job = page.items.into_iter().find(|job| job.status != JobStatus::Completed);
+        if let Some(job) = job.filter(|job| job.status.is_final()) {
+            seen = Some(job);
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let seen = seen.expect("the copy ends what is not its own");
+    assert_eq!(seen.status, JobStatus::Error);
+    assert!(seen.error_message.unwrap().contains("copied"));
+    let job: Value = original
+        .json(&format!("/api/benchmark/{}", started.trim_start_matches("/api/benchmark/")))
+        .await;
+    assert_eq!(job["status"], "running", "the original goes on");
+    assert_eq!(shop.scratch_schemas().await, schemas);
+    second.stop().await;
+    original.kill();
+}
+
+/// A server that hangs is no answer: the job is tried again.
+#[tokio::test]
+async fn a_sandbox_that_hangs_leaves_the_job_to_be_tried_again() {
+    let shop = Shop::start().await;
+    let args = shop.settings();
+    let app = App::start(&args).await;
+    let id = app.analyzed().await.id;
+    let queued = app.post(&format!("/api/benchmark/{id}")).await;
+    let location = queued.headers()["location"].to_str().unwrap().to_owned();
+    let job = async || app.get(&location).await.json::<Job>().await.unwrap();
+    for _ in 0..200 {
+        if job().await.phase.is_some_and(|phase| phase.contains("round") || phase.contains("copy"))
+        {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    let pids = std::fs::read_to_string(shop.folder.path().join("postgres/postmaster.pid")).unwrap();
+    let leader = pids.lines().next().unwrap().to_owned();
+    let signal = |name: &str| {
+        let kill = format!("kill -{name} {leader} $(pgrep -P {leader})");
+        // A server process may have ended meanwhile.
+        drop(Command::new("bash").args(["-c", &kill]).status());
+    };
+    signal("STOP");
+    let mut waiting = job().await;
+    for _ in 0..300 {
+        waiting = job().await;
+        if waiting.status != JobStatus::Running {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    signal("CONT");
+    if waiting.status == JobStatus::Completed {
+        // It was done before the server was stopped; there is nothing to see.
+        app.stop().await;
+        return;
+    }
+    assert!(
+        matches!(waiting.status, JobStatus::Pending | JobStatus::Error),
+        "{:?}: {:?}",
+        waiting.status,
+        waiting.error_message
+    );
+    app.stop().await;
+}
+
+/// Lists are read by index: the plan of each says so.
+#[tokio::test]
+async fn lists_are_read_in_the_order_of_an_index() {
+    let folder = tempfile::tempdir().unwrap();
+    open_store(folder.path()).await.unwrap().close().await;
+    use sqlx::{ConnectOptions, Row};
+    let options =
+        sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("optischema.db"));
+    let mut connection = options.connect().await.unwrap();
+    for (sql, index) in [
+        (
+            "SELECT id FROM recommendations WHERE database = 'a' ORDER BY coalesce(estimated_improvement_percent, -1e9) DESC, id DESC LIMIT 51",
+            "recommendations_by_impact",
+        ),
+        (
+            "SELECT id FROM recommendations WHERE database = 'a' AND status = 'pending' ORDER BY coalesce(estimated_improvement_percent, -1e9) DESC, id DESC LIMIT 51",
+            "recommendations_by_status_and_impact",
+        ),
+        (
+            "SELECT id FROM recommendations WHERE database = 'a' ORDER BY created_at DESC, id DESC LIMIT 51",
+            "recommendations_by_time",
+        ),
+        (
+            "SELECT id FROM benchmark_jobs WHERE database = 'a' ORDER BY created_at DESC, id DESC LIMIT 51",
+            "benchmark_jobs_by_time",
+        ),
+        (
+            "SELECT id FROM benchmark_jobs WHERE database = 'a' AND status = 'completed' ORDER BY created_at DESC, id DESC LIMIT 51",
+            "benchmark_jobs_by_status",
+        ),
+        (
+            "SELECT id FROM benchmark_jobs WHERE database = 'a' AND job_type = 'apply' ORDER BY created_at DESC, id DESC LIMIT 51",
+            "benchmark_jobs_by_type",
+        ),
+    ] {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+        assert!(plan[0].contains(index), "{sql}: {plan:?}");
+        assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE")), "{sql}: {plan:?}");
+    }
+}
+
+/// A job that nobody has claimed stays as it is, whoever copies the store.
+#[tokio::test]
+async fn queued_jobs_of_a_copied_store_stay_queued() {
+    let shop = Shop::start().await;
+    let args = shop.settings();
+    let app = App::start(&args).await;
+    let id = app.analyzed().await.id;
+    app.stop().await;
+    let store = open_store(args.data_dir.as_deref().unwrap()).await.unwrap();
+    let job = store.enqueue(&NewJob::new(JobType::Benchmark, id, "test")).await.unwrap();
+    assert_eq!(store.end_jobs_of_another("a boot").await.unwrap(), 0);
+    assert_eq!(store.job(job.id).await.unwrap().status, JobStatus::Pending);
+    store.close().await;
+}
