@@ -202,6 +202,8 @@ pub trait Operations: Send + Sync {
     /// A finished benchmark as a page of its own, to be handed on.
     async fn benchmark_report(&self, id: JobId) -> Outcome<ReportFile>;
     async fn jobs(&self, filter: JobFilter) -> Outcome<JobPage>;
+    /// The same for lists that show an outcome in one line: without samples, plans and values.
+    async fn jobs_in_brief(&self, filter: JobFilter) -> Outcome<JobPage>;
     async fn job(&self, id: JobId) -> Outcome<Job>;
     async fn cancel_job(&self, id: JobId) -> Outcome<JobAccepted>;
     async fn patch_sql(&self, id: JobId) -> Outcome<PatchFile>;

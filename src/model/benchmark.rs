@@ -329,6 +329,27 @@ pub struct BenchmarkResult {
 }
 
 impl BenchmarkResult {
+    /// The same without samples, plans, sets of values and other statements.
+    #[must_use]
+    pub fn in_brief(self) -> Self {
+        Self {
+            baseline: None,
+            patched: None,
+            bindings: Vec::new(),
+            plans: None,
+            write_cost: None,
+            index: None,
+            workload: Vec::new(),
+            warnings: Vec::new(),
+            statement: String::new(),
+            patch: String::new(),
+            calibration: None,
+            workload_left: Vec::new(),
+            environment: Environment::default(),
+            ..self
+        }
+    }
+
     /// What the verdict means here, in one sentence.
     #[must_use]
     pub fn meaning(&self) -> String {

@@ -145,6 +145,15 @@ pub enum JobResult {
 }
 
 impl JobResult {
+    /// The same without what only a result's own page shows: samples, plans, values, other statements.
+    #[must_use]
+    pub fn in_brief(self) -> Self {
+        match self {
+            Self::Benchmark(result) => Self::Benchmark(Box::new(result.in_brief())),
+            other => other,
+        }
+    }
+
     /// The benchmark, where the job was one.
     #[must_use]
     pub fn benchmark(&self) -> Option<&BenchmarkResult> {

@@ -9,7 +9,7 @@ use optischema::model::{CompareRequest, Job, JobPage, JobQuery};
 pub async fn load_jobs(#[server(default)] query: JobQuery) -> Result<JobPage, ServerFnError> {
     use super::context::{failed, operations};
     let filter = query.parse().map_err(|error| failed(error.into()))?;
-    operations()?.jobs(filter).await.map_err(failed)
+    operations()?.jobs_in_brief(filter).await.map_err(failed)
 }
 
 /// One job: what a card polls.

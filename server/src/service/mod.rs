@@ -6,6 +6,7 @@ mod collection;
 mod compare;
 mod failure;
 mod handing_over;
+mod kept;
 mod query_detail;
 mod report;
 mod restoring;
@@ -21,17 +22,19 @@ use async_trait::async_trait;
 use optischema::model::{
     AddedQueries, AnalyzeReport, ApplyPlan, ApplyStatus, AuditFilter, AuditPage, AuditVerification,
     Change, ChangeFilter, ChangeId, CleanupReport, CollectionReport, CompareRequest, ExportFormat,
-    Handover, Health, Job, JobAccepted, JobFilter, JobId, JobPage, JobStatus, JobType, LockWait,
-    MAX_PAGE, MigrationFormat, QueryDetail, QueryFilter, QueryHash, QueryPage, QueryRange,
-    Readiness, Recommendation, RecommendationFilter, RecommendationId, RecommendationPage,
-    RecommendationSort, RecommendationStatus, RejectedPage, RestoreReport, RollbackOrder, Rule,
-    TargetKind, TargetState, WhatIfReport, WhatIfRequest,
+    Handover, Health, Job, JobAccepted, JobFilter, JobId, JobPage, JobResult, JobStatus, JobType,
+    LockWait, MAX_PAGE, MigrationFormat, QueryDetail, QueryFilter, QueryHash, QueryPage,
+    QueryRange, Readiness, Recommendation, RecommendationFilter, RecommendationId,
+    RecommendationPage, RecommendationSort, RecommendationStatus, RejectedPage, RestoreReport,
+    RollbackOrder, Rule, TargetKind, TargetState, WhatIfReport, WhatIfRequest,
 };
 use optischema::operations::{
     Actor, Approval, Dashboard, ExportFile, OperationError, Operations, Outcome, PatchFile,
     ReportFile, RulePage,
 };
 use serde_json::json;
+
+use kept::Kept;
 
 use crate::apply::lock_waits;
 use crate::clock::now;
@@ -54,6 +57,8 @@ pub struct Service {
     store: Store,
     signals: Signals,
     targets: Arc<Targets>,
+    kept_jobs: Kept<JobPage>,
+    kept_dashboard: Kept<Dashboard>,
     /// Whose requests these are.
     actor: Actor,
 }
@@ -63,7 +68,16 @@ impl Service {
     #[must_use]
     pub fn new(settings: Arc<Settings>, store: Store, signals: Signals) -> Self {
         let targets = Arc::new(Targets::new(settings.clone()));
-        Self { settings, store, signals, targets, actor: Actor::itself() }
+        let (kept_jobs, kept_dashboard) = (Kept::new(&store), Kept::new(&store));
+        Self {
+            settings,
+            store,
+            signals,
+            targets,
+            kept_jobs,
+            kept_dashboard,
+            actor: Actor::itself(),
+        }
     }
 
     /// The same, for somebody.
@@ -119,17 +133,9 @@ impl Service {
     }
 }
 
-fn accepted(job: &Job) -> JobAccepted {
-    JobAccepted { job_id: job.id, status: job.status }
-}
-
-#[async_trait]
-impl Operations for Service {
-    fn acting_as(&self, actor: Actor) -> Arc<dyn Operations> {
-        Arc::new(self.clone().by(actor))
-    }
-
-    async fn dashboard(&self) -> Outcome<Dashboard> {
+impl Service {
+    /// What the dashboard shows beside how the databases are.
+    async fn dashboard_beside(&self, health: Health) -> Outcome<Dashboard> {
         let open = |status| RecommendationFilter {
             status: Some(status),
             sort: Some(RecommendationSort::Impact),
@@ -149,12 +155,12 @@ impl Operations for Service {
         top.sort_by(|a, b| saving(b).total_cmp(&saving(a)));
         top.truncate(5);
         let recent = JobFilter { limit: Some(10), ..JobFilter::default() };
-        let jobs = self.store.jobs(self.database(), &recent).await?.items;
+        let jobs = self.jobs_in_brief(recent).await?.items;
         let (live_jobs, recent_jobs) = jobs.into_iter().partition(|job| !job.status.is_final());
         let (seen_at, statements, statements_planned) =
             self.store.statement_counts(self.database()).await?;
         Ok(Dashboard {
-            health: self.health().await?,
+            health,
             counts: pending.counts,
             top,
             live_jobs,
@@ -167,6 +173,24 @@ impl Operations for Service {
             statements,
             statements_planned,
         })
+    }
+}
+
+fn accepted(job: &Job) -> JobAccepted {
+    JobAccepted { job_id: job.id, status: job.status }
+}
+
+#[async_trait]
+impl Operations for Service {
+    fn acting_as(&self, actor: Actor) -> Arc<dyn Operations> {
+        Arc::new(self.clone().by(actor))
+    }
+
+    async fn dashboard(&self) -> Outcome<Dashboard> {
+        let health = self.health().await?;
+        let read = async || self.dashboard_beside(health.clone()).await;
+        let kept = self.kept_dashboard.or_read(String::new(), read).await?;
+        Ok(Dashboard { health, ..kept })
     }
 
     async fn health(&self) -> Outcome<Health> {
@@ -299,6 +323,18 @@ impl Operations for Service {
 
     async fn jobs(&self, filter: JobFilter) -> Outcome<JobPage> {
         Ok(self.store.jobs(self.database(), &filter).await?)
+    }
+
+    async fn jobs_in_brief(&self, filter: JobFilter) -> Outcome<JobPage> {
+        let asked = format!("{filter:?}");
+        let read = async || {
+            let mut page = self.jobs(filter).await?;
+            for job in &mut page.items {
+                job.result = job.result.take().map(JobResult::in_brief);
+            }
+            Ok(page)
+        };
+        self.kept_jobs.or_read(asked, read).await
     }
 
     async fn job(&self, id: JobId) -> Outcome<Job> {
