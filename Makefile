@@ -28,7 +28,7 @@ dev: setup ## Rebuild and reload on every change (set OPTISCHEMA_MAIN_URL and so
 	@$(ENV) cargo leptos watch
 
 .PHONY: test
-test: test-setup build test-rust test-migrations test-end2end ## Every test: unit, integration, migrations, end-to-end
+test: test-setup build test-rust test-versions test-migrations test-end2end ## Every test: unit, integration, other versions of PostgreSQL, migrations, end-to-end
 
 .PHONY: test-setup
 test-setup:
@@ -38,6 +38,19 @@ test-setup:
 test-rust:
 	@echo "==> cargo nextest run"
 	@$(ENV) cargo nextest run
+
+# Servers of other versions come as binaries for this platform only.
+.PHONY: test-versions
+test-versions:
+ifeq ($(shell uname -sm),Linux x86_64)
+	@$(ENV) for bin in $$(scripts/postgres-versions 13 18); do \
+		echo "==> cargo nextest run (attacks, on $$bin)"; \
+		OPTISCHEMA_POSTGRES_BIN=$$bin cargo nextest run -p optischema-server \
+			-E 'test(attacks::) + test(shadowing::)' || exit 1; \
+	done
+else
+	@echo "==> other versions of PostgreSQL are tested on Linux x86_64 only: left out"
+endif
 
 .PHONY: test-migrations
 test-migrations:
@@ -74,6 +87,10 @@ bench: setup ## Times: the demo's steps, the collector, the store, the plan pars
 	@$(ENV) cargo bench -q -p optischema-server --bench workload
 	@$(ENV) cargo bench -q -p optischema-server --bench advisor
 	@$(ENV) cargo bench -q -p optischema-server --bench benchmark
+
+.PHONY: schemathesis
+schemathesis: build ## Every REST call against its OpenAPI description
+	@OPTISCHEMA_PROGRAM=$(TARGET)/debug/optischema scripts/schemathesis
 
 .PHONY: fuzz
 fuzz: ## The fuzz targets, a minute each: the guard of main, the plan parser
