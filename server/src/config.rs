@@ -75,8 +75,7 @@ pub struct SettingsArgs {
     #[arg(long, env = "OPTISCHEMA_MAIN_PLANNER_SECONDS_PER_MINUTE", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub main_planner_seconds_per_minute: Option<u32>,
-    /// Texts an hour that take an entry of main's pg_stat_statements each, since their constants cannot be bound
-    /// [default: 100]
+    /// Texts an hour that planning may leave in main's pg_stat_statements [default: 250]
     #[arg(long, env = "OPTISCHEMA_MAIN_TEXTS_PER_HOUR", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub main_texts_per_hour: Option<u32>,

@@ -12,7 +12,8 @@ pub struct MainLimits {
     pub planner_calls_per_minute: u32,
     /// Seconds of planning a minute, 1 to 60 for each connection.
     pub planner_seconds_per_minute: u32,
-    /// Texts with constants that cannot be bound, an hour: each is an entry of `pg_stat_statements`.
+    /// Texts an hour that are an entry of `pg_stat_statements` each: one for the same types of parameters, and one for
+    /// each statement with constants that cannot be bound.
     pub texts_per_hour: u32,
 }
 
@@ -22,7 +23,7 @@ impl Default for MainLimits {
             connections: 8,
             planner_calls_per_minute: 30_000,
             planner_seconds_per_minute: 50,
-            texts_per_hour: 100,
+            texts_per_hour: 250,
         }
     }
 }
@@ -37,7 +38,7 @@ pub struct MainUsage {
     pub planner_calls: u32,
     /// Seconds of planning of the current minute.
     pub planner_seconds: f64,
-    /// Texts with constants of the current hour.
+    /// Texts of the current hour.
     pub texts: u32,
 }
 
@@ -47,7 +48,7 @@ impl MainUsage {
     pub fn sentence(&self) -> String {
         let limits = &self.limits;
         format!(
-            "OptiSchema uses {} of {} connections to main. This minute it made {} of {} planner calls, which took {:.1} of {} seconds. This hour it planned {} of {} texts whose constants cannot be bound.",
+            "OptiSchema uses {} of {} connections to main. This minute it made {} of {} planner calls, which took {:.1} of {} seconds. This hour it left {} of {} texts in pg_stat_statements.",
             self.connections,
             limits.connections,
             self.planner_calls,

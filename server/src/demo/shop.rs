@@ -167,6 +167,8 @@ impl Shop {
             role("shop_reader", &self.secrets.reader),
             "GRANT pg_read_all_data, pg_read_all_stats TO shop_reader".into(),
             role("optischema_sandbox", &self.secrets.sandbox),
+            // Reading the shop leaves nothing in its statistics.
+            "ALTER ROLE shop_reader SET pg_stat_statements.track = 'none'".into(),
             // What is measured in the sandbox does not push the shop's own statements out.
             "ALTER ROLE optischema_sandbox SET pg_stat_statements.track = 'none'".into(),
             "CREATE DATABASE shop".into(),

@@ -87,16 +87,11 @@ impl Budget {
         }
     }
 
-    /// Waits until main may be asked for one more plan.
-    pub async fn planner_call(&self) {
-        let Some(shared) = &self.0 else { return };
-        loop {
-            let wait = shared.lock().wait(&shared.limits);
-            match wait {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => return,
-            }
-        }
+    /// How long one more plan must wait; where it need not, it is counted. Whoever waits must hold nothing on main.
+    #[must_use]
+    pub fn planner_call(&self) -> Option<Duration> {
+        let shared = self.0.as_ref()?;
+        shared.lock().wait(&shared.limits)
     }
 
     /// Counts what a plan took.
@@ -124,7 +119,7 @@ impl Budget {
             && spent.texts.len() >= shared.limits.texts_per_hour as usize
         {
             return Err(PgFailure::Unexpected(format!(
-                "it has constants that cannot be bound, and {} such texts were planned on main within the hour: each takes an entry of pg_stat_statements. Set pg_stat_statements.track = 'none' for the role on main, or raise OPTISCHEMA_MAIN_TEXTS_PER_HOUR",
+                "planning it leaves an entry of its own in pg_stat_statements, and {} such texts were planned on main within the hour. Set pg_stat_statements.track = 'none' for the role on main, or raise OPTISCHEMA_MAIN_TEXTS_PER_HOUR",
                 shared.limits.texts_per_hour
             )));
         }
@@ -213,7 +208,7 @@ mod tests {
     #[tokio::test]
     async fn without_limits_nothing_is_counted() {
         let budget = Budget::default();
-        budget.planner_call().await;
+        assert!(budget.planner_call().is_none());
         assert!(budget.connection().await.unwrap().is_none() && budget.usage().is_none());
     }
 }

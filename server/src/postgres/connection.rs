@@ -186,6 +186,8 @@ const TAMPERED: &str = "
                       WHERE d.classid = '1255' AND d.objid = p.oid AND d.deptype = 'e' AND d.refclassid = '3079'
                         AND p.prolang = '13'
                         AND p.probin = pg_catalog.textcat('$libdir/', pg_catalog.textin(pg_catalog.nameout(e.extname))))
+    UNION ALL SELECT 'a built-in function in another language than before'
+    FROM pg_catalog.pg_proc p WHERE p.oid < '16384' AND p.pronamespace = '11' AND p.prolang NOT IN ('12', '13', '14')
     UNION ALL SELECT 'an operator of its own in pg_catalog, or tied to a built-in one'
     FROM pg_catalog.pg_operator o WHERE (o.oid >= '16384' AND o.oprnamespace = '11') OR (o.oid < '16384'
       AND (o.oprcom >= '16384' OR o.oprnegate >= '16384' OR o.oprcode::pg_catalog.oid >= '16384'))

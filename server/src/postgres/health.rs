@@ -250,7 +250,7 @@ async fn tracked_finding(connection: &mut PgConnection) -> Result<Option<Finding
     let role: String = row.try_get("role")?;
     Ok(Some(Finding::advice(
         "reader_tracked",
-        "pg_stat_statements counts OptiSchema's own queries: about 150 entries, and up to OPTISCHEMA_MAIN_TEXTS_PER_HOUR more an hour.",
+        "pg_stat_statements counts OptiSchema's own queries: about 70 entries, and up to OPTISCHEMA_MAIN_TEXTS_PER_HOUR an hour for plans.",
         format!("ALTER ROLE {role} SET pg_stat_statements.track = 'none';"),
     )))
 }

@@ -85,7 +85,7 @@ impl<'a> HypoOracle<'a> {
     /// so any other is left out, except on a sandbox.
     fn creation(&mut self, index: &IndexCandidate) -> String {
         let Some(predicate) = &index.predicate else { return index.create_sql(false) };
-        if self.is_sandbox || sql::is_plain_predicate(&predicate.sql) {
+        if self.is_sandbox || sql::is_plain_predicate(&predicate.sql, &index.table.name) {
             return index.create_sql(false);
         }
         self.notes.insert(format!(

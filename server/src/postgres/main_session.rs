@@ -1,18 +1,22 @@
 //! Main, which is only ever read and planned on: one transaction, `READ ONLY`, pinned by its first
 //! SELECT, and rolled back at the end.
 
+use std::time::{Duration, Instant};
+
 use optischema::plan::Plan;
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::connection::OWN_QUERIES_PATH;
-use super::planning::{Asked, Planner};
+use super::planning::{Asked, Planner, Tracking};
 use super::query;
 use super::suspects::{Suspects, schema_of_trusted};
 use super::{Dsn, ExplainMode, PgFailure, Session, connect_main, explain};
 use crate::sql::{self, SqlError, Statement};
 
+/// What the database has is looked at anew after this time, and locks of planned statements are given back.
+const LONGEST_TRANSACTION: Duration = Duration::from_secs(5);
 /// What is called of HypoPG.
 pub(super) const HYPOPG_CALLS: &[&str] =
     &["hypopg_create_index(text)", "hypopg_drop_index(oid)", "hypopg_reset()"];
@@ -32,23 +36,17 @@ pub struct MainSession {
     /// Texts that have passed.
     approved: std::collections::HashSet<String>,
     planner: Planner,
+    /// When the transaction began.
+    begun: Instant,
 }
 
 impl MainSession {
     /// Connects and begins.
     pub async fn begin(dsn: &Dsn) -> Result<Self, PgFailure> {
         let mut session = connect_main(dsn).await?;
-        // The first SELECT pins it: from then on PostgreSQL lets nobody make it READ WRITE.
-        for statement in [
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            "SELECT /* optischema */ 1",
-            // A plan is made for the values that it is asked with.
-            "SET LOCAL plan_cache_mode = force_custom_plan",
-        ] {
-            query(statement).execute(&mut session.connection).await?;
-        }
-        let is_tracked = is_tracked(&mut session.connection).await?;
-        let planner = Planner::new(dsn.budget().clone(), is_tracked);
+        open(&mut session.connection).await?;
+        let tracking = tracking(&mut session.connection).await?;
+        let planner = Planner::new(dsn.budget().clone(), tracking);
         Ok(Self {
             session,
             planner,
@@ -57,6 +55,7 @@ impl MainSession {
             trusted: dsn.trusted_functions().to_vec(),
             is_on_own_path: false,
             approved: std::collections::HashSet::new(),
+            begun: Instant::now(),
         })
     }
 
@@ -135,6 +134,30 @@ impl MainSession {
         self.session.version_number
     }
 
+    /// Makes the session fit for one more plan: within main's budget, in a transaction that is young. What the database
+    /// has is looked at anew in each transaction, and while it waits for the budget the session holds no lock and no
+    /// snapshot on main.
+    async fn prepare_to_plan(&mut self) -> Result<(), PgFailure> {
+        let mut wait = self.planner.wait();
+        if wait.is_none() && self.begun.elapsed() < LONGEST_TRANSACTION {
+            return Ok(());
+        }
+        self.planner.forget(&mut self.session.connection).await?;
+        execute(&mut self.session.connection, "ROLLBACK").await?;
+        while let Some(time) = wait {
+            tokio::time::sleep(time).await;
+            wait = self.planner.wait();
+        }
+        // The path that was set in the transaction is gone with it, and the session's own is back.
+        open(&mut self.session.connection).await?;
+        self.begun = Instant::now();
+        self.is_on_own_path = false;
+        self.suspects = None;
+        self.approved.clear();
+        self.planner.went_back();
+        Ok(())
+    }
+
     /// Whether a statement may be planned at all: its form, and every function in its reach.
     async fn check(&mut self, statement: &Statement) -> Result<(), PlanFailure> {
         if self.approved.contains(&statement.sql) {
@@ -169,6 +192,7 @@ impl MainSession {
         statement: &Statement,
         mode: ExplainMode,
     ) -> Result<(Plan, Value), PlanFailure> {
+        self.prepare_to_plan().await?;
         self.check(statement).await?;
         let path = self.own_path();
         loop {
@@ -190,6 +214,7 @@ impl MainSession {
         &mut self,
         statement: &Statement,
     ) -> Result<(Plan, Value), PlanFailure> {
+        self.prepare_to_plan().await?;
         self.check(statement).await?;
         loop {
             self.enter_own_path().await?;
@@ -317,15 +342,32 @@ impl MainSession {
     }
 }
 
-/// Whether `pg_stat_statements` counts what this role does. Where the role may, it is told not to.
-async fn is_tracked(connection: &mut PgConnection) -> Result<bool, PgFailure> {
+/// Begins the read-only transaction.
+async fn open(connection: &mut PgConnection) -> Result<(), PgFailure> {
+    for statement in [
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        // The first SELECT pins it: from then on PostgreSQL lets nobody make it READ WRITE.
+        "SELECT /* optischema */ 1",
+        // A plan is made for the values that it is asked with.
+        "SET LOCAL plan_cache_mode = force_custom_plan",
+    ] {
+        execute(connection, statement).await?;
+    }
+    Ok(())
+}
+
+/// What `pg_stat_statements` keeps of what this role does.
+async fn tracking(connection: &mut PgConnection) -> Result<Tracking, PgFailure> {
     let row = query(
         "SELECT /* optischema */ pg_catalog.current_setting('pg_stat_statements.track', true) AS track",
     )
     .fetch_one(connection)
     .await?;
-    let track: Option<String> = row.try_get("track")?;
-    Ok(track.is_some_and(|track| track != "none"))
+    Ok(match row.try_get::<Option<String>, _>("track")?.as_deref() {
+        None | Some("none") => Tracking::None,
+        Some("all") => Tracking::All,
+        Some(_) => Tracking::Top,
+    })
 }
 
 /// For the transaction or the step.

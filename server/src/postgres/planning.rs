@@ -30,12 +30,22 @@ enum Form {
     Literal,
 }
 
+/// What `pg_stat_statements` keeps of this role's statements.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Tracking {
+    #[default]
+    None,
+    /// Those that are sent.
+    Top,
+    /// Those inside others too: the statement that is explained is one.
+    All,
+}
+
 /// What the session has prepared, and what is known of each statement.
 #[derive(Debug, Default)]
 pub(super) struct Planner {
     budget: Budget,
-    /// Whether `pg_stat_statements` counts this role's statements.
-    is_tracked: bool,
+    tracking: Tracking,
     forms: BTreeMap<String, Form>,
     prepared: Option<Prepared>,
     /// What the session's setting holds; absent where it is not known.
@@ -57,8 +67,21 @@ pub(super) enum Asked {
 }
 
 impl Planner {
-    pub(super) fn new(budget: Budget, is_tracked: bool) -> Self {
-        Self { budget, is_tracked, ..Self::default() }
+    pub(super) fn new(budget: Budget, tracking: Tracking) -> Self {
+        Self { budget, tracking, ..Self::default() }
+    }
+
+    /// How long the next question must wait; where it need not, it is counted.
+    pub(super) fn wait(&self) -> Option<std::time::Duration> {
+        self.budget.planner_call()
+    }
+
+    /// Counts an entry that a text is in `pg_stat_statements`.
+    fn leaves(&self, text: &str) -> Result<(), PgFailure> {
+        match self.tracking {
+            Tracking::None => Ok(()),
+            Tracking::Top | Tracking::All => self.budget.new_text(text),
+        }
     }
 
     /// Explains a statement. Where it fails the transaction must go back to its savepoint, and this must be told
@@ -70,14 +93,11 @@ impl Planner {
         statement: &Statement,
     ) -> Result<Asked, PgFailure> {
         let form = self.form(statement);
-        self.budget.planner_call().await;
         let begun = Instant::now();
         let answer = match form {
             Form::Bound(bound) => self.ask_bound(connection, mode, statement, &bound).await,
             Form::Literal => {
-                if self.is_tracked {
-                    self.budget.new_text(&statement.sql)?;
-                }
+                self.leaves(&statement.sql)?;
                 explain(connection, mode, &statement.sql).await.map(|(p, j)| Asked::Plan(p, j))
             }
         };
@@ -110,6 +130,10 @@ impl Planner {
         statement: &Statement,
         bound: &Parameterised,
     ) -> Result<Asked, PgFailure> {
+        // PostgreSQL keeps an entry for what it prepares where that has constants.
+        if bound.has_constants || self.tracking == Tracking::All {
+            self.leaves(&bound.sql)?;
+        }
         if self.prepared.as_ref().is_none_or(|prepared| prepared.sql != bound.sql) {
             if let Err(failure) = self.prepare(connection, bound).await {
                 return if failure.sqlstate().is_some_and(|state| state.starts_with("42")) {
@@ -125,6 +149,7 @@ impl Planner {
             return Ok(Asked::NotBound);
         };
         let call = execute_text(&prepared.types);
+        self.leaves(&call)?;
         let values: Vec<String> = bound.constants.iter().map(|c| c.text.clone()).collect();
         if self.values.as_ref() != Some(&values) && !values.is_empty() {
             query(

@@ -48,8 +48,10 @@ pub(super) async fn what_if(
     }
     let bound: Vec<Vec<Statement>> = considered.iter().map(|(_, _, bound)| bound.clone()).collect();
     let mut others = other_planners(settings).await;
-    let wants_sandbox =
-        candidate.predicate.as_ref().is_some_and(|p| !sql::is_plain_predicate(&p.sql));
+    let wants_sandbox = candidate
+        .predicate
+        .as_ref()
+        .is_some_and(|p| !sql::is_plain_predicate(&p.sql, &candidate.table.name));
     let sandbox_can = wants_sandbox
         && match others.sandbox.as_mut() {
             Some(sandbox) => has_hypopg(sandbox).await.unwrap_or(false),

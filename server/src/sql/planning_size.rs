@@ -16,6 +16,9 @@ const LARGEST_CONSTANT: f64 = 1_048_576.0;
 const MOST_NODES: f64 = 100_000.0;
 /// Relations of one statement, at most.
 const MOST_RELATIONS: usize = 300;
+/// What planning a relation and a grouping set takes, in nodes; a relation counts wherever it is put in place.
+const NODES_OF_A_RELATION: f64 = 300.0;
+const NODES_OF_A_SET: f64 = 200.0;
 /// Bytes of a constant that nobody knows yet.
 const PARAMETER: f64 = 1024.0;
 
@@ -36,6 +39,10 @@ struct Scope {
     columns: BTreeMap<String, Size>,
     /// For a column that a subquery hands on without a name of its own.
     largest: Option<Size>,
+    /// Columns that have only the name that PostgreSQL gives them.
+    unnamed: Option<Size>,
+    /// WITH queries in sight, each with its columns and the nodes of its whole.
+    queries: BTreeMap<String, (BTreeMap<String, Size>, f64)>,
 }
 
 impl Scope {
@@ -47,6 +54,27 @@ impl Scope {
 
     fn extend(&mut self, other: &Self) {
         other.columns.iter().for_each(|(name, size)| self.add(name, *size));
+        if let Some(size) = other.unnamed {
+            self.unnamed = Some(self.unnamed.map_or(size, |known| larger(known, size)));
+        }
+    }
+
+    fn of_columns(columns: &BTreeMap<String, Size>) -> Self {
+        let mut scope = Self::default();
+        columns.iter().for_each(|(name, size)| scope.add(name, *size));
+        scope
+    }
+
+    /// A row of all columns.
+    fn row(&self) -> Size {
+        self.columns.values().fold(Size { nodes: 1.0, constant: Some(24.0) }, |row, size| Size {
+            nodes: row.nodes + size.nodes,
+            constant: row.constant.zip(size.constant).map(|(a, b)| a + b),
+        })
+    }
+
+    fn column(&self, name: &str) -> Size {
+        self.columns.get(name).copied().or(self.unnamed).unwrap_or(LEAF)
     }
 }
 
@@ -112,7 +140,6 @@ impl Sizing {
         }
         let mut scope = outer.clone();
         let with = select.get("with_clause").and_then(|with| with.get("ctes")?.as_array());
-        let mut ctes: BTreeMap<String, Scope> = BTreeMap::new();
         for cte in with.into_iter().flatten() {
             let Some(cte) = cte.get("node").and_then(|node| node.get("CommonTableExpr")) else {
                 continue;
@@ -120,19 +147,23 @@ impl Sizing {
             let query =
                 cte.get("ctequery").and_then(|q| q.get("node")?.get("SelectStmt")?.as_object());
             if let (Some(name), Some(query)) = (cte.get("ctename").and_then(Value::as_str), query) {
-                let mut inner = outer.clone();
-                ctes.values().for_each(|known| inner.extend(known));
-                let columns = self.select(query, &inner, depth + 1);
-                ctes.insert(name.to_owned(), columns);
+                let before = self.nodes;
+                let columns = self.select(query, &scope, depth + 1);
+                let mut named = columns.columns.clone();
+                // Names of its own: WITH c (a, b) AS (…).
+                for alias in tree::names(cte.get("aliascolnames")) {
+                    named.extend(columns.largest.or(columns.unnamed).map(|size| (alias, size)));
+                }
+                named.extend(columns.unnamed.map(|size| ("?".to_owned(), size)));
+                scope.queries.insert(name.to_owned(), (named, self.nodes - before));
             }
         }
+        let around = scope.clone();
         for item in list(select.get("from_clause")) {
-            self.range(item, &mut scope, &ctes, depth);
+            self.range(item, &mut scope, depth);
         }
         for side in ["larg", "rarg"] {
             if let Some(inner) = select.get(side).and_then(Value::as_object) {
-                let mut around = outer.clone();
-                ctes.values().for_each(|known| around.extend(known));
                 let columns = self.select(inner, &around, depth + 1);
                 given.extend(&columns);
             }
@@ -149,7 +180,12 @@ impl Sizing {
             let size = self.expression(value, &scope, depth);
             self.nodes += size.nodes;
             let named = target.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
-            given.add(&named.map_or_else(|| output_name(value), str::to_owned), size);
+            match named.map(str::to_owned).or_else(|| output_name(value)) {
+                Some(name) => given.add(&name, size),
+                None => {
+                    given.unnamed = Some(given.unnamed.map_or(size, |known| larger(known, size)))
+                }
+            }
         }
         for (at, row) in list(select.get("values_lists")).enumerate() {
             let items = row.get("node").and_then(|node| node.get("List")?.get("items"));
@@ -162,6 +198,7 @@ impl Sizing {
                 }
             }
         }
+        self.nodes += grouping_sets(select.get("group_clause")) * NODES_OF_A_SET;
         for (name, clause) in select {
             if !NOT_EXPRESSIONS.contains(&name.as_str()) {
                 let size = self.expression(clause, &scope, depth);
@@ -172,49 +209,53 @@ impl Sizing {
     }
 
     /// What one item of FROM brings into sight.
-    fn range(
-        &mut self,
-        item: &Value,
-        scope: &mut Scope,
-        ctes: &BTreeMap<String, Scope>,
-        depth: usize,
-    ) {
+    fn range(&mut self, item: &Value, scope: &mut Scope, depth: usize) {
         let Some(node) = item.get("node").and_then(Value::as_object) else { return };
         for (kind, range) in node {
             match kind.as_str() {
                 "RangeVar" => {
                     self.relations += 1;
+                    self.nodes += NODES_OF_A_RELATION;
                     let text = |key: &str| {
                         range.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
                     };
                     let name = Name { schema: text("schemaname"), name: text("relname") };
-                    let columns = match ctes.get(&name.name).filter(|_| name.schema.is_empty()) {
-                        Some(columns) => columns.clone(),
+                    let query = scope.queries.get(&name.name).filter(|_| name.schema.is_empty());
+                    let columns = match query {
+                        Some((columns, nodes)) => {
+                            // It is planned for each time that it is named.
+                            self.nodes += *nodes;
+                            let mut columns = Scope::of_columns(columns);
+                            columns.unnamed = columns.columns.get("?").copied();
+                            columns
+                        }
                         None => self.view(&name, depth),
                     };
-                    self.bring(range, &columns, scope);
+                    self.bring(range, &name.name, &columns, scope);
                 }
                 "RangeSubselect" => {
                     let inner = range
                         .get("subquery")
                         .and_then(|q| q.get("node")?.get("SelectStmt")?.as_object());
                     if let Some(inner) = inner {
-                        let mut around = scope.clone();
-                        ctes.values().for_each(|known| around.extend(known));
+                        let around = scope.clone();
                         let columns = self.select(inner, &around, depth + 1);
-                        self.bring(range, &columns, scope);
+                        self.bring(range, "", &columns, scope);
                     }
                 }
                 "JoinExpr" => {
                     for side in ["larg", "rarg"] {
                         if let Some(side) = range.get(side) {
-                            self.range(side, scope, ctes, depth);
+                            self.range(side, scope, depth);
                         }
                     }
                     if let Some(condition) = range.get("quals") {
                         let size = self.expression(condition, scope, depth);
                         self.nodes += size.nodes;
                     }
+                    // Its alias renames the columns of both sides.
+                    let columns = scope.clone();
+                    self.bring(range, "", &columns, scope);
                 }
                 _ => {
                     // A function in FROM that gives a constant is put in place of it.
@@ -223,20 +264,26 @@ impl Sizing {
                     let mut columns = Scope::default();
                     let alias = range.get("alias").and_then(|a| a.get("aliasname")?.as_str());
                     columns.add(alias.unwrap_or("?"), size);
-                    self.bring(range, &columns, scope);
+                    columns.unnamed = Some(size);
+                    self.bring(range, "", &columns, scope);
                 }
             }
         }
     }
 
     /// Columns of a range, under the names that its alias gives them.
-    fn bring(&self, range: &Value, columns: &Scope, scope: &mut Scope) {
+    fn bring(&self, range: &Value, own_name: &str, columns: &Scope, scope: &mut Scope) {
         scope.extend(columns);
-        let renamed = range.get("alias").and_then(|alias| alias.get("colnames"));
-        for name in tree::names(renamed) {
-            if let Some(largest) = columns.largest {
+        let alias = range.get("alias");
+        for name in tree::names(alias.and_then(|alias| alias.get("colnames"))) {
+            if let Some(largest) = columns.largest.or(columns.unnamed) {
                 scope.add(&name, largest);
             }
+        }
+        // The name of the range is its whole row.
+        let name = alias.and_then(|alias| alias.get("aliasname")?.as_str()).unwrap_or(own_name);
+        if !name.is_empty() && !columns.columns.is_empty() {
+            scope.add(name, columns.row());
         }
     }
 
@@ -291,17 +338,21 @@ impl Sizing {
             "ParamRef" => Size { nodes: 1.0, constant: Some(PARAMETER) },
             "ColumnRef" => {
                 let names = tree::names(inner.get("fields"));
-                names.last().and_then(|name| scope.columns.get(name).copied()).unwrap_or(LEAF)
+                names.last().map_or(LEAF, |name| scope.column(name))
             }
             "SubLink" => {
                 let test = inner.get("testexpr").map(|test| self.expression(test, scope, depth));
                 let select = inner
                     .get("subselect")
                     .and_then(|s| s.get("node")?.get("SelectStmt")?.as_object());
+                let before = self.nodes;
                 if let Some(select) = select {
                     self.select(select, scope, depth + 1);
                 }
-                Size { nodes: 1.0 + test.map_or(0.0, |test| test.nodes), constant: None }
+                // Where the expression is put in place of a column, the subquery is planned again.
+                let inside = self.nodes - before;
+                let test = test.map_or(0.0, |test| test.nodes);
+                Size { nodes: 1.0 + inside + test, constant: None }
             }
             "SelectStmt" => {
                 if let Some(select) = inner.as_object() {
@@ -362,7 +413,19 @@ impl Sizing {
             "repeat" => first * number(1).max(0.0),
             "lpad" | "rpad" => number(1) * 4.0,
             "array_fill" => dimensions(arguments.get(1).copied()) * (first + 8.0),
-            "format" => total + largest_number(arguments.first().copied()),
+            "format" => {
+                // A position may be named many times.
+                let largest = bytes.iter().copied().fold(0.0, f64::max);
+                total + largest_number(arguments.first().copied()) + first * largest
+            }
+            // The separator stands between all elements of an array too.
+            "concat_ws" => total + first * nodes,
+            // Doubled by each `**`.
+            other if other.starts_with("jsonb_path_") && total > 256.0 => f64::INFINITY,
+            "polygon" | "bpchar" | "bit" | "varbit" => {
+                let numbers = arguments.iter().filter_map(|a| literal_number(a));
+                total * 8.0 + numbers.fold(0.0, |sum, number| sum + number.abs() * 16.0)
+            }
             "replace" | "regexp_replace" | "array_to_string" => {
                 first * (bytes.iter().skip(1).sum::<f64>() + 1.0)
             }
@@ -408,16 +471,36 @@ fn is_star(value: &Value) -> bool {
     list(fields).any(|field| field.get("node").is_some_and(|node| node.get("AStar").is_some()))
 }
 
-/// The name that PostgreSQL gives an output without one.
-fn output_name(value: &Value) -> String {
+/// The name of an output without an alias, where it is a column's or a function's. PostgreSQL names others too: after a
+/// type, or `coalesce`, `case`, `array`.
+fn output_name(value: &Value) -> Option<String> {
     let node = value.get("node");
     let of = |kind: &str, key: &str| {
         let names = tree::names(node.and_then(|node| node.get(kind)?.get(key)));
         names.last().cloned()
     };
-    of("ColumnRef", "fields")
-        .or_else(|| of("FuncCall", "funcname"))
-        .unwrap_or_else(|| "?".to_owned())
+    of("ColumnRef", "fields").or_else(|| of("FuncCall", "funcname"))
+}
+
+/// How many sets GROUP BY makes.
+fn grouping_sets(clause: Option<&Value>) -> f64 {
+    let sets = list(clause).filter_map(|item| item.get("node")?.get("GroupingSet"));
+    let product: f64 = sets.map(sets_of).product();
+    if product > 1.0 { product } else { 0.0 }
+}
+
+fn sets_of(set: &Value) -> f64 {
+    let content = set.get("content");
+    let items = list(content).count() as i32;
+    match set.get("kind").and_then(Value::as_i64) {
+        // GROUPING_SET_ROLLUP, _CUBE, _SETS as the parser numbers them.
+        Some(3) => f64::from(items + 1),
+        Some(4) => 2_f64.powi(items),
+        Some(5) => list(content)
+            .map(|item| item.get("node").and_then(|n| n.get("GroupingSet")).map_or(1.0, sets_of))
+            .sum(),
+        _ => 1.0,
+    }
 }
 
 fn constant_bytes(constant: &Value) -> f64 {
@@ -510,6 +593,54 @@ mod tests {
     }
 
     #[test]
+    fn names_that_postgresql_gives_and_names_that_an_alias_gives_are_followed() {
+        for sql in [
+            "SELECT * FROM t, (SELECT 'x'::text) s WHERE t.b = repeat(s.text, 300000000)",
+            "SELECT * FROM t, (SELECT coalesce('xxxxxxxx', 'y')) s WHERE t.b = concat_ws(repeat(s.coalesce, 100000), 'a', 'b', 'c')",
+            "SELECT * FROM ((SELECT 'x' AS x) s CROSS JOIN u) AS j(y) WHERE repeat(j.y, 300000000) = 'z'",
+            "WITH c AS (SELECT repeat('x', 1000) AS x) SELECT * FROM t WHERE b = (SELECT repeat(c.x, 300000) FROM c)",
+            "WITH c AS (SELECT repeat('x', 1000) AS x) SELECT s.r FROM (SELECT repeat(y, 300000) AS r FROM c AS z(y)) s",
+            "SELECT * FROM t WHERE b = format('%1$s%1$s%1$s', repeat('x', 500000))",
+            "SELECT npoints(polygon(60000000, '<(0,0),1>'::circle)) FROM t",
+            "SELECT length(pg_catalog.\"bit\"(B'1', 2000000000, true)) FROM t",
+            "SELECT bpchar('x'::bpchar, 900000000, true) FROM t",
+            "SELECT concat_ws(repeat('x', 100000), 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k') FROM t",
+        ] {
+            assert!(check(sql).is_err(), "{sql}");
+        }
+        let nested = format!(
+            "SELECT jsonb_path_query_array('{}1{}', '$.**.**.**') FROM t",
+            "[".repeat(200),
+            "]".repeat(200)
+        );
+        assert!(check(&nested).is_err());
+    }
+
+    #[test]
+    fn what_is_planned_more_than_once_counts_each_time() {
+        let mut sublink =
+            "SELECT (SELECT max(t2.a) FROM t t2 WHERE t2.b = t1.b) AS x FROM t t1".to_owned();
+        let mut row = "SELECT ROW(t.a, t.b) AS c FROM t".to_owned();
+        for _ in 0..14 {
+            sublink = format!("SELECT x + x AS x FROM ({sublink}) s");
+            row = format!("SELECT ROW(q, q) AS c FROM ({row}) q");
+        }
+        let mut ctes = "WITH c0 AS (SELECT a FROM t)".to_owned();
+        for n in 1..=10 {
+            ctes += &format!(", c{n} AS (SELECT x.a FROM c{0} x, c{0} y WHERE x.a = y.a)", n - 1);
+        }
+        ctes += " SELECT * FROM c10";
+        for sql in [
+            sublink,
+            row,
+            ctes,
+            "SELECT count(*) FROM t GROUP BY CUBE (a, b, c, d, e, f, g, h, i, j, k, l)".to_owned(),
+        ] {
+            assert!(check(&sql).is_err(), "{sql}");
+        }
+    }
+
+    #[test]
     fn views_are_put_in_place() {
         let name = |name: &str| Name { schema: "public".into(), name: name.into() };
         let views = (1..=30)
@@ -537,6 +668,13 @@ mod tests {
             assert_eq!(check(sql), Ok(()), "{sql}");
         }
         assert_eq!(check(&doubling(5, "a", "+")), Ok(()));
+        assert_eq!(check("SELECT a, b, count(*) FROM t GROUP BY CUBE (a, b, c, d)"), Ok(()));
+        assert_eq!(
+            check(
+                "SELECT a FROM t JOIN (SELECT t.a, count(*) FROM t GROUP BY 1) s USING (a) WHERE s.count > 5"
+            ),
+            Ok(())
+        );
         let long = (0..1000).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
         assert_eq!(check(&format!("SELECT * FROM t WHERE a IN ({long})")), Ok(()));
     }

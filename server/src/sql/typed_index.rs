@@ -141,9 +141,12 @@ pub fn evaluated_by(candidate: &IndexCandidate) -> Option<String> {
     Some(format!("SELECT {list} FROM {}{}", candidate.table.quoted(), filter.unwrap_or_default()))
 }
 
-/// Whether a predicate is made of columns that equal constants, `IS NULL`, `IS NOT NULL`, and ANDs of those.
+/// What PostgreSQL keeps of each row.
+const SYSTEM_COLUMNS: &[&str] = &["ctid", "tableoid", "xmin", "xmax", "cmin", "cmax"];
+
+/// Whether a predicate on a table is made of columns that equal constants, `IS NULL`, `IS NOT NULL`, and ANDs of those.
 #[must_use]
-pub fn is_plain_predicate(predicate: &str) -> bool {
+pub fn is_plain_predicate(predicate: &str, table: &str) -> bool {
     let text = format!("SELECT 1 FROM t WHERE {predicate}");
     let Ok(statement) = super::parse_one(&text) else { return false };
     let node = statement.tree.stmts.first().and_then(|s| s.stmt.as_ref()?.node.as_ref());
@@ -159,25 +162,32 @@ pub fn is_plain_predicate(predicate: &str) -> bool {
         return false;
     }
     let condition = select.where_clause.as_ref().and_then(|condition| condition.node.as_ref());
-    condition.is_some_and(is_plain)
+    condition.is_some_and(|condition| is_plain(condition, table))
 }
 
-fn is_plain(node: &NodeEnum) -> bool {
+fn is_plain(node: &NodeEnum, table: &str) -> bool {
     let inner = |node: &Option<Box<pg_query::Node>>| node.as_ref().and_then(|n| n.node.clone());
-    let is_column = |node: Option<NodeEnum>| matches!(node, Some(NodeEnum::ColumnRef(_)));
-    let is_constant = |node: Option<NodeEnum>| match node {
-        Some(NodeEnum::AConst(constant)) => !constant.isnull,
-        Some(NodeEnum::TypeCast(cast)) => {
-            matches!(inner(&cast.arg), Some(NodeEnum::AConst(constant)) if !constant.isnull)
-        }
+    // A column of the table: neither the whole row nor what PostgreSQL keeps of each row.
+    let is_column = |node: Option<NodeEnum>| match node {
+        Some(NodeEnum::ColumnRef(column)) => match column.fields.as_slice() {
+            [field] => matches!(&field.node, Some(NodeEnum::String(name))
+                if name.sval != table && !SYSTEM_COLUMNS.contains(&name.sval.as_str())),
+            _ => false,
+        },
         _ => false,
+    };
+    // Of another type than the column's, a constant would put a cast around the column.
+    let is_constant = |node: Option<NodeEnum>| {
+        use pg_query::protobuf::a_const::Val;
+        matches!(node, Some(NodeEnum::AConst(constant)) if !constant.isnull
+            && matches!(constant.val, Some(Val::Sval(_) | Val::Ival(_) | Val::Boolval(_))))
     };
     match node {
         NodeEnum::NullTest(test) => is_column(inner(&test.arg)),
         NodeEnum::BoolExpr(all)
             if all.boolop == pg_query::protobuf::BoolExprType::AndExpr as i32 =>
         {
-            all.args.iter().all(|part| part.node.as_ref().is_some_and(is_plain))
+            all.args.iter().all(|part| part.node.as_ref().is_some_and(|part| is_plain(part, table)))
         }
         NodeEnum::AExpr(expr) => {
             let equals = matches!(
@@ -250,12 +260,12 @@ mod tests {
     fn only_equalities_and_null_tests_are_plain() {
         for plain in [
             "a = 1",
-            "\"B\" = 'x'::text",
+            "\"B\" = 'x'",
             "a IS NULL",
-            "a IS NOT NULL AND c = 'x' AND a = -1.5",
+            "a IS NOT NULL AND c = 'x' AND a = -1",
             "(a = 1 AND b IS NULL) AND c = true",
         ] {
-            assert!(is_plain_predicate(plain), "{plain}");
+            assert!(is_plain_predicate(plain, "t"), "{plain}");
         }
         for other in [
             "a > 1",
@@ -272,6 +282,13 @@ mod tests {
             "a OPERATOR(public.=) 1",
             "a = 1 AND c > 2",
             "a IS TRUE",
+            "t IS NOT NULL",
+            "ctid = '(0,1)'",
+            "tableoid = 5",
+            "a = '5'::numeric",
+            "a = 99999999999999999999",
+            "a = 1.5",
+            "x.a = 1",
             "a IS DISTINCT FROM 1",
             "a BETWEEN 1 AND 2",
             "a = ANY ('{1}')",
@@ -279,7 +296,7 @@ mod tests {
             "a = 1 LIMIT 1",
             "nonsense (",
         ] {
-            assert!(!is_plain_predicate(other), "{other}");
+            assert!(!is_plain_predicate(other, "t"), "{other}");
         }
     }
 

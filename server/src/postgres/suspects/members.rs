@@ -83,7 +83,9 @@ const NATIVE_MEMBERS: &str = "
     JOIN pg_catalog.pg_proc p ON p.oid = d.objid JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     JOIN pg_catalog.pg_roles o ON o.oid = p.proowner
     WHERE d.classid = '1255' AND d.refclassid = '3079' AND d.deptype = 'e' AND o.rolsuper
-      AND l.lanname IN ('c', 'internal') AND e.extname = ANY ($1)";
+      AND l.lanname IN ('c', 'internal') AND e.extname = ANY ($1)
+      AND NOT EXISTS (SELECT FROM pg_catalog.regexp_matches(p.proargdefaults::pg_catalog.text, ':(?:funcid|opfuncid) ([0-9]+)', 'g') m (found)
+                      WHERE m.found[1]::pg_catalog.int8 >= 16384)";
 
 fn is_trusted_row(row: &PgRow) -> Result<bool, PgFailure> {
     Ok(is_scripts_own(&Member {

@@ -9,9 +9,14 @@ pub(super) const FUNCTIONS: &str = "
            -- Called by name they read a value of any type: 'cstring' and 'internal'.
            p.oid::pg_catalog.int8 < 16384 AND ('2275'::pg_catalog.oid = ANY (p.proargtypes) OR '2281'::pg_catalog.oid = ANY (p.proargtypes))
                AS reads_any_type,
-           p.prorettype::pg_catalog.int8 AS result
+           p.prorettype::pg_catalog.int8 AS result,
+           ARRAY(SELECT u.type::pg_catalog.int8 FROM pg_catalog.unnest(p.proargtypes::pg_catalog.oid[]) u (type)
+                 WHERE u.type >= '16384') AS arguments,
+           -- A default is an expression of its own, and calls what it likes.
+           EXISTS (SELECT FROM pg_catalog.regexp_matches(p.proargdefaults::pg_catalog.text, ':(?:funcid|opfuncid) ([0-9]+)', 'g') d (found)
+                   WHERE d.found[1]::pg_catalog.int8 >= 16384) AS has_own_default
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-    WHERE p.oid::pg_catalog.int8 >= 16384 OR p.provolatile = 'v' OR p.proname::pg_catalog.text = ANY ($1)
+    WHERE p.oid::pg_catalog.int8 >= 16384 OR p.pronargdefaults > 0 OR p.provolatile = 'v' OR p.proname::pg_catalog.text = ANY ($1)
        OR l.lanname NOT IN ('internal', 'c', 'sql')
        OR '2275'::pg_catalog.oid = ANY (p.proargtypes) OR '2281'::pg_catalog.oid = ANY (p.proargtypes)";
 
@@ -35,7 +40,7 @@ pub(super) const CASTS: &str = "
 /// Types with what they are made of: base type, element, fields, subtype.
 pub(super) const TYPES: &str = "
     SELECT /* optischema */ t.oid::pg_catalog.int8 AS oid, t.typname::pg_catalog.text AS name, t.typtype::pg_catalog.text AS kind,
-           t.typinput::pg_catalog.oid::pg_catalog.int8 AS input, t.typcategory = 'A' AS is_array,
+           t.typinput::pg_catalog.oid::pg_catalog.int8 AS input, t.typinput::pg_catalog.oid = '750' AS is_array,
            pg_catalog.array_remove(ARRAY[t.typbasetype::pg_catalog.int8, t.typelem::pg_catalog.int8, COALESCE(r.rngsubtype::pg_catalog.int8, 0)], 0::pg_catalog.int8)
            OPERATOR(pg_catalog.||) ARRAY(SELECT m.rngtypid::pg_catalog.int8 FROM pg_catalog.pg_range m WHERE t.typtype = 'm'
                     AND (pg_catalog.to_jsonb(m)OPERATOR(pg_catalog.->>)'rngmultitypid')::pg_catalog.int8 = t.oid::pg_catalog.int8)
@@ -51,12 +56,12 @@ pub(super) const TYPES: &str = "
 pub(super) const MEMBERS: &str = "
     SELECT /* optischema */ o.amopfamily::pg_catalog.int8 AS family, f.opfname::pg_catalog.text AS name,
            o.amoplefttype::pg_catalog.int8 AS left_type, o.amoprighttype::pg_catalog.int8 AS right_type,
-           o.amopopr::pg_catalog.int8 AS operator, op.oprcode::pg_catalog.oid::pg_catalog.int8 AS function
+           f.opfmethod IN ('403', '405') AS compares, o.amopopr::pg_catalog.int8 AS operator, op.oprcode::pg_catalog.oid::pg_catalog.int8 AS function
     FROM pg_catalog.pg_amop o JOIN pg_catalog.pg_operator op ON op.oid = o.amopopr
     JOIN pg_catalog.pg_opfamily f ON f.oid = o.amopfamily WHERE o.oid >= '16384'
     UNION ALL
     SELECT p.amprocfamily::pg_catalog.int8, f.opfname::pg_catalog.text, p.amproclefttype::pg_catalog.int8,
-           p.amprocrighttype::pg_catalog.int8, 0::pg_catalog.int8, p.amproc::pg_catalog.oid::pg_catalog.int8
+           p.amprocrighttype::pg_catalog.int8, f.opfmethod IN ('403', '405'), 0::pg_catalog.int8, p.amproc::pg_catalog.oid::pg_catalog.int8
     FROM pg_catalog.pg_amproc p JOIN pg_catalog.pg_opfamily f ON f.oid = p.amprocfamily WHERE p.oid >= '16384'";
 
 pub(super) const CLASSES: &str = "

@@ -79,6 +79,13 @@ const HARMFUL: &[&str] = &[
     "pg_input_is_valid",
     "pg_input_error_info",
     "satisfies_hash_partition",
+    // PostGIS looks up spatial_ref_sys by a query of its own.
+    "postgis_transform_geometry",
+    "postgis_transform_pipeline_geometry",
+    "st_asgeojson",
+    "st_asgml",
+    "st_estimatedextent",
+    "st_transform",
     "pg_get_partition_constraintdef",
 ];
 
@@ -128,6 +135,7 @@ pub(super) async fn read(
     let row = query(
         "SELECT /* optischema */ COALESCE(NULLIF(pg_catalog.current_setting('optischema.search_path', true), '')::pg_catalog.text[],
              pg_catalog.current_schemas(false)::pg_catalog.text[]) AS search_path,
+             pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version,
              pg_catalog.current_setting('server_encoding') AS encoding,
              pg_catalog.current_setting('max_identifier_length')::pg_catalog.int4 AS longest",
     )
@@ -140,6 +148,15 @@ pub(super) async fn read(
             "this server keeps {longest} bytes of a name, and OptiSchema's parser {LONGEST_NAME}: the two could read different names, so nothing is planned"
         )));
     }
+    let version: i32 = row.try_get("version")?;
+    let search_path: Vec<String> = search_path;
+    let own_is_late =
+        search_path.iter().position(|schema| schema == "pg_catalog").is_some_and(|at| at > 0);
+    if version < 140_000 && own_is_late {
+        return Err(PgFailure::Unexpected(
+            "the search path names pg_catalog after other schemas, and PostgreSQL 13 looks up names inside its own SQL functions by that path: nothing is planned. ALTER ROLE the reader SET search_path with pg_catalog first".into(),
+        ));
+    }
     let cuts_names_alike = row.try_get::<String, _>("encoding")? == "UTF8";
     let mut reading = Reading {
         known: trusted_members(connection, KNOWN_EXTENSIONS).await?,
@@ -151,9 +168,13 @@ pub(super) async fn read(
     let mut results: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
     for row in query(FUNCTIONS).bind(HARMFUL).fetch_all(&mut *connection).await? {
         let oid = row.try_get("oid")?;
+        // What a call gives, and what its arguments become.
         let result: i64 = row.try_get("result")?;
-        if result >= FIRST_OWN_OID {
-            results.entry(row.try_get("name")?).or_default().insert(result);
+        let arguments: Vec<i64> = row.try_get("arguments")?;
+        let own = arguments.into_iter().chain([result]).filter(|oid| *oid >= FIRST_OWN_OID);
+        let own: Vec<i64> = own.collect();
+        if !own.is_empty() {
+            results.entry(row.try_get("name")?).or_default().extend(own);
         }
         match function(&row, reading.own(oid), trusted)? {
             Some((function, true)) => reading.by_name.insert(oid, function),
@@ -187,13 +208,17 @@ fn function(
     let volatile: bool = row.try_get("volatile")?;
     let native: bool = row.try_get("native")?;
     let mut by_name = false;
-    let why = if vouched {
+    let why = if row.try_get("has_own_default")? {
+        "which has a default that calls a function of this database"
+    } else if vouched {
         return Ok(None);
     } else if own || !native {
         "a function of this database that planning could run (if it does nothing but give a result, name it in OPTISCHEMA_TRUSTED_FUNCTIONS)"
     } else if HARMFUL.contains(&name.as_str()) {
         "which does more than give a result"
     } else if volatile && !HARMLESS.contains(&name.as_str()) {
+        // Of a known extension: its index methods' support functions are, and planning a scan may call them.
+        by_name = row.try_get::<i64, _>("oid")? >= FIRST_OWN_OID;
         "which is volatile"
     } else if row.try_get("reads_any_type")? {
         by_name = true;
@@ -267,7 +292,8 @@ async fn read_families(
         }
         families.insert(row.try_get::<i64, _>("family")?);
         let types: [i64; 2] = [row.try_get("left_type")?, row.try_get("right_type")?];
-        if types.iter().all(|oid| *oid < FIRST_OWN_OID) {
+        // Families of other index methods than B-tree and hash are used through an index, which names its class.
+        if types.iter().all(|oid| *oid < FIRST_OWN_OID) && row.try_get("compares")? {
             suspects.family_of_built_in = Some(row.try_get("name")?);
         }
         compared.extend(types.into_iter().filter(|oid| *oid >= FIRST_OWN_OID));
