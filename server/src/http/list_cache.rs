@@ -9,9 +9,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use tokio::sync::watch;
 
-use crate::store::Store;
+use crate::store::{Store, Written};
 
 /// Lists that depend on nothing but the store and their address.
 const LISTS: &[&str] = &["/api/recommendations", "/api/benchmark"];
@@ -22,37 +21,32 @@ const LARGEST: usize = 2 * 1024 * 1024;
 
 #[derive(Debug, Clone)]
 pub(super) struct ListCache {
-    written: watch::Receiver<u64>,
+    store: Store,
     kept: Arc<Mutex<HashMap<String, Kept>>>,
 }
 
 #[derive(Debug, Clone)]
 struct Kept {
-    /// The number of writes that it was made after.
-    written: u64,
+    /// The writes that it was made after.
+    written: Written,
     headers: HeaderMap,
     body: Bytes,
 }
 
 impl ListCache {
     pub(super) fn new(store: &Store) -> Self {
-        Self { written: store.live().written(), kept: Arc::default() }
+        Self { store: store.clone(), kept: Arc::default() }
     }
 
-    fn written(&self) -> u64 {
-        *self.written.borrow()
-    }
-
-    fn find(&self, key: &str) -> Option<Kept> {
+    fn find(&self, key: &str, written: Written) -> Option<Kept> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(key).filter(|kept| kept.written == self.written()).cloned()
+        kept.get(key).filter(|kept| kept.written == written).cloned()
     }
 
     fn keep(&self, key: String, answer: Kept) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= MOST {
-            let now = self.written();
-            kept.retain(|_, known| known.written == now);
+            kept.retain(|_, known| known.written == answer.written);
             if kept.len() >= MOST {
                 kept.clear();
             }
@@ -72,12 +66,13 @@ fn key_of(request: &Request) -> Option<String> {
 /// The middleware, behind the one that asks who calls.
 pub(super) async fn kept(State(cache): State<ListCache>, request: Request, next: Next) -> Response {
     let Some(key) = key_of(&request) else { return next.run(request).await };
-    if let Some(kept) = cache.find(&key) {
+    // A store that cannot be read says so in the answer.
+    let Ok(written) = cache.store.written().await else { return next.run(request).await };
+    if let Some(kept) = cache.find(&key, written) {
         let mut response = Response::new(Body::from(kept.body));
         *response.headers_mut() = kept.headers;
         return response;
     }
-    let written = cache.written();
     let (parts, body) = next.run(request).await.into_parts();
     if parts.status != StatusCode::OK {
         return Response::from_parts(parts, body);
@@ -101,15 +96,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("optischema.db")).await.unwrap();
         let cache = ListCache::new(&store);
+        let find = async |key: &str| cache.find(key, store.written().await.unwrap());
+        let written = store.written().await.unwrap();
         let body = Bytes::from_static(b"[]");
-        let answer = Kept { written: cache.written(), headers: HeaderMap::new(), body };
+        let answer = Kept { written, headers: HeaderMap::new(), body };
         cache.keep("a".to_owned(), answer.clone());
-        assert!(cache.find("a").is_some() && cache.find("b").is_none());
+        assert!(find("a").await.is_some() && find("b").await.is_none());
         store.set_setting("x", "y").await.unwrap();
-        assert!(cache.find("a").is_none());
+        assert!(find("a").await.is_none());
         // What was read before a write and is kept after it is old from the beginning.
-        cache.keep("a".to_owned(), answer);
-        assert!(cache.find("a").is_none());
+        cache.keep("a".to_owned(), answer.clone());
+        assert!(find("a").await.is_none());
+        // Another process writes too.
+        let written = store.written().await.unwrap();
+        cache.keep("a".to_owned(), Kept { written, ..answer });
+        assert!(find("a").await.is_some());
+        let other = Store::open(&folder.path().join("optischema.db")).await.unwrap();
+        other.set_setting("x", "z").await.unwrap();
+        assert!(find("a").await.is_none());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod failure;
 mod health;
 mod hypopg;
 mod identity;
+mod main_health;
 mod main_session;
 mod planning;
 mod query;

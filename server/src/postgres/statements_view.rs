@@ -31,7 +31,8 @@ pub struct StatementsView {
     /// Quoted.
     schema: String,
     columns: Vec<String>,
-    has_info: bool,
+    /// What tells of resets: the extension's function, or the relation that recorded rows stand in.
+    info: Option<&'static str>,
 }
 
 impl StatementsView {
@@ -61,7 +62,7 @@ impl StatementsView {
         .await?;
         Ok(Self {
             schema,
-            has_info,
+            info: has_info.then_some("pg_stat_statements_info()"),
             columns: row.try_get::<Option<Vec<String>>, _>("columns")?.unwrap_or_default(),
         })
     }
@@ -69,7 +70,11 @@ impl StatementsView {
     /// A view in a schema (quoted) with these columns; for recorded rows.
     #[must_use]
     pub fn with_columns(schema: &str, columns: Vec<String>, has_info: bool) -> Self {
-        Self { schema: schema.to_owned(), columns, has_info }
+        Self {
+            schema: schema.to_owned(),
+            columns,
+            info: has_info.then_some("pg_stat_statements_info"),
+        }
     }
 
     fn expression(&self, name: &str) -> String {
@@ -133,13 +138,11 @@ impl StatementsView {
         &self,
         connection: &mut PgConnection,
     ) -> Result<(Option<Timestamp>, Option<i64>), PgFailure> {
-        if !self.has_info {
-            return Ok((None, None));
-        }
+        let Some(info) = self.info else { return Ok((None, None)) };
         let text = format!(
             "SELECT /* optischema */ dealloc::pg_catalog.int8 AS dealloc,
                     (extract(epoch FROM stats_reset) OPERATOR(pg_catalog.*) 1000)::pg_catalog.int8 AS reset
-             FROM {}.pg_stat_statements_info()",
+             FROM {}.{info}",
             self.schema
         );
         let row = query(AssertSqlSafe(text)).fetch_one(connection).await?;

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use optischema::operations::Outcome;
-use tokio::sync::watch;
 
-use crate::store::Store;
+use crate::store::{Store, Written};
 
 /// Answers that are kept of one kind.
 const MOST: usize = 64;
@@ -14,13 +13,13 @@ const MOST: usize = 64;
 /// Answers of one kind, by what was asked.
 #[derive(Debug, Clone)]
 pub(super) struct Kept<T> {
-    written: watch::Receiver<u64>,
-    answers: Arc<Mutex<HashMap<String, (u64, T)>>>,
+    store: Store,
+    answers: Arc<Mutex<HashMap<String, (Written, T)>>>,
 }
 
 impl<T: Clone> Kept<T> {
     pub(super) fn new(store: &Store) -> Self {
-        Self { written: store.live().written(), answers: Arc::default() }
+        Self { store: store.clone(), answers: Arc::default() }
     }
 
     /// The answer of before, or one that is made now.
@@ -32,7 +31,7 @@ impl<T: Clone> Kept<T> {
         asked: String,
         read: impl AsyncFnOnce() -> Outcome<T>,
     ) -> Outcome<T> {
-        let written = *self.written.borrow();
+        let written = self.store.written().await?;
         if let Some((at, answer)) = self.lock().get(&asked)
             && *at == written
         {
@@ -48,7 +47,7 @@ impl<T: Clone> Kept<T> {
         Ok(answer)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (u64, T)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Written, T)>> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

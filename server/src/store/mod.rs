@@ -134,8 +134,13 @@ impl std::ops::DerefMut for Write {
 pub struct Store {
     writer: SqlitePool,
     readers: SqlitePool,
+    /// One connection that only asks whether others have written.
+    watcher: SqlitePool,
     live: Live,
 }
+
+/// How often the store was written, as one process sees it. Equal ones mean that nothing was written between.
+pub type Written = (u64, i64);
 
 impl Store {
     /// Opens the store in a file, makes it where it is missing, and brings it up to date.
@@ -166,9 +171,25 @@ impl Store {
         migrator().run(&writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
+            .connect_with(options.clone().read_only(true))
+            .await?;
+        let watcher = SqlitePoolOptions::new()
+            .max_connections(1)
+            // Its numbers compare only with its own.
+            .idle_timeout(None)
+            .max_lifetime(None)
             .connect_with(options.read_only(true))
             .await?;
-        Ok(Self { writer, readers, live: Live::default() })
+        Ok(Self { writer, readers, watcher, live: Live::default() })
+    }
+
+    /// What changes with every write, of other processes too: an import runs beside a server.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn written(&self) -> Result<Written, StoreError> {
+        let row = sqlx::query("PRAGMA data_version").fetch_one(&self.watcher).await?;
+        Ok((*self.live.written().borrow(), sqlx::Row::try_get(&row, 0)?))
     }
 
     async fn write(&self) -> Result<Write, StoreError> {
@@ -209,6 +230,7 @@ impl Store {
     /// Writes everything out and closes; later calls fail.
     pub async fn close(&self) {
         self.readers.close().await;
+        self.watcher.close().await;
         self.writer.close().await;
     }
 }

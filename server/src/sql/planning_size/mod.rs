@@ -4,9 +4,15 @@
 //! is executed. It also replaces a subquery's columns by their expressions, so that a short text can stand for an
 //! expression that doubles with each level. Both are bounded here.
 
+mod growth;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
+
+use growth::{literal_number, value_bytes};
 
 use super::{Name, SqlError, Statement, tree};
 
@@ -405,45 +411,7 @@ impl Sizing {
         let bytes: Option<Vec<f64>> = sizes.iter().map(|size| size.constant).collect();
         let Some(bytes) = bytes else { return Size { nodes, constant: None } };
         let name = tree::names(call.get("funcname")).pop().unwrap_or_default();
-        let first = bytes.first().copied().unwrap_or_default();
-        let total: f64 = bytes.iter().sum();
-        let number =
-            |at: usize| arguments.get(at).and_then(|a| literal_number(a)).unwrap_or(f64::INFINITY);
-        let grown = match name.as_str() {
-            "repeat" => first * number(1).max(0.0),
-            "lpad" | "rpad" => number(1) * 4.0,
-            "array_fill" => dimensions(arguments.get(1).copied()) * (first + 8.0),
-            "format" => {
-                // A position may be named many times.
-                let largest = bytes.iter().copied().fold(0.0, f64::max);
-                total + largest_number(arguments.first().copied()) + first * largest
-            }
-            // The separator stands between all elements of an array too.
-            "concat_ws" => total + first * nodes,
-            // Doubled by each `**`.
-            other if other.starts_with("jsonb_path_") && total > 256.0 => f64::INFINITY,
-            "polygon" | "bpchar" | "bit" | "varbit" => {
-                let numbers = arguments.iter().filter_map(|a| literal_number(a));
-                total * 8.0 + numbers.fold(0.0, |sum, number| sum + number.abs() * 16.0)
-            }
-            "replace" | "regexp_replace" | "array_to_string" => {
-                first * (bytes.iter().skip(1).sum::<f64>() + 1.0)
-            }
-            // Made to be slow, and not to be interrupted.
-            "crypt"
-            | "pgp_sym_encrypt"
-            | "pgp_sym_encrypt_bytea"
-            | "pgp_sym_decrypt"
-            | "pgp_sym_decrypt_bytea"
-            | "pgp_pub_decrypt"
-            | "pgp_pub_decrypt_bytea" => f64::INFINITY,
-            "string_to_array" | "regexp_split_to_array" | "regexp_matches" | "regexp_match" => {
-                total * 48.0
-            }
-            "power" | "pow" | "exp" | "factorial" => total + 80_000.0,
-            _ => total * 8.0 + 256.0,
-        };
-        Size { nodes, constant: Some(grown) }
+        Size { nodes, constant: Some(value_bytes(&name, &arguments, &bytes, nodes)) }
     }
 
     fn bound(&mut self, kind: &str, size: Size) -> Size {
@@ -509,173 +477,4 @@ fn constant_bytes(constant: &Value) -> f64 {
     let text =
         text("Sval", "sval").or_else(|| text("Fval", "fval")).or_else(|| text("Bsval", "bsval"));
     text.map_or(8.0, |text| text.len() as f64)
-}
-
-/// A number that is written out.
-fn literal_number(value: &Value) -> Option<f64> {
-    let mut node = value.get("node").unwrap_or(value);
-    while let Some(inner) = node.get("TypeCast").and_then(|cast| cast.get("arg")?.get("node")) {
-        node = inner;
-    }
-    let value = node.get("AConst")?.get("val")?;
-    let text = |kind: &str, key: &str| value.get(kind).and_then(|v| v.get(key)?.as_str());
-    if let Some(whole) = value.get("Ival").and_then(|v| v.get("ival")?.as_f64()) {
-        return Some(whole);
-    }
-    text("Fval", "fval").or_else(|| text("Sval", "sval"))?.trim().parse().ok()
-}
-
-/// The product of `ARRAY[a, b]`.
-fn dimensions(value: Option<&Value>) -> f64 {
-    let elements = value.and_then(|v| v.get("node")?.get("AArrayExpr")?.get("elements"));
-    let Some(elements) = elements.and_then(Value::as_array) else { return f64::INFINITY };
-    elements.iter().map(|element| literal_number(element).unwrap_or(f64::INFINITY)).product()
-}
-
-/// The widest field of a format string.
-fn largest_number(value: Option<&Value>) -> f64 {
-    let text = value
-        .and_then(|v| v.get("node")?.get("AConst")?.get("val")?.get("Sval")?.get("sval")?.as_str());
-    let Some(text) = text else { return f64::INFINITY };
-    if text.contains('*') {
-        return f64::INFINITY;
-    }
-    let numbers = text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<f64>().ok());
-    numbers.sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sql::parse_one;
-
-    fn check(sql: &str) -> Result<(), SqlError> {
-        check_planning_size(&parse_one(sql).unwrap(), &BTreeMap::new())
-    }
-
-    /// So many queries, each of which names the one before it twice.
-    fn doubling(count: usize, inner: &str, operator: &str) -> String {
-        let mut sql = format!("WITH c0 AS (SELECT {inner} AS x FROM t)");
-        for n in 1..=count {
-            sql += &format!(", c{n} AS (SELECT x {operator} x AS x FROM c{})", n - 1);
-        }
-        format!("{sql} SELECT x FROM c{count}")
-    }
-
-    #[test]
-    fn values_that_grow_from_small_arguments_are_refused() {
-        for sql in [
-            "SELECT * FROM t WHERE a = repeat('x', 1000000000)",
-            "SELECT * FROM t WHERE a = repeat(repeat('x', 2000), 2000)",
-            "SELECT * FROM t WHERE a = pg_catalog.repeat('x', 10 * 100000000)",
-            "SELECT * FROM t WHERE a = lpad('x', 100000000)",
-            "SELECT * FROM t WHERE a = rpad('x', '100000000'::int4, 'y')",
-            "SELECT * FROM t WHERE a = ANY (array_fill(1, ARRAY[10000, 10000]))",
-            "SELECT * FROM t WHERE a = format('%100000000s', 'x')",
-            "SELECT * FROM t WHERE a = format('%*s', 100000000, 'x')",
-            "SELECT * FROM t WHERE a = replace(repeat('x', 100000), 'x', repeat('y', 100000))",
-            "SELECT * FROM t WHERE a = 'x'::char(10000000)",
-            "SELECT * FROM t WHERE a = B'1'::bit(80000000)",
-            "SELECT * FROM t, repeat('x', 1000000000) r WHERE a = r",
-            "SELECT * FROM t ORDER BY repeat('x', 1000000000)",
-            "SELECT (SELECT repeat('x', 1000000000)) FROM t",
-            "SELECT * FROM t JOIN u ON t.a = repeat('x', 1000000000)",
-            "WITH c AS (SELECT repeat('x', 100000) AS x) SELECT repeat(x, 100000) FROM c",
-            "SELECT repeat(x, 100000) FROM (VALUES (repeat('y', 1000))) v(x)",
-            "SELECT * FROM t WHERE a = crypt('x', '$2a$31$abcdefghijklmnopqrstuv')",
-        ] {
-            assert!(check(sql).is_err(), "{sql}");
-        }
-        assert!(check(&doubling(30, "'abcdefgh'", "||")).is_err());
-        let nested = "SELECT x || x || x || x AS x FROM (SELECT x || x || x || x AS x FROM (SELECT repeat('x', 70000) AS x) a) b";
-        assert!(check(nested).is_err());
-        assert!(check(&doubling(30, "a", "+")).is_err(), "an expression grows as well as a value");
-    }
-
-    #[test]
-    fn names_that_postgresql_gives_and_names_that_an_alias_gives_are_followed() {
-        for sql in [
-            "SELECT * FROM t, (SELECT 'x'::text) s WHERE t.b = repeat(s.text, 300000000)",
-            "SELECT * FROM t, (SELECT coalesce('xxxxxxxx', 'y')) s WHERE t.b = concat_ws(repeat(s.coalesce, 100000), 'a', 'b', 'c')",
-            "SELECT * FROM ((SELECT 'x' AS x) s CROSS JOIN u) AS j(y) WHERE repeat(j.y, 300000000) = 'z'",
-            "WITH c AS (SELECT repeat('x', 1000) AS x) SELECT * FROM t WHERE b = (SELECT repeat(c.x, 300000) FROM c)",
-            "WITH c AS (SELECT repeat('x', 1000) AS x) SELECT s.r FROM (SELECT repeat(y, 300000) AS r FROM c AS z(y)) s",
-            "SELECT * FROM t WHERE b = format('%1$s%1$s%1$s', repeat('x', 500000))",
-            "SELECT npoints(polygon(60000000, '<(0,0),1>'::circle)) FROM t",
-            "SELECT length(pg_catalog.\"bit\"(B'1', 2000000000, true)) FROM t",
-            "SELECT bpchar('x'::bpchar, 900000000, true) FROM t",
-            "SELECT concat_ws(repeat('x', 100000), 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k') FROM t",
-        ] {
-            assert!(check(sql).is_err(), "{sql}");
-        }
-        let nested = format!(
-            "SELECT jsonb_path_query_array('{}1{}', '$.**.**.**') FROM t",
-            "[".repeat(200),
-            "]".repeat(200)
-        );
-        assert!(check(&nested).is_err());
-    }
-
-    #[test]
-    fn what_is_planned_more_than_once_counts_each_time() {
-        let mut sublink =
-            "SELECT (SELECT max(t2.a) FROM t t2 WHERE t2.b = t1.b) AS x FROM t t1".to_owned();
-        let mut row = "SELECT ROW(t.a, t.b) AS c FROM t".to_owned();
-        for _ in 0..14 {
-            sublink = format!("SELECT x + x AS x FROM ({sublink}) s");
-            row = format!("SELECT ROW(q, q) AS c FROM ({row}) q");
-        }
-        let mut ctes = "WITH c0 AS (SELECT a FROM t)".to_owned();
-        for n in 1..=10 {
-            ctes += &format!(", c{n} AS (SELECT x.a FROM c{0} x, c{0} y WHERE x.a = y.a)", n - 1);
-        }
-        ctes += " SELECT * FROM c10";
-        for sql in [
-            sublink,
-            row,
-            ctes,
-            "SELECT count(*) FROM t GROUP BY CUBE (a, b, c, d, e, f, g, h, i, j, k, l)".to_owned(),
-        ] {
-            assert!(check(&sql).is_err(), "{sql}");
-        }
-    }
-
-    #[test]
-    fn views_are_put_in_place() {
-        let name = |name: &str| Name { schema: "public".into(), name: name.into() };
-        let views = (1..=30)
-            .map(|n| {
-                let below =
-                    if n == 1 { "public.t".to_owned() } else { format!("public.v{}", n - 1) };
-                let sql = format!("SELECT x + x AS x FROM {below}");
-                (name(&format!("v{n}")), parse_one(&sql).unwrap())
-            })
-            .collect();
-        let check = |sql: &str| check_planning_size(&parse_one(sql).unwrap(), &views);
-        assert!(check("SELECT x FROM public.v30").is_err());
-        assert!(check("SELECT x FROM public.v5").is_ok());
-    }
-
-    #[test]
-    fn ordinary_statements_pass() {
-        for sql in [
-            "SELECT repeat(name, 3), lpad(id::text, 10, '0') FROM t WHERE a = repeat('x', 100)",
-            "SELECT date_trunc('month', at), sum(x) FROM t WHERE at > now() - interval '30 days' GROUP BY 1",
-            "SELECT * FROM t WHERE a = ANY ('{1,2,3}'::int4[]) AND b LIKE '%' || 'x' || '%'",
-            "WITH a AS (SELECT x, y FROM t), b AS (SELECT x + y AS z FROM a) SELECT z * z FROM b",
-            "SELECT CASE WHEN a > 1 THEN 'x' ELSE 'y' END, COALESCE(b, 'z')::varchar(200) FROM t",
-        ] {
-            assert_eq!(check(sql), Ok(()), "{sql}");
-        }
-        assert_eq!(check(&doubling(5, "a", "+")), Ok(()));
-        assert_eq!(check("SELECT a, b, count(*) FROM t GROUP BY CUBE (a, b, c, d)"), Ok(()));
-        assert_eq!(
-            check(
-                "SELECT a FROM t JOIN (SELECT t.a, count(*) FROM t GROUP BY 1) s USING (a) WHERE s.count > 5"
-            ),
-            Ok(())
-        );
-        let long = (0..1000).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
-        assert_eq!(check(&format!("SELECT * FROM t WHERE a IN ({long})")), Ok(()));
-    }
 }

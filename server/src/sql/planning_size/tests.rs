@@ -1,0 +1,131 @@
+use super::*;
+use crate::sql::parse_one;
+
+fn check(sql: &str) -> Result<(), SqlError> {
+    check_planning_size(&parse_one(sql).unwrap(), &BTreeMap::new())
+}
+
+/// So many queries, each of which names the one before it twice.
+fn doubling(count: usize, inner: &str, operator: &str) -> String {
+    let mut sql = format!("WITH c0 AS (SELECT {inner} AS x FROM t)");
+    for n in 1..=count {
+        sql += &format!(", c{n} AS (SELECT x {operator} x AS x FROM c{})", n - 1);
+    }
+    format!("{sql} SELECT x FROM c{count}")
+}
+
+#[test]
+fn values_that_grow_from_small_arguments_are_refused() {
+    for sql in [
+        "SELECT * FROM t WHERE a = repeat('x', 1000000000)",
+        "SELECT * FROM t WHERE a = repeat(repeat('x', 2000), 2000)",
+        "SELECT * FROM t WHERE a = pg_catalog.repeat('x', 10 * 100000000)",
+        "SELECT * FROM t WHERE a = lpad('x', 100000000)",
+        "SELECT * FROM t WHERE a = rpad('x', '100000000'::int4, 'y')",
+        "SELECT * FROM t WHERE a = ANY (array_fill(1, ARRAY[10000, 10000]))",
+        "SELECT * FROM t WHERE a = format('%100000000s', 'x')",
+        "SELECT * FROM t WHERE a = format('%*s', 100000000, 'x')",
+        "SELECT * FROM t WHERE a = replace(repeat('x', 100000), 'x', repeat('y', 100000))",
+        "SELECT * FROM t WHERE a = 'x'::char(10000000)",
+        "SELECT * FROM t WHERE a = B'1'::bit(80000000)",
+        "SELECT * FROM t, repeat('x', 1000000000) r WHERE a = r",
+        "SELECT * FROM t ORDER BY repeat('x', 1000000000)",
+        "SELECT (SELECT repeat('x', 1000000000)) FROM t",
+        "SELECT * FROM t JOIN u ON t.a = repeat('x', 1000000000)",
+        "WITH c AS (SELECT repeat('x', 100000) AS x) SELECT repeat(x, 100000) FROM c",
+        "SELECT repeat(x, 100000) FROM (VALUES (repeat('y', 1000))) v(x)",
+        "SELECT * FROM t WHERE a = crypt('x', '$2a$31$abcdefghijklmnopqrstuv')",
+    ] {
+        assert!(check(sql).is_err(), "{sql}");
+    }
+    assert!(check(&doubling(30, "'abcdefgh'", "||")).is_err());
+    let nested = "SELECT x || x || x || x AS x FROM (SELECT x || x || x || x AS x FROM (SELECT repeat('x', 70000) AS x) a) b";
+    assert!(check(nested).is_err());
+    assert!(check(&doubling(30, "a", "+")).is_err(), "an expression grows as well as a value");
+}
+
+#[test]
+fn names_that_postgresql_gives_and_names_that_an_alias_gives_are_followed() {
+    for sql in [
+        "SELECT * FROM t, (SELECT 'x'::text) s WHERE t.b = repeat(s.text, 300000000)",
+        "SELECT * FROM t, (SELECT coalesce('xxxxxxxx', 'y')) s WHERE t.b = concat_ws(repeat(s.coalesce, 100000), 'a', 'b', 'c')",
+        "SELECT * FROM ((SELECT 'x' AS x) s CROSS JOIN u) AS j(y) WHERE repeat(j.y, 300000000) = 'z'",
+        "WITH c AS (SELECT repeat('x', 1000) AS x) SELECT * FROM t WHERE b = (SELECT repeat(c.x, 300000) FROM c)",
+        "WITH c AS (SELECT repeat('x', 1000) AS x) SELECT s.r FROM (SELECT repeat(y, 300000) AS r FROM c AS z(y)) s",
+        "SELECT * FROM t WHERE b = format('%1$s%1$s%1$s', repeat('x', 500000))",
+        "SELECT npoints(polygon(60000000, '<(0,0),1>'::circle)) FROM t",
+        "SELECT length(pg_catalog.\"bit\"(B'1', 2000000000, true)) FROM t",
+        "SELECT bpchar('x'::bpchar, 900000000, true) FROM t",
+        "SELECT concat_ws(repeat('x', 100000), 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k') FROM t",
+    ] {
+        assert!(check(sql).is_err(), "{sql}");
+    }
+    let nested = format!(
+        "SELECT jsonb_path_query_array('{}1{}', '$.**.**.**') FROM t",
+        "[".repeat(200),
+        "]".repeat(200)
+    );
+    assert!(check(&nested).is_err());
+}
+
+#[test]
+fn what_is_planned_more_than_once_counts_each_time() {
+    let mut sublink =
+        "SELECT (SELECT max(t2.a) FROM t t2 WHERE t2.b = t1.b) AS x FROM t t1".to_owned();
+    let mut row = "SELECT ROW(t.a, t.b) AS c FROM t".to_owned();
+    for _ in 0..14 {
+        sublink = format!("SELECT x + x AS x FROM ({sublink}) s");
+        row = format!("SELECT ROW(q, q) AS c FROM ({row}) q");
+    }
+    let mut ctes = "WITH c0 AS (SELECT a FROM t)".to_owned();
+    for n in 1..=10 {
+        ctes += &format!(", c{n} AS (SELECT x.a FROM c{0} x, c{0} y WHERE x.a = y.a)", n - 1);
+    }
+    ctes += " SELECT * FROM c10";
+    for sql in [
+        sublink,
+        row,
+        ctes,
+        "SELECT count(*) FROM t GROUP BY CUBE (a, b, c, d, e, f, g, h, i, j, k, l)".to_owned(),
+    ] {
+        assert!(check(&sql).is_err(), "{sql}");
+    }
+}
+
+#[test]
+fn views_are_put_in_place() {
+    let name = |name: &str| Name { schema: "public".into(), name: name.into() };
+    let views = (1..=30)
+        .map(|n| {
+            let below = if n == 1 { "public.t".to_owned() } else { format!("public.v{}", n - 1) };
+            let sql = format!("SELECT x + x AS x FROM {below}");
+            (name(&format!("v{n}")), parse_one(&sql).unwrap())
+        })
+        .collect();
+    let check = |sql: &str| check_planning_size(&parse_one(sql).unwrap(), &views);
+    assert!(check("SELECT x FROM public.v30").is_err());
+    assert!(check("SELECT x FROM public.v5").is_ok());
+}
+
+#[test]
+fn ordinary_statements_pass() {
+    for sql in [
+        "SELECT repeat(name, 3), lpad(id::text, 10, '0') FROM t WHERE a = repeat('x', 100)",
+        "SELECT date_trunc('month', at), sum(x) FROM t WHERE at > now() - interval '30 days' GROUP BY 1",
+        "SELECT * FROM t WHERE a = ANY ('{1,2,3}'::int4[]) AND b LIKE '%' || 'x' || '%'",
+        "WITH a AS (SELECT x, y FROM t), b AS (SELECT x + y AS z FROM a) SELECT z * z FROM b",
+        "SELECT CASE WHEN a > 1 THEN 'x' ELSE 'y' END, COALESCE(b, 'z')::varchar(200) FROM t",
+    ] {
+        assert_eq!(check(sql), Ok(()), "{sql}");
+    }
+    assert_eq!(check(&doubling(5, "a", "+")), Ok(()));
+    assert_eq!(check("SELECT a, b, count(*) FROM t GROUP BY CUBE (a, b, c, d)"), Ok(()));
+    assert_eq!(
+        check(
+            "SELECT a FROM t JOIN (SELECT t.a, count(*) FROM t GROUP BY 1) s USING (a) WHERE s.count > 5"
+        ),
+        Ok(())
+    );
+    let long = (0..1000).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    assert_eq!(check(&format!("SELECT * FROM t WHERE a IN ({long})")), Ok(()));
+}
