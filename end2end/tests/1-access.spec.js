@@ -37,3 +37,19 @@ test('a form of another site changes nothing', async ({ request }) => {
   });
   expect(response.status()).toBe(403);
 });
+
+for (const javaScriptEnabled of [true, false]) {
+  test(`signing out ends the session, ${javaScriptEnabled ? 'with' : 'without'} JavaScript`, async ({ browser }) => {
+    const context = await browser.newContext({ javaScriptEnabled });
+    const page = await context.newPage();
+    await signIn(page);
+    const session = await context.cookies();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await expect(page).toHaveURL(/\/login$/);
+    // The cookie of before opens nothing any more.
+    await context.addCookies(session);
+    await page.goto(`${origin()}/dashboard`);
+    await expect(page).toHaveURL(/\/login$/);
+    await context.close();
+  });
+}
