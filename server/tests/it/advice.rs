@@ -389,3 +389,51 @@ async fn without_hypopg_on_main_a_replica_that_has_it_is_asked_first() {
     assert_eq!(advice.evidence.provenance, Provenance::Planned);
     assert!(advice.evidence.method.contains("replica"), "{}", advice.evidence.method);
 }
+
+/// HypoPG can end the server that plans beside an index with another predicate: on main none ever reaches it.
+#[tokio::test]
+async fn no_predicate_but_the_plainest_reaches_hypopg_on_main() {
+    let shop = Shop::start().await;
+    // The sandbox has no HypoPG, so main is the only planner there is.
+    shop.run("postgres", "postgres", &["ALTER DATABASE shop SET log_statement = 'all'"]).await;
+    let app = App::start(&shop.settings()).await;
+    app.analyzed().await;
+    for (predicate, is_plain) in [
+        ("name IS NOT NULL", true),
+        ("name = 'order 7' AND id IS NOT NULL", true),
+        ("name > 'order 7'", false),
+        ("length(name) = 7", false),
+        ("name = 'a' OR name = 'b'", false),
+        ("id::text = '5'", false),
+        ("ctid = '(0,1)'", false),
+    ] {
+        let index = json!({ "definition": format!("CREATE INDEX ON public.orders (name) WHERE {predicate}") });
+        let response = app.post_json("/api/what-if", &index).await;
+        assert_eq!(response.status(), StatusCode::OK, "{predicate}");
+        let report: WhatIfReport = response.json().await.unwrap();
+        assert_eq!(report.notes.is_empty(), is_plain, "{predicate}: {:?}", report.notes);
+        let patch = format!("CREATE INDEX i ON public.orders (name) WHERE {predicate}");
+        let compared = json!({ "statement": "SELECT id FROM public.orders WHERE name = 'order 7'", "patch": patch });
+        let queued = app.post_json("/api/benchmark", &compared).await;
+        if queued.status() == StatusCode::ACCEPTED {
+            let location = queued.headers()["location"].to_str().unwrap().to_owned();
+            app.ended(&location).await;
+        }
+    }
+    app.stop().await;
+    // Values of parameters stand in the log behind each statement.
+    let made = shop.log_lines("parameters: ");
+    let made: Vec<&String> = made.iter().filter(|line| line.contains("CREATE INDEX")).collect();
+    assert!(
+        made.iter().any(|line| line.contains("WHERE")),
+        "plain predicates do reach it: {made:?} {:?} {:?}",
+        shop.log_lines("hypopg_create").iter().take(2).collect::<Vec<_>>(),
+        shop.log_lines("DETAIL").iter().take(3).collect::<Vec<_>>()
+    );
+    for line in &made {
+        for (_, predicate) in line.match_indices(" WHERE ").map(|(at, _)| ((), &line[at..])) {
+            let is_plain = predicate.contains("IS NOT NULL") || predicate.contains("= ''order 7''");
+            assert!(is_plain && !predicate.contains("ctid"), "{line}");
+        }
+    }
+}

@@ -217,3 +217,125 @@ async fn a_workload_that_is_only_half_seen_is_a_warning_with_its_setting() {
     let remedy = finding(&findings, "tables_unreadable").remedy.clone().unwrap();
     assert_eq!(remedy, "GRANT pg_read_all_data TO reader");
 }
+
+/// What makes the role more than a reader, the code that says so, a word of the sentence, and of the remedy.
+const POWERS: &[(&[&str], &str, &str, &str)] = &[
+    (
+        &["ALTER ROLE reader CREATEDB"],
+        "role_privileged",
+        "may create databases",
+        "ALTER ROLE reader NOCREATEDB",
+    ),
+    (&["ALTER ROLE reader CREATEROLE"], "role_privileged", "may create roles", "NOCREATEROLE"),
+    (
+        &[
+            "CREATE ROLE boss SUPERUSER NOLOGIN",
+            "ALTER ROLE reader NOINHERIT",
+            "GRANT boss TO reader",
+        ],
+        "role_privileged",
+        "is a member of boss, which is a superuser",
+        "REVOKE boss FROM reader",
+    ),
+    (
+        &[
+            "CREATE ROLE middle NOLOGIN",
+            "CREATE ROLE top SUPERUSER NOLOGIN",
+            "GRANT top TO middle",
+            "GRANT middle TO reader",
+        ],
+        "role_privileged",
+        "is a member of top",
+        "REVOKE top FROM reader",
+    ),
+    (
+        &["GRANT pg_read_server_files TO reader"],
+        "role_privileged",
+        "pg_read_server_files",
+        "REVOKE pg_read_server_files FROM reader",
+    ),
+    (&["GRANT pg_signal_backend TO reader"], "role_privileged", "pg_signal_backend", "REVOKE"),
+    (
+        &["GRANT UPDATE (name) ON orders TO reader"],
+        "role_privileged",
+        "may write public.orders (UPDATE (name), granted to reader)",
+        "REVOKE UPDATE (name) ON TABLE public.orders FROM reader",
+    ),
+    (
+        &["CREATE VIEW seen AS SELECT * FROM orders", "GRANT INSERT ON seen TO PUBLIC"],
+        "role_privileged",
+        "public.seen (INSERT, granted to PUBLIC)",
+        "REVOKE INSERT ON TABLE public.seen FROM PUBLIC",
+    ),
+    (
+        &["CREATE SEQUENCE counting", "GRANT USAGE ON SEQUENCE counting TO reader"],
+        "role_privileged",
+        "public.counting (USAGE",
+        "REVOKE USAGE ON SEQUENCE public.counting FROM reader",
+    ),
+    (
+        &[
+            "CREATE ROLE writers NOLOGIN",
+            "GRANT DELETE ON orders TO writers",
+            "ALTER ROLE reader NOINHERIT",
+            "GRANT writers TO reader",
+        ],
+        "role_privileged",
+        "DELETE, granted to writers",
+        "REVOKE DELETE ON TABLE public.orders FROM writers",
+    ),
+    (
+        &["CREATE TABLE own (a int)", "ALTER TABLE own OWNER TO reader"],
+        "role_privileged",
+        "may write public.own, which reader owns",
+        "ALTER TABLE public.own OWNER TO",
+    ),
+    (
+        &[
+            "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "ALTER FUNCTION mine() OWNER TO reader",
+        ],
+        "role_privileged",
+        "may replace the function public.mine()",
+        "ALTER FUNCTION public.mine() OWNER TO",
+    ),
+    (
+        &["GRANT CREATE ON SCHEMA public TO PUBLIC"],
+        "role_could_change",
+        "schema public (CREATE, granted to PUBLIC)",
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+    ),
+    (
+        &["GRANT CREATE ON DATABASE shop TO reader"],
+        "role_could_change",
+        "database shop (CREATE, granted to reader)",
+        "REVOKE CREATE ON DATABASE shop FROM reader",
+    ),
+    (
+        &["CREATE FUNCTION raised(int) RETURNS int SECURITY DEFINER LANGUAGE sql AS 'SELECT $1'"],
+        "role_could_change",
+        "SECURITY DEFINER function public.raised(integer)",
+        "REVOKE EXECUTE ON FUNCTION public.raised(integer) FROM PUBLIC",
+    ),
+];
+
+/// The answer is about what the role could do, by itself or as any role that it is a member of.
+#[tokio::test]
+async fn a_role_that_could_do_more_than_read_is_named_with_its_revoke() {
+    for (setup, code, said, remedy) in POWERS {
+        let shop = Shop::start().await;
+        shop.run("postgres", "shop", setup).await;
+        let (state, findings) = health(&shop.settings(), TargetKind::Main).await;
+        let found = finding(&findings, code);
+        assert!(found.message.contains(said), "{setup:?}: {found:?}");
+        assert!(found.remedy.as_ref().unwrap().contains(remedy), "{setup:?}: {found:?}");
+        assert!(!findings.iter().any(|finding| finding.code == "role"), "{setup:?}");
+        let refused = *code == "role_privileged";
+        assert_eq!(state == TargetState::Down, refused, "{setup:?}: {state:?}");
+    }
+    let shop = Shop::start().await;
+    let (state, findings) = health(&shop.settings(), TargetKind::Main).await;
+    let role = findings.iter().find(|finding| finding.code == "role").unwrap();
+    assert_eq!(role.message, "The role can read and cannot write.");
+    assert_eq!(state, TargetState::Ok, "{findings:?}");
+}
