@@ -298,7 +298,7 @@ pub(super) async fn drop_invalid(
     let sql = drop_index_sql(&name.schema, &name.name, !known.is_partitioned && !known.is_part);
     match run(connection, &sql).await {
         Ok(()) => Ok(true),
-        Err(failure @ PgFailure::Unreachable(_)) => Err(failure.into()),
+        Err(failure @ (PgFailure::Unreachable(_) | PgFailure::Busy(_))) => Err(failure.into()),
         Err(failure) => {
             tracing::warn!(%name, %failure, "an invalid index stays until the next clean-up");
             Ok(false)

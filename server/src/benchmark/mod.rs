@@ -111,7 +111,9 @@ impl From<PgFailure> for BenchmarkError {
             Some(state) => Self::Sql { sqlstate: state.to_owned(), reason: failure.to_string() },
             None => match failure {
                 PgFailure::Stopped => Self::Stopped,
-                PgFailure::Unreachable(reason) => Self::Unreachable(reason),
+                PgFailure::Unreachable(reason) | PgFailure::Busy(reason) => {
+                    Self::Unreachable(reason)
+                }
                 other => Self::Error(other.to_string()),
             },
         }

@@ -80,7 +80,7 @@ impl Budget {
         let waiting = shared.connections.clone().acquire_owned();
         match tokio::time::timeout(patience, waiting).await {
             Ok(Ok(permit)) => Ok(Some(permit)),
-            Ok(Err(_)) | Err(_) => Err(PgFailure::Unreachable(format!(
+            Ok(Err(_)) | Err(_) => Err(PgFailure::Busy(format!(
                 "all {} connections that OptiSchema may open to main are in use: try again later, or raise OPTISCHEMA_MAIN_CONNECTIONS",
                 shared.limits.connections
             ))),

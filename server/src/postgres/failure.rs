@@ -11,6 +11,9 @@ pub enum PgFailure {
     /// Nothing answers, or the connection was lost.
     #[error("{0}")]
     Unreachable(String),
+    /// It answers, and has no connection free.
+    #[error("{0}")]
+    Busy(String),
     /// It answers, and refuses the role, the password or the database.
     #[error("{0}")]
     Refused(String),
@@ -43,7 +46,7 @@ impl PgFailure {
     /// Whether the target itself is gone, rather than a statement being wrong.
     #[must_use]
     pub const fn is_connection(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::Refused(_))
+        matches!(self, Self::Unreachable(_) | Self::Busy(_) | Self::Refused(_))
     }
 
     fn from_database(error: &dyn DatabaseError) -> Self {
@@ -60,7 +63,7 @@ impl PgFailure {
             "3D000" => {
                 Self::Refused(format!("{message}: check the database's name in the connection URL"))
             }
-            "53300" => Self::Unreachable(
+            "53300" => Self::Busy(
                 "the server has no connection free: raise max_connections or try later".into(),
             ),
             "57P01" | "57P02" => Self::Unreachable(

@@ -203,8 +203,8 @@ impl MainSession {
             execute(connection, "ROLLBACK TO SAVEPOINT step").await?;
             execute(connection, "RELEASE SAVEPOINT step").await?;
             self.planner.went_back();
-            if let Asked::Plan(plan, json) = asked? {
-                return Ok((plan, json));
+            if let Asked::Plan(found) = asked? {
+                return Ok(*found);
             }
         }
     }
@@ -224,8 +224,8 @@ impl MainSession {
                 execute(connection, "ROLLBACK TO SAVEPOINT what_if").await?;
                 self.planner.went_back();
             }
-            if let Asked::Plan(plan, json) = asked? {
-                return Ok((plan, json));
+            if let Asked::Plan(found) = asked? {
+                return Ok(*found);
             }
         }
     }

@@ -61,7 +61,7 @@ struct Prepared {
 
 /// How a question went.
 pub(super) enum Asked {
-    Plan(Plan, Value),
+    Plan(Box<(Plan, Value)>),
     /// PostgreSQL does not take the constants as parameters: it is to be asked again, as it is.
     NotBound,
 }
@@ -98,7 +98,9 @@ impl Planner {
             Form::Bound(bound) => self.ask_bound(connection, mode, statement, &bound).await,
             Form::Literal => {
                 self.leaves(&statement.sql)?;
-                explain(connection, mode, &statement.sql).await.map(|(p, j)| Asked::Plan(p, j))
+                explain(connection, mode, &statement.sql)
+                    .await
+                    .map(|found| Asked::Plan(Box::new(found)))
             }
         };
         self.budget.planned(begun.elapsed());
@@ -134,15 +136,14 @@ impl Planner {
         if bound.has_constants || self.tracking == Tracking::All {
             self.leaves(&bound.sql)?;
         }
-        if self.prepared.as_ref().is_none_or(|prepared| prepared.sql != bound.sql) {
-            if let Err(failure) = self.prepare(connection, bound).await {
-                return if failure.sqlstate().is_some_and(|state| state.starts_with("42")) {
-                    self.forms.insert(statement.sql.clone(), Form::Literal);
-                    Ok(Asked::NotBound)
-                } else {
-                    Err(failure)
-                };
-            }
+        let is_prepared = self.prepared.as_ref().is_some_and(|known| known.sql == bound.sql);
+        if !is_prepared && let Err(failure) = self.prepare(connection, bound).await {
+            return if failure.sqlstate().is_some_and(|state| state.starts_with("42")) {
+                self.forms.insert(statement.sql.clone(), Form::Literal);
+                Ok(Asked::NotBound)
+            } else {
+                Err(failure)
+            };
         }
         let Some(prepared) = &self.prepared else {
             self.forms.insert(statement.sql.clone(), Form::Literal);
@@ -160,8 +161,7 @@ impl Planner {
             .await?;
             self.values = Some(values);
         }
-        let (plan, json) = explain(connection, mode, &call).await?;
-        Ok(Asked::Plan(plan, json))
+        Ok(Asked::Plan(Box::new(explain(connection, mode, &call).await?)))
     }
 
     /// Prepares; nothing is prepared afterwards where a parameter turned out to be of a type of the database's own

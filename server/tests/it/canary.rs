@@ -33,7 +33,7 @@ fn wrong_values() -> Vec<String> {
         format!("mysql://ann:{CANARY}@db.example/shop"),
         format!("postgres://ann:{CANARY}@db.example:port/shop"),
         format!("postgres://ann:{CANARY}@[::/shop?sslmode=maybe"),
-        format!("{CANARY}"),
+        CANARY.to_owned(),
         format!("ann={CANARY}"),
         format!("postgres://ann:{CANARY}@db.example/shop?sslmode={CANARY}"),
     ]
@@ -109,7 +109,7 @@ fn no_settings_file_is_printed_with_its_secrets() {
         format!("copy_limit_mb = \"{CANARY}\""),
         format!("listen = \"{CANARY}\""),
         format!("[main_url]\n{CANARY} = 1"),
-        format!("{CANARY}"),
+        CANARY.to_owned(),
         format!("sample_percent = \"postgres://ann:{CANARY}@db.example/shop\""),
     ] {
         std::fs::write(folder.path().join("optischema.toml"), &text).unwrap();
