@@ -106,14 +106,57 @@ impl fmt::Debug for Dsn {
 
 /// A text that is no connection URL. It does not repeat the text, which may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not a connection URL: it has the form postgres://role:password@host:port/database")]
+#[error(
+    "not a connection URL: it has the form postgres://role:password@host:port/database?sslmode=…; write / as %2F, ? as %3F, # as %23 and @ as %40 in a password"
+)]
 pub struct InvalidDsn;
+
+/// Parameters of a connection URL that the driver knows. It logs others with their values.
+const PARAMETERS: &[&str] = &[
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
+/// Whether a part of the password stands where something else is expected: a `/`, `?`, `#` or `@` in it that was not
+/// encoded. What is taken for the database's name or for a parameter would be shown.
+fn has_stray_characters(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else { return true };
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, path) = place.split_once('/').unwrap_or((place, ""));
+    let known = |parameter: &str| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        PARAMETERS.contains(&name) || (name.starts_with("options[") && name.ends_with(']'))
+    };
+    rest.contains('#')
+        || path.contains(['@', '/', ':'])
+        || authority.matches('@').count() > 1
+        || query.split('&').any(|parameter| !parameter.is_empty() && !known(parameter))
+}
 
 impl FromStr for Dsn {
     type Err = InvalidDsn;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
+            return Err(InvalidDsn);
+        }
+        if has_stray_characters(text) {
             return Err(InvalidDsn);
         }
         let options = PgConnectOptions::from_str(text).map_err(|_| InvalidDsn)?;
@@ -305,7 +348,17 @@ mod tests {
 
     #[test]
     fn what_is_no_url_is_refused_without_being_repeated() {
-        for text in ["", "shop", "mysql://a:secret@b/c", "postgres://a:secret@b:port/c"] {
+        for text in [
+            "",
+            "shop",
+            "mysql://a:secret@b/c",
+            "postgres://a:secret@b:port/c",
+            "postgres://a:1234/secret@b:5432/c",
+            "postgres://a:x@secret/x@b/c",
+            "postgres://a:12?secret@b/c",
+            "postgres://a:12#secret@b/c",
+            "postgres://a:b@c/d?passwort=secret",
+        ] {
             let error = text.parse::<Dsn>().unwrap_err();
             assert!(!error.to_string().contains("secret"), "{text}");
         }

@@ -21,8 +21,9 @@ pub(super) async fn main_findings(
 ) -> Result<Vec<Finding>, PgFailure> {
     let mut findings = vec![version_finding(session)];
     let grants = grants_for_main(session.version_number);
+    let version = session.version_number;
     let connection = &mut session.connection;
-    findings.push(role_finding(connection, allow_privileged, &grants).await?);
+    findings.push(role_finding(connection, version, allow_privileged, &grants).await?);
     findings.extend(tracked_finding(connection).await?);
     findings.push(statements_finding(connection).await?);
     findings.extend(tracking_findings(connection).await?);
@@ -36,10 +37,11 @@ pub(super) async fn main_findings(
 /// A role on main that could do harm is refused.
 async fn role_finding(
     connection: &mut PgConnection,
+    version: i32,
     allow_privileged: bool,
     grants: &str,
 ) -> Result<Finding, PgFailure> {
-    let powers = role_powers(connection).await?;
+    let powers = role_powers(connection, version).await?;
     let (severe, others): (Vec<Power>, Vec<Power>) =
         powers.into_iter().partition(|power| power.is_severe);
     let said = |powers: &[Power]| {
@@ -58,12 +60,21 @@ async fn role_finding(
         (false, _) if allow_privileged => Finding::warning(
             "role_privileged",
             format!("The role {}: it is used because that was allowed.", said(&severe)),
-            format!("{}\nor use a role of its own:\n{grants}", remedies(&severe)),
+            format!(
+                "{grants}\n-- Or take these rights from the role; others may lose them too:\n{}",
+                remedies(&severe)
+            ),
         ),
         (false, _) => Finding::error(
             "role_privileged",
-            format!("The role {}: OptiSchema wants one that cannot change main.", said(&severe)),
-            format!("{}\nor use a role of its own:\n{grants}", remedies(&severe)),
+            format!(
+                "OptiSchema needs a role that cannot change main. This role {}.",
+                said(&severe)
+            ),
+            format!(
+                "{grants}\n-- Or take these rights from the role; others may lose them too:\n{}",
+                remedies(&severe)
+            ),
         ),
     })
 }
@@ -181,7 +192,9 @@ async fn own_name(connection: &mut PgConnection) -> Result<String, PgFailure> {
 /// Settings that leave the workload half seen.
 async fn tracking_findings(connection: &mut PgConnection) -> Result<Vec<Finding>, PgFailure> {
     let row = query(
-        "SELECT /* optischema */ pg_catalog.current_setting('pg_stat_statements.track', true) AS track,
+        "SELECT /* optischema */ (SELECT t.setting FROM pg_catalog.pg_settings t WHERE t.name = 'pg_stat_statements.track'
+                    -- What is set for this role says nothing about others.
+                    AND t.source NOT IN ('user', 'database user', 'session')) AS track,
                 pg_catalog.current_setting('pg_stat_statements.max', true)::pg_catalog.int8 AS most,
                 pg_catalog.current_setting('compute_query_id', true) AS query_id",
     )

@@ -16,8 +16,10 @@ pub(super) struct Power {
     pub is_severe: bool,
 }
 
+/// Rights on parameters came with PostgreSQL 15.
+const FIRST_WITH_PARAMETER_RIGHTS: i32 = 150_000;
 /// Each kind is listed so many times.
-const MOST_OF_A_KIND: i64 = 5;
+const MOST_OF_A_KIND: i64 = 20;
 
 /// The role, and every role that it is a member of, with or without inheriting from it.
 const REACHABLE: &str = "
@@ -28,6 +30,11 @@ const REACHABLE: &str = "
 const ATTRIBUTES: &str = "
     SELECT /* optischema */ g.rolname = CURRENT_USER AS is_self, g.rolname::pg_catalog.text AS role,
            pg_catalog.quote_ident(g.rolname) AS quoted, pg_catalog.quote_ident(CURRENT_USER) AS own,
+           -- The role that it is a member of directly, through which it reaches this one.
+           (SELECT pg_catalog.quote_ident(d.rolname) FROM pg_catalog.pg_auth_members a
+            JOIN pg_catalog.pg_roles d ON d.oid = a.roleid JOIN pg_catalog.pg_roles s ON s.oid = a.member
+            WHERE s.rolname = CURRENT_USER AND pg_catalog.pg_has_role(d.oid, g.oid, 'MEMBER')
+            ORDER BY d.oid <> g.oid, d.rolname LIMIT 1) AS through,
            g.rolsuper AS superuser, g.rolcreaterole AS createrole, g.rolcreatedb AS createdb,
            g.rolreplication AS replication, g.rolbypassrls AS bypassrls
     FROM pg_catalog.pg_roles g WHERE pg_catalog.pg_has_role(CURRENT_USER, g.oid, 'MEMBER')
@@ -102,11 +109,35 @@ const FUNCTIONS: &str = "
           AND (p.prosecdef OR e.grantee = p.proowner)) s
     ORDER BY s.object LIMIT $1";
 
+/// Built-in functions that reach beyond the database's rows, and that nobody may call by default.
+const BUILT_IN: &str = "
+    SELECT pg_catalog.concat('pg_catalog.', pg_catalog.quote_ident(p.proname), '(',
+               pg_catalog.pg_get_function_identity_arguments(p.oid), ')') AS object,
+           COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee
+    FROM pg_catalog.pg_proc p CROSS JOIN LATERAL pg_catalog.aclexplode(p.proacl) e LEFT JOIN reachable r ON r.oid = e.grantee
+    WHERE p.pronamespace = '11' AND p.oid < '16384' AND (e.grantee = '0' OR r.oid IS NOT NULL)
+      AND e.grantee <> p.proowner
+      AND (pg_catalog.starts_with(p.proname, 'pg_read_') OR pg_catalog.starts_with(p.proname, 'pg_ls_')
+           OR p.proname IN ('pg_reload_conf', 'pg_rotate_logfile', 'pg_promote', 'pg_switch_wal', 'pg_create_restore_point',
+                            'pg_stat_reset', 'pg_stat_reset_shared', 'lo_import', 'lo_export', 'pg_stat_file'))
+    ORDER BY p.proname LIMIT $1";
+
+/// Parameters of the server that the role may set, from PostgreSQL 15 on.
+const PARAMETERS: &str = "
+    SELECT a.parname AS object, e.privilege_type AS privilege, COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee
+    FROM pg_catalog.pg_parameter_acl a CROSS JOIN LATERAL pg_catalog.aclexplode(a.paracl) e
+    LEFT JOIN reachable r ON r.oid = e.grantee
+    WHERE (e.grantee = '0' OR r.oid IS NOT NULL)
+      AND NOT (e.privilege_type = 'SET' AND a.parname = 'pg_stat_statements.track') ORDER BY a.parname LIMIT $1";
+
 /// Reads them, the worst first.
 ///
 /// # Errors
 /// Main is lost.
-pub(super) async fn role_powers(connection: &mut PgConnection) -> Result<Vec<Power>, PgFailure> {
+pub(super) async fn role_powers(
+    connection: &mut PgConnection,
+    version: i32,
+) -> Result<Vec<Power>, PgFailure> {
     let mut powers = Vec::new();
     for row in query(ATTRIBUTES).fetch_all(&mut *connection).await? {
         powers.extend(attributes(&row)?);
@@ -127,6 +158,28 @@ pub(super) async fn role_powers(connection: &mut PgConnection) -> Result<Vec<Pow
     for row in query(listed(FUNCTIONS)).bind(MOST_OF_A_KIND).fetch_all(&mut *connection).await? {
         powers.push(of_function(&row)?);
     }
+    for row in query(listed(BUILT_IN)).bind(MOST_OF_A_KIND).fetch_all(&mut *connection).await? {
+        let (object, grantee): (String, String) = (row.try_get("object")?, row.try_get("grantee")?);
+        powers.push(Power {
+            what: format!("may call {object} (EXECUTE, granted to {grantee})"),
+            remedy: format!("REVOKE EXECUTE ON FUNCTION {object} FROM {grantee};"),
+            is_severe: false,
+        });
+    }
+    if version >= FIRST_WITH_PARAMETER_RIGHTS {
+        for row in query(listed(PARAMETERS)).bind(MOST_OF_A_KIND).fetch_all(connection).await? {
+            let (object, privilege): (String, String) =
+                (row.try_get("object")?, row.try_get("privilege")?);
+            let grantee: String = row.try_get("grantee")?;
+            powers.push(Power {
+                what: format!(
+                    "may change the server's {object} ({privilege}, granted to {grantee})"
+                ),
+                remedy: format!("REVOKE {privilege} ON PARAMETER {object} FROM {grantee};"),
+                is_severe: privilege != "SET",
+            });
+        }
+    }
     powers.sort_by_key(|power| !power.is_severe);
     Ok(powers)
 }
@@ -135,6 +188,13 @@ fn attributes(row: &PgRow) -> Result<Vec<Power>, PgFailure> {
     let (role, quoted): (String, String) = (row.try_get("role")?, row.try_get("quoted")?);
     let own: String = row.try_get("own")?;
     let is_self: bool = row.try_get("is_self")?;
+    let through: Option<String> = row.try_get("through")?;
+    let through = through.unwrap_or_else(|| quoted.clone());
+    let member = if through == quoted {
+        format!("is a member of {role}")
+    } else {
+        format!("is a member of {role} through {through}")
+    };
     let mut powers = Vec::new();
     for (column, does, without) in [
         ("superuser", "is a superuser", "NOSUPERUSER"),
@@ -154,16 +214,16 @@ fn attributes(row: &PgRow) -> Result<Vec<Power>, PgFailure> {
             }
         } else {
             Power {
-                what: format!("is a member of {role}, which {does}"),
-                remedy: format!("REVOKE {quoted} FROM {own};"),
+                what: format!("{member}, which {does}"),
+                remedy: format!("REVOKE {through} FROM {own};"),
                 is_severe: true,
             }
         });
     }
     if HARMFUL_ROLES.contains(&role.as_str()) {
         powers.push(Power {
-            what: format!("is a member of {role}"),
-            remedy: format!("REVOKE {quoted} FROM {own};"),
+            what: member.clone(),
+            remedy: format!("REVOKE {through} FROM {own};"),
             is_severe: true,
         });
     }
@@ -177,7 +237,7 @@ fn of_relation(row: &PgRow) -> Result<Power, PgFailure> {
     Ok(if row.try_get("is_owner")? {
         Power {
             what: format!("may write {object}, which {grantee} owns"),
-            remedy: format!("ALTER {kind} {object} OWNER TO another role;"),
+            remedy: format!("ALTER {kind} {object} OWNER TO CURRENT_USER; -- as another role"),
             is_severe: true,
         }
     } else {
@@ -201,7 +261,7 @@ fn of_schema(row: &PgRow) -> Result<Power, PgFailure> {
             format!("may create objects in the {name} {object} (CREATE, granted to {grantee})")
         },
         remedy: if is_owner {
-            format!("ALTER {kind} {object} OWNER TO another role;")
+            format!("ALTER {kind} {object} OWNER TO CURRENT_USER; -- as another role")
         } else {
             format!("REVOKE CREATE ON {kind} {object} FROM {grantee};")
         },
@@ -221,7 +281,7 @@ fn of_function(row: &PgRow) -> Result<Power, PgFailure> {
             )
         },
         remedy: if is_owner {
-            format!("ALTER FUNCTION {object} OWNER TO another role;")
+            format!("ALTER FUNCTION {object} OWNER TO CURRENT_USER; -- as another role")
         } else {
             format!("REVOKE EXECUTE ON FUNCTION {object} FROM {grantee};")
         },
