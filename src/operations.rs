@@ -70,6 +70,10 @@ pub struct Approval {
 #[into_params(parameter_in = Query)]
 pub struct HandoverQuery {
     /// Ids of recommendations, joined by commas.
+    #[param(
+        min_length = 1,
+        pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(,[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})*$"
+    )]
     pub ids: String,
     /// `sql`, `sqlx`, `flyway`, `rails`, `django` or `alembic`; `sql` where absent.
     #[param(value_type = Option<MigrationFormat>)]

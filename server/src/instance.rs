@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -254,14 +255,18 @@ pub fn lock_data_dir(data_dir: &Path) -> Result<FolderLock, InstanceError> {
     let file = File::create(&path).map_err(|error| InstanceError::Folder(path.clone(), error))?;
     let folder =
         File::open(data_dir).map_err(|error| InstanceError::Folder(data_dir.to_owned(), error))?;
-    for (locked, path) in [(&file, &path), (&folder, &data_dir.to_owned())] {
+    for (locked, path) in [(&file, path.as_path()), (&folder, data_dir)] {
         match locked.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(InstanceError::Locked(data_dir.to_owned()));
             }
+            // Some network file systems lock files and no folders: then the file alone must do.
+            Err(TryLockError::Error(error)) if path == data_dir => {
+                tracing::warn!(%error, "the data folder itself cannot be locked; the file in it is");
+            }
             Err(TryLockError::Error(error)) => {
-                return Err(InstanceError::Folder(path.clone(), error));
+                return Err(InstanceError::Folder(path.to_owned(), error));
             }
         }
     }
@@ -277,15 +282,24 @@ async fn is_copied(store: &Store, data_dir: &Path) -> Result<bool, InstanceError
     let here = home_of(data_dir);
     let known = store.setting(HOME).await?;
     let is_copied = known.is_some_and(|known| known != here);
-    store.set_setting(HOME, &here).await?;
+    if !is_copied {
+        store.set_setting(HOME, &here).await?;
+    }
     Ok(is_copied)
 }
 
-/// The machine and the folder.
+/// Notes that a copied store is at home here now: its running jobs of elsewhere are ended.
+pub(crate) async fn settle(store: &Store, data_dir: &Path) -> Result<(), StoreError> {
+    store.set_setting(HOME, &home_of(data_dir)).await
+}
+
+/// The machine and the folder. A container has no id of its own and a new name at every start: there the folder's inode
+/// tells a copy from the original.
 fn home_of(data_dir: &Path) -> String {
-    let read = |file: &str| std::fs::read_to_string(file).ok().map(|text| text.trim().to_owned());
-    let machine = read("/etc/machine-id").filter(|id| !id.is_empty());
-    let machine = machine.or_else(|| read("/proc/sys/kernel/hostname")).unwrap_or_default();
+    let machine = std::fs::read_to_string("/etc/machine-id").map(|text| text.trim().to_owned());
+    let inode = || std::fs::metadata(data_dir).map(|folder| folder.ino().to_string());
+    let machine = machine.ok().filter(|id| !id.is_empty()).or_else(|| inode().ok());
+    let machine = machine.unwrap_or_default();
     let folder = std::fs::canonicalize(data_dir).unwrap_or_else(|_| data_dir.to_owned());
     format!("{machine} {}", folder.display())
 }

@@ -181,7 +181,7 @@ pub struct QueryQuery {
     pub limit: Option<String>,
     /// `next_cursor` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[param(value_type = Option<u32>)]
+    #[param(value_type = Option<i64>, minimum = 0, maximum = 2147483647)]
     pub cursor: Option<String>,
 }
 

@@ -50,7 +50,9 @@ pub struct WhatIfReport {
 #[serde(default, deny_unknown_fields)]
 pub struct CompareRequest {
     /// One SELECT, with its values written out or with parameters.
+    #[schema(required, min_length = 1)]
     pub statement: String,
     /// What is changed: an index, statistics, a parameter, a setting; or the SELECT that takes the statement's place.
+    #[schema(required, min_length = 1)]
     pub patch: String,
 }

@@ -172,8 +172,7 @@ pub async fn run() -> ExitCode {
     match commands::dispatch(cli).await {
         Ok(code) => code,
         Err(error) => {
-            let urls = std::env::args().filter(|argument| argument.contains("://"));
-            eprintln!("optischema: {}", usage_error::without(&error.to_string(), urls));
+            eprintln!("optischema: {}", usage_error::without_urls(&error.to_string()));
             // A benchmark's exit code 1 would be a verdict; everything else has no verdicts.
             ExitCode::from(if benchmarks { 4 } else { 1 })
         }
@@ -195,7 +194,7 @@ fn misused(error: &clap::Error) -> ExitCode {
     } else {
         eprintln!("optischema: {}", usage_error::sentence(error));
     }
-    let benchmarks = std::env::args().any(|argument| argument == "benchmark");
+    let benchmarks = std::env::args_os().any(|argument| argument == "benchmark");
     match (error.use_stderr(), benchmarks) {
         (false, _) => ExitCode::SUCCESS,
         (true, true) => ExitCode::from(benchmark::ERROR),

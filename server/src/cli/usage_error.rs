@@ -42,11 +42,14 @@ pub(super) fn sentence(error: &clap::Error) -> String {
     format!("{what}{reason}.{allowed} Run `optischema --help` for all commands and arguments.")
 }
 
-/// A sentence without these texts: a URL with a password may have been given for a file.
-pub(super) fn without(sentence: &str, texts: impl Iterator<Item = String>) -> String {
-    texts.fold(sentence.to_owned(), |sentence, text| {
-        sentence.replace(&text, "(a URL that is not shown)")
-    })
+/// A sentence without URLs that name a user: one with a password may have been given for a file, on the command line or in
+/// the environment. A path made of one has a single slash after its scheme, and a folder before it.
+pub(super) fn without_urls(sentence: &str) -> String {
+    let words = sentence.split(' ').map(|word| match (word.find(":/"), word.rfind('@')) {
+        (Some(scheme), Some(host)) if scheme < host => "(a URL that is not shown)",
+        _ => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// An argument's name. What follows an equals sign is a value, and what is no name at all is one too.
@@ -70,12 +73,29 @@ fn cause(error: &clap::Error) -> Option<String> {
 mod tests {
     use clap::Parser;
 
-    use super::sentence;
+    use super::{sentence, without_urls};
     use crate::cli::Cli;
 
     fn said(arguments: &[&str]) -> String {
         let arguments = std::iter::once("optischema").chain(arguments.iter().copied());
         sentence(&Cli::try_parse_from(arguments).unwrap_err())
+    }
+
+    #[test]
+    fn a_url_that_names_a_user_is_left_out_of_a_sentence() {
+        for (said, expected) in [
+            (
+                "the file postgres://a:canary@b/c: not found",
+                "the file (a URL that is not shown) not found",
+            ),
+            (
+                "/home/me/postgres:/a:canary@b/c is no folder",
+                "(a URL that is not shown) is no folder",
+            ),
+            ("see https://www.postgresql.org/docs", "see https://www.postgresql.org/docs"),
+        ] {
+            assert_eq!(without_urls(said), expected);
+        }
     }
 
     #[test]

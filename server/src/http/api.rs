@@ -138,6 +138,7 @@ struct DismissRequest {
 #[serde(default, deny_unknown_fields)]
 struct AddQueriesRequest {
     /// The statements, or the log.
+    #[schema(required, min_length = 1)]
     text: String,
 }
 

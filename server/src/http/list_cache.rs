@@ -15,7 +15,7 @@ use crate::store::{Store, Written};
 /// Lists that depend on nothing but the store and their address.
 const LISTS: &[&str] = &["/api/recommendations", "/api/benchmark"];
 /// Answers that are kept.
-const MOST: usize = 128;
+const MOST: usize = 32;
 /// A larger one is not kept.
 const LARGEST: usize = 2 * 1024 * 1024;
 
@@ -45,11 +45,9 @@ impl ListCache {
 
     fn keep(&self, key: String, answer: Kept) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|_, known| known.written == answer.written);
         if kept.len() >= MOST {
-            kept.retain(|_, known| known.written == answer.written);
-            if kept.len() >= MOST {
-                kept.clear();
-            }
+            kept.clear();
         }
         kept.insert(key, answer);
     }

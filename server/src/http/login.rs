@@ -39,11 +39,20 @@ async fn follow_link(
     Query(query): Query<Code>,
 ) -> Response {
     let Some(code) = query.code else { return page(StatusCode::OK, None) };
-    attempt(&access, peer, jar, async |access| match access.redeem(&code) {
+    // A code cannot be guessed, and any page can make a browser follow a link: a failure counts for nothing.
+    let opening = match access.redeem(&code) {
         true => access.sign_in_by_link().await,
         false => Ok(None),
-    })
-    .await
+    };
+    let address = peer.map(|Extension(Peer(address))| address.ip());
+    match opening {
+        Ok(Some(session)) => {
+            address.into_iter().for_each(|address| access.attempts.succeeded(address));
+            Some(opened(session, jar))
+        }
+        Ok(None) => None,
+        Err(error) => Some(not_kept(&error)),
+    }
     .unwrap_or_else(|| {
         page(StatusCode::FORBIDDEN, Some("This link was used already, or is of an earlier start."))
     })
@@ -60,7 +69,7 @@ async fn sign_in(
         .unwrap_or_else(|| page(StatusCode::FORBIDDEN, Some("That is not the token.")))
 }
 
-/// One attempt; absent where it failed.
+/// One attempt with the token; absent where it failed.
 async fn attempt(
     access: &Access,
     peer: Option<Extension<Peer>>,
@@ -80,12 +89,14 @@ async fn attempt(
             address.into_iter().for_each(|address| access.attempts.failed(address));
             None
         }
-        Err(error) => {
-            tracing::error!(%error, "a session could not be kept");
-            let text = "The session cannot be kept: the store cannot be written now.";
-            Some(page(StatusCode::SERVICE_UNAVAILABLE, Some(text)))
-        }
+        Err(error) => Some(not_kept(&error)),
     }
+}
+
+fn not_kept(error: &StoreError) -> Response {
+    tracing::error!(%error, "a session could not be kept");
+    let text = "The session cannot be kept: the store cannot be written now.";
+    page(StatusCode::SERVICE_UNAVAILABLE, Some(text))
 }
 
 fn too_many(wait: Duration) -> Response {

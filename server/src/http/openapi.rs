@@ -1,8 +1,11 @@
 //! What every call answers besides what its own description says: who is not signed in, what cannot be read, a store
 //! or a database that is away. Problems have a content type of their own.
 
-use utoipa::openapi::path::{Operation, ParameterIn};
-use utoipa::openapi::{ContentBuilder, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::{
+    ContentBuilder, OpenApi, PathItem, Ref, RefOr, Required, Response, ResponseBuilder,
+};
 
 const PROBLEM: &str = "application/problem+json";
 
@@ -23,6 +26,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&mut Operation, bool
 }
 
 fn complete_operation(operation: &mut Operation, is_unsafe: bool) {
+    operation.parameters.iter_mut().flatten().for_each(allow_empty);
     let has_query = operation
         .parameters
         .iter()
@@ -53,6 +57,19 @@ fn complete_operation(operation: &mut Operation, is_unsafe: bool) {
         {
             response.content.insert(PROBLEM.to_owned(), content);
         }
+    }
+}
+
+/// A form sends the fields that nobody filled in as empty texts: they are as good as absent.
+fn allow_empty(parameter: &mut Parameter) {
+    let is_optional = parameter.required == Required::False;
+    if parameter.parameter_in == ParameterIn::Query
+        && is_optional
+        && let Some(schema) = parameter.schema.take()
+    {
+        let empty = ObjectBuilder::new().schema_type(Type::String).max_length(Some(0));
+        let either = AnyOfBuilder::new().item(schema).item(empty);
+        parameter.schema = Some(RefOr::T(Schema::AnyOf(either.build())));
     }
 }
 

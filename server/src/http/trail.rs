@@ -30,6 +30,7 @@ pub(super) struct ExportQuery {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct RestoreRequest {
     /// The name of a backup that `optischema restore` put into the data folder.
+    #[schema(required, min_length = 1)]
     file: String,
 }
 

@@ -12,17 +12,23 @@ const BETWEEN: Duration = Duration::from_secs(10);
 /// A server that answers nobody so many times in a row is taken for one that hangs.
 const MOST_MISSED: u32 = 3;
 
-/// Ends once the job's server no longer takes connections, with the reason; else never.
+/// Ends once the job's server no longer takes connections, with the reason; else never. A server that did not answer
+/// when the job began is not the one it works on: the job chose another ground, or says itself that it is away.
 pub(super) async fn silence_of(settings: &Settings, job: JobType) -> String {
     let target = match job {
         JobType::Analyze => settings.main_url.as_ref(),
         JobType::Benchmark | JobType::Apply | JobType::Rollback => settings.sandbox_url.as_ref(),
     };
     let Some(dsn) = target else { return std::future::pending().await };
+    // Outside the budget: the job itself may hold every connection that it allows.
+    let dsn = dsn.clone().unbudgeted();
+    if let Err(PgFailure::Unreachable(_)) = answers(&dsn, job).await {
+        return std::future::pending().await;
+    }
     let mut missed = 0;
     loop {
         tokio::time::sleep(BETWEEN).await;
-        match answers(dsn, job).await {
+        match answers(&dsn, job).await {
             Err(PgFailure::Unreachable(reason)) => {
                 missed += 1;
                 if missed >= MOST_MISSED {

@@ -136,6 +136,8 @@ impl Worker {
                     "this store was copied from elsewhere: its running jobs belong to the original"
                 );
             }
+            // Only now: a start that is cut off before must end them again.
+            crate::instance::settle(&self.store, &self.settings.data_dir).await?;
         }
         let left = self.store.orphaned_jobs(&self.boot_id).await?;
         for id in &left {

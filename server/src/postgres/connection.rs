@@ -38,6 +38,12 @@ impl Dsn {
         Self { budget: Budget::new(limits), ..self }
     }
 
+    /// The same, counted against no budget: for a look at whether the server answers at all.
+    #[must_use]
+    pub fn unbudgeted(self) -> Self {
+        Self { budget: Budget::default(), ..self }
+    }
+
     /// What may be taken from it.
     #[must_use]
     pub const fn budget(&self) -> &Budget {

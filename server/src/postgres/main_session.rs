@@ -38,6 +38,8 @@ pub struct MainSession {
     planner: Planner,
     /// When the transaction began.
     begun: Instant,
+    /// The transaction failed outside a savepoint: a new one must begin.
+    is_spoilt: bool,
 }
 
 impl MainSession {
@@ -56,6 +58,7 @@ impl MainSession {
             is_on_own_path: false,
             approved: std::collections::HashSet::new(),
             begun: Instant::now(),
+            is_spoilt: false,
         })
     }
 
@@ -139,11 +142,12 @@ impl MainSession {
     /// snapshot on main.
     async fn prepare_to_plan(&mut self) -> Result<(), PgFailure> {
         let mut wait = self.planner.wait();
-        if wait.is_none() && self.begun.elapsed() < LONGEST_TRANSACTION {
+        if wait.is_none() && !self.is_spoilt && self.begun.elapsed() < LONGEST_TRANSACTION {
             return Ok(());
         }
-        self.planner.forget(&mut self.session.connection).await?;
+        // In this order: nothing but a rollback works in a transaction that failed.
         execute(&mut self.session.connection, "ROLLBACK").await?;
+        self.planner.forget(&mut self.session.connection).await?;
         while let Some(time) = wait {
             tokio::time::sleep(time).await;
             wait = self.planner.wait();
@@ -151,6 +155,7 @@ impl MainSession {
         // The path that was set in the transaction is gone with it, and the session's own is back.
         open(&mut self.session.connection).await?;
         self.begun = Instant::now();
+        self.is_spoilt = false;
         self.is_on_own_path = false;
         self.suspects = None;
         self.approved.clear();
@@ -174,9 +179,15 @@ impl MainSession {
             let read =
                 async |connection: &mut PgConnection| Suspects::read(connection, &trusted).await;
             self.suspects = Some(self.guarded(read).await?);
+            // A large catalog may take longer to read than a transaction lasts: it lasts so long from here on.
+            self.begun = Instant::now();
         }
-        if let Some(suspects) = &self.suspects {
-            suspects.check(&mut self.session.connection, statement).await?;
+        if let Some(suspects) = &self.suspects
+            && let Err(failure) = suspects.check(&mut self.session.connection, statement).await
+        {
+            // Where PostgreSQL refused the question, the transaction has failed.
+            self.is_spoilt = matches!(failure, PlanFailure::Target(_));
+            return Err(failure);
         }
         self.approved.insert(statement.sql.clone());
         Ok(())
@@ -263,6 +274,7 @@ impl MainSession {
         &mut self,
         statement: &Statement,
     ) -> Result<(Plan, Value), PlanFailure> {
+        self.prepare_to_plan().await?;
         self.check(statement).await?;
         let path = self.own_path();
         let places = sql::parameter_places(&statement.sql)?;
@@ -273,10 +285,12 @@ impl MainSession {
         }
         let count = parameters.last().copied().unwrap_or_default();
         let values = vec!["NULL"; usize::try_from(count).unwrap_or_default()].join(", ");
+        let prepare = format!("PREPARE optischema_generic AS {}", statement.sql);
+        self.planner.leaves(&prepare)?;
+        let asked = Instant::now();
         let planned = self
             .guarded(async |connection| {
                 set_path(connection, &path).await?;
-                let prepare = format!("PREPARE optischema_generic AS {}", statement.sql);
                 query(AssertSqlSafe(prepare)).execute(&mut *connection).await?;
                 execute(connection, "SET LOCAL plan_cache_mode = force_generic_plan").await?;
                 let call = format!("EXECUTE optischema_generic({values})");
@@ -285,6 +299,7 @@ impl MainSession {
             .await;
         // A rollback does not take it away. Where it was not made there is nothing to remove.
         drop(self.guarded(async |c| execute(c, "DEALLOCATE optischema_generic").await).await);
+        self.planner.took(asked.elapsed());
         planned
     }
 
@@ -293,9 +308,12 @@ impl MainSession {
         &mut self,
         statement: &Statement,
     ) -> Result<Vec<String>, PlanFailure> {
+        self.prepare_to_plan().await?;
         self.check(statement).await?;
         let path = self.own_path();
         let prepare = format!("PREPARE optischema_types AS {}", statement.sql);
+        self.planner.leaves(&prepare)?;
+        let asked = Instant::now();
         let types = self
             .guarded(async |connection| {
                 set_path(connection, &path).await?;
@@ -316,6 +334,7 @@ impl MainSession {
             .await;
         // A rollback does not take it away. Where it was not made there is nothing to remove.
         drop(self.guarded(async |c| execute(c, "DEALLOCATE optischema_types").await).await);
+        self.planner.took(asked.elapsed());
         types
     }
 
@@ -335,8 +354,8 @@ impl MainSession {
 
     /// Ends the transaction.
     pub async fn end(mut self) -> Result<(), PgFailure> {
-        self.planner.forget(&mut self.session.connection).await?;
         execute(&mut self.session.connection, "ROLLBACK").await?;
+        self.planner.forget(&mut self.session.connection).await?;
         sqlx::Connection::close(self.session.connection).await?;
         Ok(())
     }

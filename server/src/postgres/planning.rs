@@ -77,7 +77,7 @@ impl Planner {
     }
 
     /// Counts an entry that a text is in `pg_stat_statements`.
-    fn leaves(&self, text: &str) -> Result<(), PgFailure> {
+    pub(super) fn leaves(&self, text: &str) -> Result<(), PgFailure> {
         match self.tracking {
             Tracking::None => Ok(()),
             Tracking::Top | Tracking::All => self.budget.new_text(text),
@@ -105,6 +105,11 @@ impl Planner {
         };
         self.budget.planned(begun.elapsed());
         answer
+    }
+
+    /// Counts the time of a question that was asked without [`Self::ask`].
+    pub(super) fn took(&self, time: std::time::Duration) {
+        self.budget.planned(time);
     }
 
     /// The transaction went back: what was set since is gone.
@@ -182,7 +187,16 @@ impl Planner {
         if bound.constants.iter().all(|constant| constant.type_name.is_some()) {
             return Ok(());
         }
-        let inferred = inferred_types(connection).await?;
+        let inferred = match inferred_types(connection).await {
+            Ok(inferred) => inferred,
+            Err(failure) => {
+                // Whatever is prepared has no types that could be used: the next question prepares anew.
+                if let Some(prepared) = &mut self.prepared {
+                    prepared.sql.clear();
+                }
+                return Err(failure);
+            }
+        };
         let unnamed = bound.constants.iter().zip(&inferred).filter(|(c, _)| c.type_name.is_none());
         if unnamed.into_iter().any(|(_, (_, oid))| *oid >= FIRST_OWN_OID) {
             return self.forget(connection).await;

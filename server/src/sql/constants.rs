@@ -43,15 +43,22 @@ pub fn parameterised(statement: &Statement) -> Result<Parameterised, SqlError> {
     let mut taken =
         Taken { sql: &statement.sql, lexemes: &lexemes, found: Vec::new(), left: false };
     taken.visit(&json);
+    let groups = groups(&json);
     let mut numbers: BTreeMap<Constant, usize> = BTreeMap::new();
     let mut constants = Vec::new();
     let mut edits = Vec::new();
     for (start, end, constant) in taken.found {
-        // The same constant is the same parameter: GROUP BY compares expressions.
-        let number = *numbers.entry(constant.clone()).or_insert_with(|| {
+        // GROUP BY compares expressions: there the same constant is the same parameter. Elsewhere a bare string has the
+        // type that its own place gives it, and the same string may be a date here and a timestamp there.
+        let number = if groups || constant.type_name.is_some() {
+            *numbers.entry(constant.clone()).or_insert_with(|| {
+                constants.push(constant);
+                constants.len()
+            })
+        } else {
             constants.push(constant);
             constants.len()
-        });
+        };
         edits.push(Edit { start, end, text: format!("${number}") });
     }
     let sql = apply(&statement.sql, edits)?;
@@ -182,14 +189,29 @@ impl Taken<'_> {
         let first = self.lexemes.get(at)?;
         let text = self.sql.get(first.start..first.end)?;
         if text == "-" {
-            // The sign and the number are two.
-            return Some((start, self.lexemes.get(at + 1)?.end));
+            // The sign and the number are two; a comment or a bracket may stand between them.
+            let number = self.lexemes.get(at + 1)?;
+            let text = self.sql.get(number.start..number.end)?;
+            let is_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+            return is_number.then_some((start, number.end));
         }
         let is_constant = text.starts_with(|c: char| c.is_ascii_digit() || c == '.' || c == '\'')
             || text.eq_ignore_ascii_case("true")
             || text.eq_ignore_ascii_case("false")
             || (text.len() > 1 && text.ends_with('\'') && !text.starts_with(['b', 'B', 'x', 'X']));
         is_constant.then_some((first.start, first.end))
+    }
+}
+
+/// Whether rows are grouped anywhere.
+fn groups(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(groups),
+        Value::Object(object) => object.iter().any(|(key, value)| {
+            let is_list = matches!(key.as_str(), "group_clause" | "distinct_clause");
+            (is_list && value.as_array().is_some_and(|items| !items.is_empty())) || groups(value)
+        }),
+        _ => false,
     }
 }
 
@@ -245,6 +267,20 @@ mod tests {
     fn equal_constants_are_one_parameter() {
         let sql = "SELECT date_trunc('day', at) FROM t GROUP BY date_trunc('day', at)";
         assert_eq!(of(sql).0, "SELECT date_trunc($1, at) FROM t GROUP BY date_trunc($1, at)");
+    }
+
+    #[test]
+    fn a_bare_string_has_the_type_of_its_own_place() {
+        let sql = "SELECT * FROM t WHERE at > '2026-01-01' AND day > '2026-01-01'";
+        assert_eq!(of(sql).0, "SELECT * FROM t WHERE at > $1 AND day > $2");
+    }
+
+    #[test]
+    fn a_sign_that_stands_apart_from_its_number_belongs_to_it() {
+        for sql in ["SELECT * FROM t WHERE a = -(5)", "SELECT * FROM t WHERE a = -/*c*/5"] {
+            assert_eq!(of(sql).0, "SELECT * FROM t WHERE a = $1", "{sql}");
+            assert_eq!(of(sql).1, ["pg_catalog.int4 -5"], "{sql}");
+        }
     }
 
     #[test]

@@ -25,22 +25,14 @@ impl Store {
     /// Ends the running jobs of other processes where the store was copied from elsewhere: whoever runs them goes on.
     /// Returns how many there were.
     pub async fn end_jobs_of_another(&self, boot_id: &str) -> Result<u64, StoreError> {
+        let left = self.orphaned_jobs(boot_id).await?;
         let mut write = self.write().await?;
-        let status = job_after(optischema::model::JobStatus::Running, JobEvent::Errored)?;
-        let ended = sqlx::query(
-            "UPDATE benchmark_jobs SET status = ?2, completed_at = ?3, lease_token = NULL,
-                 lease_expires_at = NULL, phase = NULL, error_message = ?4
-             WHERE status = 'running' AND boot_id <> ?1",
-        )
-        .bind(boot_id)
-        .bind(status.as_str())
-        .bind(now().to_string())
-        .bind("This store was copied from another folder or machine. The job belongs to the original. Start it again here if you need it.")
-        .execute(&mut *write)
-        .await?
-        .rows_affected();
+        for id in &left {
+            let job = fetch_job(&mut write, *id).await?;
+            give_up(&mut write, &job, "This store was copied from another folder or machine. The job belongs to the original. Start it again here if you need it.").await?;
+        }
         write.commit().await?;
-        Ok(ended)
+        Ok(left.len() as u64)
     }
 
     /// The ids of all jobs that are kept.

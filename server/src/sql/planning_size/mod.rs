@@ -134,14 +134,19 @@ struct Sizing {
     refusal: Option<String>,
 }
 
-/// Views are nested at most so deep.
-const DEEPEST: usize = 64;
+/// Queries, views and the arms of UNION are nested at most so deep: what is deeper is refused.
+const DEEPEST: usize = 100;
 
 impl Sizing {
     /// The columns that a SELECT gives.
     fn select(&mut self, select: &Map<String, Value>, outer: &Scope, depth: usize) -> Scope {
         let mut given = Scope::default();
-        if depth > DEEPEST || self.nodes > MOST_NODES || self.refusal.is_some() {
+        if depth > DEEPEST {
+            self.refusal.get_or_insert_with(|| {
+                format!("its queries and views are nested more than {DEEPEST} levels deep, and what is in them is not looked at")
+            });
+        }
+        if self.nodes > MOST_NODES || self.refusal.is_some() {
             return given;
         }
         let mut scope = outer.clone();

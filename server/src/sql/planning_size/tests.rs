@@ -129,3 +129,24 @@ fn ordinary_statements_pass() {
     let long = (0..1000).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
     assert_eq!(check(&format!("SELECT * FROM t WHERE a IN ({long})")), Ok(()));
 }
+
+#[test]
+fn what_is_nested_deep_is_looked_at_or_refused() {
+    let arms = |first: &str, count: usize| {
+        format!("SELECT {first}{}", " UNION ALL SELECT 'y'".repeat(count))
+    };
+    assert_eq!(check(&arms("'x'", 80)), Ok(()));
+    assert!(check(&arms("repeat('x', 1000000000)", 80)).is_err());
+    let mut views = BTreeMap::new();
+    let name = |n: usize| Name { schema: "public".to_owned(), name: format!("v{n}") };
+    views.insert(name(0), parse_one("SELECT repeat('x', 1000000000) AS a").unwrap());
+    for n in 1..=110 {
+        let sql = format!("SELECT a FROM public.v{}", n - 1);
+        views.insert(name(n), parse_one(&sql).unwrap());
+    }
+    let of = |n: usize| {
+        check_planning_size(&parse_one(&format!("SELECT a FROM public.v{n}")).unwrap(), &views)
+    };
+    assert!(of(3).is_err());
+    assert!(of(110).is_err());
+}
