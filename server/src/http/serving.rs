@@ -17,6 +17,9 @@ use tower::ServiceExt;
 
 /// A client that has not sent a whole head by then is gone. It holds for idle connections too.
 const HEAD_WITHIN: Duration = Duration::from_secs(8);
+/// A client that does not take what it asked for is gone by then.
+#[cfg(target_os = "linux")]
+const TAKEN_WITHIN: Duration = Duration::from_secs(60);
 /// Requests that are under way when the server stops have this long to end.
 const END_WITHIN: Duration = Duration::from_secs(10);
 /// Files that the process needs besides connections: the store, PostgreSQL, the site's files.
@@ -29,6 +32,13 @@ const MOST_REFUSALS: usize = 64;
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub SocketAddr);
+
+/// A connection's place among those that are served at once. What a connection turns into holds on to it.
+#[derive(Debug, Clone)]
+pub(super) struct Place(
+    #[expect(dead_code, reason = "it is held, and given back when it is dropped")]
+    Arc<OwnedSemaphorePermit>,
+);
 
 /// Connections at once, below the limit of open files.
 fn most_connections() -> usize {
@@ -73,8 +83,12 @@ pub async fn serve(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
+        bound_sending(&stream);
         match places.clone().try_acquire_owned() {
-            Ok(place) => take(stream, peer, app.clone(), (place, alive.clone()), told.clone()),
+            Ok(place) => {
+                let held = (Place(Arc::new(place)), alive.clone());
+                take(stream, peer, app.clone(), held, told.clone());
+            }
             Err(_) => {
                 if let Ok(permit) = refusals.clone().try_acquire_owned() {
                     tokio::spawn(refuse(stream, permit));
@@ -91,18 +105,32 @@ pub async fn serve(
     Ok(())
 }
 
+/// Ends a connection whose client does not take what is sent.
+#[cfg(target_os = "linux")]
+fn bound_sending(stream: &TcpStream) {
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(TAKEN_WITHIN)) {
+        tracing::debug!(%error, "TCP_USER_TIMEOUT could not be set");
+    }
+}
+
+/// Only Linux has the option: elsewhere such a client keeps its place.
+#[cfg(not(target_os = "linux"))]
+fn bound_sending(_stream: &TcpStream) {}
+
 fn take(
     stream: TcpStream,
     peer: SocketAddr,
     app: Router,
-    held: (OwnedSemaphorePermit, mpsc::Sender<()>),
+    held: (Place, mpsc::Sender<()>),
     mut told: watch::Receiver<bool>,
 ) {
+    let place = held.0.clone();
     let service = hyper::service::service_fn(move |request: hyper::Request<_>| {
-        let app = app.clone();
+        let (app, place) = (app.clone(), place.clone());
         async move {
             let mut request: Request = request.map(Body::new);
             request.extensions_mut().insert(Peer(peer));
+            request.extensions_mut().insert(place);
             let answer: Result<Response, Infallible> = app.oneshot(request).await;
             answer
         }

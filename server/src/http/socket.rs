@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use optischema::model::{InvalidField, LiveMessage};
@@ -13,6 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::AppState;
 use super::problem::Problem;
+use super::serving::Place;
 use crate::store::{Store, StoreError};
 
 /// A connection that says nothing for so long is asked whether it is still there.
@@ -39,6 +40,7 @@ impl Since {
 /// Follows what happens.
 pub(super) async fn follow(
     State(app): State<AppState>,
+    place: Option<Extension<Place>>,
     Query(query): Query<Since>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
@@ -53,6 +55,7 @@ pub(super) async fn follow(
     })?;
     let upgrade = upgrade.max_message_size(LONGEST).max_frame_size(LONGEST);
     Ok(upgrade.on_upgrade(async move |mut socket| {
+        let _place = place;
         if let Err(Ended::Store(error)) = tell(&mut socket, &app.store, since).await {
             tracing::error!(%error, "events could not be read");
         }
