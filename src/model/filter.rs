@@ -72,6 +72,7 @@ pub struct RecommendationQuery {
     pub recommendation_type: Option<String>,
     /// `schema.table`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(pattern = r#"^([^".]+|"([^"]|"")+")\.([^".]+|"([^"]|"")+")$"#)]
     pub table: Option<String>,
     /// Words to be found in title, description or SQL.
     #[serde(skip_serializing_if = "Option::is_none")]

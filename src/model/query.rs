@@ -159,6 +159,7 @@ pub struct QueryQuery {
     pub q: Option<String>,
     /// `schema.table`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(pattern = r#"^([^".]+|"([^"]|"")+")\.([^".]+|"([^"]|"")+")$"#)]
     pub table: Option<String>,
     /// `time`, `calls`, `mean`, `rows`, `cache`, `recent`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -174,6 +175,7 @@ pub struct QueryQuery {
     pub kind: Option<String>,
     /// `yes`, `no`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<Planned>)]
     pub planned: Option<String>,
     /// 1 to 200; 50 where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -199,8 +201,18 @@ impl QueryQuery {
             kind: parse_field("kind", &self.kind)?,
             planned: parse_field("planned", &self.planned)?,
             limit: parse_limit(&self.limit)?,
-            cursor: parse_field("cursor", &self.cursor)?,
+            cursor: parse_position(&self.cursor)?,
         })
+    }
+}
+
+/// How many rows stand before a page: 0 to 2,147,483,647.
+fn parse_position(text: &Option<String>) -> Result<Option<u32>, InvalidField> {
+    match parse_field::<u32>("cursor", text)? {
+        Some(rows) if rows > i32::MAX.unsigned_abs() => {
+            Err(InvalidField { field: "cursor", message: format!("must be at most {}", i32::MAX) })
+        }
+        rows => Ok(rows),
     }
 }
 
