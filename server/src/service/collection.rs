@@ -72,6 +72,8 @@ async fn read_once(settings: &Settings, store: &Store) -> Outcome<CollectionRepo
         let texts = match view.texts(session.connection(), &ids).await {
             Err(failure) if failure.sqlstate().is_some() => {
                 tracing::warn!(%failure, "the texts of new statements cannot be read");
+                // Its connection goes first: main's budget may allow only one.
+                drop(session);
                 session = MainSession::begin(dsn).await?;
                 hidden += i64::try_from(ids.len()).unwrap_or_default();
                 BTreeMap::new()

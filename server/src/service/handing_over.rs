@@ -47,7 +47,9 @@ impl Service {
             let said = notes.len();
             let change = handed(&mut session, &recommendation, &mut notes).await?;
             if notes.len() > said {
-                // A failure may have spoilt the transaction for those that follow.
+                // A failure may have spoilt the transaction for those that follow. Its connection goes first: main's
+                // budget may allow only one.
+                drop(session);
                 session = MainSession::begin(checked_main(&self.settings).await?).await?;
             }
             listed.push(HandedOver {
