@@ -5,6 +5,7 @@
 //! expression that doubles with each level. Both are bounded here.
 
 mod growth;
+mod scope;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use growth::{literal_number, value_bytes};
+use scope::{LEAF, Scope, Size, larger};
 
 use super::{Name, SqlError, Statement, tree};
 
@@ -27,72 +29,6 @@ const NODES_OF_A_RELATION: f64 = 300.0;
 const NODES_OF_A_SET: f64 = 200.0;
 /// Bytes of a constant that nobody knows yet.
 const PARAMETER: f64 = 1024.0;
-
-/// What an expression comes to.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Size {
-    /// Nodes, with subqueries' expressions put in place.
-    nodes: f64,
-    /// Bytes of its value, where PostgreSQL can fold it; else absent.
-    constant: Option<f64>,
-}
-
-const LEAF: Size = Size { nodes: 1.0, constant: None };
-
-/// Names of a FROM list that stand for expressions.
-#[derive(Debug, Clone, Default)]
-struct Scope {
-    columns: BTreeMap<String, Size>,
-    /// For a column that a subquery hands on without a name of its own.
-    largest: Option<Size>,
-    /// Columns that have only the name that PostgreSQL gives them.
-    unnamed: Option<Size>,
-    /// WITH queries in sight, each with its columns and the nodes of its whole.
-    queries: BTreeMap<String, (BTreeMap<String, Size>, f64)>,
-}
-
-impl Scope {
-    fn add(&mut self, name: &str, size: Size) {
-        let known = self.columns.entry(name.to_owned()).or_insert(size);
-        *known = larger(*known, size);
-        self.largest = Some(self.largest.map_or(size, |known| larger(known, size)));
-    }
-
-    fn extend(&mut self, other: &Self) {
-        other.columns.iter().for_each(|(name, size)| self.add(name, *size));
-        if let Some(size) = other.unnamed {
-            self.unnamed = Some(self.unnamed.map_or(size, |known| larger(known, size)));
-        }
-    }
-
-    fn of_columns(columns: &BTreeMap<String, Size>) -> Self {
-        let mut scope = Self::default();
-        columns.iter().for_each(|(name, size)| scope.add(name, *size));
-        scope
-    }
-
-    /// A row of all columns.
-    fn row(&self) -> Size {
-        self.columns.values().fold(Size { nodes: 1.0, constant: Some(24.0) }, |row, size| Size {
-            nodes: row.nodes + size.nodes,
-            constant: row.constant.zip(size.constant).map(|(a, b)| a + b),
-        })
-    }
-
-    fn column(&self, name: &str) -> Size {
-        self.columns.get(name).copied().or(self.unnamed).unwrap_or(LEAF)
-    }
-}
-
-fn larger(a: Size, b: Size) -> Size {
-    Size {
-        nodes: a.nodes.max(b.nodes),
-        constant: match (a.constant, b.constant) {
-            (Some(a), Some(b)) => Some(a.max(b)),
-            (one, other) => one.or(other),
-        },
-    }
-}
 
 /// Checks that planning a statement stays small. `views` are the statements behind the views that it reads.
 ///
