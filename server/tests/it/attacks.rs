@@ -10,7 +10,8 @@ use optischema_server::workload::AdviseLimits;
 use crate::fixture::Shop;
 
 /// Leaves a file in the server's folder, and claims to be immutable. A read-only transaction does not
-/// keep it from that, so the file shows whether planning ran it.
+/// keep it from that, so the file shows whether planning ran it. Bodies name their schema: since PostgreSQL
+/// 17, CREATE INDEX and ANALYZE run functions under a path without it.
 const TRAPS: &[&str] = &[
     "CREATE EXTENSION dblink",
     "CREATE EXTENSION pg_trgm",
@@ -18,15 +19,15 @@ const TRAPS: &[&str] = &[
     "CREATE FUNCTION spring() RETURNS void VOLATILE LANGUAGE plpgsql AS $$ BEGIN
         EXECUTE 'COPY (SELECT 1) TO PROGRAM ''cat > /dev/null; touch witness'''; END $$",
     "CREATE FUNCTION evil(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
-        PERFORM spring(); RETURN $1; END $$",
-    "CREATE FUNCTION definer(int) RETURNS int IMMUTABLE SECURITY DEFINER LANGUAGE sql AS 'SELECT evil($1)'",
-    "CREATE FUNCTION inlined(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT evil(1) + $1'",
-    "CREATE FUNCTION evil_eq(int, int) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT evil($1) = $2'",
+        PERFORM public.spring(); RETURN $1; END $$",
+    "CREATE FUNCTION definer(int) RETURNS int IMMUTABLE SECURITY DEFINER LANGUAGE sql AS 'SELECT public.evil($1)'",
+    "CREATE FUNCTION inlined(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT public.evil(1) + $1'",
+    "CREATE FUNCTION evil_eq(int, int) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT public.evil($1) = $2'",
     "CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = evil_eq)",
     "CREATE TYPE wrapped AS (x int)",
-    "CREATE FUNCTION unwrap(wrapped) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT evil(1)'",
+    "CREATE FUNCTION unwrap(wrapped) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT public.evil(1)'",
     "CREATE CAST (wrapped AS int) WITH FUNCTION unwrap(wrapped)",
-    "CREATE FUNCTION total(orders) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT evil(1)'",
+    "CREATE FUNCTION total(orders) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT public.evil(1)'",
     "CREATE VIEW trapped AS SELECT * FROM orders WHERE id = evil(1)",
     "CREATE VIEW trapped_twice AS SELECT count(*) FROM trapped",
     "CREATE VIEW counting AS SELECT nextval('numbers') AS n, name FROM orders",
@@ -41,10 +42,10 @@ const TRAPS: &[&str] = &[
     "CREATE TABLE parted (a int) PARTITION BY RANGE (a)",
     "CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10)",
     "ALTER TABLE parted_1 ADD CHECK (evil(1) > 0)",
-    "CREATE FUNCTION json_scalar(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT evil($1)'",
-    "CREATE FUNCTION of_record(record) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN 1; END'",
+    "CREATE FUNCTION \"json_scalar\"(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT public.evil($1)'",
+    "CREATE FUNCTION of_record(record) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM public.spring(); RETURN 1; END'",
     "CREATE TABLE misleading (of_record int)",
-    "CREATE FUNCTION difference(int, int) RETURNS float8 IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN $1 - $2; END'",
+    "CREATE FUNCTION difference(int, int) RETURNS float8 IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM public.spring(); RETURN $1 - $2; END'",
     "CREATE TYPE span AS RANGE (SUBTYPE = int, SUBTYPE_DIFF = difference)",
     "CREATE TABLE spans (s span)",
     "CREATE DOMAIN checked_int AS int CHECK (evil(VALUE) > 0)",
@@ -55,22 +56,22 @@ const TRAPS: &[&str] = &[
     "CREATE TABLE parent_check (a int)",
     "CREATE TABLE child_check (CHECK (1 ### 1)) INHERITS (parent_check)",
     "CREATE TYPE mood AS ENUM ('a', 'b')",
-    "CREATE FUNCTION mood_eq(mood, mood) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN true; END'",
+    "CREATE FUNCTION mood_eq(mood, mood) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM public.spring(); RETURN true; END'",
     "CREATE OPERATOR = (LEFTARG = mood, RIGHTARG = mood, FUNCTION = mood_eq)",
     "CREATE DOMAIN moody AS mood",
     "CREATE TABLE moods (m moody, list mood[])",
-    "CREATE FUNCTION to_wrapped(text) RETURNS wrapped IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN NULL; END'",
+    "CREATE FUNCTION to_wrapped(text) RETURNS wrapped IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM public.spring(); RETURN NULL; END'",
     "CREATE CAST (text AS wrapped) WITH FUNCTION to_wrapped(text)",
     "CREATE OPERATOR @@@ (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq, NEGATOR = ###)",
     "CREATE TABLE domained (d checked_int)",
-    "CREATE FUNCTION orders_eq(orders, orders) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN true; END'",
+    "CREATE FUNCTION orders_eq(orders, orders) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM public.spring(); RETURN true; END'",
     "CREATE OPERATOR ==== (LEFTARG = orders, RIGHTARG = orders, FUNCTION = orders_eq)",
     // They would be taken for PostgreSQL's own, were names looked for in this database.
-    "CREATE FUNCTION array_remove(int8[], int8) RETURNS int8[] IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN $1; END'",
-    "CREATE FUNCTION quote_ident(name) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN $1; END'",
-    "CREATE FUNCTION unnest(oid[]) RETURNS SETOF oid IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN; END'",
+    "CREATE FUNCTION array_remove(int8[], int8) RETURNS int8[] IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM public.spring(); RETURN $1; END'",
+    "CREATE FUNCTION quote_ident(name) RETURNS text IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM public.spring(); RETURN $1; END'",
+    "CREATE FUNCTION unnest(oid[]) RETURNS SETOF oid IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM public.spring(); RETURN; END'",
     // The planner negates, and then commutes.
-    "CREATE FUNCTION evil_cmp(int, int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN true; END'",
+    "CREATE FUNCTION evil_cmp(int, int) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM public.spring(); RETURN true; END'",
     "CREATE OPERATOR <<~ (LEFTARG = int, RIGHTARG = int, FUNCTION = evil_cmp, COMMUTATOR = ~>>, RESTRICT = scalarlesel)",
     "CREATE OPERATOR ~>> (LEFTARG = int, RIGHTARG = int, FUNCTION = int4ge, COMMUTATOR = <<~, RESTRICT = scalargesel)",
     "CREATE OPERATOR <<! (LEFTARG = int, RIGHTARG = int, FUNCTION = int4lt, NEGATOR = ~>>, RESTRICT = scalarltsel)",
@@ -78,7 +79,7 @@ const TRAPS: &[&str] = &[
     "CREATE OPERATOR #=# (LEFTARG = int, RIGHTARG = int, FUNCTION = evil_eq)",
     "ALTER EXTENSION pg_trgm ADD OPERATOR #=# (int, int)",
     "CREATE TYPE adopted AS (x int)",
-    "CREATE FUNCTION from_adopted(adopted) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT evil(1)'",
+    "CREATE FUNCTION from_adopted(adopted) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT public.evil(1)'",
     "CREATE CAST (adopted AS int) WITH FUNCTION from_adopted(adopted)",
     "ALTER EXTENSION pg_trgm ADD CAST (adopted AS int)",
     // Named as PostgreSQL names its own.
@@ -88,8 +89,8 @@ const TRAPS: &[&str] = &[
     "CREATE TABLE abs (evil int, z int)",
     "CREATE VIEW rows AS SELECT 1 AS a, 2 AS b",
     "CREATE DOMAIN row_domain AS rows",
-    "CREATE FUNCTION of_domain(row_domain) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN 1; END'",
-    "CREATE FUNCTION of_many(VARIADIC rows[]) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN 1; END'",
+    "CREATE FUNCTION of_domain(row_domain) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM public.spring(); RETURN 1; END'",
+    "CREATE FUNCTION of_many(VARIADIC rows[]) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM public.spring(); RETURN 1; END'",
     "CREATE TABLE hidden (a int)",
     "ALTER TABLE hidden ENABLE ROW LEVEL SECURITY",
     // A type by its number leaves no trace in pg_depend.
@@ -102,10 +103,10 @@ const TRAPS: &[&str] = &[
     // An aggregate that the driver's own look at types would take.
     "CREATE TYPE colour AS ENUM ('red', 'blue')",
     "CREATE TABLE coloured (id int, c colour)",
-    "CREATE FUNCTION collect(name[], name) RETURNS name[] IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN $1; END'",
+    "CREATE FUNCTION collect(name[], name) RETURNS name[] IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM public.spring(); RETURN $1; END'",
     "CREATE AGGREGATE array_agg(name) (SFUNC = collect, STYPE = name[])",
-    "CREATE FUNCTION pg_table_size(oid) RETURNS int8 IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN 1; END'",
-    "CREATE FUNCTION pg_relation_size(oid) RETURNS int8 IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN 1; END'",
+    "CREATE FUNCTION pg_table_size(oid) RETURNS int8 IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM public.spring(); RETURN 1; END'",
+    "CREATE FUNCTION pg_relation_size(oid) RETURNS int8 IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM public.spring(); RETURN 1; END'",
     "CREATE FOREIGN DATA WRAPPER nothing",
     "CREATE SERVER elsewhere FOREIGN DATA WRAPPER nothing",
     "CREATE FOREIGN TABLE far (a int) SERVER elsewhere",
@@ -327,7 +328,7 @@ async fn a_comparison_of_its_own_for_a_built_in_type_keeps_everything_from_being
         "postgres",
         "shop",
         &[
-            "CREATE FUNCTION compare(int, int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN $1 - $2; END'",
+            "CREATE FUNCTION compare(int, int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN PERFORM public.spring(); RETURN $1 - $2; END'",
             "CREATE OPERATOR CLASS evil_ops FOR TYPE int USING btree AS OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 compare(int, int)",
             "CREATE TABLE keyed (x int) PARTITION BY RANGE (x evil_ops)",
             "CREATE TABLE keyed_1 PARTITION OF keyed FOR VALUES FROM (0) TO (100)",
@@ -354,7 +355,7 @@ async fn policies_are_followed_for_an_ordinary_role_and_a_function_can_be_vouche
         "postgres",
         "shop",
         &[
-            "CREATE FUNCTION owned() RETURNS int IMMUTABLE SECURITY DEFINER LANGUAGE plpgsql AS 'BEGIN PERFORM spring(); RETURN 1; END'",
+            "CREATE FUNCTION owned() RETURNS int IMMUTABLE SECURITY DEFINER LANGUAGE plpgsql AS 'BEGIN PERFORM public.spring(); RETURN 1; END'",
             "CREATE VIEW through AS SELECT owned() AS x",
             "CREATE TABLE guarded (a int)",
             "ALTER TABLE guarded ENABLE ROW LEVEL SECURITY",
