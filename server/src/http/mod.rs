@@ -64,6 +64,6 @@ pub fn router(state: AppState, site_root: PathBuf) -> Router {
         .layer(from_fn(body_timeout::read_body))
         .layer(from_fn(problem::as_problem))
         .layer(CompressionLayer::new())
-        .layer(from_fn_with_state(list_cache::ListCache::new(&state.store), list_cache::kept))
+        .layer(from_fn_with_state(crate::store::Kept::new(&state.store), list_cache::kept))
         .layer(from_fn_with_state(state.access, access::guard))
 }

@@ -6,7 +6,6 @@ mod collection;
 mod compare;
 mod failure;
 mod handing_over;
-mod kept;
 mod query_detail;
 mod report;
 mod restoring;
@@ -34,14 +33,12 @@ use optischema::operations::{
 };
 use serde_json::json;
 
-use kept::Kept;
-
 use crate::apply::lock_waits;
 use crate::clock::now;
 use crate::config::Settings;
 use crate::jobs::Signals;
 use crate::postgres::{Dsn, connect_writable};
-use crate::store::{NewJob, Store};
+use crate::store::{Kept, NewJob, Store};
 
 pub(crate) use analysis::{analyze, checked_main};
 pub use analysis::{analyze_once, collected};
