@@ -332,3 +332,22 @@ pub async fn told_to_stop() {
         () = terminate => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A start that is cut off before it has ended the jobs of elsewhere leaves that to the next one.
+    #[tokio::test]
+    async fn a_copied_store_stays_foreign_until_it_is_settled() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open_store(folder.path()).await.unwrap();
+        let is_copy = async || is_copied(&store, folder.path()).await.unwrap();
+        assert!(!is_copy().await, "a new store is at home where it is made");
+        store.set_setting(HOME, "elsewhere").await.unwrap();
+        assert!(is_copy().await);
+        assert!(is_copy().await, "looking settles nothing");
+        settle(&store, folder.path()).await.unwrap();
+        assert!(!is_copy().await);
+    }
+}

@@ -114,16 +114,6 @@ impl Access {
         self.one_time_code.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Uses the code up, where it is the right one.
-    pub(super) fn redeem(&self, code: &str) -> bool {
-        let mut kept = self.one_time_code.lock().unwrap_or_else(PoisonError::into_inner);
-        let right = kept.as_deref().is_some_and(|kept| equal(kept, code));
-        if right {
-            *kept = None;
-        }
-        right
-    }
-
     /// Opens a session for the holder of a token; absent where the text is no token. Returns the session's id.
     ///
     /// # Errors
@@ -135,15 +125,23 @@ impl Access {
         }
     }
 
-    /// Opens a session for whoever follows the link that is printed on start.
+    /// Opens a session for whoever follows the link that is printed on start, and uses its code up; absent where the
+    /// code is another one. A code whose session could not be kept stays good.
     ///
     /// # Errors
     /// The store cannot be written.
-    pub(super) async fn sign_in_by_link(&self) -> Result<Option<String>, StoreError> {
-        match self.tokens.first() {
-            Some(token) => self.open(token).await.map(Some),
-            None => Ok(None),
+    pub(super) async fn sign_in_by_link(&self, code: &str) -> Result<Option<String>, StoreError> {
+        let Some(token) = self.tokens.first() else { return Ok(None) };
+        let code = {
+            let mut kept = self.one_time_code.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.take_if(|kept| equal(kept, code))
+        };
+        let Some(code) = code else { return Ok(None) };
+        let opened = self.open(token).await;
+        if opened.is_err() {
+            *self.one_time_code.lock().unwrap_or_else(PoisonError::into_inner) = Some(code);
         }
+        opened.map(Some)
     }
 
     async fn open(&self, token: &Token) -> Result<String, StoreError> {

@@ -40,12 +40,8 @@ async fn follow_link(
 ) -> Response {
     let Some(code) = query.code else { return page(StatusCode::OK, None) };
     // A code cannot be guessed, and any page can make a browser follow a link: a failure counts for nothing.
-    let opening = match access.redeem(&code) {
-        true => access.sign_in_by_link().await,
-        false => Ok(None),
-    };
     let address = peer.map(|Extension(Peer(address))| address.ip());
-    match opening {
+    match access.sign_in_by_link(&code).await {
         Ok(Some(session)) => {
             address.into_iter().for_each(|address| access.attempts.succeeded(address));
             Some(opened(session, jar))

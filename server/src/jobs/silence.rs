@@ -15,13 +15,7 @@ const MOST_MISSED: u32 = 3;
 /// Ends once the job's server no longer takes connections, with the reason; else never. A server that did not answer
 /// when the job began is not the one it works on: the job chose another ground, or says itself that it is away.
 pub(super) async fn silence_of(settings: &Settings, job: JobType) -> String {
-    let target = match job {
-        JobType::Analyze => settings.main_url.as_ref(),
-        JobType::Benchmark | JobType::Apply | JobType::Rollback => settings.sandbox_url.as_ref(),
-    };
-    let Some(dsn) = target else { return std::future::pending().await };
-    // Outside the budget: the job itself may hold every connection that it allows.
-    let dsn = dsn.clone().unbudgeted();
+    let Some(dsn) = watched(settings, job) else { return std::future::pending().await };
     if let Err(PgFailure::Unreachable(_)) = answers(&dsn, job).await {
         return std::future::pending().await;
     }
@@ -41,6 +35,15 @@ pub(super) async fn silence_of(settings: &Settings, job: JobType) -> String {
     }
 }
 
+/// The server that a job works on: outside the budget, of which the job itself may hold every connection.
+fn watched(settings: &Settings, job: JobType) -> Option<Dsn> {
+    let target = match job {
+        JobType::Analyze => settings.main_url.as_ref(),
+        JobType::Benchmark | JobType::Apply | JobType::Rollback => settings.sandbox_url.as_ref(),
+    };
+    target.cloned().map(Dsn::unbudgeted)
+}
+
 async fn answers(dsn: &Dsn, job: JobType) -> Result<(), PgFailure> {
     // What connecting does not bound is bounded here: a server may take a connection and say nothing.
     let opening = async {
@@ -52,5 +55,42 @@ async fn answers(dsn: &Dsn, job: JobType) -> Result<(), PgFailure> {
     match tokio::time::timeout(BETWEEN, opening).await {
         Ok(opened) => opened,
         Err(_) => Err(PgFailure::Unreachable("it takes connections and does not answer".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SettingsArgs;
+
+    /// Where nothing listens.
+    const NOWHERE: &str = "postgres://nobody@127.0.0.1:1/nothing";
+
+    fn settings() -> Settings {
+        Settings::resolve(&SettingsArgs {
+            main_url: Some(NOWHERE.parse().unwrap()),
+            sandbox_url: Some(NOWHERE.replace("nothing", "copy").parse().unwrap()),
+            main_connections: Some(1),
+            ..SettingsArgs::default()
+        })
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_look_takes_no_connection_of_the_jobs_budget() {
+        let settings = settings();
+        let held = settings.main_url.as_ref().unwrap().budget().connection().await.unwrap();
+        assert!(held.is_some());
+        let dsn = watched(&settings, JobType::Analyze).unwrap();
+        assert!(tokio::time::timeout(BETWEEN / 2, answers(&dsn, JobType::Analyze)).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_was_away_from_the_beginning_is_not_watched() {
+        for job in [JobType::Analyze, JobType::Benchmark] {
+            let settings = settings();
+            let ended = tokio::time::timeout(BETWEEN * 20, silence_of(&settings, job)).await;
+            assert!(ended.is_err(), "{ended:?}");
+        }
     }
 }

@@ -274,15 +274,15 @@ impl MainSession {
         &mut self,
         statement: &Statement,
     ) -> Result<(Plan, Value), PlanFailure> {
-        self.prepare_to_plan().await?;
-        self.check(statement).await?;
-        let path = self.own_path();
         let places = sql::parameter_places(&statement.sql)?;
         let parameters: std::collections::BTreeSet<i32> =
             places.into_iter().map(|(_, number)| number).collect();
         if parameters.is_empty() {
             return self.plan_as(statement, ExplainMode::Verbose).await;
         }
+        self.prepare_to_plan().await?;
+        self.check(statement).await?;
+        let path = self.own_path();
         let count = parameters.last().copied().unwrap_or_default();
         let values = vec!["NULL"; usize::try_from(count).unwrap_or_default()].join(", ");
         let prepare = format!("PREPARE optischema_generic AS {}", statement.sql);

@@ -143,3 +143,21 @@ fn no_failure_of_a_target_shows_its_password() {
         }
     }
 }
+
+/// Arguments that are no UTF-8 are refused in a sentence.
+#[test]
+fn an_argument_that_is_no_text_is_refused() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let broken = std::ffi::OsStr::from_bytes(b"check\xff");
+    for arguments in [vec![broken], vec!["--listen".as_ref(), broken, "check".as_ref()]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_optischema"))
+            .args(&arguments)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.starts_with("optischema: ") && !said.contains("panicked"), "{said}");
+    }
+}

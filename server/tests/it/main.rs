@@ -16,6 +16,7 @@ mod bench;
 mod canary;
 mod chaos;
 mod compare;
+mod connections;
 mod crash;
 mod every_kind;
 mod fixture;

@@ -8,6 +8,8 @@ use optischema_server::service::analyze_once;
 use optischema_server::sql::{Statement, parse_one};
 use optischema_server::workload::AdviseLimits;
 
+use serde_json::json;
+
 use crate::fixture::{App, Shop};
 
 /// Entries of the application that the test makes; the view has room for so many, and for some more.
@@ -213,6 +215,45 @@ async fn what_is_taken_from_main_is_shown() {
     assert!(health.contains("main_budget"), "{health}");
     let html = app.get("/queries").await.text().await.unwrap();
     assert!(html.contains("of 8 connections to main"));
+    app.stop().await;
+}
+
+/// Every way to the planner is counted, and one connection is enough for everything.
+#[tokio::test]
+async fn every_planner_call_is_counted_on_one_connection() {
+    let shop = Shop::start().await;
+    let one = SettingsArgs { main_connections: Some(1), ..shop.settings() };
+    let dsn = Settings::resolve(&one).unwrap().main_url.unwrap();
+    let calls = || dsn.budget().usage().unwrap().planner_calls;
+    let mut session = MainSession::begin(&dsn).await.unwrap();
+    let bound = parse_one("SELECT name FROM orders WHERE id = $1").unwrap();
+    let plain = parse_one("SELECT name FROM orders WHERE id = 1").unwrap();
+    session.plan(&plain).await.unwrap();
+    assert_eq!(calls(), 1);
+    session.plan_verbose(&plain).await.unwrap();
+    assert_eq!(calls(), 2);
+    session.plan_verbose(&bound).await.unwrap();
+    assert_eq!(calls(), 3);
+    session.parameter_types(&bound).await.unwrap();
+    assert_eq!(calls(), 4);
+    session.end().await.unwrap();
+    let app = App::start(&one).await;
+    let id = app.analyzed().await.id;
+    let index = json!({ "definition": "CREATE INDEX ON public.orders (name)" });
+    for (path, body) in [("/api/queries/collect", &json!({})), ("/api/what-if", &index)] {
+        assert_eq!(app.post_json(path, body).await.status(), 200, "{path}");
+    }
+    app.completed(&format!("/api/benchmark/{id}")).await;
+    let hash = app.json("/api/queries").await["items"][0]["query_hash"].clone();
+    for path in [
+        "/api/health".to_owned(),
+        format!("/api/queries/{}", hash.as_str().unwrap()),
+        format!("/api/handover?ids={id}&format=sql"),
+        "/dashboard".to_owned(),
+    ] {
+        let response = app.get(&path).await;
+        assert_eq!(response.status(), 200, "{path}: {:?}", response.text().await);
+    }
     app.stop().await;
 }
 
