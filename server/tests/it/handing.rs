@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use optischema::model::{Handover, RecommendationId};
+use optischema_server::config::SettingsArgs;
 use reqwest::StatusCode;
 use sqlx::Connection;
 
@@ -122,7 +123,9 @@ async fn sqlx_migrations_run_up_and_down() {
 #[tokio::test]
 async fn what_cannot_be_gathered_is_said() {
     let shop = Shop::start().await;
-    let app = App::start(&shop.settings()).await;
+    // What begins anew after a failure must not want a second connection.
+    let one = SettingsArgs { main_connections: Some(1), ..shop.settings() };
+    let app = App::start(&one).await;
     let system = propose(&shop, "ALTER SYSTEM SET effective_cache_size = '3GB'", &[]).await;
     let missing = propose(&shop, "CREATE INDEX i ON public.gone (a)", &[]).await;
     let handover = handover(&app, &format!("{system},{missing}"), "rails").await;

@@ -257,6 +257,35 @@ async fn every_planner_call_is_counted_on_one_connection() {
     app.stop().await;
 }
 
+/// A text of another database that has no encoding keeps all texts from being read: what is known is counted all the
+/// same, and no second connection is wanted.
+#[tokio::test]
+async fn texts_in_no_encoding_do_not_stop_the_counting() {
+    let shop = Shop::start().await;
+    let one = SettingsArgs { main_connections: Some(1), ..shop.settings() };
+    shop.run(
+        "postgres",
+        "postgres",
+        &["CREATE DATABASE plain ENCODING 'SQL_ASCII' TEMPLATE template0 LOCALE 'C'"],
+    )
+    .await;
+    shop.run(
+        "postgres",
+        "plain",
+        &[
+            "SET pg_stat_statements.track = 'all'",
+            "DO $$ BEGIN EXECUTE 'SELECT 1 AS \"' || pg_catalog.chr(233) || '\"'; END $$",
+        ],
+    )
+    .await;
+    let app = App::start(&one).await;
+    let report: serde_json::Value =
+        app.post_json("/api/queries/collect", &json!({})).await.json().await.unwrap();
+    assert!(report["hidden"].as_i64().unwrap() > 0, "{report}");
+    assert_eq!(report["error"], serde_json::Value::Null, "{report}");
+    app.stop().await;
+}
+
 fn own_peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
