@@ -21,23 +21,51 @@ const FIRST_WITH_PARAMETER_RIGHTS: i32 = 150_000;
 /// Each kind is listed so many times.
 const MOST_OF_A_KIND: i64 = 20;
 
-/// The role, and every role that it is a member of, with or without inheriting from it.
+/// What a membership gives is said at each one from PostgreSQL 16 on; before, all of them give everything.
+const FIRST_WITH_MEMBERSHIP_OPTIONS: i32 = 160_000;
+
+/// The role, and every role whose rights it has or can take on, with the membership of its own that leads there. A role
+/// that is only inherited from does not lead on by SET ROLE; one that can be granted by its ADMIN option can be anything.
+const REACHED: &str = "
+    WITH RECURSIVE reached (oid, is_taken_on, first, grantor) AS (
+        SELECT r.oid, true, NULL::pg_catalog.oid, NULL::pg_catalog.oid
+        FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER
+        UNION
+        SELECT a.roleid, (c.is_taken_on AND a.set_option) OR a.admin_option,
+               COALESCE(c.first, a.roleid), COALESCE(c.grantor, a.grantor)
+        FROM reached c JOIN pg_catalog.pg_auth_members a ON a.member = c.oid
+        WHERE a.inherit_option OR a.admin_option OR (c.is_taken_on AND a.set_option))";
+
+/// The same of servers whose memberships have no options. There one revocation takes a membership away, whoever
+/// granted it.
+const REACHED_BY_MEMBERSHIP: &str = "
+    WITH RECURSIVE reached (oid, first, grantor) AS (
+        SELECT r.oid, NULL::pg_catalog.oid, NULL::pg_catalog.oid
+        FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER
+        UNION
+        SELECT a.roleid, COALESCE(c.first, a.roleid), NULL::pg_catalog.oid
+        FROM reached c JOIN pg_catalog.pg_auth_members a ON a.member = c.oid)";
+
+/// Those of them that have rights of a person's making.
 const REACHABLE: &str = "
-    WITH reachable AS (
-        SELECT g.oid, g.rolname FROM pg_catalog.pg_roles g
-        WHERE pg_catalog.pg_has_role(CURRENT_USER, g.oid, 'MEMBER') AND NOT pg_catalog.starts_with(g.rolname, 'pg_'))";
+    SELECT g.oid, g.rolname FROM pg_catalog.pg_roles g
+    WHERE g.oid IN (SELECT r.oid FROM reached r) AND NOT pg_catalog.starts_with(g.rolname, 'pg_')";
+
+/// The shortest way to each: the membership that is the role itself.
+const WAYS: &str = "
+    SELECT DISTINCT ON (r.oid) r.oid, r.first, r.grantor FROM reached r
+    ORDER BY r.oid, r.first IS NOT NULL, r.first <> r.oid, r.first, r.grantor";
 
 const ATTRIBUTES: &str = "
     SELECT /* optischema */ g.rolname = CURRENT_USER AS is_self, g.rolname::pg_catalog.text AS role,
            pg_catalog.quote_ident(g.rolname) AS quoted, pg_catalog.quote_ident(CURRENT_USER) AS own,
-           -- The role that it is a member of directly, through which it reaches this one.
-           (SELECT pg_catalog.quote_ident(d.rolname) FROM pg_catalog.pg_auth_members a
-            JOIN pg_catalog.pg_roles d ON d.oid = a.roleid JOIN pg_catalog.pg_roles s ON s.oid = a.member
-            WHERE s.rolname = CURRENT_USER AND pg_catalog.pg_has_role(d.oid, g.oid, 'MEMBER')
-            ORDER BY d.oid <> g.oid, d.rolname LIMIT 1) AS through,
+           pg_catalog.quote_ident(f.rolname) AS through,
+           -- A superuser's REVOKE takes away what the first superuser granted.
+           CASE WHEN w.grantor <> '10' THEN pg_catalog.quote_ident(b.rolname) END AS granted_by,
            g.rolsuper AS superuser, g.rolcreaterole AS createrole, g.rolcreatedb AS createdb,
            g.rolreplication AS replication, g.rolbypassrls AS bypassrls
-    FROM pg_catalog.pg_roles g WHERE pg_catalog.pg_has_role(CURRENT_USER, g.oid, 'MEMBER')
+    FROM ways w JOIN pg_catalog.pg_roles g ON g.oid = w.oid
+    LEFT JOIN pg_catalog.pg_roles f ON f.oid = w.first LEFT JOIN pg_catalog.pg_roles b ON b.oid = w.grantor
     ORDER BY g.rolname <> CURRENT_USER, g.rolname";
 
 /// Predefined roles that do more than read, or that read the server's files.
@@ -55,56 +83,61 @@ const HARMFUL_ROLES: &[&str] = &[
 
 /// Rights on relations and columns beyond SELECT. An owner's are those of ownership.
 const RELATIONS: &str = "
-    SELECT s.object, s.kind, s.privileges, s.grantee, s.is_owner FROM (
+    SELECT s.object, s.kind, s.privileges, s.grantee, s.is_owner, s.granted_by FROM (
         SELECT pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(c.relname)) AS object,
                CASE WHEN c.relkind = 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
                pg_catalog.string_agg(DISTINCT pg_catalog.concat(x.privilege_type, pg_catalog.concat(' (' OPERATOR(pg_catalog.||) pg_catalog.quote_ident(x.attname) OPERATOR(pg_catalog.||) ')')), ', ') AS privileges,
                COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee,
-               x.grantee = c.relowner AS is_owner
+               x.grantee = c.relowner AS is_owner,
+               CASE WHEN x.grantor <> c.relowner THEN pg_catalog.quote_ident(b.rolname) END AS granted_by
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         CROSS JOIN LATERAL (
-            SELECT NULL::pg_catalog.name AS attname, e.grantee, e.privilege_type
+            SELECT NULL::pg_catalog.name AS attname, e.grantor, e.grantee, e.privilege_type
             FROM pg_catalog.aclexplode(COALESCE(c.relacl, pg_catalog.acldefault(
                      CASE WHEN c.relkind = 'S' THEN 's' ELSE 'r' END::pg_catalog.\"char\", c.relowner))) e
             UNION ALL
-            SELECT a.attname, e.grantee, e.privilege_type
+            SELECT a.attname, e.grantor, e.grantee, e.privilege_type
             FROM pg_catalog.pg_attribute a CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) e
             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) x
-        LEFT JOIN reachable r ON r.oid = x.grantee
+        LEFT JOIN reachable r ON r.oid = x.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = x.grantor
         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname <> 'information_schema'
           AND NOT pg_catalog.starts_with(n.nspname, 'pg_')
           AND (x.grantee = '0' OR r.oid IS NOT NULL) AND x.privilege_type <> 'SELECT'
-        GROUP BY n.nspname, c.relname, c.relkind, r.rolname, x.grantee, c.relowner) s
+        GROUP BY n.nspname, c.relname, c.relkind, r.rolname, x.grantee, x.grantor, b.rolname, c.relowner) s
     ORDER BY s.object LIMIT $1";
 
 const SCHEMAS: &str = "
-    SELECT s.object, s.kind, s.grantee, s.is_owner FROM (
+    SELECT s.object, s.kind, s.grantee, s.is_owner, s.granted_by FROM (
         SELECT pg_catalog.quote_ident(n.nspname) AS object, 'SCHEMA' AS kind,
-               COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee, e.grantee = n.nspowner AS is_owner
+               COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee, e.grantee = n.nspowner AS is_owner,
+               CASE WHEN e.grantor <> n.nspowner THEN pg_catalog.quote_ident(b.rolname) END AS granted_by
         FROM pg_catalog.pg_namespace n
         CROSS JOIN LATERAL pg_catalog.aclexplode(COALESCE(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) e
-        LEFT JOIN reachable r ON r.oid = e.grantee
+        LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
         WHERE (e.grantee = '0' OR r.oid IS NOT NULL) AND e.privilege_type = 'CREATE'
           AND NOT pg_catalog.starts_with(n.nspname, 'pg_')
         UNION ALL
         SELECT pg_catalog.quote_ident(d.datname), 'DATABASE',
-               COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC'), e.grantee = d.datdba
+               COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC'), e.grantee = d.datdba,
+               CASE WHEN e.grantor <> d.datdba THEN pg_catalog.quote_ident(b.rolname) END
         FROM pg_catalog.pg_database d
         CROSS JOIN LATERAL pg_catalog.aclexplode(COALESCE(d.datacl, pg_catalog.acldefault('d', d.datdba))) e
-        LEFT JOIN reachable r ON r.oid = e.grantee
+        LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
         WHERE (e.grantee = '0' OR r.oid IS NOT NULL) AND e.privilege_type = 'CREATE'
           AND d.datname = pg_catalog.current_database()) s
     ORDER BY s.kind, s.object LIMIT $1";
 
-/// Functions that run with their owner's rights, and may be called.
+/// Functions and procedures that run with their owner's rights, and may be called.
 const FUNCTIONS: &str = "
-    SELECT s.object, s.grantee, s.is_owner FROM (
+    SELECT s.object, s.kind, s.grantee, s.is_owner, s.granted_by FROM (
         SELECT DISTINCT pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(p.proname), '(',
-                   pg_catalog.pg_get_function_identity_arguments(p.oid), ')') AS object,
-               COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee, e.grantee = p.proowner AS is_owner
+                   pg_catalog.oidvectortypes(p.proargtypes), ')') AS object,
+               CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END AS kind,
+               COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee, e.grantee = p.proowner AS is_owner,
+               CASE WHEN e.grantor <> p.proowner THEN pg_catalog.quote_ident(b.rolname) END AS granted_by
         FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
         CROSS JOIN LATERAL pg_catalog.aclexplode(COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))) e
-        LEFT JOIN reachable r ON r.oid = e.grantee
+        LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
         WHERE p.oid >= '16384' AND (e.grantee = '0' OR r.oid IS NOT NULL) AND e.privilege_type = 'EXECUTE'
           AND (p.prosecdef OR e.grantee = p.proowner)) s
     ORDER BY s.object LIMIT $1";
@@ -112,9 +145,11 @@ const FUNCTIONS: &str = "
 /// Built-in functions that reach beyond the database's rows, and that nobody may call by default.
 const BUILT_IN: &str = "
     SELECT pg_catalog.concat('pg_catalog.', pg_catalog.quote_ident(p.proname), '(',
-               pg_catalog.pg_get_function_identity_arguments(p.oid), ')') AS object,
-           COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee
-    FROM pg_catalog.pg_proc p CROSS JOIN LATERAL pg_catalog.aclexplode(p.proacl) e LEFT JOIN reachable r ON r.oid = e.grantee
+               pg_catalog.oidvectortypes(p.proargtypes), ')') AS object,
+           COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee,
+           CASE WHEN e.grantor <> p.proowner THEN pg_catalog.quote_ident(b.rolname) END AS granted_by
+    FROM pg_catalog.pg_proc p CROSS JOIN LATERAL pg_catalog.aclexplode(p.proacl) e
+    LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
     WHERE p.pronamespace = '11' AND p.oid < '16384' AND (e.grantee = '0' OR r.oid IS NOT NULL)
       AND e.grantee <> p.proowner
       AND (pg_catalog.starts_with(p.proname, 'pg_read_') OR pg_catalog.starts_with(p.proname, 'pg_ls_')
@@ -124,9 +159,11 @@ const BUILT_IN: &str = "
 
 /// Parameters of the server that the role may set, from PostgreSQL 15 on.
 const PARAMETERS: &str = "
-    SELECT a.parname AS object, e.privilege_type AS privilege, COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee
+    SELECT a.parname AS object, e.privilege_type AS privilege, COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee,
+           -- Parameters belong to the first superuser.
+           CASE WHEN e.grantor <> '10' THEN pg_catalog.quote_ident(b.rolname) END AS granted_by
     FROM pg_catalog.pg_parameter_acl a CROSS JOIN LATERAL pg_catalog.aclexplode(a.paracl) e
-    LEFT JOIN reachable r ON r.oid = e.grantee
+    LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
     WHERE (e.grantee = '0' OR r.oid IS NOT NULL)
       AND NOT (e.privilege_type = 'SET' AND a.parname = 'pg_stat_statements.track') ORDER BY a.parname LIMIT $1";
 
@@ -139,7 +176,13 @@ pub(super) async fn role_powers(
     version: i32,
 ) -> Result<Vec<Power>, PgFailure> {
     let mut powers = Vec::new();
-    for row in query(ATTRIBUTES).fetch_all(&mut *connection).await? {
+    let reached = match version >= FIRST_WITH_MEMBERSHIP_OPTIONS {
+        true => REACHED,
+        false => REACHED_BY_MEMBERSHIP,
+    };
+    let attributes_of_all =
+        sqlx::AssertSqlSafe(format!("{reached}, ways AS ({WAYS}) {ATTRIBUTES}"));
+    for row in query(attributes_of_all).fetch_all(&mut *connection).await? {
         powers.extend(attributes(&row)?);
         let (is_self, is_super): (bool, bool) =
             (row.try_get("is_self")?, row.try_get("superuser")?);
@@ -148,7 +191,8 @@ pub(super) async fn role_powers(
             return Ok(powers);
         }
     }
-    let listed = |what: &str| sqlx::AssertSqlSafe(format!("{REACHABLE}{what}"));
+    let listed =
+        |what: &str| sqlx::AssertSqlSafe(format!("{reached}, reachable AS ({REACHABLE}) {what}"));
     for row in query(listed(RELATIONS)).bind(MOST_OF_A_KIND).fetch_all(&mut *connection).await? {
         powers.push(of_relation(&row)?);
     }
@@ -162,7 +206,7 @@ pub(super) async fn role_powers(
         let (object, grantee): (String, String) = (row.try_get("object")?, row.try_get("grantee")?);
         powers.push(Power {
             what: format!("may call {object} (EXECUTE, granted to {grantee})"),
-            remedy: format!("REVOKE EXECUTE ON FUNCTION {object} FROM {grantee};"),
+            remedy: revocation(&row, &format!("EXECUTE ON FUNCTION {object} FROM {grantee}"))?,
             is_severe: false,
         });
     }
@@ -175,7 +219,10 @@ pub(super) async fn role_powers(
                 what: format!(
                     "may change the server's {object} ({privilege}, granted to {grantee})"
                 ),
-                remedy: format!("REVOKE {privilege} ON PARAMETER {object} FROM {grantee};"),
+                remedy: revocation(
+                    &row,
+                    &format!("{privilege} ON PARAMETER {object} FROM {grantee}"),
+                )?,
                 is_severe: privilege != "SET",
             });
         }
@@ -190,6 +237,9 @@ fn attributes(row: &PgRow) -> Result<Vec<Power>, PgFailure> {
     let is_self: bool = row.try_get("is_self")?;
     let through: Option<String> = row.try_get("through")?;
     let through = through.unwrap_or_else(|| quoted.clone());
+    let granted_by: Option<String> = row.try_get("granted_by")?;
+    let by = granted_by.map_or_else(String::new, |grantor| format!(" GRANTED BY {grantor}"));
+    let leave = format!("REVOKE {through} FROM {own}{by};");
     let member = if through == quoted {
         format!("is a member of {role}")
     } else {
@@ -215,17 +265,13 @@ fn attributes(row: &PgRow) -> Result<Vec<Power>, PgFailure> {
         } else {
             Power {
                 what: format!("{member}, which {does}"),
-                remedy: format!("REVOKE {through} FROM {own};"),
+                remedy: leave.clone(),
                 is_severe: true,
             }
         });
     }
     if HARMFUL_ROLES.contains(&role.as_str()) {
-        powers.push(Power {
-            what: member.clone(),
-            remedy: format!("REVOKE {through} FROM {own};"),
-            is_severe: true,
-        });
+        powers.push(Power { what: member.clone(), remedy: leave.clone(), is_severe: true });
     }
     Ok(powers)
 }
@@ -243,7 +289,7 @@ fn of_relation(row: &PgRow) -> Result<Power, PgFailure> {
     } else {
         Power {
             what: format!("may write {object} ({privileges}, granted to {grantee})"),
-            remedy: format!("REVOKE {privileges} ON {kind} {object} FROM {grantee};"),
+            remedy: revocation(row, &format!("{privileges} ON {kind} {object} FROM {grantee}"))?,
             is_severe: true,
         }
     })
@@ -263,7 +309,7 @@ fn of_schema(row: &PgRow) -> Result<Power, PgFailure> {
         remedy: if is_owner {
             format!("ALTER {kind} {object} OWNER TO CURRENT_USER; -- as another role")
         } else {
-            format!("REVOKE CREATE ON {kind} {object} FROM {grantee};")
+            revocation(row, &format!("CREATE ON {kind} {object} FROM {grantee}"))?
         },
         is_severe: is_owner,
     })
@@ -271,20 +317,28 @@ fn of_schema(row: &PgRow) -> Result<Power, PgFailure> {
 
 fn of_function(row: &PgRow) -> Result<Power, PgFailure> {
     let (object, grantee): (String, String) = (row.try_get("object")?, row.try_get("grantee")?);
-    let is_owner: bool = row.try_get("is_owner")?;
+    let (kind, is_owner): (String, bool) = (row.try_get("kind")?, row.try_get("is_owner")?);
     Ok(Power {
         what: if is_owner {
-            format!("may replace the function {object}, which {grantee} owns")
+            format!("may replace the {kind} {object}, which {grantee} owns")
         } else {
-            format!(
-                "may call the SECURITY DEFINER function {object} (EXECUTE, granted to {grantee})"
-            )
+            format!("may call the SECURITY DEFINER {kind} {object} (EXECUTE, granted to {grantee})")
         },
+        // The word for functions, procedures and aggregates alike.
         remedy: if is_owner {
-            format!("ALTER FUNCTION {object} OWNER TO CURRENT_USER; -- as another role")
+            format!("ALTER ROUTINE {object} OWNER TO CURRENT_USER; -- as another role")
         } else {
-            format!("REVOKE EXECUTE ON FUNCTION {object} FROM {grantee};")
+            revocation(row, &format!("EXECUTE ON ROUTINE {object} FROM {grantee}"))?
         },
         is_severe: is_owner,
+    })
+}
+
+/// A REVOKE that takes away what was granted: an owner's does not where somebody else granted it.
+fn revocation(row: &PgRow, what: &str) -> Result<String, PgFailure> {
+    let granted_by: Option<String> = row.try_get("granted_by")?;
+    Ok(match granted_by {
+        None => format!("REVOKE {what};"),
+        Some(grantor) => format!("SET ROLE {grantor}; REVOKE {what}; RESET ROLE;"),
     })
 }

@@ -309,7 +309,7 @@ const POWERS: &[(&[&str], &str, &str, &str)] = &[
         ],
         "role_privileged",
         "may replace the function public.mine()",
-        "ALTER FUNCTION public.mine() OWNER TO",
+        "ALTER ROUTINE public.mine() OWNER TO",
     ),
     (
         &["GRANT CREATE ON SCHEMA public TO PUBLIC"],
@@ -327,9 +327,108 @@ const POWERS: &[(&[&str], &str, &str, &str)] = &[
         &["CREATE FUNCTION raised(int) RETURNS int SECURITY DEFINER LANGUAGE sql AS 'SELECT $1'"],
         "role_could_change",
         "SECURITY DEFINER function public.raised(integer)",
-        "REVOKE EXECUTE ON FUNCTION public.raised(integer) FROM PUBLIC",
+        "REVOKE EXECUTE ON ROUTINE public.raised(integer) FROM PUBLIC",
+    ),
+    (
+        &[
+            "CREATE PROCEDURE raised(a int, INOUT b numeric(5, 2)) SECURITY DEFINER LANGUAGE sql AS 'SELECT 1.5'",
+        ],
+        "role_could_change",
+        "SECURITY DEFINER procedure public.raised(integer, numeric)",
+        "REVOKE EXECUTE ON ROUTINE public.raised(integer, numeric) FROM PUBLIC",
+    ),
+    (
+        &[
+            "CREATE AGGREGATE summed(int) (SFUNC = int4pl, STYPE = int)",
+            "ALTER AGGREGATE summed(int) OWNER TO reader",
+        ],
+        "role_privileged",
+        "may replace the aggregate public.summed(integer)",
+        "ALTER ROUTINE public.summed(integer) OWNER TO",
+    ),
+    (
+        &[
+            "CREATE ROLE lender NOLOGIN",
+            "GRANT INSERT ON orders TO lender WITH GRANT OPTION",
+            "SET ROLE lender",
+            "GRANT INSERT ON orders TO reader",
+        ],
+        "role_privileged",
+        "may write public.orders (INSERT, granted to reader)",
+        "SET ROLE lender; REVOKE INSERT ON TABLE public.orders FROM reader; RESET ROLE;",
     ),
 ];
+
+/// From PostgreSQL 16 on a membership says what it gives: only what the role has or can take on counts.
+#[tokio::test]
+async fn memberships_count_by_what_they_give() {
+    let shop = Shop::start().await;
+    if shop.version().await < 160_000 {
+        return;
+    }
+    shop.run("postgres", "shop", &["CREATE ROLE middle NOLOGIN", "CREATE ROLE writers NOLOGIN"])
+        .await;
+    shop.run("postgres", "shop", &["GRANT INSERT ON orders TO writers"]).await;
+    let (none, inherit, set, admin) = (
+        "INHERIT FALSE, SET FALSE",
+        "INHERIT TRUE, SET FALSE",
+        "INHERIT FALSE, SET TRUE",
+        "INHERIT FALSE, SET FALSE, ADMIN TRUE",
+    );
+    for (to_middle, to_writers, counts) in [
+        (none, inherit, false),
+        (inherit, none, false),
+        (inherit, inherit, true),
+        // SET ROLE asks for SET all the way.
+        (inherit, set, false),
+        (set, set, true),
+        (set, inherit, true),
+        (admin, none, false),
+        (admin, set, true),
+        (inherit, admin, true),
+    ] {
+        let grants = [
+            format!("GRANT middle TO reader WITH {to_middle}"),
+            format!("GRANT writers TO middle WITH {to_writers}"),
+        ];
+        shop.run("postgres", "shop", &[&grants[0], &grants[1]]).await;
+        let (_, findings) = health(&shop.settings(), TargetKind::Main).await;
+        let writes = |finding: &Finding| finding.message.contains("granted to writers");
+        assert_eq!(findings.iter().any(writes), counts, "{grants:?}: {findings:?}");
+        shop.run("postgres", "shop", &["REVOKE middle FROM reader", "REVOKE writers FROM middle"])
+            .await;
+    }
+    // A grant of somebody else is taken away only by name.
+    shop.run(
+        "postgres",
+        "shop",
+        &[
+            "CREATE ROLE boss SUPERUSER NOLOGIN",
+            "CREATE ROLE lender NOLOGIN",
+            "GRANT boss TO lender WITH ADMIN TRUE",
+            "GRANT boss TO reader WITH INHERIT FALSE GRANTED BY lender",
+        ],
+    )
+    .await;
+    let (_, findings) = health(&shop.settings(), TargetKind::Main).await;
+    let remedy = finding(&findings, "role_privileged").remedy.clone().unwrap();
+    assert!(remedy.ends_with("\nREVOKE boss FROM reader GRANTED BY lender;"), "{remedy}");
+    follow(&shop, &remedy.lines().collect::<Vec<_>>()).await;
+    let (_, findings) = health(&shop.settings(), TargetKind::Main).await;
+    assert!(findings.iter().any(|finding| finding.code == "role"), "{findings:?}");
+}
+
+/// Runs what a remedy says, as a superuser. Each line is one or more statements, and may end with a comment.
+async fn follow(shop: &Shop, lines: &[&str]) {
+    let statements: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.split("--").next())
+        .flat_map(|line| line.split(';'))
+        .map(str::trim)
+        .filter(|statement| !statement.is_empty())
+        .collect();
+    shop.run("postgres", "shop", &statements).await;
+}
 
 /// The answer is about what the role could do, by itself or as any role that it is a member of.
 #[tokio::test]
@@ -344,6 +443,12 @@ async fn a_role_that_could_do_more_than_read_is_named_with_its_revoke() {
         assert!(!findings.iter().any(|finding| finding.code == "role"), "{setup:?}");
         let refused = *code == "role_privileged";
         assert_eq!(state == TargetState::Down, refused, "{setup:?}: {state:?}");
+        // Whoever does as it says hears of it no more.
+        let statements: Vec<&str> = found.remedy.as_ref().unwrap().lines().collect();
+        follow(&shop, &statements).await;
+        let (_, findings) = health(&shop.settings(), TargetKind::Main).await;
+        let messages: Vec<&String> = findings.iter().map(|finding| &finding.message).collect();
+        assert!(!messages.iter().any(|message| message.contains(said)), "{setup:?}: {messages:?}");
     }
     let shop = Shop::start().await;
     // As README says: what is set for this role is no fault of the server's.

@@ -13,7 +13,7 @@ const OTHERS: &[&str] = &["store", "demo", "sql", "cli", "handover"];
 const PLAIN_OPERATORS: &[&str] = &["=", "<>", "<", "<=", ">", ">=", "~~", "!~~", "~~*"];
 
 /// Schemas whose names are filled in, or that are made by us.
-const OUR_RELATIONS: &[&str] = &["tree", "reachable", "t", "s", "u", "g"];
+const OUR_RELATIONS: &[&str] = &["tree", "reached", "reachable", "ways", "t", "s", "u", "g"];
 
 fn sources(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
