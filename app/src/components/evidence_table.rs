@@ -14,11 +14,11 @@ fn row(statement: &StatementEvidence) -> impl IntoView + use<> {
     view! {
         <tr>
             <td><code class="statement">{statement.sql.clone()}</code></td>
-            <td class="number">{figures::grouped(statement.calls as f64)}</td>
-            <td class="number">{figures::milliseconds(statement.total_time_ms)}</td>
-            <td class="number">{cost(statement.cost_before)}</td>
-            <td class="number">{cost(statement.cost_after)}</td>
-            <td class="number">{statement.saved_percent().map(|saved| figures::percent(-saved))}</td>
+            <td class="number" data-label="Calls">{figures::grouped(statement.calls as f64)}</td>
+            <td class="number" data-label="Time on main">{figures::milliseconds(statement.total_time_ms)}</td>
+            <td class="number" data-label="Cost now">{cost(statement.cost_before)}</td>
+            <td class="number" data-label="Cost after">{cost(statement.cost_after)}</td>
+            <td class="number" data-label="Change">{statement.saved_percent().map(|saved| figures::percent(-saved))}</td>
         </tr>
     }
 }
@@ -32,7 +32,7 @@ pub(crate) fn EvidenceTable(
     let rows: Vec<_> = statements.iter().map(row).collect();
     view! {
         <div class="scroll" tabindex="0">
-            <table>
+            <table class="stacks">
                 <caption>
                     "Statements behind it " <Provenance text=provenance/>
                 </caption>
