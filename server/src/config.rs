@@ -22,7 +22,7 @@ pub const CONFIG_FILE: &str = "optischema.toml";
 
 /// Settings as they are given: every one may be absent.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[command(next_help_heading = "Settings")]
 pub struct SettingsArgs {
     /// The database being tuned (postgres://…). It is only ever read.
@@ -312,9 +312,8 @@ fn place_of(error: &figment::Error) -> String {
             Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => {
                 format!("{key}{file} must be {expected}")
             }
-            Kind::UnknownField(..) | Kind::UnknownVariant(..) => {
-                format!("{key}{file} is not known")
-            }
+            Kind::UnknownField(name, _) => format!("{}{file} is not known", shown(name)),
+            Kind::UnknownVariant(..) => format!("{key}{file} is not known"),
             Kind::Message(message) if key.is_empty() => {
                 // The parser's first line says where; the lines below it show the text.
                 let first = message.lines().next().unwrap_or_default();
@@ -329,6 +328,15 @@ fn place_of(error: &figment::Error) -> String {
         wrong.push(how);
     }
     wrong.join("; ")
+}
+
+/// A name that may be shown: one of letters, as those of all settings are. Anything else may be a secret in the wrong
+/// place.
+fn shown(name: &str) -> String {
+    match name.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+        true => format!("the setting {name}"),
+        false => "a setting".to_owned(),
+    }
 }
 
 /// `/var/lib/optischema` for root, else the user's data folder.
@@ -403,6 +411,16 @@ mod tests {
         assert!(!format!("{one:?}").contains("key=1"));
         assert!(hooks("https://hooks.example/", None).is_err(), "unsigned is refused");
         assert!(hooks("ftp://hooks.example/", Some("0123456789abcdef")).is_err());
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(CONFIG_FILE), "main_conections = 2\n").unwrap();
+        let given =
+            SettingsArgs { data_dir: Some(folder.path().into()), ..SettingsArgs::default() };
+        let error = Settings::resolve(&given).unwrap_err().to_string();
+        assert!(error.contains("the setting main_conections in "), "{error}");
     }
 
     #[test]

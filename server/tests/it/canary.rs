@@ -110,6 +110,8 @@ fn no_settings_file_is_printed_with_its_secrets() {
         format!("listen = \"{CANARY}\""),
         format!("[main_url]\n{CANARY} = 1"),
         CANARY.to_owned(),
+        format!("{CANARY} = 1"),
+        format!("main_url = \"postgres://db.example/shop\"\npassword = \"{CANARY}\""),
         format!("sample_percent = \"postgres://ann:{CANARY}@db.example/shop\""),
     ] {
         std::fs::write(folder.path().join("optischema.toml"), &text).unwrap();
