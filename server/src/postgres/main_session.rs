@@ -40,6 +40,14 @@ pub struct MainSession {
     begun: Instant,
     /// The transaction failed outside a savepoint: a new one must begin.
     is_spoilt: bool,
+    /// What was asked of the session, and is asked of each transaction that begins.
+    asked: Asking,
+}
+
+#[derive(Debug, Default)]
+struct Asking {
+    name: Option<String>,
+    rows_whole: bool,
 }
 
 impl MainSession {
@@ -59,6 +67,7 @@ impl MainSession {
             approved: std::collections::HashSet::new(),
             begun: Instant::now(),
             is_spoilt: false,
+            asked: Asking::default(),
         })
     }
 
@@ -68,6 +77,7 @@ impl MainSession {
     /// # Errors
     /// Main is lost.
     pub async fn read_rows_whole(&mut self) -> Result<(), PgFailure> {
+        self.asked.rows_whole = true;
         execute(&mut self.session.connection, "SET LOCAL row_security = off").await
     }
 
@@ -122,6 +132,7 @@ impl MainSession {
     /// # Errors
     /// Main is lost.
     pub async fn name(&mut self, name: &str) -> Result<(), PgFailure> {
+        self.asked.name = Some(name.to_owned());
         self.session.name(name).await
     }
 
@@ -154,6 +165,12 @@ impl MainSession {
         }
         // The path that was set in the transaction is gone with it, and the session's own is back.
         open(&mut self.session.connection).await?;
+        if let Some(name) = &self.asked.name {
+            self.session.name(name).await?;
+        }
+        if self.asked.rows_whole {
+            self.read_rows_whole().await?;
+        }
         self.begun = Instant::now();
         self.is_spoilt = false;
         self.is_on_own_path = false;

@@ -257,6 +257,29 @@ async fn every_planner_call_is_counted_on_one_connection() {
     app.stop().await;
 }
 
+/// A transaction lasts for some seconds only: what was asked of the session holds in the next one.
+#[tokio::test]
+async fn what_was_asked_of_a_session_outlives_its_transaction() {
+    use sqlx::Row;
+    let shop = Shop::start().await;
+    let dsn: Dsn = shop.url("reader", "shop").parse().unwrap();
+    let mut session = MainSession::begin(&dsn).await.unwrap();
+    session.name("a name of its own").await.unwrap();
+    session.read_rows_whole().await.unwrap();
+    let query = "SELECT pg_catalog.concat(pg_catalog.current_setting('application_name'), ', ',
+                    pg_catalog.current_setting('row_security'), ', ', pg_catalog.now())";
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        session.plan(&parse_one("SELECT name FROM orders WHERE id = 1").unwrap()).await.unwrap();
+        let row = sqlx::query(query).fetch_one(session.connection()).await.unwrap();
+        let text: String = row.get(0);
+        assert!(text.starts_with("a name of its own, off, "), "{text}");
+        seen.push(text);
+        tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+    }
+    assert_ne!(seen[0], seen[1], "each in a transaction of its own");
+}
+
 /// A text of another database that has no encoding keeps all texts from being read: what is known is counted all the
 /// same, and no second connection is wanted.
 #[tokio::test]
