@@ -75,7 +75,7 @@ async fn copy(shop: &Shop) -> f64 {
     for (top, _) in family.tops() {
         let rows =
             CopyRows { structure: top, top: &top.table, schema: &scratch.name, choices: &choices };
-        rows.run(main.connection(), connection, &mut |_| {}).await.unwrap();
+        rows.run(&mut main, connection, &mut |_| {}).await.unwrap();
     }
     let created = finish_tables(connection, &family, &here).await.unwrap();
     assert!(created.missing.is_empty(), "{:?}", created.missing);

@@ -141,6 +141,7 @@ impl From<SandboxError> for BenchmarkError {
             SandboxError::Target(failure) => failure.into(),
             SandboxError::UnsupportedType { .. }
             | SandboxError::UnsupportedTable(_)
+            | SandboxError::UnreadableRows { .. }
             | SandboxError::NameCollision(_) => Self::Unsuitable(error.to_string()),
             other => Self::Error(other.to_string()),
         }

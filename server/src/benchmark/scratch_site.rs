@@ -204,7 +204,7 @@ async fn copy_all(
                     report(&phase_of(structure, done), share(so_far + done.bytes));
                 }
             };
-            let table = rows.run(main.connection(), sandbox, &mut tell).await?;
+            let table = rows.run(main, sandbox, &mut tell).await?;
             let whole = Copied { rows: table.rows, bytes: table.bytes };
             report(&phase_of(structure, whole), share(so_far + table.bytes));
             of_top = Some(match of_top {

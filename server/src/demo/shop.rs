@@ -187,8 +187,7 @@ impl Shop {
         let catalog = read_catalog(main.connection()).await?;
         main.read_rows_whole().await?;
         let limit = 512 * 1024 * 1024;
-        init_staging(main.connection(), &mut sandbox.connection, &catalog, limit, 1.0, &mut |_| {})
-            .await?;
+        init_staging(&mut main, &mut sandbox.connection, &catalog, limit, 1.0, &mut |_| {}).await?;
         main.end().await?;
         Ok(())
     }

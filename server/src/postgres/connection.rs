@@ -261,6 +261,26 @@ async fn pin_path(connection: &mut PgConnection) -> Result<String, PgFailure> {
         .await?;
     let schemas: Vec<String> = row.try_get("schemas")?;
     query("SET search_path = pg_catalog, pg_temp").execute(&mut *connection).await?;
+    refuse_tampered(connection).await?;
+    keep_schemas(connection, &schemas, false).await?;
+    Ok(path)
+}
+
+/// Reads anew, in a transaction that is young, which schemas the database's own path means: one that was missing may
+/// have been made, and the role may have been let into another.
+pub(super) async fn look_again(connection: &mut PgConnection, path: &str) -> Result<(), PgFailure> {
+    let set = "SELECT /* optischema */ pg_catalog.set_config('search_path', $1, true)";
+    query(set).bind(path).execute(&mut *connection).await?;
+    let row = query("SELECT /* optischema */ pg_catalog.current_schemas(false) AS schemas")
+        .fetch_one(&mut *connection)
+        .await?;
+    let schemas: Vec<String> = row.try_get("schemas")?;
+    query(set).bind(OWN_QUERIES_PATH).execute(&mut *connection).await?;
+    refuse_tampered(connection).await?;
+    keep_schemas(connection, &schemas, true).await
+}
+
+async fn refuse_tampered(connection: &mut PgConnection) -> Result<(), PgFailure> {
     let tampered = query(TAMPERED).fetch_optional(&mut *connection).await?;
     if let Some(row) = tampered {
         let what: String = row.try_get("what")?;
@@ -268,13 +288,23 @@ async fn pin_path(connection: &mut PgConnection) -> Result<String, PgFailure> {
             "this database has {what}: reading its catalogs could run a function of the database's, so nothing is read"
         )));
     }
+    Ok(())
+}
+
+/// Keeps the schemas of the path in a setting of ours, for the transaction or the session.
+async fn keep_schemas(
+    connection: &mut PgConnection,
+    schemas: &[String],
+    is_local: bool,
+) -> Result<(), PgFailure> {
     query(
-        "SELECT /* optischema */ pg_catalog.set_config('optischema.search_path', ($1::pg_catalog.text[])::pg_catalog.text, false)",
+        "SELECT /* optischema */ pg_catalog.set_config('optischema.search_path', ($1::pg_catalog.text[])::pg_catalog.text, $2)",
     )
-    .bind(&schemas)
+    .bind(schemas)
+    .bind(is_local)
     .execute(connection)
     .await?;
-    Ok(path)
+    Ok(())
 }
 
 async fn connect(dsn: &Dsn, options: &[(&str, &str)], pinned: bool) -> Result<Session, PgFailure> {

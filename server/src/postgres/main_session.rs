@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use optischema::model::TableName;
 use optischema::plan::Plan;
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::connection::OWN_QUERIES_PATH;
+use super::connection::{OWN_QUERIES_PATH, look_again};
 use super::planning::{Asked, Planner, Tracking};
 use super::query;
 use super::suspects::{Suspects, schema_of_trusted};
@@ -186,19 +187,7 @@ impl MainSession {
             return Ok(());
         }
         sql::check_select(statement)?;
-        // Our own queries look for names in PostgreSQL's own schema only.
-        if self.is_on_own_path {
-            set_path(&mut self.session.connection, OWN_QUERIES_PATH).await?;
-            self.is_on_own_path = false;
-        }
-        if self.suspects.is_none() {
-            let trusted = self.trusted.clone();
-            let read =
-                async |connection: &mut PgConnection| Suspects::read(connection, &trusted).await;
-            self.suspects = Some(self.guarded(read).await?);
-            // A large catalog may take longer to read than a transaction lasts: it lasts so long from here on.
-            self.begun = Instant::now();
-        }
+        self.read_suspects().await?;
         if let Some(suspects) = &self.suspects
             && let Err(failure) = suspects.check(&mut self.session.connection, statement).await
         {
@@ -208,6 +197,47 @@ impl MainSession {
         }
         self.approved.insert(statement.sql.clone());
         Ok(())
+    }
+
+    /// Reads what must not be reached, where this transaction has not yet. Our own queries follow, and find
+    /// PostgreSQL's own names only.
+    async fn read_suspects(&mut self) -> Result<(), PlanFailure> {
+        // Our own queries look for names in PostgreSQL's own schema only.
+        if self.is_on_own_path {
+            set_path(&mut self.session.connection, OWN_QUERIES_PATH).await?;
+            self.is_on_own_path = false;
+        }
+        if self.suspects.is_none() {
+            let (trusted, path) = (self.trusted.clone(), self.own_path());
+            look_again(&mut self.session.connection, &path).await?;
+            let read =
+                async |connection: &mut PgConnection| Suspects::read(connection, &trusted).await;
+            self.suspects = Some(self.guarded(read).await?);
+            // A large catalog may take longer to read than a transaction lasts: it lasts so long from here on.
+            self.begun = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// Whether a query of our own on a person's tables may be sent: it is planned, and then run.
+    ///
+    /// # Errors
+    /// Planning it could run a function of the database's, or take too much of main's memory.
+    pub async fn may_be_read(&mut self, statement: &Statement) -> Result<(), PlanFailure> {
+        self.check(statement).await
+    }
+
+    /// Whether the rows of a table may be sent as they are: no query is planned, and values are written by the
+    /// functions of their types.
+    ///
+    /// # Errors
+    /// One of these functions is the database's.
+    pub async fn may_be_sent(&mut self, table: &TableName) -> Result<(), PlanFailure> {
+        self.read_suspects().await?;
+        match &self.suspects {
+            Some(suspects) => Ok(suspects.check_sending(table)?),
+            None => Ok(()),
+        }
     }
 
     /// Plans a statement that the guard passes; nothing of it runs. A failure leaves the session usable.

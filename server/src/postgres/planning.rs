@@ -3,7 +3,7 @@
 //! `EXPLAIN` with values written into it is an entry of its own in `pg_stat_statements`, and so is one for each
 //! statement that is explained. A statement is therefore prepared (`PREPARE` is not tracked), its constants as
 //! parameters, and `EXPLAIN EXECUTE` is the only text that the view sees: always the same one for the same types. The
-//! values travel in a setting of the session. PostgreSQL makes a custom plan each time, for just these values.
+//! values travel in settings of the session. PostgreSQL makes a custom plan each time, for just these values.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -19,6 +19,9 @@ use crate::sql::{self, Constant, Parameterised, Statement};
 
 /// The name that every statement is prepared under.
 const NAME: &str = "optischema_plan";
+/// Values in one setting. Each parameter reads its setting as a whole: were all values in one, the work and the memory
+/// would grow with the square of their number.
+const GROUP: usize = 16;
 /// OIDs from here on are the database's own.
 const FIRST_OWN_OID: i64 = 16_384;
 
@@ -48,7 +51,7 @@ pub(super) struct Planner {
     tracking: Tracking,
     forms: BTreeMap<String, Form>,
     prepared: Option<Prepared>,
-    /// What the session's setting holds; absent where it is not known.
+    /// What the session's settings hold; absent where it is not known.
     values: Option<Vec<String>>,
 }
 
@@ -158,10 +161,12 @@ impl Planner {
         self.leaves(&call)?;
         let values: Vec<String> = bound.constants.iter().map(|c| c.text.clone()).collect();
         if self.values.as_ref() != Some(&values) && !values.is_empty() {
+            let groups: Vec<String> = values.chunks(GROUP).map(array_text).collect();
             query(
-                "SELECT /* optischema */ pg_catalog.set_config('optischema.values', ($1::pg_catalog.text[])::pg_catalog.text, true)",
+                "SELECT /* optischema */ pg_catalog.count(pg_catalog.set_config(pg_catalog.concat('optischema.values_', u.n), u.value, true))
+                 FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY u (value, n)",
             )
-            .bind(&values)
+            .bind(&groups)
             .execute(&mut *connection)
             .await?;
             self.values = Some(values);
@@ -228,13 +233,23 @@ fn declared_type(constant: &Constant) -> &str {
 
 /// The call, the same for all statements with parameters of these types.
 fn execute_text(types: &[String]) -> String {
-    let read = |(number, name): (usize, &String)| {
+    let read = |(place, name): (usize, &String)| {
+        let (group, number) = (1 + place / GROUP, 1 + place % GROUP);
         format!(
-            "(pg_catalog.current_setting('optischema.values')::pg_catalog.text[])[{number}]::{name}"
+            "(pg_catalog.current_setting('optischema.values_{group}')::pg_catalog.text[])[{number}]::{name}"
         )
     };
-    let values = (1..).zip(types).map(read).chain(["0".to_owned()]);
+    let values = (0..).zip(types).map(read).chain(["0".to_owned()]);
     format!("EXECUTE {NAME}({})", values.collect::<Vec<_>>().join(", "))
+}
+
+/// An array of texts, as PostgreSQL reads it.
+fn array_text(values: &[String]) -> String {
+    let quoted = |value: &String| {
+        let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
+        format!("\"{escaped}\"")
+    };
+    format!("{{{}}}", values.iter().map(quoted).collect::<Vec<_>>().join(","))
 }
 
 /// Types of the prepared statement's parameters, as SQL names them, and their OIDs. Every operator is named in full:
@@ -263,8 +278,16 @@ mod tests {
         let types = ["\"int4\"".to_owned()];
         assert_eq!(
             execute_text(&types),
-            "EXECUTE optischema_plan((pg_catalog.current_setting('optischema.values')::pg_catalog.text[])[1]::\"int4\", 0)"
+            "EXECUTE optischema_plan((pg_catalog.current_setting('optischema.values_1')::pg_catalog.text[])[1]::\"int4\", 0)"
         );
+        let many = vec!["\"int4\"".to_owned(); GROUP + 2];
+        assert!(execute_text(&many).contains("optischema.values_2')::pg_catalog.text[])[2]"));
         assert_eq!(execute_text(&[]), "EXECUTE optischema_plan(0)");
+    }
+
+    #[test]
+    fn values_are_quoted() {
+        let values = ["a".to_owned(), "b\\\"c,}".to_owned(), String::new()];
+        assert_eq!(array_text(&values), r#"{"a","b\\\"c,}",""}"#);
     }
 }

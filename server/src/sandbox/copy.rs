@@ -11,7 +11,8 @@ use sqlx::postgres::PgConnection;
 
 use super::SandboxError;
 use super::structure::{StructureKind, TableStructure};
-use crate::postgres::query;
+use crate::postgres::{MainSession, PlanFailure, query};
+use crate::sql::parse_one;
 
 /// Bytes sent at once: PostgreSQL hands over a message a row, and each that is sent alone is a system call.
 const BATCH: usize = 256 * 1024;
@@ -98,24 +99,20 @@ impl CopyRows<'_> {
     /// Main or the sandbox is lost, or does not take the rows.
     pub async fn run(
         &self,
-        main: &mut PgConnection,
+        main: &mut MainSession,
         sandbox: &mut PgConnection,
         progress: CopyProgress<'_>,
     ) -> Result<CopiedTable, SandboxError> {
         let columns = self.structure.copied_columns();
-        let only = if self.structure.kind == StructureKind::Table { "ONLY " } else { "" };
-        let out = format!(
-            "COPY (SELECT {columns} FROM {only}{} t{}) TO STDOUT (FORMAT binary)",
-            self.structure.table.quoted(),
-            self.choices.clauses(self.top)
-        );
+        // A table may have no columns at all.
+        let list = if columns.is_empty() { String::new() } else { format!(" ({columns})") };
+        let out = self.reading(main, &columns, &list).await?;
+        let main = main.connection();
         let target = TableName::new(self.schema, &self.structure.table.name).quoted();
         super::scratch::execute(main, READING.to_owned()).await?;
         // FREEZE wants the table emptied in the same transaction.
         super::scratch::execute(sandbox, "BEGIN".to_owned()).await?;
         super::scratch::execute(sandbox, format!("TRUNCATE ONLY {target}")).await?;
-        // A table may have no columns at all.
-        let list = if columns.is_empty() { String::new() } else { format!(" ({columns})") };
         let into = format!("COPY {target}{list} FROM STDIN (FORMAT binary, FREEZE)");
         let copied = stream(main, &out, sandbox, &into, progress).await;
         let end = if copied.is_ok() { "COMMIT" } else { "ROLLBACK" };
@@ -131,6 +128,47 @@ impl CopyRows<'_> {
                 .choices
                 .get(self.top)
                 .map_or(optischema::model::CopyMethod::Whole, RowChoice::method),
+        })
+    }
+}
+
+impl CopyRows<'_> {
+    /// The statement that reads the rows on main. Every query is planned, and planning evaluates the expressions of the
+    /// table's indexes: it is checked like any statement. A whole table is read without a query.
+    async fn reading(
+        &self,
+        main: &mut MainSession,
+        columns: &str,
+        list: &str,
+    ) -> Result<String, SandboxError> {
+        let table = self.structure.table.quoted();
+        let clauses = self.choices.clauses(self.top);
+        let is_table = self.structure.kind == StructureKind::Table;
+        let only = if is_table { "ONLY " } else { "" };
+        let select = format!("SELECT {columns} FROM {only}{table} t{clauses}");
+        let allowed = if is_table && clauses.is_empty() {
+            main.may_be_sent(&self.structure.table).await
+        } else {
+            // A sample's method is PostgreSQL's own, and its arguments are numbers of ours.
+            let is_sample =
+                matches!(self.choices.choices.get(self.top), Some(RowChoice::Blocks { .. }));
+            let checked = if is_sample { "" } else { clauses.as_str() };
+            let checked = format!("SELECT {columns} FROM {only}{table} t{checked}");
+            main.may_be_read(&parse_one(&checked)?).await
+        };
+        match allowed {
+            Ok(()) => {}
+            Err(PlanFailure::Target(failure)) => return Err(failure.into()),
+            Err(PlanFailure::Sql(refusal)) => {
+                return Err(SandboxError::UnreadableRows {
+                    table: self.structure.table.clone(),
+                    reason: refusal.to_string(),
+                });
+            }
+        }
+        Ok(match is_table && clauses.is_empty() {
+            true => format!("COPY {table}{list} TO STDOUT (FORMAT binary)"),
+            false => format!("COPY ({select}) TO STDOUT (FORMAT binary)"),
         })
     }
 }

@@ -41,6 +41,8 @@ pub enum SandboxError {
     NameCollision(String),
     #[error("{0} is not there")]
     MissingTable(TableName),
+    #[error("The rows of {table} are not copied: {reason}")]
+    UnreadableRows { table: TableName, reason: String },
 }
 
 impl From<sqlx::Error> for SandboxError {

@@ -14,8 +14,8 @@ use super::structure::{
     Family, SchemaOf, StructureKind, Upkeep, create_tables, extension_schemas, finish_tables,
     install_extensions, read_family,
 };
-use crate::postgres::query;
 use crate::postgres::relation_exists;
+use crate::postgres::{MainSession, query};
 
 /// What a staging copy was made of.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -32,7 +32,7 @@ pub struct StagingReport {
 /// Copies main's tables into the sandbox, structure whole and rows up to `limit_bytes` a table; above
 /// that, a sample of `sample_percent` of the blocks. Tables that are there already are left alone.
 pub async fn init_staging(
-    main: &mut PgConnection,
+    main: &mut MainSession,
     sandbox: &mut PgConnection,
     catalog: &Catalog,
     limit_bytes: i64,
@@ -69,7 +69,7 @@ pub async fn init_staging(
             }
             continue;
         }
-        let made = match read_family(main, std::slice::from_ref(&table.name)).await {
+        let made = match read_family(main.connection(), std::slice::from_ref(&table.name)).await {
             Ok(mut read) => {
                 // A view may read what is there already.
                 read.tables.retain(|structure| {
@@ -100,7 +100,13 @@ pub async fn init_staging(
             say(&format!("copying {}", structure.table));
             let schema = &structure.table.schema;
             let rows = CopyRows { structure, top: &top.table, schema, choices: &choices };
-            report.copied.push(rows.run(main, sandbox, &mut |_| {}).await?);
+            match rows.run(main, sandbox, &mut |_| {}).await {
+                Ok(copied) => report.copied.push(copied),
+                Err(SandboxError::UnreadableRows { table, reason }) => {
+                    report.skipped.push((table, format!("its rows are not copied: {reason}")));
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
     say("building keys and indexes");

@@ -91,7 +91,7 @@ impl Service {
         let catalog = read_catalog(main.connection()).await?;
         main.read_rows_whole().await?;
         let report = init_staging(
-            main.connection(),
+            &mut main,
             &mut sandbox.connection,
             &catalog,
             settings.copy_limit_bytes,

@@ -249,7 +249,7 @@ impl Shop {
         main.read_rows_whole().await.unwrap();
         let catalog = read_catalog(main.connection()).await.unwrap();
         optischema_server::sandbox::init_staging(
-            main.connection(),
+            &mut main,
             &mut sandbox.connection,
             &catalog,
             1 << 30,

@@ -32,6 +32,7 @@ mod places;
 mod process;
 mod proposing;
 mod queue;
+mod reaching;
 mod readback;
 mod reading_costs;
 mod recovery;

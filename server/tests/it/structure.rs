@@ -138,7 +138,7 @@ async fn a_copy_has_everything_that_its_original_has() {
     for (top, _) in family.tops() {
         for structure in family.with_rows(&top.table) {
             let rows = CopyRows { structure, top: &top.table, schema: &schema, choices: &choices };
-            rows.run(main.connection(), connection, &mut |_| {}).await.unwrap();
+            rows.run(&mut main, connection, &mut |_| {}).await.unwrap();
         }
     }
     let created = finish_tables(connection, &family, &here).await.unwrap();

@@ -20,7 +20,7 @@ const LISTED: &str = include_str!("members.tsv");
 struct Listed {
     language: &'static str,
     library: &'static str,
-    /// Empty where the function is one of PostgreSQL's own under another name.
+    /// Of a function in `internal`, the one of PostgreSQL's own that it is another name of.
     symbol: &'static str,
     versions: Vec<&'static str>,
 }
@@ -66,7 +66,7 @@ fn is_scripts_own(member: &Member<'_>) -> bool {
     listed.into_iter().any(|listed| {
         listed.language == member.language
             && listed.library == member.library
-            && (listed.symbol.is_empty() || listed.symbol == member.symbol)
+            && listed.symbol == member.symbol
             && (!is_listed_version || listed.versions.contains(&member.version))
     })
 }
@@ -78,7 +78,7 @@ const NATIVE_MEMBERS: &str = "
            pg_catalog.concat(p.proname, '(', (SELECT pg_catalog.string_agg(t.typname::pg_catalog.text, ',' ORDER BY u.n)
                FROM pg_catalog.unnest(p.proargtypes::pg_catalog.oid[]) WITH ORDINALITY u (type, n)
                JOIN pg_catalog.pg_type t ON t.oid = u.type), ')') AS signature,
-           COALESCE(p.probin, '') AS library, CASE WHEN l.lanname = 'c' THEN p.prosrc ELSE '' END AS symbol
+           COALESCE(p.probin, '') AS library, p.prosrc AS symbol
     FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
     JOIN pg_catalog.pg_proc p ON p.oid = d.objid JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     JOIN pg_catalog.pg_roles o ON o.oid = p.proowner
@@ -175,6 +175,16 @@ mod tests {
         ] {
             assert!(!is_scripts_own(&changed), "{changed:?}");
         }
+        let internal = Member {
+            extension: "citext",
+            version: "1.6",
+            signature: "citext(bool)",
+            language: "internal",
+            library: "",
+            symbol: "booltext",
+        };
+        assert!(is_scripts_own(&internal));
+        assert!(!is_scripts_own(&Member { symbol: "boolout", ..internal }));
         // It came with 1.5 and must not be there before.
         let later = Member {
             signature: "strict_word_similarity(text,text)",
@@ -192,6 +202,7 @@ mod tests {
             assert_eq!(columns.len(), 6, "{line}");
             assert!(matches!(columns[2], "c" | "internal"), "{line}");
             assert!(columns[2] == "internal" || columns[3].starts_with("$libdir/"), "{line}");
+            assert!(!columns[4].is_empty(), "{line}");
         }
     }
 }

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use members::schema_of_trusted;
 
+use optischema::model::TableName;
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
@@ -66,6 +67,8 @@ struct Type {
     is_array: bool,
     /// Why a value of it cannot even be read.
     why: Option<&'static str>,
+    /// Its values are written by a function of this database.
+    is_sent_by_own: bool,
 }
 
 #[derive(Debug, Default)]
@@ -73,6 +76,8 @@ struct Relation {
     oid: i64,
     is_view: bool,
     is_foreign: bool,
+    /// Partitions and children, and theirs.
+    parts: usize,
     columns: BTreeSet<String>,
     /// Types of columns that are not PostgreSQL's own.
     types: Vec<i64>,
@@ -156,7 +161,29 @@ impl Suspects {
                 views.insert(name.clone(), inside);
             }
         }
-        Ok(sql::check_planning_size(statement, &views)?)
+        let parts = |name: &Name| self.relation(name).map_or(0, |(_, relation)| relation.parts);
+        Ok(sql::check_planning_size(statement, &views, &parts)?)
+    }
+
+    /// Checks that values of a table's columns are written by PostgreSQL's own functions.
+    ///
+    /// # Errors
+    /// One is not.
+    pub fn check_sending(&self, table: &TableName) -> Result<(), SqlError> {
+        let name = Name { schema: table.schema.clone(), name: table.name.clone() };
+        let mut waiting = self.relations.get(&name).map(|r| r.types.clone()).unwrap_or_default();
+        let mut seen = BTreeSet::new();
+        while let Some(oid) = waiting.pop() {
+            let Some(found) = self.types.get(&oid).filter(|_| seen.insert(oid)) else { continue };
+            if found.is_sent_by_own {
+                return Err(SqlError::Refused(format!(
+                    "its type {} writes its values by a function of this database",
+                    found.name
+                )));
+            }
+            waiting.extend(&found.parts);
+        }
+        Ok(())
     }
 
     fn check_names(&self, text: &str) -> Result<(), SqlError> {
@@ -249,6 +276,11 @@ impl Suspects {
     fn reach(&self, calls: &Calls, relations: &[(&Name, &Relation)]) -> BTreeSet<i64> {
         let mut waiting: Vec<i64> =
             relations.iter().flat_map(|(_, relation)| &relation.types).copied().collect();
+        // A text that names a type, which may be computed, can mean any.
+        let names_any = |name: &Name| NAMING_TYPES.contains(&name.name.as_str());
+        if calls.functions.iter().any(names_any) || calls.types.iter().any(names_any) {
+            waiting.extend(self.types.keys());
+        }
         // A cast may also be written as a call: mytype(x). An array's type has a name of its own.
         let named = |name: &str| {
             let plain = name.strip_prefix('_').unwrap_or(name);
@@ -318,6 +350,24 @@ impl Suspects {
         ))
     }
 }
+
+/// Functions and types that read or write the name of a type, and its modifier by the type's own functions.
+const NAMING_TYPES: &[&str] = &[
+    "to_regtype",
+    "to_regtypemod",
+    "to_regprocedure",
+    "to_regoperator",
+    "regtype",
+    "regprocedure",
+    "regoperator",
+    "regtypein",
+    "regprocedurein",
+    "regoperatorin",
+    "format_type",
+    "parse_type",
+    "has_type_privilege",
+    "has_function_privilege",
+];
 
 /// Operators that every type has: their name says nothing about whose they are.
 fn is_common(name: &str) -> bool {

@@ -4,7 +4,10 @@ pub(super) const FUNCTIONS: &str = "
     SELECT /* optischema */ p.oid::pg_catalog.int8 AS oid, n.nspname::pg_catalog.text AS schema, p.proname::pg_catalog.text AS name,
            p.provolatile = 'v' AS volatile,
            -- PostgreSQL's own are in C or SQL; a member of a known extension is trusted where it is in C.
-           l.lanname IN ('internal', 'c') OR (p.oid::pg_catalog.int8 < 16384 AND l.lanname = 'sql') AS native,
+           l.lanname IN ('internal', 'c') OR (p.oid::pg_catalog.int8 < 16384 AND l.lanname = 'sql'
+               -- Those of the information schema look their operators up when they run, where their body is a text.
+               AND CASE WHEN n.nspname = 'information_schema'
+                        THEN pg_catalog.to_jsonb(p)OPERATOR(pg_catalog.->>)'prosqlbody' IS NOT NULL ELSE true END) AS native,
            p.pronargs OPERATOR(pg_catalog.-) p.pronargdefaults <= 1 AND p.pronargs >= 1 AS unary,
            -- Called by name they read a value of any type: 'cstring' and 'internal'.
            p.oid::pg_catalog.int8 < 16384 AND ('2275'::pg_catalog.oid = ANY (p.proargtypes) OR '2281'::pg_catalog.oid = ANY (p.proargtypes))
@@ -17,7 +20,7 @@ pub(super) const FUNCTIONS: &str = "
                    WHERE d.found[1]::pg_catalog.int8 >= 16384) AS has_own_default
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     WHERE p.oid::pg_catalog.int8 >= 16384 OR p.pronargdefaults > 0 OR p.provolatile = 'v' OR p.proname::pg_catalog.text = ANY ($1)
-       OR l.lanname NOT IN ('internal', 'c', 'sql')
+       OR l.lanname NOT IN ('internal', 'c', 'sql') OR n.nspname = 'information_schema'
        OR '2275'::pg_catalog.oid = ANY (p.proargtypes) OR '2281'::pg_catalog.oid = ANY (p.proargtypes)";
 
 pub(super) const SYSTEM_RELATIONS: &str = "
@@ -48,7 +51,11 @@ pub(super) const TYPES: &str = "
                     WHERE a.attrelid = t.typrelid AND a.atttypid::pg_catalog.int8 >= 16384 AND a.attnum > 0
                       AND NOT a.attisdropped) AS parts,
            COALESCE(r.rngcanonical::pg_catalog.oid::pg_catalog.int8, 0) AS canonical, COALESCE(r.rngsubdiff::pg_catalog.oid::pg_catalog.int8, 0) AS difference,
-           COALESCE(r.rngsubopc::pg_catalog.int8, 0) AS class
+           COALESCE(r.rngsubopc::pg_catalog.int8, 0) AS class,
+           -- Modifiers and elements are read and written by functions too.
+           ARRAY[t.typmodin::pg_catalog.oid::pg_catalog.int8, t.typmodout::pg_catalog.oid::pg_catalog.int8, t.typoutput::pg_catalog.oid::pg_catalog.int8,
+                 COALESCE((pg_catalog.to_jsonb(t)OPERATOR(pg_catalog.->>)'typsubscript')::pg_catalog.regproc::pg_catalog.oid::pg_catalog.int8, 0)] AS others,
+           ARRAY[t.typsend::pg_catalog.oid::pg_catalog.int8, t.typoutput::pg_catalog.oid::pg_catalog.int8] AS senders
     FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid WHERE t.oid::pg_catalog.int8 >= 16384";
 
 /// Members of operator families that are of this database, whether a class names them or not: the planner takes

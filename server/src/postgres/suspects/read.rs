@@ -73,7 +73,14 @@ const HARMFUL: &[&str] = &[
     "query_to_xml",
     "query_to_xml_and_xmlschema",
     "query_to_xmlschema",
+    "table_to_xmlschema",
+    "schema_to_xmlschema",
+    "database_to_xmlschema",
     "cursor_to_xml",
+    "cursor_to_xmlschema",
+    // They query the catalogs with names looked up by the path.
+    "pg_get_ruledef",
+    "pg_get_viewdef",
     "ts_stat",
     "ts_rewrite",
     "pg_input_is_valid",
@@ -212,6 +219,8 @@ fn function(
         "which has a default that calls a function of this database"
     } else if vouched {
         return Ok(None);
+    } else if !own && !native && row.try_get::<i64, _>("oid")? < FIRST_OWN_OID {
+        "whose body looks up names by the search path"
     } else if own || !native {
         "a function of this database that planning could run (if it does nothing but give a result, name it in OPTISCHEMA_TRUSTED_FUNCTIONS)"
     } else if HARMFUL.contains(&name.as_str()) {
@@ -322,8 +331,15 @@ async fn read_types(
         let input: i64 = row.try_get("input")?;
         let range = [row.try_get::<i64, _>("canonical")?, row.try_get("difference")?];
         let class: i64 = row.try_get("class")?;
+        let others: Vec<i64> = row.try_get("others")?;
+        let senders: Vec<i64> = row.try_get("senders")?;
+        // Arrays, rows, ranges and domains are read by PostgreSQL's own, whose arguments are no plain values.
+        let own = |function: &i64| *function >= FIRST_OWN_OID && reading.reaches(&[*function]);
+        let is_sent_by_own = senders.iter().any(own);
         let why = if kind == "b" && !is_array && reading.functions.contains_key(&input) {
             Some("reads its values by a function of this database")
+        } else if others.iter().any(own) {
+            Some("reads or writes its modifiers, elements or values by a function of this database")
         } else if range.iter().any(|function| reading.functions.contains_key(function)) {
             Some("is a range with a function of this database")
         } else if class_of_type.contains(&oid) || reading.classes.contains(&class) {
@@ -332,7 +348,8 @@ async fn read_types(
             None
         };
         let parts: Vec<i64> = row.try_get("parts")?;
-        suspects.types.insert(oid, Type { name: row.try_get("name")?, parts, is_array, why });
+        let name = row.try_get("name")?;
+        suspects.types.insert(oid, Type { name, parts, is_array, why, is_sent_by_own });
     }
     Ok(())
 }
@@ -363,6 +380,14 @@ async fn read_relations(
     let mut parents: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     for row in query(INHERITS).fetch_all(&mut *connection).await? {
         parents.entry(row.try_get("child")?).or_default().push(row.try_get("parent")?);
+    }
+    let children: Vec<i64> = parents.keys().copied().collect();
+    for child in children {
+        for at in above(&parents, child).into_iter().filter(|at| *at != child) {
+            if let Some((_, relation)) = by_oid.get_mut(&at) {
+                relation.parts += 1;
+            }
+        }
     }
     let foreign: Vec<i64> =
         by_oid.values().filter(|(_, r)| r.is_foreign).map(|(_, r)| r.oid).collect();

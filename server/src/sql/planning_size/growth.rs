@@ -1,55 +1,99 @@
 //! How large the value of a built-in function of constants could become.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
-/// Bytes, at most about; infinite where small arguments can make anything, or take for ever. `bytes` are those of the
-/// arguments, and `nodes` those of the whole call.
+/// Names of functions and what is known of their results: `fixed` length, `linear` in the length of their arguments, or
+/// a `set`, an aggregate or a window function, which the planner does not compute. Read from PostgreSQL 13, 15 and 18 by
+/// `scripts/function-growth.sql`.
+static KINDS: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+    include_str!("functions.tsv").lines().filter_map(|line| line.split_once('\t')).collect()
+});
+
+/// Bytes of a numeric at most: 131,072 digits before the point and 16,383 after it.
+pub(super) const LONGEST_NUMERIC: f64 = 147_455.0;
+
+/// Bytes, at most about; infinite where small arguments can make anything, or take for ever, and of functions that nobody
+/// has looked at. `bytes` are those of the arguments, and `nodes` those of the whole call.
 pub(super) fn value_bytes(name: &str, arguments: &[&Value], bytes: &[f64], nodes: f64) -> f64 {
     let first = bytes.first().copied().unwrap_or_default();
     let total: f64 = bytes.iter().sum();
+    let largest = bytes.iter().copied().fold(0.0, f64::max);
     let number =
         |at: usize| arguments.get(at).and_then(|a| literal_number(a)).unwrap_or(f64::INFINITY);
-    match name {
+    let estimate = match name {
         "repeat" => first * number(1).max(0.0),
         "lpad" | "rpad" => number(1) * 4.0,
         "array_fill" => dimensions(arguments.get(1).copied()) * (first + 8.0),
-        "format" => {
-            // A position may be named many times.
-            let largest = bytes.iter().copied().fold(0.0, f64::max);
-            total + largest_number(arguments.first().copied()) + first * largest
-        }
+        // A position may be named many times.
+        "format" => total + largest_number(arguments.first().copied()) + first * largest,
         // The separator stands between all elements of an array too.
         "concat_ws" => total + first * nodes,
-        // Doubled by each `**`.
-        other if other.starts_with("jsonb_path_") && total > 256.0 => f64::INFINITY,
-        "polygon" | "bpchar" | "bit" | "varbit" => {
-            let numbers = arguments.iter().filter_map(|a| literal_number(a));
-            total * 8.0 + numbers.fold(0.0, |sum, number| sum + number.abs() * 16.0)
+        other if other.starts_with("jsonb_path_") => total * 16.0 + paths_of(arguments),
+        "polygon" if arguments.len() > 1 => total * 8.0 + number(0).abs() * 16.0,
+        "bpchar" | "bit" | "varbit" if arguments.len() > 1 => total * 8.0 + number(1).abs() * 4.0,
+        // Each of the one stands for each of the other.
+        "replace" | "regexp_replace" | "array_to_string" | "array_replace" | "ts_headline" => {
+            (first + 1.0) * (bytes.iter().skip(1).sum::<f64>() + 1.0)
         }
-        "replace" | "regexp_replace" | "array_to_string" => {
-            first * (bytes.iter().skip(1).sum::<f64>() + 1.0)
-        }
-        // Made to be slow, and not to be interrupted.
-        "crypt"
-        | "pgp_sym_encrypt"
-        | "pgp_sym_encrypt_bytea"
-        | "pgp_sym_decrypt"
-        | "pgp_sym_decrypt_bytea"
-        | "pgp_pub_decrypt"
-        | "pgp_pub_decrypt_bytea" => f64::INFINITY,
-        "string_to_array" | "regexp_split_to_array" | "regexp_matches" | "regexp_match" => {
-            total * 48.0
-        }
-        "power" | "pow" | "exp" | "factorial" => total + 80_000.0,
-        _ => total * 8.0 + 256.0,
+        // Each level is indented further.
+        "jsonb_pretty" => total * (total + 8.0),
+        "string_to_array" | "regexp_split_to_array" | "regexp_match" => total * 48.0,
+        "power" | "pow" | "exp" | "numeric_power" | "numeric_exp" => total + LONGEST_NUMERIC,
+        // Its time grows with the square of its argument.
+        "factorial" | "numeric_fac" if number(0) <= 2000.0 => 8192.0,
+        // Without arguments, or without any that is a constant, nothing grows.
+        _ if bytes.is_empty() => 256.0,
+        other => match KINDS.get(other).copied() {
+            Some("fixed") => 64.0,
+            Some(_) => total * 8.0 + 256.0,
+            None => f64::INFINITY,
+        },
+    };
+    // Nothing times everything is no number.
+    if estimate.is_nan() { f64::INFINITY } else { estimate }
+}
+
+/// What a path through a document adds: one that descends to every depth more than once finds the same again and again.
+pub(super) fn paths_of(parts: &[&Value]) -> f64 {
+    let is_wild =
+        |part: &&Value| literal_text(part).is_some_and(|text| text.matches("**").count() > 1);
+    // The first is the document.
+    if parts.iter().skip(1).any(is_wild) { f64::INFINITY } else { 0.0 }
+}
+
+/// A text that is written out, behind any casts.
+pub(super) fn literal_text(value: &Value) -> Option<&str> {
+    let mut node = value.get("node").unwrap_or(value);
+    while let Some(inner) = node.get("TypeCast").and_then(|cast| cast.get("arg")?.get("node")) {
+        node = inner;
     }
+    match node.get("AConst")?.get("val") {
+        Some(value) => value.get("Sval").map_or(Some(""), |v| v.get("sval")?.as_str()),
+        None => Some(""),
+    }
+}
+
+const NUMBERS: &[&str] = &["int2", "int4", "int8", "numeric", "float4", "float8"];
+
+/// Bytes of a number that is written out: its digits, those that its exponent stands for among them.
+pub(super) fn digits(text: &str) -> f64 {
+    let exponent = text.to_ascii_lowercase().rsplit_once('e').and_then(|(_, e)| e.parse().ok());
+    text.len() as f64 + exponent.unwrap_or(0.0_f64).abs()
 }
 
 /// A number that is written out.
 pub(super) fn literal_number(value: &Value) -> Option<f64> {
     let mut node = value.get("node").unwrap_or(value);
-    while let Some(inner) = node.get("TypeCast").and_then(|cast| cast.get("arg")?.get("node")) {
-        node = inner;
+    while let Some(cast) = node.get("TypeCast") {
+        // Other types' casts change the value.
+        let to = super::tree::names(cast.get("type_name")?.get("names")).pop()?;
+        if !NUMBERS.contains(&to.as_str()) {
+            return None;
+        }
+        node = cast.get("arg")?.get("node")?;
     }
     let value = node.get("AConst")?.get("val")?;
     let text = |kind: &str, key: &str| value.get(kind).and_then(|v| v.get(key)?.as_str());

@@ -13,32 +13,47 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use growth::{literal_number, value_bytes};
+use growth::{LONGEST_NUMERIC, digits, literal_number, literal_text, paths_of, value_bytes};
 use scope::{LEAF, Scope, Size, larger};
 
 use super::{Name, SqlError, Statement, tree};
 
 /// Bytes of one folded constant, at most.
 const LARGEST_CONSTANT: f64 = 1_048_576.0;
+/// Bytes of all folded constants together, at most: of those that are no trifle.
+const LARGEST_CONSTANTS: f64 = 8.0 * LARGEST_CONSTANT;
+const TRIFLE: f64 = 256.0;
 /// Nodes of all expressions together, subqueries put in place, at most.
 const MOST_NODES: f64 = 100_000.0;
 /// Relations of one statement, at most.
 const MOST_RELATIONS: usize = 300;
+/// Partitions and children of the relations, at most: each takes some 40 kB.
+const MOST_PARTS: usize = 5000;
 /// What planning a relation and a grouping set takes, in nodes; a relation counts wherever it is put in place.
 const NODES_OF_A_RELATION: f64 = 300.0;
 const NODES_OF_A_SET: f64 = 200.0;
 /// Bytes of a constant that nobody knows yet.
 const PARAMETER: f64 = 1024.0;
 
-/// Checks that planning a statement stays small. `views` are the statements behind the views that it reads.
+/// Checks that planning a statement stays small. `views` are the statements behind the views that it reads; `parts` says
+/// how many partitions and children a relation has.
 ///
 /// # Errors
 /// It could become large; the sentence says how.
 pub fn check_planning_size(
     statement: &Statement,
     views: &BTreeMap<Name, Statement>,
+    parts: &dyn Fn(&Name) -> usize,
 ) -> Result<(), SqlError> {
-    let mut sizing = Sizing { views: BTreeMap::new(), nodes: 0.0, relations: 0, refusal: None };
+    let mut sizing = Sizing {
+        views: BTreeMap::new(),
+        parts_of: parts,
+        nodes: 0.0,
+        relations: 0,
+        parts: 0,
+        constants: 0.0,
+        refusal: None,
+    };
     for (name, view) in views {
         sizing.views.insert(name.clone(), tree::as_json(&view.tree)?);
     }
@@ -50,6 +65,14 @@ pub fn check_planning_size(
         Some(reason) => Err(SqlError::Refused(reason)),
         None if sizing.nodes > MOST_NODES => Err(SqlError::Refused(format!(
             "its expressions come to more than {MOST_NODES} nodes once subqueries and views are put in place: planning it could take too much of main's memory"
+        ))),
+        None if sizing.constants > LARGEST_CONSTANTS => Err(SqlError::Refused(format!(
+            "its constants may come to more than {} together: PostgreSQL computes them while it plans, in main's memory",
+            optischema::figures::bytes(LARGEST_CONSTANTS as i64)
+        ))),
+        None if sizing.parts > MOST_PARTS => Err(SqlError::Refused(format!(
+            "it reads {} partitions, each as often as it is named, and at most {MOST_PARTS} are planned on main",
+            sizing.parts
         ))),
         None if sizing.relations > MOST_RELATIONS => Err(SqlError::Refused(format!(
             "it reads {} relations, views put in place, and at most {MOST_RELATIONS} are planned on main",
@@ -63,17 +86,20 @@ fn find_select(json: &Value) -> Option<&Map<String, Value>> {
     json.get("stmts")?.get(0)?.get("stmt")?.get("node")?.get("SelectStmt")?.as_object()
 }
 
-struct Sizing {
+struct Sizing<'p> {
     views: BTreeMap<Name, Value>,
+    parts_of: &'p dyn Fn(&Name) -> usize,
     nodes: f64,
     relations: usize,
+    parts: usize,
+    constants: f64,
     refusal: Option<String>,
 }
 
 /// Queries, views and the arms of UNION are nested at most so deep: what is deeper is refused.
 const DEEPEST: usize = 100;
 
-impl Sizing {
+impl Sizing<'_> {
     /// The columns that a SELECT gives.
     fn select(&mut self, select: &Map<String, Value>, outer: &Scope, depth: usize) -> Scope {
         let mut given = Scope::default();
@@ -87,6 +113,11 @@ impl Sizing {
         }
         let mut scope = outer.clone();
         let with = select.get("with_clause").and_then(|with| with.get("ctes")?.as_array());
+        if let Some(name) = named_early(select.get("with_clause")) {
+            self.refusal.get_or_insert_with(|| {
+                format!("its WITH RECURSIVE names {name} before it is written: how large that becomes is not looked at")
+            });
+        }
         for cte in with.into_iter().flatten() {
             let Some(cte) = cte.get("node").and_then(|node| node.get("CommonTableExpr")) else {
                 continue;
@@ -99,7 +130,7 @@ impl Sizing {
                 let mut named = columns.columns.clone();
                 // Names of its own: WITH c (a, b) AS (…).
                 for alias in tree::names(cte.get("aliascolnames")) {
-                    named.extend(columns.largest.or(columns.unnamed).map(|size| (alias, size)));
+                    named.extend(columns.any().map(|size| (alias, size)));
                 }
                 named.extend(columns.unnamed.map(|size| ("?".to_owned(), size)));
                 scope.queries.insert(name.to_owned(), (named, self.nodes - before));
@@ -176,7 +207,10 @@ impl Sizing {
                             columns.unnamed = columns.columns.get("?").copied();
                             columns
                         }
-                        None => self.view(&name, depth),
+                        None => {
+                            self.parts += (self.parts_of)(&name);
+                            self.view(&name, depth)
+                        }
                     };
                     self.bring(range, &name.name, &columns, scope);
                 }
@@ -223,7 +257,7 @@ impl Sizing {
         scope.extend(columns);
         let alias = range.get("alias");
         for name in tree::names(alias.and_then(|alias| alias.get("colnames"))) {
-            if let Some(largest) = columns.largest.or(columns.unnamed) {
+            if let Some(largest) = columns.any() {
                 scope.add(&name, largest);
             }
         }
@@ -310,21 +344,41 @@ impl Sizing {
             "TypeCast" => {
                 let of = inner.get("arg").map_or(LEAF, |arg| self.expression(arg, scope, depth));
                 let widths = inner.get("type_name").and_then(|name| name.get("typmods"));
-                // char(n) and bit(n) are filled up.
+                // char(n) and bit(n) are filled up, and so is each element of an array of them.
                 let width = list(widths).filter_map(literal_number).fold(0.0, f64::max);
+                let name = inner.get("type_name");
+                let is_array =
+                    list(name.and_then(|name| name.get("array_bounds"))).next().is_some();
+                let to = tree::names(name.and_then(|name| name.get("names"))).pop();
+                // A number that is written out has as many digits as it says.
+                let written = inner.get("arg").and_then(literal_number).is_some();
+                let is_text = inner.get("arg").and_then(literal_text).is_some();
                 Size {
                     nodes: of.nodes + 1.0,
-                    constant: of.constant.map(|b| (b * 4.0 + 64.0).max(width)),
+                    constant: of.constant.map(|bytes| {
+                        let elements = if is_array { bytes / 2.0 + 1.0 } else { 1.0 };
+                        let least = match to.as_deref() {
+                            Some("numeric") if !written => LONGEST_NUMERIC,
+                            // A path that is computed may be any.
+                            Some("jsonpath") if !is_text => f64::INFINITY,
+                            _ => 64.0,
+                        };
+                        (bytes * 4.0 + least).max(width * elements)
+                    }),
                 }
             }
             "FuncCall" => self.call(inner, scope, depth),
             "AExpr" => {
                 let sides = ["lexpr", "rexpr"].into_iter().filter_map(|side| inner.get(side));
                 let size = self.sum(sides, scope, depth);
-                let is_power =
-                    tree::names(inner.get("name")).last().is_some_and(|name| name == "^");
-                // A numeric has up to 147,455 digits.
-                let least = if is_power { 80_000.0 } else { 64.0 };
+                let name = tree::names(inner.get("name")).pop().unwrap_or_default();
+                let path: Vec<&Value> =
+                    ["lexpr", "rexpr"].into_iter().filter_map(|side| inner.get(side)).collect();
+                let least = match name.as_str() {
+                    "^" => LONGEST_NUMERIC,
+                    "@?" | "@@" => 64.0 + paths_of(&path),
+                    _ => 64.0,
+                };
                 Size { nodes: size.nodes + 1.0, constant: size.constant.map(|bytes| bytes + least) }
             }
             _ => {
@@ -356,7 +410,11 @@ impl Sizing {
     }
 
     fn bound(&mut self, kind: &str, size: Size) -> Size {
-        if size.constant.is_some_and(|bytes| bytes > LARGEST_CONSTANT) && self.refusal.is_none() {
+        let Some(bytes) = size.constant else { return size };
+        if matches!(kind, "FuncCall" | "TypeCast" | "AExpr") && bytes > TRIFLE {
+            self.constants += bytes.min(LARGEST_CONSTANT);
+        }
+        if bytes > LARGEST_CONSTANT && self.refusal.is_none() {
             let what = if kind == "FuncCall" { "a function" } else { "an expression" };
             self.refusal = Some(format!(
                 "it holds {what} of constants whose value may exceed {}: PostgreSQL computes it while it plans, in main's memory",
@@ -370,6 +428,27 @@ impl Sizing {
 /// Parts of a SELECT that hold no expression of its own, or that are looked at for themselves.
 const NOT_EXPRESSIONS: &[&str] =
     &["with_clause", "from_clause", "target_list", "values_lists", "larg", "rarg", "into_clause"];
+
+/// A query of WITH RECURSIVE that another one before it reads.
+fn named_early(with: Option<&Value>) -> Option<String> {
+    let with = with.filter(|with| with.get("recursive").and_then(Value::as_bool) == Some(true))?;
+    let names: Vec<&str> = list(with.get("ctes"))
+        .filter_map(|cte| cte.get("node")?.get("CommonTableExpr")?.get("ctename")?.as_str())
+        .collect();
+    for (at, cte) in list(with.get("ctes")).enumerate() {
+        let mut read = Vec::new();
+        tree::walk(cte, &mut |kind, object| {
+            if kind == "RangeVar" {
+                read.extend(object.get("relname").and_then(Value::as_str).map(str::to_owned));
+            }
+        });
+        let later = names.get(at + 1..).unwrap_or_default();
+        if let Some(name) = read.into_iter().find(|name| later.contains(&name.as_str())) {
+            return Some(name);
+        }
+    }
+    None
+}
 
 fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
     value.and_then(Value::as_array).into_iter().flatten()
@@ -415,7 +494,9 @@ fn sets_of(set: &Value) -> f64 {
 fn constant_bytes(constant: &Value) -> f64 {
     let value = constant.get("val");
     let text = |kind: &str, key: &str| value.and_then(|v| v.get(kind)?.get(key)?.as_str());
-    let text =
-        text("Sval", "sval").or_else(|| text("Fval", "fval")).or_else(|| text("Bsval", "bsval"));
+    if let Some(number) = text("Fval", "fval") {
+        return digits(number);
+    }
+    let text = text("Sval", "sval").or_else(|| text("Bsval", "bsval"));
     text.map_or(8.0, |text| text.len() as f64)
 }

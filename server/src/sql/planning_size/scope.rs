@@ -53,6 +53,14 @@ impl Scope {
         })
     }
 
+    /// What any column could be.
+    pub(super) fn any(&self) -> Option<Size> {
+        match (self.largest, self.unnamed) {
+            (Some(a), Some(b)) => Some(larger(a, b)),
+            (one, other) => one.or(other),
+        }
+    }
+
     pub(super) fn column(&self, name: &str) -> Size {
         self.columns.get(name).copied().or(self.unnamed).unwrap_or(LEAF)
     }

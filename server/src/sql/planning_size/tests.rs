@@ -2,7 +2,7 @@ use super::*;
 use crate::sql::parse_one;
 
 fn check(sql: &str) -> Result<(), SqlError> {
-    check_planning_size(&parse_one(sql).unwrap(), &BTreeMap::new())
+    check_planning_size(&parse_one(sql).unwrap(), &BTreeMap::new(), &|_| 0)
 }
 
 /// So many queries, each of which names the one before it twice.
@@ -42,6 +42,45 @@ fn values_that_grow_from_small_arguments_are_refused() {
     let nested = "SELECT x || x || x || x AS x FROM (SELECT x || x || x || x AS x FROM (SELECT repeat('x', 70000) AS x) a) b";
     assert!(check(nested).is_err());
     assert!(check(&doubling(30, "a", "+")).is_err(), "an expression grows as well as a value");
+}
+
+#[test]
+fn neighbours_of_known_growth_are_refused() {
+    let nested = "[".repeat(60) + &"]".repeat(60);
+    let targets = vec!["'x'::char(100000)"; 100].join(", ");
+    let alias = (0..15).fold(format!("SELECT 1 AS z, '{}'::text", "x".repeat(100)), |inner, _| {
+        format!("SELECT 1 AS z, s.b || s.b FROM ({inner}) s(a, b)")
+    });
+    let early = (1..25).rev().map(|n| format!("c{n} AS (SELECT x || x AS x FROM c{})", n - 1));
+    let early = early.collect::<Vec<_>>().join(", ");
+    for sql in [
+        &format!("SELECT jsonb_path_query_array('{nested}', '$.**.**.**.**') FROM t"),
+        &format!("SELECT 1 FROM t WHERE '{nested}'::jsonb @? '$.**.**.**.**'"),
+        "SELECT jsonb_path_query_array('[1]', ('$.*' || '*.**')::jsonpath) FROM t",
+        &format!("SELECT {targets} FROM t"),
+        &alias,
+        &format!("WITH RECURSIVE {early}, c0 AS (SELECT 'abcdefgh' AS x) SELECT x FROM c24"),
+        "SELECT '{a,a,a,a}'::char(1000000)[] FROM t",
+        "SELECT repeat(1e131071::text, 3000) FROM t",
+        "SELECT repeat(('1e13' || '1071')::numeric::text, 3000) FROM t",
+        "SELECT repeat(repeat('', 300000000 + 0) || 'x', 300000000) FROM t",
+        "SELECT repeat('x', '01'::bit(30)::int) FROM t",
+        "SELECT polygon(20000000 + 0, '<(0,0),1>'::circle) FROM t",
+        &format!("SELECT jsonb_pretty('{}1{}') FROM t", "[".repeat(3000), "]".repeat(3000)),
+        "SELECT factorial(32177) FROM t",
+        "SELECT st_buffer(st_makepoint(1, 2), 3, 'quad_segs=10000000') FROM t",
+        "SELECT a_function_that_nobody_knows('x') FROM t",
+    ] {
+        assert!(check(sql).is_err(), "{sql}");
+    }
+    let parts = |name: &Name| if name.name == "parted" { 1000 } else { 0 };
+    let times = |count: usize| {
+        let from: Vec<String> = (0..count).map(|n| format!("parted p{n}")).collect();
+        let statement = parse_one(&format!("SELECT 1 FROM {}", from.join(", "))).unwrap();
+        check_planning_size(&statement, &BTreeMap::new(), &parts)
+    };
+    assert_eq!(times(3), Ok(()));
+    assert!(times(6).is_err());
 }
 
 #[test]
@@ -102,7 +141,7 @@ fn views_are_put_in_place() {
             (name(&format!("v{n}")), parse_one(&sql).unwrap())
         })
         .collect();
-    let check = |sql: &str| check_planning_size(&parse_one(sql).unwrap(), &views);
+    let check = |sql: &str| check_planning_size(&parse_one(sql).unwrap(), &views, &|_| 0);
     assert!(check("SELECT x FROM public.v30").is_err());
     assert!(check("SELECT x FROM public.v5").is_ok());
 }
@@ -114,6 +153,13 @@ fn ordinary_statements_pass() {
         "SELECT date_trunc('month', at), sum(x) FROM t WHERE at > now() - interval '30 days' GROUP BY 1",
         "SELECT * FROM t WHERE a = ANY ('{1,2,3}'::int4[]) AND b LIKE '%' || 'x' || '%'",
         "WITH a AS (SELECT x, y FROM t), b AS (SELECT x + y AS z FROM a) SELECT z * z FROM b",
+        "SELECT a_function_that_nobody_knows(a, 'x'), now(), current_setting('x') FROM t",
+        "SELECT jsonb_path_query_array(doc, '$.a[*] ? (@.b > 1)'), doc @? '$.**.x' FROM t",
+        "SELECT to_char(at, 'YYYY-MM'), '12.50'::numeric(10, 2), 1e10, 'x'::varchar(255) FROM t",
+        "SELECT jsonb_build_object('a', 1, 'b', 'c'), ARRAY['x']::text[], md5('x') FROM t",
+        "SELECT to_tsvector('english', 'a b') @@ to_tsquery('a & b'), tsv @@ plainto_tsquery('x') FROM t",
+        "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT n FROM r",
+        "SELECT st_dwithin(geom, st_setsrid(st_makepoint(1, 2), 4326), 100) FROM t",
         "SELECT CASE WHEN a > 1 THEN 'x' ELSE 'y' END, COALESCE(b, 'z')::varchar(200) FROM t",
     ] {
         assert_eq!(check(sql), Ok(()), "{sql}");
@@ -145,7 +191,11 @@ fn what_is_nested_deep_is_looked_at_or_refused() {
         views.insert(name(n), parse_one(&sql).unwrap());
     }
     let of = |n: usize| {
-        check_planning_size(&parse_one(&format!("SELECT a FROM public.v{n}")).unwrap(), &views)
+        check_planning_size(
+            &parse_one(&format!("SELECT a FROM public.v{n}")).unwrap(),
+            &views,
+            &|_| 0,
+        )
     };
     assert!(of(3).is_err());
     assert!(of(110).is_err());

@@ -1,0 +1,217 @@
+//! Ways to a function of the database's that no statement names: an index beside the rows that are copied, a built-in
+//! function that runs a query, a type's modifier, a schema that comes later. Traps write a line into the server's log.
+
+use std::time::Duration;
+
+use optischema::model::TableName;
+use optischema_server::config::SettingsArgs;
+use optischema_server::postgres::{Dsn, MainSession, connect_writable, read_catalog};
+use optischema_server::sandbox::{StagingReport, init_staging};
+use optischema_server::sql::parse_one;
+use serde_json::json;
+
+use crate::fixture::{App, Shop};
+
+const SPRUNG: &str = "sprung";
+
+/// Three tables whose planning runs a trap: by an index's expression, by its predicate, and, where statistics have
+/// them, by theirs.
+const CARRYING: &[&str] = &[
+    "CREATE FUNCTION trap(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN $1; END $$",
+    "CREATE TABLE notes (id int, t text)",
+    "CREATE INDEX ON notes ((id + public.trap(1)))",
+    "CREATE TABLE marks (id int, t text)",
+    "CREATE INDEX ON marks (id) WHERE id > public.trap(7)",
+    "CREATE MATERIALIZED VIEW sums AS SELECT id, count(*) AS n FROM orders GROUP BY id",
+    "CREATE INDEX ON sums ((n + public.trap(1)))",
+    "INSERT INTO notes SELECT i, 'note' FROM generate_series(1, 50000) i",
+    "INSERT INTO marks SELECT i, 'mark' FROM generate_series(1, 1000) i",
+];
+
+fn sprung(shop: &Shop) -> Vec<String> {
+    shop.log_lines(SPRUNG).into_iter().filter(|line| line.contains("sprung by reader")).collect()
+}
+
+async fn staged(shop: &Shop, limit: i64) -> StagingReport {
+    let settings = shop.settings();
+    let mut main = MainSession::begin(settings.main_url.as_ref().unwrap()).await.unwrap();
+    let mut sandbox = connect_writable(settings.sandbox_url.as_ref().unwrap(), 60).await.unwrap();
+    main.read_rows_whole().await.unwrap();
+    let catalog = read_catalog(main.connection()).await.unwrap();
+    let sandbox = &mut sandbox.connection;
+    init_staging(&mut main, sandbox, &catalog, limit, 1.0, &mut |_| {}).await.unwrap()
+}
+
+/// The trap is real: a query for the rows springs it.
+#[tokio::test]
+async fn a_query_for_rows_evaluates_what_indexes_are_made_of() {
+    let shop = Shop::start().await;
+    shop.run("app", "shop", CARRYING).await;
+    shop.run("reader", "shop", &["SELECT id FROM ONLY public.notes"]).await;
+    assert!(!sprung(&shop).is_empty());
+}
+
+#[tokio::test]
+async fn rows_are_copied_without_running_what_indexes_are_made_of() {
+    let shop = Shop::start().await;
+    shop.run("app", "shop", CARRYING).await;
+    let report = staged(&shop, 1 << 30).await;
+    assert_eq!(sprung(&shop), Vec::<String>::new());
+    let copied = |name: &str| {
+        report.copied.iter().find(|copied| copied.table == TableName::new("public", name))
+    };
+    assert_eq!(copied("notes").unwrap().rows, 50_000, "{:?}", report.skipped);
+    assert_eq!(copied("marks").unwrap().rows, 1000);
+    // A sample and a materialized view need a query.
+    shop.run("sandbox", "staging", &["DROP SCHEMA public CASCADE", "CREATE SCHEMA public"]).await;
+    shop.run("sandbox", "staging", &["DROP SCHEMA optischema CASCADE"]).await;
+    let report = staged(&shop, 1 << 20).await;
+    assert_eq!(sprung(&shop), Vec::<String>::new());
+    let reason = |name: &str| {
+        let table = TableName::new("public", name);
+        let found = report.skipped.iter().find(|(skipped, _)| *skipped == table);
+        found.map(|(_, reason)| reason.clone()).unwrap_or_default()
+    };
+    assert!(reason("notes").contains("carries an expression that calls public.trap"), "{report:?}");
+    assert!(report.copied.iter().any(|copied| copied.table.name == "Items"), "{report:?}");
+}
+
+/// The tables of a change are copied, whatever the statement reads.
+#[tokio::test]
+async fn a_changed_table_is_copied_without_running_its_indexes() {
+    let shop = Shop::start().await;
+    shop.run("app", "shop", CARRYING).await;
+    let small = SettingsArgs { copy_limit_mb: Some(1), ..shop.settings() };
+    for (settings, copied) in [(shop.settings(), true), (small, false)] {
+        let app = App::start(&settings).await;
+        for patch in ["CREATE INDEX i ON public.notes (t)", "ANALYZE public.notes"] {
+            let compared = json!({ "statement": "SELECT name FROM public.orders WHERE id = 5", "patch": patch });
+            let queued = app.post_json("/api/benchmark", &compared).await;
+            assert_eq!(queued.status(), 202, "{patch}: {:?}", queued.text().await);
+            let location = queued.headers()["location"].to_str().unwrap().to_owned();
+            let job = app.ended(&location).await;
+            // Where a sample is needed, nothing is measured.
+            let said = format!("{:?}", job.result);
+            assert_eq!(said.contains("The rows of public.notes are not copied"), !copied, "{said}");
+        }
+        app.stop().await;
+        assert_eq!(sprung(&shop), Vec::<String>::new());
+    }
+}
+
+struct Way {
+    name: &'static str,
+    setup: &'static [&'static str],
+    statements: &'static [&'static str],
+    /// A word of the sentence that refuses each.
+    said: &'static str,
+}
+
+const WAYS: &[Way] = &[
+    Way {
+        name: "a built-in function that queries by the path",
+        setup: &[
+            "CREATE FUNCTION alike(name, name) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN true; END $$",
+            "CREATE OPERATOR ~ (LEFTARG = name, RIGHTARG = name, FUNCTION = alike)",
+        ],
+        statements: &[
+            "SELECT id FROM orders WHERE name < database_to_xmlschema(true, true, '')::text",
+            "SELECT id FROM orders WHERE name < schema_to_xmlschema('public', true, true, '')::text",
+            "SELECT id FROM orders WHERE name < table_to_xmlschema('orders', true, true, '')::text",
+            "SELECT id FROM orders WHERE name < pg_get_viewdef('pg_class'::regclass)",
+        ],
+        said: "does more than give a result",
+    },
+    Way {
+        name: "a function of an extension under another name of PostgreSQL's own",
+        setup: &[
+            "CREATE EXTENSION citext",
+            "CREATE OR REPLACE FUNCTION texticlike(citext, text) RETURNS bool IMMUTABLE STRICT LANGUAGE internal AS 'texteq'",
+        ],
+        statements: &["SELECT id FROM orders WHERE texticlike('x'::citext, 'y'::text)"],
+        said: "a function of this database",
+    },
+    Way {
+        name: "a modifier of an extension's type",
+        setup: &[
+            "CREATE EXTENSION citext",
+            "CREATE FUNCTION modifier(cstring[]) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN 1; END $$",
+            "ALTER TYPE citext SET (TYPMOD_IN = modifier)",
+        ],
+        statements: &[
+            "SELECT id FROM orders WHERE name < ('x'::citext(5))::text",
+            "SELECT id FROM orders WHERE id < to_regtype('public.cite' || 'xt(5)')::oid::bigint",
+            "SELECT id FROM orders WHERE id < ('public.cite' || 'xt(5)')::regtype::oid::bigint",
+        ],
+        said: "reads or writes its modifiers",
+    },
+];
+
+#[tokio::test]
+async fn what_no_statement_names_is_found() {
+    for way in WAYS {
+        let shop = Shop::start().await;
+        shop.run("postgres", "shop", way.setup).await;
+        let dsn: Dsn = shop.url("reader", "shop").parse().unwrap();
+        let mut session = MainSession::begin(&dsn).await.unwrap();
+        for sql in way.statements {
+            let planned = session.plan(&parse_one(sql).unwrap()).await;
+            let refused = planned.err().map(|error| error.to_string());
+            let refused = refused.unwrap_or_else(|| panic!("{}: {sql}: planned", way.name));
+            assert!(refused.contains(way.said), "{}: {sql}: {refused}", way.name);
+        }
+        session.plan(&parse_one("SELECT name FROM orders WHERE id = 1").unwrap()).await.unwrap();
+        assert_eq!(sprung(&shop), Vec::<String>::new(), "{}", way.name);
+    }
+}
+
+/// The information schema's functions in SQL look their operators up when they run, where the server keeps their body
+/// as a text: all of them on 13, a few later.
+#[tokio::test]
+async fn functions_of_the_information_schema_are_judged_by_their_body() {
+    let shop = Shop::start().await;
+    let setup = [
+        "CREATE FUNCTION power_of(int4, int4) RETURNS float8 IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN 1; END $$",
+        "CREATE OPERATOR ^ (LEFTARG = int4, RIGHTARG = int4, FUNCTION = power_of)",
+    ];
+    shop.run("postgres", "shop", &setup).await;
+    let dsn: Dsn = shop.url("reader", "shop").parse().unwrap();
+    let mut session = MainSession::begin(&dsn).await.unwrap();
+    let sql =
+        "SELECT id FROM orders WHERE id < information_schema._pg_char_octet_length(25::oid, -1)";
+    let planned = session.plan(&parse_one(sql).unwrap()).await;
+    if shop.version().await < 140_000 {
+        let refused = planned.unwrap_err().to_string();
+        assert!(refused.contains("looks up names by the search path"), "{refused}");
+    } else {
+        planned.unwrap();
+    }
+    assert_eq!(sprung(&shop), Vec::<String>::new());
+}
+
+/// A schema of the path that comes to be while a session lasts counts from its next transaction on.
+#[tokio::test]
+async fn a_schema_that_comes_later_counts() {
+    let shop = Shop::start().await;
+    let dsn: Dsn = shop.url("reader", "shop").parse().unwrap();
+    let mut session = MainSession::begin(&dsn).await.unwrap();
+    let statement = parse_one("SELECT name FROM orders WHERE id = 1").unwrap();
+    session.plan(&statement).await.unwrap();
+    // "$user" stands first in the path.
+    shop.run(
+        "postgres",
+        "shop",
+        &[
+            "CREATE FUNCTION late() RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN 1; END $$",
+            "CREATE SCHEMA reader",
+            "GRANT USAGE ON SCHEMA reader TO PUBLIC",
+            "CREATE VIEW reader.orders AS SELECT * FROM public.orders WHERE id > public.late()",
+            "GRANT SELECT ON reader.orders TO reader",
+        ],
+    )
+    .await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let refused = session.plan(&statement).await.unwrap_err().to_string();
+    assert!(refused.contains("late"), "{refused}");
+    assert_eq!(sprung(&shop), Vec::<String>::new());
+}
