@@ -188,6 +188,20 @@ impl Access {
     }
 }
 
+/// The session that a request is made in; one with a token of its own has none.
+#[derive(Debug, Clone)]
+pub(super) struct InSession {
+    sessions: Sessions,
+    id: String,
+}
+
+impl InSession {
+    /// Returns once it has ended.
+    pub(super) async fn ended(&self) {
+        self.sessions.ended(&self.id).await;
+    }
+}
+
 /// How a request proved itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Credential {
@@ -280,6 +294,12 @@ pub(super) async fn guard(
     let needs_origin = !safe || path == "/ws";
     if needs_origin && !same_origin(request.headers(), credential) {
         return secured(forbidden("cross_origin", "the request comes from another site"));
+    }
+    if credential == Some(Credential::Cookie)
+        && let Some(cookie) = CookieJar::from_headers(request.headers()).get(COOKIE)
+    {
+        let id = cookie.value().to_owned();
+        request.extensions_mut().insert(InSession { sessions: access.sessions.clone(), id });
     }
     if let Some(actor) = actor {
         request.extensions_mut().insert(optischema_app::server_fns::Authorised(actor));

@@ -1,5 +1,6 @@
-//! A request's body comes in time, or the request is given up.
+//! A request's body comes in time, or the request is given up; all bodies together have a limit.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -7,6 +8,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
 
 use super::problem::Problem;
 
@@ -14,6 +16,12 @@ use super::problem::Problem;
 const BODY_WITHIN: Duration = Duration::from_secs(9);
 /// Bodies of this size are read: texts of statements, and nothing larger.
 const LARGEST_BODY: usize = 8 * 1024 * 1024;
+/// A token that is typed in, and nothing larger: whoever sends it is not known yet.
+const LARGEST_OF_STRANGERS: usize = 4096;
+/// Kibibytes that all bodies take together.
+const ALL_BODIES: u32 = 64 * 1024;
+
+static ROOM: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(ALL_BODIES as usize));
 
 /// Reads the body before anything is done for the request: a client that stops sending holds nothing.
 pub(super) async fn read_body(request: Request, next: Next) -> Response {
@@ -24,13 +32,24 @@ pub(super) async fn read_body(request: Request, next: Next) -> Response {
     if !has_body {
         return next.run(Request::from_parts(parts, body)).await;
     }
-    match tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, LARGEST_BODY)).await {
-        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Ok(Err(_)) => Problem::new(
+    let is_known = parts.extensions.get::<optischema_app::server_fns::Authorised>().is_some();
+    let largest = if is_known { LARGEST_BODY } else { LARGEST_OF_STRANGERS };
+    let length = parts.headers.get("content-length").and_then(|text| text.to_str().ok());
+    // Without a length it may be of any.
+    let length = length.and_then(|text| text.parse::<usize>().ok()).unwrap_or(largest);
+    let kibibytes = u32::try_from(length.min(largest).div_ceil(1024)).unwrap_or(ALL_BODIES);
+    let reading = async {
+        // Held until the answer is made; the room is never closed.
+        let held = ROOM.acquire_many(kibibytes).await.ok();
+        (axum::body::to_bytes(body, largest).await, held)
+    };
+    match tokio::time::timeout(BODY_WITHIN, reading).await {
+        Ok((Ok(bytes), _held)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok((Err(_), _)) => Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
             "The body cannot be read",
-            "the body is larger than 8 MiB, or was cut off",
+            "the body is larger than 8 MiB (4 KiB before signing in), or was cut off",
         )
         .into_response(),
         Err(_) => Problem::new(

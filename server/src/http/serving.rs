@@ -89,11 +89,10 @@ pub async fn serve(
                 let held = (Place(Arc::new(place)), alive.clone());
                 take(stream, peer, app.clone(), held, told.clone());
             }
-            Err(_) => {
-                if let Ok(permit) = refusals.clone().try_acquire_owned() {
-                    tokio::spawn(refuse(stream, permit));
-                }
-            }
+            Err(_) => match refusals.clone().try_acquire_owned() {
+                Ok(permit) => drop(tokio::spawn(refuse(stream, permit))),
+                Err(_) => refuse_at_once(&stream),
+            },
         }
     }
     drop((listener, alive));
@@ -160,11 +159,23 @@ fn take(
 /// What a client hears that comes when all places are taken.
 const TOO_MANY: &str = "{\"type\":\"about:blank\",\"title\":\"Too many connections\",\"status\":503,\"detail\":\"OptiSchema serves as many connections as it can: try again in a moment\",\"code\":\"too_many_connections\"}";
 
-async fn refuse(mut stream: TcpStream, _permit: OwnedSemaphorePermit) {
-    let answer = format!(
+fn refusal() -> String {
+    format!(
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\nRetry-After: 1\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n{TOO_MANY}",
         TOO_MANY.len()
-    );
+    )
+}
+
+/// Says it without waiting for the client: what it has sent by now is read, or closing would reset the connection.
+fn refuse_at_once(stream: &TcpStream) {
+    let mut sent = [0; 4096];
+    while stream.try_read(&mut sent).is_ok_and(|read| read > 0) {}
+    // A new connection has room for it; a client that is gone needs no answer.
+    drop(stream.try_write(refusal().as_bytes()));
+}
+
+async fn refuse(mut stream: TcpStream, _permit: OwnedSemaphorePermit) {
+    let answer = refusal();
     let told = async {
         stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await?;

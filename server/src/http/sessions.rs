@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use optischema::model::Timestamp;
 use optischema::operations::Actor;
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 
 use crate::clock::{in_seconds, now};
 use crate::hex::hex;
@@ -14,11 +16,16 @@ use crate::store::{SignIn, Store, StoreError};
 /// Hours that a session lasts.
 pub(super) const HOURS: i64 = 24;
 
+/// Time between two looks whether a session has come to its end.
+const LOOK: Duration = Duration::from_secs(30);
+
 /// All of them. Kept in memory for every request, and in the store for the next start.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sessions {
     store: Option<Store>,
     open: Arc<RwLock<HashMap<String, Open>>>,
+    /// Told whenever one ends by signing out.
+    ended: Arc<watch::Sender<()>>,
 }
 
 #[derive(Debug, Clone)]
@@ -49,7 +56,7 @@ impl Sessions {
                 open.insert(known.id_hash, session);
             }
         }
-        Ok(Self { store: Some(store), open: Arc::new(RwLock::new(open)) })
+        Ok(Self { store: Some(store), open: Arc::new(RwLock::new(open)), ..Self::default() })
     }
 
     /// Opens a session for the holder of a token. Returns its id, which only the browser keeps.
@@ -83,6 +90,15 @@ impl Sessions {
         Some(Actor(session.actor.clone()))
     }
 
+    /// Returns once the session has ended, by signing out or by itself.
+    pub(super) async fn ended(&self, id: &str) {
+        let mut told = self.ended.subscribe();
+        while self.actor(id).is_some() {
+            // Its time is looked at now and then; the sender lives as long as this does.
+            drop(tokio::time::timeout(LOOK, told.changed()).await);
+        }
+    }
+
     /// Signs out.
     ///
     /// # Errors
@@ -90,6 +106,7 @@ impl Sessions {
     pub(super) async fn end(&self, id: &str) -> Result<(), StoreError> {
         let hash = digest(id);
         self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&hash);
+        self.ended.send_replace(());
         match &self.store {
             Some(store) => store.sign_out(&hash).await,
             None => Ok(()),
@@ -109,6 +126,23 @@ mod tests {
         assert_eq!(sessions.actor(&digest(&id)), None, "what is kept opens nothing");
         sessions.end(&id).await.unwrap();
         assert_eq!(sessions.actor(&id), None);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_sessions_end_is_told() {
+        let sessions = Sessions::default();
+        let id = sessions.begin("id".to_owned(), "ann", "hash").await.unwrap();
+        let other = sessions.begin("other".to_owned(), "ann", "hash").await.unwrap();
+        let waiting = tokio::spawn({
+            let (sessions, id) = (sessions.clone(), id.clone());
+            async move { sessions.ended(&id).await }
+        });
+        tokio::task::yield_now().await;
+        sessions.end(&other).await.unwrap();
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        sessions.end(&id).await.unwrap();
+        tokio::time::timeout(LOOK / 2, waiting).await.unwrap().unwrap();
     }
 
     #[tokio::test]

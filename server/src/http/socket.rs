@@ -12,6 +12,7 @@ use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::AppState;
+use super::access::InSession;
 use super::problem::Problem;
 use super::serving::Place;
 use crate::store::{Store, StoreError};
@@ -41,6 +42,7 @@ impl Since {
 pub(super) async fn follow(
     State(app): State<AppState>,
     place: Option<Extension<Place>>,
+    session: Option<Extension<InSession>>,
     Query(query): Query<Since>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
@@ -56,7 +58,17 @@ pub(super) async fn follow(
     let upgrade = upgrade.max_message_size(LONGEST).max_frame_size(LONGEST);
     Ok(upgrade.on_upgrade(async move |mut socket| {
         let _place = place;
-        if let Err(Ended::Store(error)) = tell(&mut socket, &app.store, since).await {
+        let signed_out = async {
+            match &session {
+                Some(Extension(session)) => session.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        let told = tokio::select! {
+            told = tell(&mut socket, &app.store, since) => told,
+            () = signed_out => Ok(()),
+        };
+        if let Err(Ended::Store(error)) = told {
             tracing::error!(%error, "events could not be read");
         }
     }))

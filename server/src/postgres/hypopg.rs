@@ -65,7 +65,7 @@ impl<'a> HypoOracle<'a> {
         self
     }
 
-    /// On the sandbox's server, which may restart without harm.
+    /// On the sandbox's server, where that is not main's: it may restart without harm.
     #[must_use]
     pub const fn on_sandbox(mut self, is_sandbox: bool) -> Self {
         self.is_sandbox = is_sandbox;

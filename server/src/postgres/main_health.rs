@@ -42,6 +42,7 @@ async fn role_finding(
     grants: &str,
 ) -> Result<Finding, PgFailure> {
     let powers = role_powers(connection, version).await?;
+    let all = powers.clone();
     let (severe, others): (Vec<Power>, Vec<Power>) =
         powers.into_iter().partition(|power| power.is_severe);
     let said = |powers: &[Power]| {
@@ -59,21 +60,18 @@ async fn role_finding(
         ),
         (false, _) if allow_privileged => Finding::warning(
             "role_privileged",
-            format!("The role {}: it is used because that was allowed.", said(&severe)),
+            format!("The role {}: it is used because that was allowed.", said(&all)),
             format!(
                 "{grants}\n-- Or take these rights from the role; others may lose them too:\n{}",
-                remedies(&severe)
+                remedies(&all)
             ),
         ),
         (false, _) => Finding::error(
             "role_privileged",
-            format!(
-                "OptiSchema needs a role that cannot change main. This role {}.",
-                said(&severe)
-            ),
+            format!("OptiSchema needs a role that cannot change main. This role {}.", said(&all)),
             format!(
                 "{grants}\n-- Or take these rights from the role; others may lose them too:\n{}",
-                remedies(&severe)
+                remedies(&all)
             ),
         ),
     })
@@ -137,6 +135,14 @@ async fn tracked_finding(connection: &mut PgConnection) -> Result<Option<Finding
 }
 
 async fn statements_finding(connection: &mut PgConnection) -> Result<Finding, PgFailure> {
+    let known = schema_of_trusted(connection, "pg_stat_statements", &["pg_stat_statements(bool)"]);
+    if let Err(PgFailure::Unexpected(reason)) = known.await {
+        return Ok(Finding::error(
+            "pg_stat_statements_changed",
+            format!("pg_stat_statements is not read: {reason}."),
+            "DROP EXTENSION pg_stat_statements; CREATE EXTENSION pg_stat_statements;",
+        ));
+    }
     let view = match StatementsView::find(connection).await {
         Ok(view) => view,
         Err(failure) if failure.is_connection() => return Err(failure),
@@ -237,6 +243,7 @@ async fn tracking_findings(connection: &mut PgConnection) -> Result<Vec<Finding>
 async fn reading_finding(session: &mut Session) -> Result<Finding, PgFailure> {
     let row = query(
         "SELECT /* optischema */ pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS stats,
+                pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'MEMBER') AS member,
                 pg_catalog.quote_ident(current_user) AS role, pg_catalog.count(*) AS unreadable,
                 pg_catalog.array_agg(DISTINCT pg_catalog.quote_ident(n.nspname)) FILTER (WHERE n.oid IS NOT NULL) AS schemas
          FROM (SELECT c.relnamespace FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -253,7 +260,16 @@ async fn reading_finding(session: &mut Session) -> Result<Finding, PgFailure> {
         Finding::error(
             "stats_unreadable",
             "The role cannot see other roles' statements.",
-            format!("GRANT pg_read_all_stats TO {role}"),
+            match (row.try_get("member")?, session.version_number) {
+                (false, _) => format!("GRANT pg_read_all_stats TO {role};"),
+                // It is a member, and does not inherit.
+                (true, 160_000..) => {
+                    format!(
+                        "GRANT pg_read_all_stats, pg_read_all_data TO {role} WITH INHERIT TRUE;"
+                    )
+                }
+                (true, _) => format!("ALTER ROLE {role} INHERIT;"),
+            },
         )
     } else if unreadable > 0 {
         Finding::warning(
@@ -302,7 +318,7 @@ async fn hypopg_finding(connection: &mut PgConnection) -> Result<Finding, PgFail
             "DROP EXTENSION hypopg; CREATE EXTENSION hypopg;",
         ));
     }
-    let message = "HypoPG is not installed in this database: indexes cannot be costed on main, and none are recommended.";
+    let message = "HypoPG is not installed in this database: indexes cannot be costed on main.";
     Ok(match installed {
         Some(version) => Finding::ok("hypopg", format!("HypoPG {version} is installed.")),
         None if available => {

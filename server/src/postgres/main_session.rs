@@ -161,6 +161,10 @@ impl MainSession {
         execute(&mut self.session.connection, "ROLLBACK").await?;
         self.planner.forget(&mut self.session.connection).await?;
         while let Some(time) = wait {
+            tracing::warn!(
+                seconds = time.as_secs(),
+                "this minute's planner budget of main is spent: waiting"
+            );
             tokio::time::sleep(time).await;
             wait = self.planner.wait();
         }

@@ -142,20 +142,57 @@ const FUNCTIONS: &str = "
           AND (p.prosecdef OR e.grantee = p.proowner)) s
     ORDER BY s.object LIMIT $1";
 
-/// Built-in functions that reach beyond the database's rows, and that nobody may call by default.
-const BUILT_IN: &str = "
-    SELECT pg_catalog.concat('pg_catalog.', pg_catalog.quote_ident(p.proname), '(',
+/// Functions that nobody may call by default, of PostgreSQL and of extensions: each was granted.
+const GRANTED: &str = "
+    SELECT pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(p.proname), '(',
                pg_catalog.oidvectortypes(p.proargtypes), ')') AS object,
            COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee,
            CASE WHEN e.grantor <> p.proowner THEN pg_catalog.quote_ident(b.rolname) END AS granted_by
-    FROM pg_catalog.pg_proc p CROSS JOIN LATERAL pg_catalog.aclexplode(p.proacl) e
+    FROM pg_catalog.pg_init_privs i JOIN pg_catalog.pg_proc p ON p.oid = i.objoid
+    JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    CROSS JOIN LATERAL pg_catalog.aclexplode(COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))) e
     LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
-    WHERE p.pronamespace = '11' AND p.oid < '16384' AND (e.grantee = '0' OR r.oid IS NOT NULL)
-      AND e.grantee <> p.proowner
-      AND (pg_catalog.starts_with(p.proname, 'pg_read_') OR pg_catalog.starts_with(p.proname, 'pg_ls_')
-           OR p.proname IN ('pg_reload_conf', 'pg_rotate_logfile', 'pg_promote', 'pg_switch_wal', 'pg_create_restore_point',
-                            'pg_stat_reset', 'pg_stat_reset_shared', 'lo_import', 'lo_export', 'pg_stat_file'))
+    WHERE i.classoid = '1255' AND NOT p.prosecdef AND (e.grantee = '0' OR r.oid IS NOT NULL) AND e.grantee <> p.proowner
+      AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(i.initprivs) f
+                      WHERE f.privilege_type = 'EXECUTE' AND (f.grantee = '0' OR f.grantee = e.grantee))
     ORDER BY p.proname LIMIT $1";
+
+/// What the role owns beside relations, functions, schemas and this database.
+const OWNED: &str = "
+    SELECT o.type AS kind, o.identity AS object, pg_catalog.quote_ident(r.rolname) AS grantee
+    FROM pg_catalog.pg_shdepend d JOIN reachable r ON r.oid = d.refobjid
+    CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) o
+    WHERE d.deptype = 'o' AND d.refclassid = '1260' AND d.classid NOT IN ('1259', '1255', '2615')
+      AND d.dbid IN (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database()
+                     UNION SELECT '0'::pg_catalog.oid)
+      AND NOT (d.classid = '1262' AND d.objid IN (SELECT b.oid FROM pg_catalog.pg_database b
+                                                  WHERE b.datname = pg_catalog.current_database()))
+    ORDER BY o.type, o.identity LIMIT $1";
+
+/// Rights on large objects, foreign-data wrappers and foreign servers.
+const OTHERS: &str = "
+    SELECT s.object, s.kind, s.privilege, s.grantee, s.granted_by FROM (
+        SELECT l.oid::pg_catalog.text AS object, 'LARGE OBJECT' AS kind, e.privilege_type AS privilege,
+               COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee,
+               CASE WHEN e.grantor <> l.lomowner THEN pg_catalog.quote_ident(b.rolname) END AS granted_by
+        FROM pg_catalog.pg_largeobject_metadata l CROSS JOIN LATERAL pg_catalog.aclexplode(l.lomacl) e
+        LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
+        WHERE (e.grantee = '0' OR r.oid IS NOT NULL) AND e.grantee <> l.lomowner AND e.privilege_type = 'UPDATE'
+        UNION ALL
+        SELECT pg_catalog.quote_ident(w.fdwname), 'FOREIGN DATA WRAPPER', e.privilege_type,
+               COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC'),
+               CASE WHEN e.grantor <> w.fdwowner THEN pg_catalog.quote_ident(b.rolname) END
+        FROM pg_catalog.pg_foreign_data_wrapper w CROSS JOIN LATERAL pg_catalog.aclexplode(w.fdwacl) e
+        LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
+        WHERE (e.grantee = '0' OR r.oid IS NOT NULL) AND e.grantee <> w.fdwowner
+        UNION ALL
+        SELECT pg_catalog.quote_ident(v.srvname), 'FOREIGN SERVER', e.privilege_type,
+               COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC'),
+               CASE WHEN e.grantor <> v.srvowner THEN pg_catalog.quote_ident(b.rolname) END
+        FROM pg_catalog.pg_foreign_server v CROSS JOIN LATERAL pg_catalog.aclexplode(v.srvacl) e
+        LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
+        WHERE (e.grantee = '0' OR r.oid IS NOT NULL) AND e.grantee <> v.srvowner) s
+    ORDER BY s.kind, s.object LIMIT $1";
 
 /// Parameters of the server that the role may set, from PostgreSQL 15 on.
 const PARAMETERS: &str = "
@@ -202,13 +239,19 @@ pub(super) async fn role_powers(
     for row in query(listed(FUNCTIONS)).bind(MOST_OF_A_KIND).fetch_all(&mut *connection).await? {
         powers.push(of_function(&row)?);
     }
-    for row in query(listed(BUILT_IN)).bind(MOST_OF_A_KIND).fetch_all(&mut *connection).await? {
+    for row in query(listed(GRANTED)).bind(MOST_OF_A_KIND).fetch_all(&mut *connection).await? {
         let (object, grantee): (String, String) = (row.try_get("object")?, row.try_get("grantee")?);
         powers.push(Power {
             what: format!("may call {object} (EXECUTE, granted to {grantee})"),
             remedy: revocation(&row, &format!("EXECUTE ON FUNCTION {object} FROM {grantee}"))?,
             is_severe: false,
         });
+    }
+    for row in query(listed(OWNED)).bind(MOST_OF_A_KIND).fetch_all(&mut *connection).await? {
+        powers.push(of_owned(&row)?);
+    }
+    for row in query(listed(OTHERS)).bind(MOST_OF_A_KIND).fetch_all(&mut *connection).await? {
+        powers.push(of_other(&row)?);
     }
     if version >= FIRST_WITH_PARAMETER_RIGHTS {
         for row in query(listed(PARAMETERS)).bind(MOST_OF_A_KIND).fetch_all(connection).await? {
@@ -331,6 +374,44 @@ fn of_function(row: &PgRow) -> Result<Power, PgFailure> {
             revocation(row, &format!("EXECUTE ON ROUTINE {object} FROM {grantee}"))?
         },
         is_severe: is_owner,
+    })
+}
+
+fn of_owned(row: &PgRow) -> Result<Power, PgFailure> {
+    let (kind, object): (String, String) = (row.try_get("kind")?, row.try_get("object")?);
+    let owner: String = row.try_get("grantee")?;
+    // As ALTER names them.
+    let word = match kind.as_str() {
+        "statistics object" => "STATISTICS".to_owned(),
+        "foreign-data wrapper" => "FOREIGN DATA WRAPPER".to_owned(),
+        other => other.to_uppercase(),
+    };
+    Ok(Power {
+        what: format!("may change the {kind} {object}, which {owner} owns"),
+        remedy: match kind.as_str() {
+            "extension" => {
+                format!("REASSIGN OWNED BY {owner} TO CURRENT_USER; -- as another role")
+            }
+            _ => format!("ALTER {word} {object} OWNER TO CURRENT_USER; -- as another role"),
+        },
+        is_severe: true,
+    })
+}
+
+fn of_other(row: &PgRow) -> Result<Power, PgFailure> {
+    let (kind, object): (String, String) = (row.try_get("kind")?, row.try_get("object")?);
+    let (privilege, grantee): (String, String) =
+        (row.try_get("privilege")?, row.try_get("grantee")?);
+    let is_large_object = kind == "LARGE OBJECT";
+    let does = match kind.as_str() {
+        "LARGE OBJECT" => "write the large object",
+        "FOREIGN SERVER" => "make user mappings for the foreign server",
+        _ => "make foreign servers of the wrapper",
+    };
+    Ok(Power {
+        what: format!("may {does} {object} ({privilege}, granted to {grantee})"),
+        remedy: revocation(row, &format!("{privilege} ON {kind} {object} FROM {grantee}"))?,
+        is_severe: is_large_object,
     })
 }
 

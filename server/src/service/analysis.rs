@@ -5,7 +5,7 @@ use optischema::operations::{OperationError, Outcome};
 
 use super::collection;
 use crate::config::Settings;
-use crate::postgres::{Dsn, MainSession, check_main, main_is_refused};
+use crate::postgres::{Dsn, MainSession, check_main, main_is_refused, prove_not_main};
 use crate::store::{AdviceTaken, Store};
 use crate::workload::{
     Advice, AdviseLimits, CollectError, Collection, Ground, LogContents, OtherPlanners, advise,
@@ -31,14 +31,22 @@ pub(crate) async fn checked_main(settings: &Settings) -> Outcome<&Dsn> {
     }
 }
 
-/// Planners that may have HypoPG where main's has not. One that is down is passed over: health says so.
-pub(super) async fn other_planners(settings: &Settings) -> OtherPlanners {
+/// Planners that may have HypoPG where main's has not. One that is down, or that is no sandbox but main itself, is passed
+/// over: health says so.
+pub(super) async fn other_planners(settings: &Settings, main: &mut MainSession) -> OtherPlanners {
     let mut others = OtherPlanners::default();
     if let Some(replica) = &settings.replica_url {
         others.replica = MainSession::begin(replica).await.ok();
     }
-    if let Some(sandbox) = &settings.sandbox_url {
-        others.sandbox = MainSession::begin(sandbox).await.ok();
+    if let Some(sandbox) = &settings.sandbox_url
+        && let Ok(mut session) = MainSession::begin(sandbox).await
+    {
+        let allowed = settings.allow_same_server;
+        if prove_not_main(main.connection(), session.connection(), allowed).await.is_ok() {
+            let apart = prove_not_main(main.connection(), session.connection(), false).await;
+            others.sandbox_is_apart = apart.is_ok();
+            others.sandbox = Some(session);
+        }
     }
     others
 }
@@ -55,7 +63,7 @@ pub async fn analyze_once(
         None => collect(&mut session).await?,
         Some(text) => collect_given(&mut session, given(text)?.statements).await?,
     };
-    let others = other_planners(settings).await;
+    let others = other_planners(settings, &mut session).await;
     let advice = advise(&mut session, others, &collection, limits).await?;
     session.end().await?;
     Ok((collection, advice))
@@ -105,7 +113,7 @@ pub(crate) async fn analyze(settings: &Settings, store: &Store) -> Outcome<Analy
         unused_after_days: settings.unused_after_days,
         ..AdviseLimits::default()
     };
-    let others = other_planners(settings).await;
+    let others = other_planners(settings, &mut session).await;
     let advice = advise(&mut session, others, &collection, &limits).await?;
     session.end().await?;
     let taken = AdviceTaken {

@@ -47,16 +47,18 @@ pub(super) async fn what_if(
         }
     }
     let bound: Vec<Vec<Statement>> = considered.iter().map(|(_, _, bound)| bound.clone()).collect();
-    let mut others = other_planners(settings).await;
+    let mut others = other_planners(settings, &mut main).await;
     let wants_sandbox = candidate
         .predicate
         .as_ref()
         .is_some_and(|p| !sql::is_plain_predicate(&p.sql, &candidate.table.name));
     let sandbox_can = wants_sandbox
+        && others.sandbox_is_apart
         && match others.sandbox.as_mut() {
             Some(sandbox) => has_hypopg(sandbox).await.unwrap_or(false),
             None => false,
         };
+    let is_apart = others.sandbox_is_apart;
     let (session, kind) = if sandbox_can {
         (others.sandbox.as_mut(), PlannerKind::Sandbox)
     } else {
@@ -86,7 +88,7 @@ pub(super) async fn what_if(
     };
     let mut oracle = HypoOracle::new(session, &bound)
         .with_partitions(partitions(&catalog))
-        .on_sandbox(kind == PlannerKind::Sandbox)
+        .on_sandbox(is_apart && kind == PlannerKind::Sandbox)
         .until(std::time::Instant::now() + DEADLINE);
     let (mut whole, mut saved) = (0.0, 0.0);
     for (number, (statement, reads, _)) in considered.iter().enumerate() {

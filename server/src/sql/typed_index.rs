@@ -307,6 +307,11 @@ mod tests {
             "CREATE INDEX \"x\" ON \"public\".\"Odd t\" USING btree (\"a\" DESC, (lower(\"B\")) \"text_pattern_ops\") \
              INCLUDE (\"c\") WHERE c IS NOT NULL"
         );
+        for predicate in ["a IN (1, 2)", "a BETWEEN 1 AND 5", "c = ANY(ARRAY['x', 'y'])"] {
+            let made = typed(&format!("CREATE INDEX ON \"Odd t\" (a) WHERE {predicate}"));
+            let made = made.unwrap_or_else(|error| panic!("{predicate}: {error}"));
+            assert!(made.ends_with(predicate), "{made}");
+        }
     }
 
     #[test]

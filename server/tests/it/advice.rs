@@ -437,3 +437,44 @@ async fn no_predicate_but_the_plainest_reaches_hypopg_on_main() {
         }
     }
 }
+
+/// A predicate that could end a server is costed in a sandbox on another server, and nowhere on main's.
+#[tokio::test]
+async fn other_predicates_are_costed_in_a_sandbox_on_another_server_only() {
+    let (shop, elsewhere) = (Shop::start().await, Shop::start().await);
+    for shop in [&shop, &elsewhere] {
+        shop.run("postgres", "staging", &["CREATE EXTENSION hypopg"]).await;
+        for database in ["shop", "staging"] {
+            let log = format!("ALTER DATABASE {database} SET log_statement = 'all'");
+            shop.run("postgres", "postgres", &[&log]).await;
+        }
+    }
+    shop.stage().await;
+    elsewhere.stage().await;
+    let of =
+        |url: String| SettingsArgs { sandbox_url: Some(url.parse().unwrap()), ..shop.settings() };
+    for (settings, is_costed) in [
+        // The sandbox is main itself.
+        (of(shop.url("reader", "shop")), false),
+        // It is on main's server, without leave and with it.
+        (SettingsArgs { allow_same_server: Some(false), ..shop.settings() }, false),
+        (shop.settings(), false),
+        (of(elsewhere.url("sandbox", "staging")), true),
+    ] {
+        let app = App::start(&settings).await;
+        app.post("/api/analyze").await;
+        let index =
+            json!({ "definition": "CREATE INDEX ON public.orders (name) WHERE name > 'order 7'" });
+        let response = app.post_json("/api/what-if", &index).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let report: WhatIfReport = response.json().await.unwrap();
+        assert_eq!(report.notes.is_empty(), is_costed, "{:?}", report.notes);
+        app.stop().await;
+    }
+    let made = |shop: &Shop| {
+        let lines = shop.log_lines("parameters: ");
+        lines.iter().filter(|line| line.contains("CREATE INDEX") && line.contains("WHERE")).count()
+    };
+    assert_eq!(made(&shop), 0);
+    assert!(made(&elsewhere) > 0);
+}

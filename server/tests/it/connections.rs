@@ -170,6 +170,61 @@ async fn websockets_take_places_like_any_connection() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
+/// What happens is told to whoever is signed in, and to nobody else.
+#[tokio::test]
+async fn a_websocket_ends_with_its_session() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    let sign_in = app
+        .anonymous("POST", "/login")
+        .header("sec-fetch-site", "same-origin")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("token={TOKEN}"));
+    let cookie = sign_in.send().await.unwrap().headers()["set-cookie"].to_str().unwrap().to_owned();
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let address = app.address;
+    let upgrade = format!(
+        "GET /ws HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nSec-Fetch-Site: same-origin\r\nCookie: {cookie}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    let (opened, told) = tokio::sync::oneshot::channel();
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(upgrade.as_bytes()).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 101");
+        opened.send(()).unwrap();
+        // Until the server closes; a time that is up is an error.
+        std::io::copy(&mut stream, &mut std::io::sink())
+    });
+    told.await.unwrap();
+    let out = app.anonymous("POST", "/logout").header("cookie", &cookie);
+    out.header("sec-fetch-site", "same-origin").send().await.unwrap();
+    reading.await.unwrap().unwrap();
+    app.stop().await;
+}
+
+/// Whoever has not signed in has a token to say, and nothing larger.
+#[tokio::test]
+async fn strangers_send_little() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    let send = async |path: &str, bytes: usize| {
+        let request = app.anonymous("POST", path).header("sec-fetch-site", "same-origin");
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        request.body(format!("token={}", "x".repeat(bytes))).send().await.unwrap().status()
+    };
+    assert_eq!(send("/login", 100).await, StatusCode::FORBIDDEN);
+    assert_eq!(send("/login", 5000).await, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(send("/api/queries", 5000).await, StatusCode::UNAUTHORIZED);
+    let known = app.anonymous("POST", "/api/queries").bearer_auth(TOKEN);
+    let text = format!("SELECT '{}'", "x".repeat(5000));
+    let known = known.json(&json!({ "text": text })).send().await.unwrap();
+    assert_ne!(known.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    app.stop().await;
+}
+
 /// Whoever asks for much and takes nothing gives the place back after a minute.
 #[cfg(target_os = "linux")]
 #[tokio::test]

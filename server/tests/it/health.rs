@@ -357,6 +357,58 @@ const POWERS: &[(&[&str], &str, &str, &str)] = &[
         "may write public.orders (INSERT, granted to reader)",
         "SET ROLE lender; REVOKE INSERT ON TABLE public.orders FROM reader; RESET ROLE;",
     ),
+    (
+        &["GRANT EXECUTE ON FUNCTION pg_stat_statements_reset TO reader"],
+        "role_could_change",
+        "may call public.pg_stat_statements_reset(",
+        "REVOKE EXECUTE ON FUNCTION public.pg_stat_statements_reset(",
+    ),
+    (
+        &["SELECT lo_create(4343)", "GRANT UPDATE ON LARGE OBJECT 4343 TO reader"],
+        "role_privileged",
+        "may write the large object 4343",
+        "REVOKE UPDATE ON LARGE OBJECT 4343 FROM reader;",
+    ),
+    (
+        &["CREATE FOREIGN DATA WRAPPER far", "GRANT USAGE ON FOREIGN DATA WRAPPER far TO reader"],
+        "role_could_change",
+        "may make foreign servers of the wrapper far",
+        "REVOKE USAGE ON FOREIGN DATA WRAPPER far FROM reader;",
+    ),
+    (
+        &[
+            "CREATE FOREIGN DATA WRAPPER far",
+            "CREATE SERVER away FOREIGN DATA WRAPPER far",
+            "GRANT USAGE ON FOREIGN SERVER away TO reader",
+        ],
+        "role_could_change",
+        "may make user mappings for the foreign server away",
+        "REVOKE USAGE ON FOREIGN SERVER away FROM reader;",
+    ),
+    (
+        &[
+            "CREATE FOREIGN DATA WRAPPER far",
+            "CREATE SERVER away FOREIGN DATA WRAPPER far",
+            "CREATE STATISTICS public.both_of ON id, name FROM orders",
+            "CREATE DOMAIN public.small AS int",
+            "CREATE TYPE public.shade AS ENUM ('dark')",
+            "CREATE OPERATOR public.=== (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq)",
+            "CREATE PUBLICATION told FOR TABLE orders",
+            "SELECT lo_create(4344)",
+            "ALTER STATISTICS public.both_of OWNER TO reader",
+            "ALTER DOMAIN public.small OWNER TO reader",
+            "ALTER TYPE public.shade OWNER TO reader",
+            "ALTER OPERATOR public.=== (int, int) OWNER TO reader",
+            "ALTER LARGE OBJECT 4344 OWNER TO reader",
+            "ALTER SERVER away OWNER TO reader",
+            "ALTER ROLE reader SUPERUSER",
+            "ALTER PUBLICATION told OWNER TO reader",
+            "ALTER ROLE reader NOSUPERUSER",
+        ],
+        "role_privileged",
+        "which reader owns",
+        "ALTER STATISTICS public.both_of OWNER TO CURRENT_USER;",
+    ),
 ];
 
 /// From PostgreSQL 16 on a membership says what it gives: only what the role has or can take on counts.

@@ -309,6 +309,39 @@ async fn texts_in_no_encoding_do_not_stop_the_counting() {
     app.stop().await;
 }
 
+/// What stands for the values grows with their number, and no faster.
+#[tokio::test]
+async fn many_values_take_little_of_mains_memory() {
+    let shop = Shop::start().await;
+    let dsn: Dsn = shop.url("reader", "shop").parse().unwrap();
+    let mut session = MainSession::begin(&dsn).await.unwrap();
+    session.plan(&parse_one("SELECT name FROM orders WHERE id = 1").unwrap()).await.unwrap();
+    let before = peak(&session);
+    let list =
+        |from: usize| (from..from + 900).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    let lists: Vec<String> = (0..12).map(|n| format!("id + {n} IN ({})", list(n * 1000))).collect();
+    let numbers = format!("SELECT name FROM orders WHERE {}", lists.join(" OR "));
+    let texts: Vec<String> = (0..900).map(|n| format!("'value {n} {}'", "x".repeat(100))).collect();
+    let texts = format!(
+        "SELECT name FROM orders WHERE name IN ({0}) AND name <> '{1}' AND lower(name) IN ({0})",
+        texts.join(", "),
+        "y".repeat(30_000)
+    );
+    for sql in [numbers, texts] {
+        session.plan(&parse_one(&sql).unwrap()).await.unwrap();
+    }
+    let took = peak(&session).saturating_sub(before);
+    assert!(took <= 200, "{took} MB");
+}
+
+/// MB that the server process has held at once.
+fn peak(session: &MainSession) -> u64 {
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", session.backend_pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
 fn own_peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();

@@ -1,6 +1,7 @@
 //! Names: whatever a database calls by the names of PostgreSQL's own, reading main never runs it. Traps are harmless:
 //! each writes a line into the server's log.
 
+use optischema::model::JobStatus;
 use optischema_server::postgres::{Dsn, MainSession, StatementsView, has_hypopg};
 use optischema_server::sql::parse_one;
 use reqwest::StatusCode;
@@ -143,6 +144,54 @@ async fn nothing_that_reads_main_calls_a_namesake() {
             sprung.len(),
             sprung.first()
         );
+    }
+}
+
+/// Namesakes of what structure is read with, and of nothing that the statement calls: benchmarks run with them about.
+#[tokio::test]
+async fn a_benchmark_calls_no_namesake() {
+    const FEW: &[&str] = &[
+        "CREATE SCHEMA traps",
+        "DO $do$
+         DECLARE variant text; named text;
+         BEGIN
+             FOREACH variant IN ARRAY ARRAY['text', 'name', 'oid', 'int2', 'int4', 'int8', '\"char\"'] LOOP
+                 EXECUTE pg_catalog.format('CREATE FUNCTION traps.unnest(%s[]) RETURNS SETOF %s LANGUAGE plpgsql IMMUTABLE AS %L',
+                     variant, variant, 'BEGIN RAISE LOG ''sprung unnest by %'', session_user; RETURN; END');
+                 EXECUTE pg_catalog.format('CREATE FUNCTION traps.array_remove(%s[], %s) RETURNS %s[] LANGUAGE plpgsql IMMUTABLE AS %L',
+                     variant, variant, variant, 'BEGIN RAISE LOG ''sprung array_remove by %'', session_user; RETURN $1; END');
+                 EXECUTE pg_catalog.format('CREATE FUNCTION traps.joined(%s[], %s[]) RETURNS %s[] LANGUAGE plpgsql IMMUTABLE AS %L',
+                     variant, variant, variant, 'BEGIN RAISE LOG ''sprung the operator || by %'', session_user; RETURN $1; END');
+                 EXECUTE pg_catalog.format('CREATE OPERATOR traps.|| (LEFTARG = %s[], RIGHTARG = %s[], FUNCTION = traps.joined)',
+                     variant, variant);
+             END LOOP;
+         END $do$",
+        "GRANT USAGE ON SCHEMA traps TO PUBLIC",
+    ];
+    for path in ["traps, public, pg_catalog", "public, traps"] {
+        let shop = Shop::start().await;
+        shop.run("postgres", "shop", FEW).await;
+        let set = format!("ALTER ROLE reader SET search_path = {path}");
+        shop.run("postgres", "postgres", &[&set]).await;
+        if shop.version().await < 140_000 && path.starts_with("traps") {
+            // There nothing is planned under such a path.
+            continue;
+        }
+        let app = App::start(&shop.settings()).await;
+        for patch in [
+            "CREATE INDEX i ON public.\"Items\" (order_id)",
+            "CREATE STATISTICS public.s ON order_id, kind FROM public.\"Items\"",
+            "ALTER TABLE public.\"Items\" ALTER COLUMN order_id SET STATISTICS 500",
+        ] {
+            let compared = json!({ "statement": "SELECT id, price FROM public.\"Items\" WHERE order_id = 5", "patch": patch });
+            let queued = app.post_json("/api/benchmark", &compared).await;
+            assert_eq!(queued.status(), StatusCode::ACCEPTED, "{patch}: {:?}", queued.text().await);
+            let location = queued.headers()["location"].to_str().unwrap().to_owned();
+            let job = app.ended(&location).await;
+            assert_eq!(job.status, JobStatus::Completed, "{:?}", job.error_message);
+        }
+        app.stop().await;
+        assert_eq!(sprung_by_reader(&shop), Vec::<String>::new(), "{path}");
     }
 }
 

@@ -168,6 +168,9 @@ fn drop_qualifiers(node: &mut NodeEnum) -> bool {
     fn all(nodes: &mut [Node]) -> bool {
         nodes.iter_mut().filter_map(|node| node.node.as_mut()).all(drop_qualifiers)
     }
+    fn constants(nodes: &[Node]) -> bool {
+        nodes.iter().all(|node| node.node.as_ref().is_some_and(|node| constant(node).is_some()))
+    }
     match node {
         NodeEnum::ColumnRef(column) => {
             let last = column.fields.len().saturating_sub(1);
@@ -188,6 +191,9 @@ fn drop_qualifiers(node: &mut NodeEnum) -> bool {
         NodeEnum::NullTest(test) => boxed(&mut test.arg),
         NodeEnum::BooleanTest(test) => boxed(&mut test.arg),
         NodeEnum::BoolExpr(expr) => all(&mut expr.args),
+        // Of IN and BETWEEN, and of = ANY: values that are written out.
+        NodeEnum::List(list) => constants(&list.items),
+        NodeEnum::AArrayExpr(array) => constants(&array.elements),
         _ => false,
     }
 }

@@ -195,6 +195,7 @@ pub(super) async fn advise(
     let tracked: Vec<&TrackedStatement> = planned.iter().map(|p| p.tracked).collect();
     let bound: Vec<Vec<Statement>> = planned.iter().map(|p| p.bound.clone()).collect();
     let begun = Instant::now();
+    let sandbox_is_apart = others.is_apart(PlannerKind::Sandbox);
     let (session, kind) = best_planner(main, others).await?;
     let Some(session) = session else {
         advice.notes.push(
@@ -219,7 +220,7 @@ pub(super) async fn advise(
     }
     let mut oracle = HypoOracle::new(session, &bound)
         .with_partitions(partitions(catalog))
-        .on_sandbox(kind == PlannerKind::Sandbox)
+        .on_sandbox(sandbox_is_apart && kind == PlannerKind::Sandbox)
         .until(begun + limits.deadline);
     let selection = select_indexes(&mut oracle, choice, &price).await;
     let seconds = begun.elapsed().as_secs_f64();

@@ -81,6 +81,16 @@ impl Default for AdviseLimits {
 pub struct OtherPlanners {
     pub replica: Option<MainSession>,
     pub sandbox: Option<MainSession>,
+    /// The sandbox is on a server of its own, which may restart without harm to main.
+    pub sandbox_is_apart: bool,
+}
+
+impl OtherPlanners {
+    /// Whether what this planner does to its server cannot harm main.
+    #[must_use]
+    pub fn is_apart(&self, kind: PlannerKind) -> bool {
+        kind == PlannerKind::Sandbox && self.sandbox_is_apart
+    }
 }
 
 /// Advises.
