@@ -1,7 +1,36 @@
 //! `optischema check`: findings as a table.
 
 use comfy_table::Table;
-use optischema::model::{FindingLevel, TargetHealth};
+use optischema::model::{Finding, FindingLevel, Health, TargetHealth, TargetKind};
+
+use super::remote::Remote;
+use crate::config::Settings;
+use crate::instance::{InstanceError, lock_data_dir};
+
+/// What a server on the data folder takes from main stands in place of what this command took: each process has a budget
+/// of its own, and the server's is the one that counts.
+pub(super) async fn tell_servers_usage(settings: &Settings, targets: &mut [TargetHealth]) {
+    // Nothing is made where no server has ever been.
+    let is_held = settings.data_dir.join("lock").exists()
+        && matches!(lock_data_dir(&settings.data_dir), Err(InstanceError::Locked(_)));
+    if !is_held {
+        return;
+    }
+    let Ok(server) = Remote::of(settings) else { return };
+    // A server that does not answer is no fault of main's.
+    let Ok(health) = server.get::<Health>("/api/health").await else { return };
+    let usage_of = |target: &TargetHealth| {
+        let is_main = target.target == TargetKind::Main;
+        let usage = target.findings.iter().find(|finding| finding.code == "main_budget");
+        usage.filter(|_| is_main).map(|usage| (target.address.clone(), usage.message.clone()))
+    };
+    let Some((address, message)) = health.targets.iter().find_map(usage_of) else { return };
+    for target in targets.iter_mut().filter(|target| target.address == address) {
+        for usage in target.findings.iter_mut().filter(|finding| finding.code == "main_budget") {
+            *usage = Finding::ok("main_budget", message.clone());
+        }
+    }
+}
 
 /// One line a finding, with what mends it.
 pub(super) fn table(targets: &[TargetHealth]) -> Table {

@@ -193,7 +193,8 @@ async fn demo_on(args: &SettingsArgs, once: bool, lock: FolderLock) -> Done {
 }
 
 async fn check_targets(settings: Settings, format: Format) -> Done {
-    let targets = Targets::new(std::sync::Arc::new(settings)).check().await;
+    let mut targets = Targets::new(std::sync::Arc::new(settings.clone())).check().await;
+    check::tell_servers_usage(&settings, &mut targets).await;
     match format {
         Format::Table => println!("{}", check::table(&targets)),
         Format::Json => {

@@ -10,7 +10,7 @@ use optischema_server::workload::AdviseLimits;
 
 use serde_json::json;
 
-use crate::fixture::{App, Shop};
+use crate::fixture::{App, Shop, TOKEN};
 
 /// Entries of the application that the test makes; the view has room for so many, and for some more.
 const ENTRIES: usize = 4600;
@@ -215,6 +215,19 @@ async fn what_is_taken_from_main_is_shown() {
     assert!(health.contains("main_budget"), "{health}");
     let html = app.get("/queries").await.text().await.unwrap();
     assert!(html.contains("of 8 connections to main"));
+    // The command says what the server took, and not what it took itself.
+    let checked = tokio::process::Command::new(env!("CARGO_BIN_EXE_optischema"))
+        .args(["check", "--format", "json"])
+        .env("OPTISCHEMA_MAIN_URL", shop.url("reader", "shop"))
+        .env("OPTISCHEMA_DATA_DIR", shop.settings().data_dir.unwrap())
+        .env("OPTISCHEMA_TOKEN", TOKEN)
+        .output()
+        .await
+        .unwrap();
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    let made = said.split("This minute it made ").nth(1).unwrap_or_default();
+    let made: u64 = made.split(' ').next().unwrap_or_default().parse().unwrap_or_default();
+    assert!(made > 0, "{said}");
     app.stop().await;
 }
 

@@ -12,6 +12,29 @@ static KINDS: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
     include_str!("functions.tsv").lines().filter_map(|line| line.split_once('\t')).collect()
 });
 
+/// Types without a function of their name that are called like one.
+const CASTS: &[&str] = &[
+    "bytea",
+    "citext",
+    "geography",
+    "geometry",
+    "hstore",
+    "inet",
+    "json",
+    "jsonb",
+    "jsonpath",
+    "ltree",
+    "macaddr",
+    "money",
+    "name",
+    "point",
+    "tsquery",
+    "tsvector",
+    "uuid",
+    "vector",
+    "xml",
+];
+
 /// Bytes of a numeric at most: 131,072 digits before the point and 16,383 after it.
 pub(super) const LONGEST_NUMERIC: f64 = 147_455.0;
 
@@ -49,6 +72,8 @@ pub(super) fn value_bytes(name: &str, arguments: &[&Value], bytes: &[f64], nodes
         other => match KINDS.get(other).copied() {
             Some("fixed") => 64.0,
             Some(_) => total * 8.0 + 256.0,
+            // A cast that is written as a call.
+            None if CASTS.contains(&other) => total * 8.0 + 256.0,
             None => f64::INFINITY,
         },
     };

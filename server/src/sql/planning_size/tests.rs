@@ -158,6 +158,7 @@ fn ordinary_statements_pass() {
         "SELECT to_char(at, 'YYYY-MM'), '12.50'::numeric(10, 2), 1e10, 'x'::varchar(255) FROM t",
         "SELECT jsonb_build_object('a', 1, 'b', 'c'), ARRAY['x']::text[], md5('x') FROM t",
         "SELECT to_tsvector('english', 'a b') @@ to_tsquery('a & b'), tsv @@ plainto_tsquery('x') FROM t",
+        "SELECT a = uuid('6b1a4e0e-6a5c-4a52-9d0f-3f6d2b1c9f00'), b = inet('10.0.0.1') FROM t",
         "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT n FROM r",
         "SELECT st_dwithin(geom, st_setsrid(st_makepoint(1, 2), 4326), 100) FROM t",
         "SELECT CASE WHEN a > 1 THEN 'x' ELSE 'y' END, COALESCE(b, 'z')::varchar(200) FROM t",
