@@ -63,8 +63,12 @@ async fn rows_are_copied_without_running_what_indexes_are_made_of() {
     assert_eq!(copied("notes").unwrap().rows, 50_000, "{:?}", report.skipped);
     assert_eq!(copied("marks").unwrap().rows, 1000);
     // A sample and a materialized view need a query.
-    shop.run("sandbox", "staging", &["DROP SCHEMA public CASCADE", "CREATE SCHEMA public"]).await;
-    shop.run("sandbox", "staging", &["DROP SCHEMA optischema CASCADE"]).await;
+    shop.run(
+        "postgres",
+        "staging",
+        &["DROP SCHEMA public, optischema CASCADE", "CREATE SCHEMA public AUTHORIZATION sandbox"],
+    )
+    .await;
     let report = staged(&shop, 1 << 20).await;
     assert_eq!(sprung(&shop), Vec::<String>::new());
     let reason = |name: &str| {

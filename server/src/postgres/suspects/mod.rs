@@ -102,6 +102,8 @@ pub struct Suspects {
     relations: BTreeMap<Name, Relation>,
     /// Whether the database cuts long names where the parser here does: its encoding is UTF-8.
     cuts_names_alike: bool,
+    /// Why nothing at all is planned here.
+    refusal: Option<String>,
     /// Names of `pg_catalog`'s own relations.
     system_relations: BTreeSet<String>,
 }
@@ -126,6 +128,9 @@ impl Suspects {
         connection: &mut PgConnection,
         statement: &Statement,
     ) -> Result<(), PlanFailure> {
+        if let Some(reason) = &self.refusal {
+            return Err(SqlError::Refused(reason.clone()).into());
+        }
         let mut views = BTreeMap::new();
         self.check_names(&statement.sql)?;
         let mut waiting = vec![(sql::calls(statement)?, String::new())];

@@ -159,11 +159,10 @@ pub(super) async fn read(
     let search_path: Vec<String> = search_path;
     let own_is_late =
         search_path.iter().position(|schema| schema == "pg_catalog").is_some_and(|at| at > 0);
-    if version < 140_000 && own_is_late {
-        return Err(PgFailure::Unexpected(
-            "the search path names pg_catalog after other schemas, and PostgreSQL 13 looks up names inside its own SQL functions by that path: nothing is planned. ALTER ROLE the reader SET search_path with pg_catalog first".into(),
-        ));
-    }
+    // Rows may be sent all the same: that plans nothing.
+    let refusal = (version < 140_000 && own_is_late).then(|| {
+        "the search path names pg_catalog after other schemas, and PostgreSQL 13 looks up names inside its own SQL functions by that path: nothing is planned. ALTER ROLE the reader SET search_path with pg_catalog first".to_owned()
+    });
     let cuts_names_alike = row.try_get::<String, _>("encoding")? == "UTF8";
     let mut reading = Reading {
         known: trusted_members(connection, KNOWN_EXTENSIONS).await?,
@@ -189,7 +188,8 @@ pub(super) async fn read(
             None => None,
         };
     }
-    let mut suspects = Suspects { search_path, results, cuts_names_alike, ..Suspects::default() };
+    let mut suspects =
+        Suspects { search_path, results, cuts_names_alike, refusal, ..Suspects::default() };
     for row in query(SYSTEM_RELATIONS).fetch_all(&mut *connection).await? {
         suspects.system_relations.insert(row.try_get("name")?);
     }
