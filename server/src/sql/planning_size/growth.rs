@@ -61,8 +61,8 @@ pub(super) fn value_bytes(name: &str, arguments: &[&Value], bytes: &[f64], nodes
         "replace" | "regexp_replace" | "array_to_string" | "array_replace" | "ts_headline" => {
             (first + 1.0) * (bytes.iter().skip(1).sum::<f64>() + 1.0)
         }
-        // Each level is indented further.
-        "jsonb_pretty" => total * (total + 8.0),
+        // Each level is indented further; each node is written with all that is in it.
+        "jsonb_pretty" | "xpath" => total * (total + 8.0),
         "string_to_array" | "regexp_split_to_array" | "regexp_match" => total * 48.0,
         "power" | "pow" | "exp" | "numeric_power" | "numeric_exp" => total + LONGEST_NUMERIC,
         // Its time grows with the square of its argument.

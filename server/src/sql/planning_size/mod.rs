@@ -352,13 +352,19 @@ impl Sizing<'_> {
                 let to = tree::names(name.and_then(|name| name.get("names"))).pop();
                 // A number that is written out has as many digits as it says.
                 let written = inner.get("arg").and_then(literal_number).is_some();
-                let is_text = inner.get("arg").and_then(literal_text).is_some();
+                let text = inner.get("arg").and_then(literal_text);
+                let is_text = text.is_some();
                 Size {
                     nodes: of.nodes + 1.0,
                     constant: of.constant.map(|bytes| {
                         let elements = if is_array { bytes / 2.0 + 1.0 } else { 1.0 };
                         let least = match to.as_deref() {
                             Some("numeric") if !written => LONGEST_NUMERIC,
+                            Some("numeric") => 64.0 + text.map_or(0.0, digits),
+                            // Entities stand for texts of any length.
+                            Some("xml") if text.is_none_or(|text| text.contains("<!")) => {
+                                f64::INFINITY
+                            }
                             // A path that is computed may be any.
                             Some("jsonpath") if !is_text => f64::INFINITY,
                             _ => 64.0,

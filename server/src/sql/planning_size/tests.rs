@@ -62,6 +62,8 @@ fn neighbours_of_known_growth_are_refused() {
         &format!("WITH RECURSIVE {early}, c0 AS (SELECT 'abcdefgh' AS x) SELECT x FROM c24"),
         "SELECT '{a,a,a,a}'::char(1000000)[] FROM t",
         "SELECT repeat(1e131071::text, 3000) FROM t",
+        "SELECT repeat('1e131071'::numeric::text, 3000) FROM t",
+        "SELECT xpath('//*', ('<a>' || '</a>')::xml) FROM t",
         "SELECT repeat(('1e13' || '1071')::numeric::text, 3000) FROM t",
         "SELECT repeat(repeat('', 300000000 + 0) || 'x', 300000000) FROM t",
         "SELECT repeat('x', '01'::bit(30)::int) FROM t",
