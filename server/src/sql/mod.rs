@@ -33,7 +33,7 @@ pub use patch::{
     MaintenanceKind, Patch, PatchKind, SESSION_SETTINGS, Setting, SettingScope, drop_index_sql,
     index_definition_as, index_definition_in, statistics_definition_in,
 };
-pub use planning_size::check_planning_size;
+pub use planning_size::{Surroundings, check_planning_size};
 pub use repair::{Repair, parameter_places};
 pub use rewrite::{bind_parameters, qualify, relation_names, retarget, retarget_types, unqualify};
 pub use rewrites::{Rewrite, Sameness, casts_in_filter, rewrites};

@@ -172,6 +172,7 @@ pub(super) async fn read(
         classes: BTreeSet::new(),
     };
     let mut results: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+    let mut vouched = BTreeSet::new();
     for row in query(FUNCTIONS).bind(HARMFUL).fetch_all(&mut *connection).await? {
         let oid = row.try_get("oid")?;
         // What a call gives, and what its arguments become.
@@ -182,14 +183,23 @@ pub(super) async fn read(
         if !own.is_empty() {
             results.entry(row.try_get("name")?).or_default().extend(own);
         }
+        if is_vouched_for(&row, trusted)? {
+            vouched.insert(row.try_get("name")?);
+        }
         match function(&row, reading.own(oid), trusted)? {
             Some((function, true)) => reading.by_name.insert(oid, function),
             Some((function, false)) => reading.functions.insert(oid, function),
             None => None,
         };
     }
-    let mut suspects =
-        Suspects { search_path, results, cuts_names_alike, refusal, ..Suspects::default() };
+    let mut suspects = Suspects {
+        search_path,
+        results,
+        cuts_names_alike,
+        trusted: vouched,
+        refusal,
+        ..Suspects::default()
+    };
     for row in query(SYSTEM_RELATIONS).fetch_all(&mut *connection).await? {
         suspects.system_relations.insert(row.try_get("name")?);
     }
@@ -202,6 +212,13 @@ pub(super) async fn read(
     Ok(suspects)
 }
 
+fn is_vouched_for(row: &PgRow, trusted: &[String]) -> Result<bool, PgFailure> {
+    let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
+    Ok(trusted
+        .iter()
+        .any(|trusted| trusted == &format!("{schema}.{name}") || trusted == &format!("{schema}.*")))
+}
+
 /// Why a function is not to be reached, and whether that holds for calls by name only.
 fn function(
     row: &PgRow,
@@ -209,9 +226,7 @@ fn function(
     trusted: &[String],
 ) -> Result<Option<(Function, bool)>, PgFailure> {
     let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
-    let vouched = trusted
-        .iter()
-        .any(|trusted| trusted == &format!("{schema}.{name}") || trusted == &format!("{schema}.*"));
+    let vouched = is_vouched_for(row, trusted)?;
     let volatile: bool = row.try_get("volatile")?;
     let native: bool = row.try_get("native")?;
     let mut by_name = false;

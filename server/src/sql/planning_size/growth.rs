@@ -65,6 +65,8 @@ pub(super) fn value_bytes(name: &str, arguments: &[&Value], bytes: &[f64], nodes
         "jsonb_pretty" | "xpath" => total * (total + 8.0),
         "string_to_array" | "regexp_split_to_array" | "regexp_match" => total * 48.0,
         "power" | "pow" | "exp" | "numeric_power" | "numeric_exp" => total + LONGEST_NUMERIC,
+        // A circle of 33 points around each point.
+        "st_buffer" if arguments.len() == 2 => total * 600.0 + 2048.0,
         // Its time grows with the square of its argument.
         "factorial" | "numeric_fac" if number(0) <= 2000.0 => 8192.0,
         // Without arguments, or without any that is a constant, nothing grows.

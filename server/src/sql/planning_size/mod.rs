@@ -35,26 +35,35 @@ const NODES_OF_A_SET: f64 = 200.0;
 /// Bytes of a constant that nobody knows yet.
 const PARAMETER: f64 = 1024.0;
 
-/// Checks that planning a statement stays small. `views` are the statements behind the views that it reads; `parts` says
-/// how many partitions and children a relation has.
+/// What is known of the database beside the statement.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'s> {
+    /// The statements behind views.
+    pub views: &'s BTreeMap<Name, Statement>,
+    /// How many partitions and children a relation has.
+    pub parts: &'s dyn Fn(&Name) -> usize,
+    /// Whether the person vouches for a function of this name.
+    pub is_trusted: &'s dyn Fn(&str) -> bool,
+}
+
+/// Checks that planning a statement stays small.
 ///
 /// # Errors
 /// It could become large; the sentence says how.
 pub fn check_planning_size(
     statement: &Statement,
-    views: &BTreeMap<Name, Statement>,
-    parts: &dyn Fn(&Name) -> usize,
+    around: Surroundings<'_>,
 ) -> Result<(), SqlError> {
     let mut sizing = Sizing {
         views: BTreeMap::new(),
-        parts_of: parts,
+        around,
         nodes: 0.0,
         relations: 0,
         parts: 0,
         constants: 0.0,
         refusal: None,
     };
-    for (name, view) in views {
+    for (name, view) in around.views {
         sizing.views.insert(name.clone(), tree::as_json(&view.tree)?);
     }
     let json = tree::as_json(&statement.tree)?;
@@ -86,9 +95,9 @@ fn find_select(json: &Value) -> Option<&Map<String, Value>> {
     json.get("stmts")?.get(0)?.get("stmt")?.get("node")?.get("SelectStmt")?.as_object()
 }
 
-struct Sizing<'p> {
+struct Sizing<'s> {
     views: BTreeMap<Name, Value>,
-    parts_of: &'p dyn Fn(&Name) -> usize,
+    around: Surroundings<'s>,
     nodes: f64,
     relations: usize,
     parts: usize,
@@ -208,7 +217,7 @@ impl Sizing<'_> {
                             columns
                         }
                         None => {
-                            self.parts += (self.parts_of)(&name);
+                            self.parts += (self.around.parts)(&name);
                             self.view(&name, depth)
                         }
                     };
@@ -412,7 +421,11 @@ impl Sizing<'_> {
         let bytes: Option<Vec<f64>> = sizes.iter().map(|size| size.constant).collect();
         let Some(bytes) = bytes else { return Size { nodes, constant: None } };
         let name = tree::names(call.get("funcname")).pop().unwrap_or_default();
-        Size { nodes, constant: Some(value_bytes(&name, &arguments, &bytes, nodes)) }
+        let is_trusted = (self.around.is_trusted)(&name);
+        let grown = value_bytes(&name, &arguments, &bytes, nodes);
+        // Whoever vouches for a function says that it does nothing but give a result.
+        let constant = if is_trusted { bytes.iter().sum::<f64>() * 8.0 + 256.0 } else { grown };
+        Size { nodes, constant: Some(constant) }
     }
 
     fn bound(&mut self, kind: &str, size: Size) -> Size {

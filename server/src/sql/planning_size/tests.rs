@@ -2,7 +2,13 @@ use super::*;
 use crate::sql::parse_one;
 
 fn check(sql: &str) -> Result<(), SqlError> {
-    check_planning_size(&parse_one(sql).unwrap(), &BTreeMap::new(), &|_| 0)
+    check_with(sql, &BTreeMap::new())
+}
+
+fn check_with(sql: &str, views: &BTreeMap<Name, Statement>) -> Result<(), SqlError> {
+    let is_trusted = |name: &str| name == "vouched_for";
+    let around = Surroundings { views, parts: &|_| 0, is_trusted: &is_trusted };
+    check_planning_size(&parse_one(sql).unwrap(), around)
 }
 
 /// So many queries, each of which names the one before it twice.
@@ -79,7 +85,9 @@ fn neighbours_of_known_growth_are_refused() {
     let times = |count: usize| {
         let from: Vec<String> = (0..count).map(|n| format!("parted p{n}")).collect();
         let statement = parse_one(&format!("SELECT 1 FROM {}", from.join(", "))).unwrap();
-        check_planning_size(&statement, &BTreeMap::new(), &parts)
+        let around =
+            Surroundings { views: &BTreeMap::new(), parts: &parts, is_trusted: &|_| false };
+        check_planning_size(&statement, around)
     };
     assert_eq!(times(3), Ok(()));
     assert!(times(6).is_err());
@@ -143,7 +151,7 @@ fn views_are_put_in_place() {
             (name(&format!("v{n}")), parse_one(&sql).unwrap())
         })
         .collect();
-    let check = |sql: &str| check_planning_size(&parse_one(sql).unwrap(), &views, &|_| 0);
+    let check = |sql: &str| check_with(sql, &views);
     assert!(check("SELECT x FROM public.v30").is_err());
     assert!(check("SELECT x FROM public.v5").is_ok());
 }
@@ -155,6 +163,7 @@ fn ordinary_statements_pass() {
         "SELECT date_trunc('month', at), sum(x) FROM t WHERE at > now() - interval '30 days' GROUP BY 1",
         "SELECT * FROM t WHERE a = ANY ('{1,2,3}'::int4[]) AND b LIKE '%' || 'x' || '%'",
         "WITH a AS (SELECT x, y FROM t), b AS (SELECT x + y AS z FROM a) SELECT z * z FROM b",
+        "SELECT vouched_for('x'), st_buffer(st_makepoint(1, 2), 3), st_expand(st_point(1, 2), 5) FROM t",
         "SELECT a_function_that_nobody_knows(a, 'x'), now(), current_setting('x') FROM t",
         "SELECT jsonb_path_query_array(doc, '$.a[*] ? (@.b > 1)'), doc @? '$.**.x' FROM t",
         "SELECT to_char(at, 'YYYY-MM'), '12.50'::numeric(10, 2), 1e10, 'x'::varchar(255) FROM t",
@@ -193,13 +202,7 @@ fn what_is_nested_deep_is_looked_at_or_refused() {
         let sql = format!("SELECT a FROM public.v{}", n - 1);
         views.insert(name(n), parse_one(&sql).unwrap());
     }
-    let of = |n: usize| {
-        check_planning_size(
-            &parse_one(&format!("SELECT a FROM public.v{n}")).unwrap(),
-            &views,
-            &|_| 0,
-        )
-    };
+    let of = |n: usize| check_with(&format!("SELECT a FROM public.v{n}"), &views);
     assert!(of(3).is_err());
     assert!(of(110).is_err());
 }
