@@ -322,6 +322,51 @@ async fn texts_in_no_encoding_do_not_stop_the_counting() {
     app.stop().await;
 }
 
+/// Values arrive as they are, whatever stands in them and however many there are.
+#[tokio::test]
+async fn a_plan_is_made_for_just_these_values() {
+    let shop = Shop::start().await;
+    let dsn: Dsn = shop.url("reader", "shop").parse().unwrap();
+    let mut session = MainSession::begin(&dsn).await.unwrap();
+    for odd in [
+        "",
+        " ",
+        "NULL",
+        "a\"b",
+        "back\\slash",
+        "{a,b}",
+        "a,b",
+        "line\nline",
+        "ä€😀",
+        "'quoted'",
+        "$1",
+        "}\\\"",
+    ] {
+        let quoted = format!("'{}'", odd.replace('\'', "''"));
+        // Twenty values before it: it stands in the second setting.
+        let numbers: Vec<String> = (0..20).map(|n| format!("id <> {}", 1000 + n)).collect();
+        let sql =
+            format!("SELECT id FROM orders WHERE {} AND name = {quoted}", numbers.join(" AND "));
+        let (_, plan) = session.plan(&parse_one(&sql).unwrap()).await.unwrap();
+        let filter = find(&plan, "Filter").unwrap_or_default();
+        let shown = format!("name = {quoted}::text");
+        assert!(filter.contains(&shown), "{odd:?}: {filter}");
+        assert!((0..20).all(|n| filter.contains(&format!("id <> {}", 1000 + n))), "{filter}");
+    }
+}
+
+/// The first text under a key.
+fn find(value: &serde_json::Value, key: &str) -> Option<String> {
+    match value {
+        serde_json::Value::Object(object) => object
+            .get(key)
+            .and_then(|found| found.as_str().map(str::to_owned))
+            .or_else(|| object.values().find_map(|inner| find(inner, key))),
+        serde_json::Value::Array(items) => items.iter().find_map(|inner| find(inner, key)),
+        _ => None,
+    }
+}
+
 /// What stands for the values grows with their number, and no faster.
 #[tokio::test]
 async fn many_values_take_little_of_mains_memory() {
