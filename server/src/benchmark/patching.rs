@@ -117,19 +117,22 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
         PatchKind::AlterTable(alter) => {
             let table = site.located(&alter.table);
             let mut patched_setup = vec![alter.sql(&table.schema)?];
+            let mut baseline_setup = vec![same_again(site, &table).await?];
             let mut warnings = Vec::new();
             if alter.needs_analyze {
                 // It is done before each run: only what is to change is looked at.
                 let columns: Vec<String> =
                     alter.columns.iter().map(|column| quote_identifier(column)).collect();
-                patched_setup.push(format!("ANALYZE {} ({})", table.quoted(), columns.join(", ")));
+                let analyze = format!("ANALYZE {} ({})", table.quoted(), columns.join(", "));
+                baseline_setup.push(analyze.clone());
+                patched_setup.push(analyze);
             } else {
                 warnings.push(format!(
                     "{} shapes how rows are kept from now on: what a statement takes on rows that are there already is what was measured.",
                     alter.parameters.join(", ")
                 ));
             }
-            Ok(Patched { patched_setup, warnings, ..Patched::default() })
+            Ok(Patched { baseline_setup, patched_setup, warnings, ..Patched::default() })
         }
         PatchKind::Maintenance(maintenance) => {
             maintain(site, maintenance.kind, maintenance.table.as_ref())
@@ -137,6 +140,28 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
         PatchKind::Setting(setting) => set(setting),
         PatchKind::Rewrite(_) => Ok(Patched::default()),
     }
+}
+
+/// An ALTER TABLE that leaves everything as it is. What any such statement does to the caches of the session, and to the
+/// transaction around it, is then the same for both arms.
+async fn same_again(site: &mut Site, table: &TableName) -> Result<String, BenchmarkError> {
+    let row = query(
+        "SELECT a.attname::pg_catalog.text AS name, COALESCE(a.attstattarget, -1)::pg_catalog.int4 AS target
+         FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped
+         ORDER BY a.attnum LIMIT 1",
+    )
+    .bind(&table.schema)
+    .bind(&table.name)
+    .fetch_one(site.connection())
+    .await?;
+    let (name, target): (String, i32) = (row.try_get("name")?, row.try_get("target")?);
+    Ok(format!(
+        "ALTER TABLE {} ALTER COLUMN {} SET STATISTICS {target}",
+        table.quoted(),
+        quote_identifier(&name)
+    ))
 }
 
 /// Installs the extension of operator classes that nobody has yet into the benchmark's own schema, with which it goes.

@@ -29,6 +29,9 @@ const MOST_CONNECTIONS: usize = 4096;
 /// Answers of "too many connections" that are on their way at once; beyond, a connection is just closed.
 const MOST_REFUSALS: usize = 64;
 
+/// Reads from a client that is refused at once.
+const MOST_READS: usize = 16;
+
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub SocketAddr);
@@ -169,7 +172,11 @@ fn refusal() -> String {
 /// Says it without waiting for the client: what it has sent by now is read, or closing would reset the connection.
 fn refuse_at_once(stream: &TcpStream) {
     let mut sent = [0; 4096];
-    while stream.try_read(&mut sent).is_ok_and(|read| read > 0) {}
+    for _ in 0..MOST_READS {
+        if !stream.try_read(&mut sent).is_ok_and(|read| read > 0) {
+            break;
+        }
+    }
     // A new connection has room for it; a client that is gone needs no answer.
     drop(stream.try_write(refusal().as_bytes()));
 }

@@ -178,13 +178,22 @@ async fn preloading(connection: &mut PgConnection) -> Result<String, PgFailure> 
     .fetch_one(connection)
     .await?;
     let loaded: Option<String> = row.try_get("loaded")?;
-    let libraries = match loaded.as_deref() {
-        Some("") => "'pg_stat_statements'".to_owned(),
-        Some(loaded) => format!("'{loaded}, pg_stat_statements'"),
-        None => "'pg_stat_statements' (and before it what SHOW shared_preload_libraries names)"
-            .to_owned(),
+    Ok(format!(
+        "ALTER SYSTEM SET shared_preload_libraries = {}; then restart the server",
+        libraries(loaded.as_deref())
+    ))
+}
+
+/// One literal for each library: in one, they would be the name of a library that is not there, and the server would not
+/// start.
+fn libraries(loaded: Option<&str>) -> String {
+    let Some(loaded) = loaded else {
+        return "'pg_stat_statements' (and before it, each in quotes of its own, what SHOW shared_preload_libraries names)"
+            .to_owned();
     };
-    Ok(format!("ALTER SYSTEM SET shared_preload_libraries = {libraries}; then restart the server"))
+    let names = loaded.split(',').map(|name| name.trim().trim_matches('"'));
+    let names = names.filter(|name| !name.is_empty()).chain(["pg_stat_statements"]);
+    names.map(|name| format!("'{}'", name.replace('\'', "''"))).collect::<Vec<_>>().join(", ")
 }
 
 /// The role's name, as SQL takes it.
@@ -330,4 +339,18 @@ async fn hypopg_finding(connection: &mut PgConnection) -> Result<Finding, PgFail
             "install the package (postgresql-NN-hypopg), then CREATE EXTENSION hypopg;",
         ),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_library_is_a_literal_of_its_own() {
+        assert_eq!(libraries(Some("")), "'pg_stat_statements'");
+        assert_eq!(
+            libraries(Some("auto_explain, \"$libdir/x\"")),
+            "'auto_explain', '$libdir/x', 'pg_stat_statements'"
+        );
+    }
 }

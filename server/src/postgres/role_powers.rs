@@ -125,7 +125,7 @@ const SCHEMAS: &str = "
         LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
         WHERE (e.grantee = '0' OR r.oid IS NOT NULL) AND e.privilege_type = 'CREATE'
           AND d.datname = pg_catalog.current_database()) s
-    ORDER BY s.kind, s.object LIMIT $1";
+    ORDER BY NOT s.is_owner, s.kind, s.object LIMIT $1";
 
 /// Functions and procedures that run with their owner's rights, and may be called.
 const FUNCTIONS: &str = "
@@ -140,7 +140,7 @@ const FUNCTIONS: &str = "
         LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
         WHERE p.oid >= '16384' AND (e.grantee = '0' OR r.oid IS NOT NULL) AND e.privilege_type = 'EXECUTE'
           AND (p.prosecdef OR e.grantee = p.proowner)) s
-    ORDER BY s.object LIMIT $1";
+    ORDER BY NOT s.is_owner, s.object LIMIT $1";
 
 /// Functions that nobody may call by default, of PostgreSQL and of extensions: each was granted.
 const GRANTED: &str = "
@@ -157,12 +157,13 @@ const GRANTED: &str = "
                       WHERE f.privilege_type = 'EXECUTE' AND (f.grantee = '0' OR f.grantee = e.grantee))
     ORDER BY p.proname LIMIT $1";
 
-/// What the role owns beside relations, functions, schemas and this database.
+/// What the role owns beside relations, functions, schemas and this database; user mappings and default rights change
+/// nothing of others.
 const OWNED: &str = "
     SELECT o.type AS kind, o.identity AS object, pg_catalog.quote_ident(r.rolname) AS grantee
     FROM pg_catalog.pg_shdepend d JOIN reachable r ON r.oid = d.refobjid
     CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) o
-    WHERE d.deptype = 'o' AND d.refclassid = '1260' AND d.classid NOT IN ('1259', '1255', '2615')
+    WHERE d.deptype = 'o' AND d.refclassid = '1260' AND d.classid NOT IN ('1259', '1255', '2615', '1418', '826')
       AND d.dbid IN (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = pg_catalog.current_database()
                      UNION SELECT '0'::pg_catalog.oid)
       AND NOT (d.classid = '1262' AND d.objid IN (SELECT b.oid FROM pg_catalog.pg_database b

@@ -35,6 +35,49 @@ const CASTS: &[&str] = &[
     "xml",
 ];
 
+/// Functions whose result is a number.
+const NUMERIC: &[&str] = &[
+    "abs",
+    "ceil",
+    "ceiling",
+    "div",
+    "floor",
+    "gcd",
+    "lcm",
+    "ln",
+    "log",
+    "log10",
+    "mod",
+    "round",
+    "sign",
+    "sqrt",
+    "to_number",
+    "trim_scale",
+    "trunc",
+];
+
+/// Functions whose result is hardly longer than what they are given.
+const SHORT: &[&str] = &[
+    "btrim",
+    "initcap",
+    "left",
+    "lower",
+    "ltrim",
+    "reverse",
+    "right",
+    "rtrim",
+    "split_part",
+    "st_geogfromtext",
+    "st_geomfromtext",
+    "st_makepoint",
+    "st_point",
+    "st_setsrid",
+    "substr",
+    "substring",
+    "unaccent",
+    "upper",
+];
+
 /// Bytes of a numeric at most: 131,072 digits before the point and 16,383 after it.
 pub(super) const LONGEST_NUMERIC: f64 = 147_455.0;
 
@@ -53,8 +96,17 @@ pub(super) fn value_bytes(name: &str, arguments: &[&Value], bytes: &[f64], nodes
         // A position may be named many times.
         "format" => total + largest_number(arguments.first().copied()) + first * largest,
         // The separator stands between all elements of an array too.
-        "concat_ws" => total + first * nodes,
-        other if other.starts_with("jsonb_path_") => total * 16.0 + paths_of(arguments),
+        "concat_ws" => total + (first + 1.0) * (total - first + nodes),
+        other if other.starts_with("jsonb_path_") => {
+            let is_written = arguments.get(1).is_some_and(|path| literal_text(path).is_some());
+            let path = if is_written { paths_of(arguments) } else { f64::INFINITY };
+            total * (total + 16.0) + path
+        }
+        "xml"
+            if arguments.iter().any(|text| literal_text(text).is_none_or(|t| t.contains("<!"))) =>
+        {
+            f64::INFINITY
+        }
         "polygon" if arguments.len() > 1 => total * 8.0 + number(0).abs() * 16.0,
         "bpchar" | "bit" | "varbit" if arguments.len() > 1 => total * 8.0 + number(1).abs() * 4.0,
         // Each of the one stands for each of the other.
@@ -64,7 +116,10 @@ pub(super) fn value_bytes(name: &str, arguments: &[&Value], bytes: &[f64], nodes
         // Each level is indented further; each node is written with all that is in it.
         "jsonb_pretty" | "xpath" => total * (total + 8.0),
         "string_to_array" | "regexp_split_to_array" | "regexp_match" => total * 48.0,
-        "power" | "pow" | "exp" | "numeric_power" | "numeric_exp" => total + LONGEST_NUMERIC,
+        "power" | "pow" | "exp" | "numeric_power" | "numeric_exp" => LONGEST_NUMERIC,
+        // Rounding to more digits adds them.
+        numeric if NUMERIC.contains(&numeric) => (total * 2.0 + 16_500.0).min(LONGEST_NUMERIC),
+        short if SHORT.contains(&short) => total * 2.0 + 64.0,
         // A circle of 33 points around each point.
         "st_buffer" if arguments.len() == 2 => total * 600.0 + 2048.0,
         // Its time grows with the square of its argument.
@@ -85,8 +140,14 @@ pub(super) fn value_bytes(name: &str, arguments: &[&Value], bytes: &[f64], nodes
 
 /// What a path through a document adds: one that descends to every depth more than once finds the same again and again.
 pub(super) fn paths_of(parts: &[&Value]) -> f64 {
-    let is_wild =
-        |part: &&Value| literal_text(part).is_some_and(|text| text.matches("**").count() > 1);
+    // Lists of subscripts and lists of keys multiply, like depths.
+    let steps = |text: &str| {
+        let lists = text.split('[').skip(1).filter(|rest| {
+            rest.split(']').next().is_some_and(|subscripts| subscripts.contains(','))
+        });
+        text.matches("**").count() + text.matches("keyvalue").count() + lists.count()
+    };
+    let is_wild = |part: &&Value| literal_text(part).is_some_and(|text| steps(text) > 1);
     // The first is the document.
     if parts.iter().skip(1).any(is_wild) { f64::INFINITY } else { 0.0 }
 }
@@ -109,6 +170,21 @@ const NUMBERS: &[&str] = &["int2", "int4", "int8", "numeric", "float4", "float8"
 pub(super) fn digits(text: &str) -> f64 {
     let exponent = text.to_ascii_lowercase().rsplit_once('e').and_then(|(_, e)| e.parse().ok());
     text.len() as f64 + exponent.unwrap_or(0.0_f64).abs()
+}
+
+/// Digits that the exponents in a text stand for: of `1e9`, nine.
+pub(super) fn exponents(text: &str) -> f64 {
+    let bytes = text.as_bytes();
+    let mut digits = 0.0;
+    for (at, _) in text.match_indices(['e', 'E']) {
+        let before = at.checked_sub(1).and_then(|at| bytes.get(at));
+        if before.is_some_and(u8::is_ascii_digit) {
+            let rest = text.get(at + 1..).unwrap_or_default().trim_start_matches(['+', '-']);
+            let number: String = rest.chars().take_while(char::is_ascii_digit).take(7).collect();
+            digits += number.parse::<f64>().unwrap_or(0.0).min(LONGEST_NUMERIC);
+        }
+    }
+    digits
 }
 
 /// A number that is written out.

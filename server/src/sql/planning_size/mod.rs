@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use growth::{LONGEST_NUMERIC, digits, literal_number, literal_text, paths_of, value_bytes};
+use growth::{
+    LONGEST_NUMERIC, digits, exponents, literal_number, literal_text, paths_of, value_bytes,
+};
 use scope::{LEAF, Scope, Size, larger};
 
 use super::{Name, SqlError, Statement, tree};
@@ -360,7 +362,11 @@ impl Sizing<'_> {
                     list(name.and_then(|name| name.get("array_bounds"))).next().is_some();
                 let to = tree::names(name.and_then(|name| name.get("names"))).pop();
                 // A number that is written out has as many digits as it says.
-                let written = inner.get("arg").and_then(literal_number).is_some();
+                let is_parameter =
+                    inner.get("arg").and_then(|arg| arg.get("node")?.get("ParamRef")).is_some();
+                let written = is_parameter
+                    || inner.get("arg").is_some_and(is_arithmetic)
+                    || inner.get("arg").and_then(literal_number).is_some();
                 let text = inner.get("arg").and_then(literal_text);
                 let is_text = text.is_some();
                 Size {
@@ -390,7 +396,8 @@ impl Sizing<'_> {
                 let path: Vec<&Value> =
                     ["lexpr", "rexpr"].into_iter().filter_map(|side| inner.get(side)).collect();
                 let least = match name.as_str() {
-                    "^" => LONGEST_NUMERIC,
+                    // Power, and factorial before PostgreSQL 14.
+                    "^" | "!!" | "!" => LONGEST_NUMERIC,
                     "@?" | "@@" => 64.0 + paths_of(&path),
                     _ => 64.0,
                 };
@@ -447,6 +454,13 @@ impl Sizing<'_> {
 /// Parts of a SELECT that hold no expression of its own, or that are looked at for themselves.
 const NOT_EXPRESSIONS: &[&str] =
     &["with_clause", "from_clause", "target_list", "values_lists", "larg", "rarg", "into_clause"];
+
+/// Whether an expression is a sum, difference, product or quotient: a number as long as its parts are.
+fn is_arithmetic(value: &Value) -> bool {
+    let operator = value.get("node").and_then(|node| node.get("AExpr")?.get("name"));
+    let name = tree::names(operator).pop();
+    name.is_some_and(|name| matches!(name.as_str(), "+" | "-" | "*" | "/" | "%"))
+}
 
 /// A query of WITH RECURSIVE that another one before it reads.
 fn named_early(with: Option<&Value>) -> Option<String> {
@@ -516,6 +530,9 @@ fn constant_bytes(constant: &Value) -> f64 {
     if let Some(number) = text("Fval", "fval") {
         return digits(number);
     }
-    let text = text("Sval", "sval").or_else(|| text("Bsval", "bsval"));
-    text.map_or(8.0, |text| text.len() as f64)
+    if let Some(text) = text("Sval", "sval") {
+        // It may become a number, or be full of them.
+        return text.len() as f64 + exponents(text);
+    }
+    text("Bsval", "bsval").map_or(8.0, |text| text.len() as f64)
 }
