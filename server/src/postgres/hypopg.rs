@@ -255,10 +255,11 @@ impl<'a> HypoOracle<'a> {
 
     /// Hypothetical indexes outlive a ROLLBACK, so they are removed at the beginning and at the end.
     pub async fn reset(&mut self) -> Result<(), PgFailure> {
-        self.standing.clear();
         let Some(schema) = &self.schema else { return Ok(()) };
         let call = format!("SELECT /* optischema */ {schema}.hypopg_reset()");
         query(AssertSqlSafe(call)).execute(self.session.connection()).await?;
+        // Only now: where it fails they stand still.
+        self.standing.clear();
         Ok(())
     }
 

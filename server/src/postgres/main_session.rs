@@ -168,6 +168,11 @@ impl MainSession {
             tokio::time::sleep(time).await;
             wait = self.planner.wait();
         }
+        self.begin_anew().await
+    }
+
+    /// Begins a transaction where none is open.
+    async fn begin_anew(&mut self) -> Result<(), PgFailure> {
         // The path that was set in the transaction is gone with it, and the session's own is back.
         open(&mut self.session.connection).await?;
         if let Some(name) = &self.asked.name {
@@ -191,12 +196,15 @@ impl MainSession {
             return Ok(());
         }
         sql::check_select(statement)?;
-        self.read_suspects().await?;
+        if let Err(failure) = self.read_suspects().await {
+            self.is_spoilt = true;
+            return Err(failure);
+        }
         if let Some(suspects) = &self.suspects
             && let Err(failure) = suspects.check(&mut self.session.connection, statement).await
         {
             // Where PostgreSQL refused the question, the transaction has failed.
-            self.is_spoilt = matches!(failure, PlanFailure::Target(_));
+            self.is_spoilt |= matches!(failure, PlanFailure::Target(_));
             return Err(failure);
         }
         self.approved.insert(statement.sql.clone());
@@ -209,6 +217,7 @@ impl MainSession {
         // Our own queries look for names in PostgreSQL's own schema only.
         if self.is_on_own_path {
             set_path(&mut self.session.connection, OWN_QUERIES_PATH).await?;
+            execute(&mut self.session.connection, "RELEASE SAVEPOINT what_if").await?;
             self.is_on_own_path = false;
         }
         if self.suspects.is_none() {
@@ -298,6 +307,11 @@ impl MainSession {
         &mut self,
         step: impl AsyncFnOnce(&mut PgConnection) -> Result<T, PgFailure>,
     ) -> Result<T, PlanFailure> {
+        if self.is_spoilt {
+            execute(&mut self.session.connection, "ROLLBACK").await?;
+            self.planner.forget(&mut self.session.connection).await?;
+            self.begin_anew().await?;
+        }
         self.enter_own_path().await?;
         let connection = &mut self.session.connection;
         let result = step(connection).await;
