@@ -157,6 +157,11 @@ impl Sizing<'_> {
                 given.extend(&columns);
             }
         }
+        // Columns of the arms belong together by their place, whatever they are called.
+        if let Some(any) = given.any() {
+            given.columns.values_mut().for_each(|size| *size = any);
+            given.unnamed = given.unnamed.map(|_| any);
+        }
         for target in list(select.get("target_list")) {
             let Some(target) = target.get("node").and_then(|node| node.get("ResTarget")) else {
                 continue;
