@@ -117,7 +117,8 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
         PatchKind::AlterTable(alter) => {
             let table = site.located(&alter.table);
             let mut patched_setup = vec![alter.sql(&table.schema)?];
-            let mut baseline_setup = vec![same_again(site, &table).await?];
+            let mut baseline_setup: Vec<String> =
+                same_again(site, &table).await?.into_iter().collect();
             let mut warnings = Vec::new();
             if alter.needs_analyze {
                 // It is done before each run: only what is to change is looked at.
@@ -143,8 +144,8 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
 }
 
 /// An ALTER TABLE that leaves everything as it is. What any such statement does to the caches of the session, and to the
-/// transaction around it, is then the same for both arms.
-async fn same_again(site: &mut Site, table: &TableName) -> Result<String, BenchmarkError> {
+/// transaction around it, is then the same for both arms. Absent for a table without columns.
+async fn same_again(site: &mut Site, table: &TableName) -> Result<Option<String>, BenchmarkError> {
     let row = query(
         "SELECT a.attname::pg_catalog.text AS name, COALESCE(a.attstattarget, -1)::pg_catalog.int4 AS target
          FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
@@ -154,14 +155,15 @@ async fn same_again(site: &mut Site, table: &TableName) -> Result<String, Benchm
     )
     .bind(&table.schema)
     .bind(&table.name)
-    .fetch_one(site.connection())
+    .fetch_optional(site.connection())
     .await?;
+    let Some(row) = row else { return Ok(None) };
     let (name, target): (String, i32) = (row.try_get("name")?, row.try_get("target")?);
-    Ok(format!(
+    Ok(Some(format!(
         "ALTER TABLE {} ALTER COLUMN {} SET STATISTICS {target}",
         table.quoted(),
         quote_identifier(&name)
-    ))
+    )))
 }
 
 /// Installs the extension of operator classes that nobody has yet into the benchmark's own schema, with which it goes.

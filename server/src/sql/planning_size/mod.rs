@@ -4,6 +4,8 @@
 //! is executed. It also replaces a subquery's columns by their expressions, so that a short text can stand for an
 //! expression that doubles with each level. Both are bounded here.
 
+mod casts;
+mod clauses;
 mod growth;
 mod scope;
 #[cfg(test)]
@@ -13,9 +15,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use growth::{
-    LONGEST_NUMERIC, digits, exponents, literal_number, literal_text, paths_of, value_bytes,
-};
+use casts::cast_bytes;
+use clauses::{grouping_sets, named_early};
+use growth::{LONGEST_NUMERIC, digits, exponents, paths_of, value_bytes};
 use scope::{LEAF, Scope, Size, larger};
 
 use super::{Name, SqlError, Statement, tree};
@@ -359,38 +361,9 @@ impl Sizing<'_> {
             }
             "TypeCast" => {
                 let of = inner.get("arg").map_or(LEAF, |arg| self.expression(arg, scope, depth));
-                let widths = inner.get("type_name").and_then(|name| name.get("typmods"));
-                // char(n) and bit(n) are filled up, and so is each element of an array of them.
-                let width = list(widths).filter_map(literal_number).fold(0.0, f64::max);
-                let name = inner.get("type_name");
-                let is_array =
-                    list(name.and_then(|name| name.get("array_bounds"))).next().is_some();
-                let to = tree::names(name.and_then(|name| name.get("names"))).pop();
-                // A number that is written out has as many digits as it says.
-                let is_parameter =
-                    inner.get("arg").and_then(|arg| arg.get("node")?.get("ParamRef")).is_some();
-                let written = is_parameter
-                    || inner.get("arg").is_some_and(is_arithmetic)
-                    || inner.get("arg").and_then(literal_number).is_some();
-                let text = inner.get("arg").and_then(literal_text);
-                let is_text = text.is_some();
                 Size {
                     nodes: of.nodes + 1.0,
-                    constant: of.constant.map(|bytes| {
-                        let elements = if is_array { bytes / 2.0 + 1.0 } else { 1.0 };
-                        let least = match to.as_deref() {
-                            Some("numeric") if !written => LONGEST_NUMERIC,
-                            Some("numeric") => 64.0 + text.map_or(0.0, digits),
-                            // Entities stand for texts of any length.
-                            Some("xml") if text.is_none_or(|text| text.contains("<!")) => {
-                                f64::INFINITY
-                            }
-                            // A path that is computed may be any.
-                            Some("jsonpath") if !is_text => f64::INFINITY,
-                            _ => 64.0,
-                        };
-                        (bytes * 4.0 + least).max(width * elements)
-                    }),
+                    constant: of.constant.map(|bytes| cast_bytes(inner, bytes)),
                 }
             }
             "FuncCall" => self.call(inner, scope, depth),
@@ -460,34 +433,6 @@ impl Sizing<'_> {
 const NOT_EXPRESSIONS: &[&str] =
     &["with_clause", "from_clause", "target_list", "values_lists", "larg", "rarg", "into_clause"];
 
-/// Whether an expression is a sum, difference, product or quotient: a number as long as its parts are.
-fn is_arithmetic(value: &Value) -> bool {
-    let operator = value.get("node").and_then(|node| node.get("AExpr")?.get("name"));
-    let name = tree::names(operator).pop();
-    name.is_some_and(|name| matches!(name.as_str(), "+" | "-" | "*" | "/" | "%"))
-}
-
-/// A query of WITH RECURSIVE that another one before it reads.
-fn named_early(with: Option<&Value>) -> Option<String> {
-    let with = with.filter(|with| with.get("recursive").and_then(Value::as_bool) == Some(true))?;
-    let names: Vec<&str> = list(with.get("ctes"))
-        .filter_map(|cte| cte.get("node")?.get("CommonTableExpr")?.get("ctename")?.as_str())
-        .collect();
-    for (at, cte) in list(with.get("ctes")).enumerate() {
-        let mut read = Vec::new();
-        tree::walk(cte, &mut |kind, object| {
-            if kind == "RangeVar" {
-                read.extend(object.get("relname").and_then(Value::as_str).map(str::to_owned));
-            }
-        });
-        let later = names.get(at + 1..).unwrap_or_default();
-        if let Some(name) = read.into_iter().find(|name| later.contains(&name.as_str())) {
-            return Some(name);
-        }
-    }
-    None
-}
-
 fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
     value.and_then(Value::as_array).into_iter().flatten()
 }
@@ -506,27 +451,6 @@ fn output_name(value: &Value) -> Option<String> {
         names.last().cloned()
     };
     of("ColumnRef", "fields").or_else(|| of("FuncCall", "funcname"))
-}
-
-/// How many sets GROUP BY makes.
-fn grouping_sets(clause: Option<&Value>) -> f64 {
-    let sets = list(clause).filter_map(|item| item.get("node")?.get("GroupingSet"));
-    let product: f64 = sets.map(sets_of).product();
-    if product > 1.0 { product } else { 0.0 }
-}
-
-fn sets_of(set: &Value) -> f64 {
-    let content = set.get("content");
-    let items = list(content).count() as i32;
-    match set.get("kind").and_then(Value::as_i64) {
-        // GROUPING_SET_ROLLUP, _CUBE, _SETS as the parser numbers them.
-        Some(3) => f64::from(items + 1),
-        Some(4) => 2_f64.powi(items),
-        Some(5) => list(content)
-            .map(|item| item.get("node").and_then(|n| n.get("GroupingSet")).map_or(1.0, sets_of))
-            .sum(),
-        _ => 1.0,
-    }
 }
 
 fn constant_bytes(constant: &Value) -> f64 {
