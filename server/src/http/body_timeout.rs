@@ -38,14 +38,20 @@ pub(super) async fn read_body(request: Request, next: Next) -> Response {
     // Without a length it may be of any.
     let length = length.and_then(|text| text.parse::<usize>().ok()).unwrap_or(largest);
     let kibibytes = u32::try_from(length.min(largest).div_ceil(1024)).unwrap_or(ALL_BODIES);
-    let reading = async {
-        // Held until the answer is made; the room is never closed.
-        let held = ROOM.acquire_many(kibibytes).await.ok();
-        (axum::body::to_bytes(body, largest).await, held)
+    // Held until the answer is made. What strangers send is small, and waits for nobody.
+    let room = async { if is_known { ROOM.acquire_many(kibibytes).await.ok() } else { None } };
+    let Ok(_held) = tokio::time::timeout(BODY_WITHIN, room).await else {
+        return Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too_many_bodies",
+            "Too many large requests",
+            "other requests' bodies take all the room there is: try again in a moment",
+        )
+        .into_response();
     };
-    match tokio::time::timeout(BODY_WITHIN, reading).await {
-        Ok((Ok(bytes), _held)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
-        Ok((Err(_), _)) => Problem::new(
+    match tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, largest)).await {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
+        Ok(Err(_)) => Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
             "The body cannot be read",
