@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use optischema::operations::Operations;
@@ -61,6 +62,8 @@ pub fn router(state: AppState, site_root: PathBuf) -> Router {
         .merge(rest)
         .merge(login::router(state.access.clone()))
         .merge(pages::router(&state, site_root))
+        // What is read below has a limit of its own: axum's for JSON (2 MB) would stand before it.
+        .layer(DefaultBodyLimit::disable())
         .layer(from_fn(body_timeout::read_body))
         .layer(from_fn(problem::as_problem))
         .layer(CompressionLayer::new())

@@ -13,12 +13,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
 /// A client that has not sent a whole head by then is gone. It holds for idle connections too.
 const HEAD_WITHIN: Duration = Duration::from_secs(8);
-/// A client that does not take what it asked for is gone by then.
-#[cfg(target_os = "linux")]
+/// A client that makes no room for what it asked for is gone by then: taking a byte now and then makes none.
 const TAKEN_WITHIN: Duration = Duration::from_secs(60);
 /// Requests that are under way when the server stops have this long to end.
 const END_WITHIN: Duration = Duration::from_secs(10);
@@ -86,7 +86,6 @@ pub async fn serve(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        bound_sending(&stream);
         match places.clone().try_acquire_owned() {
             Ok(place) => {
                 let held = (Place(Arc::new(place)), alive.clone());
@@ -106,18 +105,6 @@ pub async fn serve(
     }
     Ok(())
 }
-
-/// Ends a connection whose client does not take what is sent.
-#[cfg(target_os = "linux")]
-fn bound_sending(stream: &TcpStream) {
-    if let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(TAKEN_WITHIN)) {
-        tracing::debug!(%error, "TCP_USER_TIMEOUT could not be set");
-    }
-}
-
-/// Only Linux has the option: elsewhere such a client keeps its place.
-#[cfg(not(target_os = "linux"))]
-fn bound_sending(_stream: &TcpStream) {}
 
 fn take(
     stream: TcpStream,
@@ -139,7 +126,10 @@ fn take(
     });
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
-    let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(TAKEN_WITHIN));
+    let stream = TokioIo::new(Box::pin(stream));
+    let connection = http.serve_connection(stream, service).with_upgrades();
     tokio::spawn(async move {
         let mut connection = std::pin::pin!(connection);
         // Its sender lives until every connection is told.
