@@ -175,11 +175,12 @@ impl Access {
 
     fn credential(&self, headers: &HeaderMap) -> Option<(Credential, Actor)> {
         let actor = |token: &Token| Actor(token.name.clone());
-        let bearer = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.strip_prefix("Bearer "));
-        if let Some(token) = bearer.and_then(|text| self.by_secret(text.trim())) {
+        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
+            let (scheme, text) = value.to_str().ok()?.split_once(' ')?;
+            // RFC 9110, 11.1: the name of a scheme is the same in either case.
+            scheme.eq_ignore_ascii_case("bearer").then(|| text.trim())
+        });
+        if let Some(token) = bearer.and_then(|text| self.by_secret(text)) {
             return Some((Credential::Bearer, actor(token)));
         }
         let cookie = CookieJar::from_headers(headers);
@@ -227,9 +228,14 @@ fn kept_token(file: &std::path::Path) -> Result<Secret, std::io::Error> {
         Ok(_) => Err(std::io::Error::other(format!("{} holds no token", file.display()))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let token = random();
+            // Whole or not at all: a start that ends here leaves no file without a token.
+            let new = file.with_extension("new");
             let mut options = std::fs::OpenOptions::new();
-            options.write(true).create_new(true).mode(0o600);
-            options.open(file)?.write_all(token.as_bytes())?;
+            options.write(true).create(true).truncate(true).mode(0o600);
+            let mut open = options.open(&new)?;
+            open.write_all(token.as_bytes())?;
+            open.sync_all()?;
+            std::fs::rename(&new, file)?;
             Ok(Secret::from(token))
         }
         Err(error) => Err(error),
@@ -304,20 +310,23 @@ pub(super) async fn guard(
     if let Some(actor) = actor {
         request.extensions_mut().insert(optischema_app::server_fns::Authorised(actor));
     }
-    let mut response = secured(next.run(request).await);
-    if !is_open(&path) || path == "/login" {
-        // What is private is kept by nobody on the way, and not by the browser's history.
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    response
+    let response = next.run(request).await;
+    if is_open(&path) && path != "/login" { with_headers(response) } else { secured(response) }
 }
 
 fn forbidden(code: &'static str, detail: &str) -> Response {
     Problem::new(StatusCode::FORBIDDEN, code, "Refused", detail).into_response()
 }
 
+/// What is private, or refused, is kept by nobody on the way, and not by the browser's history.
+fn secured(response: Response) -> Response {
+    let mut response = with_headers(response);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// Headers that every answer has. A page brings a policy of its own, with its nonce.
-fn secured(mut response: Response) -> Response {
+fn with_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
@@ -386,7 +395,8 @@ mod tests {
             access.credential(&headers).map(|(_, actor)| actor.0)
         };
         assert_eq!(who(&[("authorization", "Bearer fedcba9876543210")]).as_deref(), Some("ann"));
-        assert_eq!(who(&[("authorization", "Bearer 0123456789abcdef")]).as_deref(), Some("owner"));
+        assert_eq!(who(&[("authorization", "bearer  0123456789abcdef")]).as_deref(), Some("owner"));
+        assert_eq!(who(&[("authorization", "Basic 0123456789abcdef")]), None);
         let one = access.sign_in("fedcba9876543210").await.unwrap().unwrap();
         let other = access.sign_in("fedcba9876543210").await.unwrap().unwrap();
         assert_ne!(one, other, "the cookie is no function of the token");

@@ -12,7 +12,7 @@ use crate::store::{Kept, Known};
 /// Lists that depend on nothing but the store and their address.
 const LISTS: &[&str] = &["/api/recommendations", "/api/benchmark"];
 /// A larger one is not kept.
-const LARGEST: usize = 2 * 1024 * 1024;
+const LARGEST: usize = 1024 * 1024;
 
 #[derive(Debug, Clone)]
 pub(super) struct Answer {

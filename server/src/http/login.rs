@@ -97,7 +97,8 @@ fn not_kept(error: &StoreError) -> Response {
 
 fn too_many(wait: Duration) -> Response {
     let seconds = wait.as_secs().max(1);
-    let text = format!("Too many attempts failed. Wait {seconds} seconds, then try again.");
+    let plural = if seconds == 1 { "" } else { "s" };
+    let text = format!("Too many attempts failed. Wait {seconds} second{plural}, then try again.");
     let mut response = page(StatusCode::TOO_MANY_REQUESTS, Some(&text));
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     response

@@ -79,7 +79,9 @@ impl Sessions {
             store.sign_in(&sign_in).await?;
         }
         let session = Open { actor: sign_in.actor, expires_at: sign_in.expires_at };
-        self.open.write().unwrap_or_else(PoisonError::into_inner).insert(sign_in.id_hash, session);
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|_, session| session.expires_at > now());
+        open.insert(sign_in.id_hash, session);
         Ok(id)
     }
 

@@ -52,10 +52,19 @@ async fn private_answers_are_stored_by_nobody() {
         let response = app.get(path).await;
         assert_eq!(response.headers()["cache-control"], "no-store", "{path}");
     }
-    assert_eq!(
-        app.anonymous("GET", "/login").send().await.unwrap().headers()["cache-control"],
-        "no-store"
-    );
+    // Neither are answers that say no more than that.
+    let elsewhere = app.anonymous("GET", "/dashboard").header("host", "elsewhere");
+    for (request, status) in [
+        (app.anonymous("GET", "/login"), 200),
+        (app.anonymous("GET", "/api/health"), 401),
+        (app.anonymous("GET", "/dashboard"), 303),
+        (app.anonymous("POST", "/login"), 403),
+        (elsewhere, 403),
+    ] {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers()["cache-control"], "no-store", "{status}");
+    }
     app.stop().await;
 }
 
