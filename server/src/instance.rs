@@ -246,11 +246,35 @@ pub struct FolderLock {
     _folder: File,
 }
 
+/// How often the folder is tried before it is called taken: who only looks at it has it for a moment.
+const TRIES: usize = 5;
+/// Time between two of them.
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
+
 /// Takes the folder for this process: its file `lock`, and the folder itself, which holds where somebody removed the file.
 ///
 /// # Errors
 /// Another process holds it.
 pub fn lock_data_dir(data_dir: &Path) -> Result<FolderLock, InstanceError> {
+    for _ in 1..TRIES {
+        match try_to_lock(data_dir) {
+            Err(InstanceError::Locked(_)) => std::thread::sleep(BETWEEN_TRIES),
+            locked => return locked,
+        }
+    }
+    try_to_lock(data_dir)
+}
+
+/// Whether a process holds the folder; nothing is made there. Two that look at once do not see each other.
+pub(crate) fn is_served(data_dir: &Path) -> bool {
+    let held = |path: &Path| {
+        let opened = File::open(path);
+        opened.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    };
+    held(&data_dir.join("lock")) || held(data_dir)
+}
+
+fn try_to_lock(data_dir: &Path) -> Result<FolderLock, InstanceError> {
     let path = data_dir.join("lock");
     let file = File::create(&path).map_err(|error| InstanceError::Folder(path.clone(), error))?;
     let folder =
@@ -349,5 +373,25 @@ mod tests {
         assert!(is_copy().await, "looking settles nothing");
         settle(&store, folder.path()).await.unwrap();
         assert!(!is_copy().await);
+    }
+    #[test]
+    fn looking_at_a_folder_keeps_nobody_from_taking_it() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!is_served(folder.path()));
+        assert!(!folder.path().join("lock").exists(), "looking makes nothing");
+        let held = lock_data_dir(folder.path()).unwrap();
+        assert!(is_served(folder.path()));
+        assert!(matches!(lock_data_dir(folder.path()), Err(InstanceError::Locked(_))));
+        drop(held);
+        // Somebody looks at the very moment.
+        let looking = File::open(folder.path()).unwrap();
+        looking.try_lock_shared().unwrap();
+        assert!(!is_served(folder.path()));
+        let done = std::thread::spawn(move || {
+            std::thread::sleep(BETWEEN_TRIES / 2);
+            drop(looking);
+        });
+        assert!(lock_data_dir(folder.path()).is_ok());
+        done.join().unwrap();
     }
 }

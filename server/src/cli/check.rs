@@ -5,15 +5,12 @@ use optischema::model::{Finding, FindingLevel, Health, TargetHealth, TargetKind}
 
 use super::remote::Remote;
 use crate::config::Settings;
-use crate::instance::{InstanceError, lock_data_dir};
+use crate::instance::is_served;
 
 /// What a server on the data folder takes from main stands in place of what this command took: each process has a budget
 /// of its own, and the server's is the one that counts.
 pub(super) async fn tell_servers_usage(settings: &Settings, targets: &mut [TargetHealth]) {
-    // Nothing is made where no server has ever been.
-    let is_held = settings.data_dir.join("lock").exists()
-        && matches!(lock_data_dir(&settings.data_dir), Err(InstanceError::Locked(_)));
-    if !is_held {
+    if !is_served(&settings.data_dir) {
         return;
     }
     let Ok(server) = Remote::of(settings) else { return };

@@ -9,10 +9,12 @@ mod remote;
 mod staging;
 mod usage_error;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::builder::Resettable;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::SettingsArgs;
 
@@ -160,7 +162,7 @@ pub enum AnalyzeFormat {
 
 /// Runs the command of the process's arguments.
 pub async fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match understood(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return misused(&error),
     };
@@ -177,6 +179,18 @@ pub async fn run() -> ExitCode {
             ExitCode::from(if benchmarks { 4 } else { 1 })
         }
     }
+}
+
+/// Reads arguments, and the environment: a variable that is empty is taken for one that is not set, as Compose files
+/// leave them.
+fn understood(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let is_empty =
+        |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let command = Cli::command().mut_args(|argument| match argument.get_env() {
+        Some(name) if is_empty(name) => argument.env(Resettable::Reset),
+        _ => argument,
+    });
+    Cli::from_arg_matches(&command.try_get_matches_from(arguments)?)
 }
 
 /// What cannot be understood is said, with an exit code that is no verdict.

@@ -25,6 +25,36 @@ fn optischema(shop: &Shop, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
+/// As a Compose file leaves it where nobody sets it.
+#[tokio::test]
+async fn a_variable_that_is_empty_is_not_set() {
+    let shop = Shop::start().await;
+    let checked = |variables: &[(&str, &str)]| {
+        let ran = Command::new(env!("CARGO_BIN_EXE_optischema"))
+            .args(["check", "--format", "json"])
+            .env("OPTISCHEMA_MAIN_URL", shop.url("reader", "shop"))
+            .env("OPTISCHEMA_DATA_DIR", shop.settings().data_dir.unwrap())
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        (ran.status.code(), text(&ran.stdout), text(&ran.stderr))
+    };
+    let empty = [
+        "OPTISCHEMA_SANDBOX_URL",
+        "OPTISCHEMA_REPLICA_URL",
+        "OPTISCHEMA_TOKENS",
+        "OPTISCHEMA_MAIN_CONNECTIONS",
+        "OPTISCHEMA_ALLOW_SAME_SERVER",
+        "OPTISCHEMA_LISTEN",
+    ];
+    let (code, said, error) = checked(&empty.map(|name| (name, "")));
+    assert_eq!(code, Some(0), "{error}");
+    assert!(said.contains("\"main\""), "{said}");
+    // One that holds something is read.
+    let (code, _, error) = checked(&[("OPTISCHEMA_MAIN_CONNECTIONS", "many")]);
+    assert_eq!(code, Some(2), "{error}");
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
