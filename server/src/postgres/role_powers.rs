@@ -46,10 +46,9 @@ const REACHED_BY_MEMBERSHIP: &str = "
         SELECT a.roleid, COALESCE(c.first, a.roleid), NULL::pg_catalog.oid
         FROM reached c JOIN pg_catalog.pg_auth_members a ON a.member = c.oid)";
 
-/// Those of them that have rights of a person's making.
+/// Their names.
 const REACHABLE: &str = "
-    SELECT g.oid, g.rolname FROM pg_catalog.pg_roles g
-    WHERE g.oid IN (SELECT r.oid FROM reached r) AND NOT pg_catalog.starts_with(g.rolname, 'pg_')";
+    SELECT g.oid, g.rolname FROM pg_catalog.pg_roles g WHERE g.oid IN (SELECT r.oid FROM reached r)";
 
 /// The shortest way to each: the membership that is the role itself.
 const WAYS: &str = "
@@ -98,7 +97,10 @@ const RELATIONS: &str = "
             UNION ALL
             SELECT a.attname, e.grantor, e.grantee, e.privilege_type
             FROM pg_catalog.pg_attribute a CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) e
-            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) x
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            -- An owner who has revoked all from itself can grant it again.
+            UNION ALL
+            SELECT NULL, c.relowner, c.relowner, 'ownership') x
         LEFT JOIN reachable r ON r.oid = x.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = x.grantor
         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname <> 'information_schema'
           AND NOT pg_catalog.starts_with(n.nspname, 'pg_')
@@ -112,7 +114,10 @@ const SCHEMAS: &str = "
                COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee, e.grantee = n.nspowner AS is_owner,
                CASE WHEN e.grantor <> n.nspowner THEN pg_catalog.quote_ident(b.rolname) END AS granted_by
         FROM pg_catalog.pg_namespace n
-        CROSS JOIN LATERAL pg_catalog.aclexplode(COALESCE(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) e
+        CROSS JOIN LATERAL (
+            SELECT a.grantor, a.grantee, a.privilege_type
+            FROM pg_catalog.aclexplode(COALESCE(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) a
+            WHERE a.grantee <> n.nspowner UNION ALL SELECT n.nspowner, n.nspowner, 'CREATE') e
         LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
         WHERE (e.grantee = '0' OR r.oid IS NOT NULL) AND e.privilege_type = 'CREATE'
           AND NOT pg_catalog.starts_with(n.nspname, 'pg_')
@@ -121,7 +126,10 @@ const SCHEMAS: &str = "
                COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC'), e.grantee = d.datdba,
                CASE WHEN e.grantor <> d.datdba THEN pg_catalog.quote_ident(b.rolname) END
         FROM pg_catalog.pg_database d
-        CROSS JOIN LATERAL pg_catalog.aclexplode(COALESCE(d.datacl, pg_catalog.acldefault('d', d.datdba))) e
+        CROSS JOIN LATERAL (
+            SELECT a.grantor, a.grantee, a.privilege_type
+            FROM pg_catalog.aclexplode(COALESCE(d.datacl, pg_catalog.acldefault('d', d.datdba))) a
+            WHERE a.grantee <> d.datdba UNION ALL SELECT d.datdba, d.datdba, 'CREATE') e
         LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
         WHERE (e.grantee = '0' OR r.oid IS NOT NULL) AND e.privilege_type = 'CREATE'
           AND d.datname = pg_catalog.current_database()) s
@@ -136,7 +144,10 @@ const FUNCTIONS: &str = "
                COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC') AS grantee, e.grantee = p.proowner AS is_owner,
                CASE WHEN e.grantor <> p.proowner THEN pg_catalog.quote_ident(b.rolname) END AS granted_by
         FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-        CROSS JOIN LATERAL pg_catalog.aclexplode(COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))) e
+        CROSS JOIN LATERAL (
+            SELECT a.grantor, a.grantee, a.privilege_type
+            FROM pg_catalog.aclexplode(COALESCE(p.proacl, pg_catalog.acldefault('f', p.proowner))) a
+            WHERE a.grantee <> p.proowner UNION ALL SELECT p.proowner, p.proowner, 'EXECUTE') e
         LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
         WHERE p.oid >= '16384' AND (e.grantee = '0' OR r.oid IS NOT NULL) AND e.privilege_type = 'EXECUTE'
           AND (p.prosecdef OR e.grantee = p.proowner)) s
@@ -193,7 +204,7 @@ const OTHERS: &str = "
         FROM pg_catalog.pg_foreign_server v CROSS JOIN LATERAL pg_catalog.aclexplode(v.srvacl) e
         LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
         WHERE (e.grantee = '0' OR r.oid IS NOT NULL) AND e.grantee <> v.srvowner) s
-    ORDER BY s.kind, s.object LIMIT $1";
+    ORDER BY s.kind <> 'LARGE OBJECT', s.kind, s.object LIMIT $1";
 
 /// Parameters of the server that the role may set, from PostgreSQL 15 on.
 const PARAMETERS: &str = "
@@ -203,7 +214,8 @@ const PARAMETERS: &str = "
     FROM pg_catalog.pg_parameter_acl a CROSS JOIN LATERAL pg_catalog.aclexplode(a.paracl) e
     LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
     WHERE (e.grantee = '0' OR r.oid IS NOT NULL)
-      AND NOT (e.privilege_type = 'SET' AND a.parname = 'pg_stat_statements.track') ORDER BY a.parname LIMIT $1";
+      AND NOT (e.privilege_type = 'SET' AND a.parname = 'pg_stat_statements.track')
+    ORDER BY e.privilege_type, a.parname LIMIT $1";
 
 /// Reads them, the worst first.
 ///

@@ -266,6 +266,24 @@ const POWERS: &[(&[&str], &str, &str, &str)] = &[
         "may change the server's work_mem",
         "REVOKE ALTER SYSTEM ON PARAMETER work_mem FROM reader",
     ),
+    (
+        &["ALTER TABLE orders OWNER TO reader", "REVOKE ALL ON orders FROM reader"],
+        "role_privileged",
+        "may write public.orders, which reader owns",
+        "ALTER TABLE public.orders OWNER TO",
+    ),
+    (
+        &["ALTER SCHEMA public OWNER TO reader", "REVOKE CREATE ON SCHEMA public FROM reader"],
+        "role_privileged",
+        "may create objects in the schema public, which reader owns",
+        "ALTER SCHEMA public OWNER TO",
+    ),
+    (
+        &["GRANT pg_monitor TO reader", "GRANT DELETE ON orders TO pg_monitor"],
+        "role_privileged",
+        "may write public.orders (DELETE, granted to pg_monitor)",
+        "REVOKE DELETE ON TABLE public.orders FROM pg_monitor",
+    ),
     (&["GRANT pg_signal_backend TO reader"], "role_privileged", "pg_signal_backend", "REVOKE"),
     (
         &["GRANT UPDATE (name) ON orders TO reader"],
