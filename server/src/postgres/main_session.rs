@@ -404,7 +404,7 @@ impl MainSession {
     }
 
     /// Runs a step behind a savepoint, so that its failure does not end the transaction.
-    pub(super) async fn guarded<T>(
+    pub(crate) async fn guarded<T>(
         &mut self,
         step: impl AsyncFnOnce(&mut PgConnection) -> Result<T, PgFailure>,
     ) -> Result<T, PlanFailure> {
@@ -415,6 +415,20 @@ impl MainSession {
         execute(connection, "RELEASE SAVEPOINT step").await?;
         self.planner.went_back();
         Ok(result?)
+    }
+
+    /// Reads a table's rows by a COPY that [`Self::may_be_sent`] or [`Self::may_be_read`] allows; what the step sets holds
+    /// for the step, and a failure leaves the session usable.
+    ///
+    /// # Errors
+    /// Main is lost; or as many texts as may be in this hour have been left in `pg_stat_statements`.
+    pub async fn copy<T>(
+        &mut self,
+        text: &str,
+        step: impl AsyncFnOnce(&mut PgConnection) -> T,
+    ) -> Result<T, PlanFailure> {
+        self.planner.leaves(text)?;
+        self.guarded(async |connection| Ok(step(connection).await)).await
     }
 
     /// Ends the transaction.

@@ -11,7 +11,7 @@ use sqlx::postgres::PgConnection;
 
 use super::SandboxError;
 use super::structure::{StructureKind, TableStructure};
-use crate::postgres::{MainSession, PlanFailure, query};
+use crate::postgres::{MainSession, PgFailure, PlanFailure, query};
 use crate::sql::parse_one;
 
 /// Bytes sent at once: PostgreSQL hands over a message a row, and each that is sent alone is a system call.
@@ -107,18 +107,12 @@ impl CopyRows<'_> {
         // A table may have no columns at all.
         let list = if columns.is_empty() { String::new() } else { format!(" ({columns})") };
         let out = self.reading(main, &columns, &list).await?;
-        let main = main.connection();
-        let target = TableName::new(self.schema, &self.structure.table.name).quoted();
-        super::scratch::execute(main, READING.to_owned()).await?;
-        // FREEZE wants the table emptied in the same transaction.
-        super::scratch::execute(sandbox, "BEGIN".to_owned()).await?;
-        super::scratch::execute(sandbox, format!("TRUNCATE ONLY {target}")).await?;
-        let into = format!("COPY {target}{list} FROM STDIN (FORMAT binary, FREEZE)");
-        let copied = stream(main, &out, sandbox, &into, progress).await;
-        let end = if copied.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        let ended = super::scratch::execute(sandbox, end.to_owned()).await;
-        let copied = copied?;
-        ended?;
+        let into = format!("COPY {}{list} FROM STDIN (FORMAT binary, FREEZE)", self.target());
+        let reading = main.copy(&out, async |main| {
+            super::scratch::execute(main, READING.to_owned()).await?;
+            self.transfer((main, &out), (sandbox, &into), progress).await
+        });
+        let copied = reading.await.map_err(|failure| self.not_read(failure))??;
         Ok(CopiedTable {
             table: self.structure.table.clone(),
             rows: copied.rows,
@@ -146,6 +140,7 @@ impl CopyRows<'_> {
         let is_table = self.structure.kind == StructureKind::Table;
         let only = if is_table { "ONLY " } else { "" };
         let select = format!("SELECT {columns} FROM {only}{table} t{clauses}");
+        self.check_rights(main.connection()).await?;
         let allowed = if is_table && clauses.is_empty() {
             main.may_be_sent(&self.structure.table).await
         } else {
@@ -156,60 +151,116 @@ impl CopyRows<'_> {
             let checked = format!("SELECT {columns} FROM {only}{table} t{checked}");
             main.may_be_read(&parse_one(&checked)?).await
         };
-        match allowed {
-            Ok(()) => {}
-            Err(PlanFailure::Target(failure)) => return Err(failure.into()),
-            Err(PlanFailure::Sql(refusal)) => {
-                return Err(SandboxError::UnreadableRows {
-                    table: self.structure.table.clone(),
-                    reason: refusal.to_string(),
-                });
-            }
-        }
+        allowed.map_err(|failure| self.not_read(failure))?;
         Ok(match is_table && clauses.is_empty() {
             true => format!("COPY {table}{list} TO STDOUT (FORMAT binary)"),
             false => format!("COPY ({select}) TO STDOUT (FORMAT binary)"),
         })
     }
-}
 
-async fn stream(
-    main: &mut PgConnection,
-    out: &str,
-    sandbox: &mut PgConnection,
-    into: &str,
-    progress: CopyProgress<'_>,
-) -> Result<Copied, SandboxError> {
-    let mut stream = main.copy_out_raw(out).await?;
-    let mut sink = sandbox.copy_in_raw(into).await?;
-    let mut copied = Copied { rows: 0, bytes: 0 };
-    let mut batch: Vec<u8> = Vec::with_capacity(BATCH + 8192);
-    loop {
-        match stream.try_next().await {
-            Ok(Some(chunk)) => {
-                copied.bytes += chunk.len() as i64;
-                copied.rows += 1;
-                batch.extend_from_slice(&chunk);
-                if batch.len() >= BATCH {
-                    sink.send(batch.as_slice()).await?;
-                    batch.clear();
-                    progress(copied);
+    /// Whether the role may read every column and every row. It is asked before, since a COPY that is refused leaves the
+    /// driver's connection of no use.
+    async fn check_rights(&self, main: &mut PgConnection) -> Result<(), SandboxError> {
+        let row = query(
+            "SELECT /* optischema */ pg_catalog.row_security_active(c.oid) AS has_hidden_rows,
+                    (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum)
+                     FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                       AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')) AS forbidden
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = $1 AND c.relname = $2",
+        )
+        .bind(&self.structure.table.schema)
+        .bind(&self.structure.table.name)
+        .fetch_optional(main)
+        .await?;
+        let Some(row) = row else {
+            return Err(SandboxError::MissingTable(self.structure.table.clone()));
+        };
+        let reason = if let Some(columns) = row.try_get::<Option<String>, _>("forbidden")? {
+            format!("the role on main may not read {columns}: GRANT SELECT")
+        } else if row.try_get("has_hidden_rows")? {
+            "a policy hides rows from the role on main".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(SandboxError::UnreadableRows { table: self.structure.table.clone(), reason })
+    }
+
+    /// A table that main does not give is no end of the others' copy; a server that is lost is.
+    fn not_read(&self, failure: impl Into<PlanFailure>) -> SandboxError {
+        let reason = match failure.into() {
+            PlanFailure::Target(failure @ (PgFailure::Sql { .. } | PgFailure::Unexpected(_))) => {
+                failure.to_string()
+            }
+            PlanFailure::Target(failure) => return failure.into(),
+            PlanFailure::Sql(refusal) => refusal.to_string(),
+        };
+        SandboxError::UnreadableRows { table: self.structure.table.clone(), reason }
+    }
+
+    /// In the sandbox, quoted.
+    fn target(&self) -> String {
+        TableName::new(self.schema, &self.structure.table.name).quoted()
+    }
+
+    /// All rows or none.
+    async fn transfer(
+        &self,
+        from: (&mut PgConnection, &str),
+        (sandbox, into): (&mut PgConnection, &str),
+        progress: CopyProgress<'_>,
+    ) -> Result<Copied, SandboxError> {
+        // FREEZE wants the table emptied in the same transaction.
+        super::scratch::execute(sandbox, "BEGIN".to_owned()).await?;
+        let empty = format!("TRUNCATE ONLY {}", self.target());
+        let copied = match super::scratch::execute(sandbox, empty).await {
+            Ok(()) => self.stream(from, (sandbox, into), progress).await,
+            Err(failure) => Err(failure),
+        };
+        let end = if copied.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = super::scratch::execute(sandbox, end.to_owned()).await;
+        let copied = copied?;
+        ended?;
+        Ok(copied)
+    }
+
+    async fn stream(
+        &self,
+        (main, out): (&mut PgConnection, &str),
+        (sandbox, into): (&mut PgConnection, &str),
+        progress: CopyProgress<'_>,
+    ) -> Result<Copied, SandboxError> {
+        let mut stream = main.copy_out_raw(out).await?;
+        let mut sink = sandbox.copy_in_raw(into).await?;
+        let mut copied = Copied { rows: 0, bytes: 0 };
+        let mut batch: Vec<u8> = Vec::with_capacity(BATCH + 8192);
+        loop {
+            match stream.try_next().await {
+                Ok(Some(chunk)) => {
+                    copied.bytes += chunk.len() as i64;
+                    copied.rows += 1;
+                    batch.extend_from_slice(&chunk);
+                    if batch.len() >= BATCH {
+                        sink.send(batch.as_slice()).await?;
+                        batch.clear();
+                        progress(copied);
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    // The sandbox's side must be told, or its connection could not be used again.
+                    drop(sink.abort("main stopped sending rows").await);
+                    return Err(error.into());
                 }
             }
-            Ok(None) => break,
-            Err(error) => {
-                // The sandbox's side must be told, or its connection could not be used again.
-                drop(sink.abort("main stopped sending rows").await);
-                return Err(error.into());
-            }
         }
+        if !batch.is_empty() {
+            sink.send(batch.as_slice()).await?;
+        }
+        let rows = sink.finish().await?;
+        copied.rows = i64::try_from(rows).unwrap_or(i64::MAX);
+        Ok(copied)
     }
-    if !batch.is_empty() {
-        sink.send(batch.as_slice()).await?;
-    }
-    let rows = sink.finish().await?;
-    copied.rows = i64::try_from(rows).unwrap_or(i64::MAX);
-    Ok(copied)
 }
 
 /// `VACUUM (ANALYZE)` of a copy, so that the planner and index-only scans see it as it is.

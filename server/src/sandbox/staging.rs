@@ -15,7 +15,7 @@ use super::structure::{
     install_extensions, read_family,
 };
 use crate::postgres::relation_exists;
-use crate::postgres::{MainSession, query};
+use crate::postgres::{MainSession, PlanFailure, query};
 
 /// What a staging copy was made of.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -69,7 +69,9 @@ pub async fn init_staging(
             }
             continue;
         }
-        let made = match read_family(main.connection(), std::slice::from_ref(&table.name)).await {
+        let names = std::slice::from_ref(&table.name);
+        let read = main.guarded(async |main| Ok(read_family(main, names).await)).await;
+        let made = match read.map_err(of_main)? {
             Ok(mut read) => {
                 // A view may read what is there already.
                 read.tables.retain(|structure| {
@@ -117,6 +119,13 @@ pub async fn init_staging(
     }
     execute(sandbox, format!("UPDATE {MADE} SET is_whole = true WHERE NOT is_whole")).await?;
     Ok(report)
+}
+
+fn of_main(failure: PlanFailure) -> SandboxError {
+    match failure {
+        PlanFailure::Target(failure) => failure.into(),
+        PlanFailure::Sql(refusal) => refusal.into(),
+    }
 }
 
 /// Where the sandbox keeps which relations a staging copy was made of: nothing else is ever dropped by a refresh.

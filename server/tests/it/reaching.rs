@@ -80,6 +80,30 @@ async fn rows_are_copied_without_running_what_indexes_are_made_of() {
     assert!(report.copied.iter().any(|copied| copied.table.name == "Items"), "{report:?}");
 }
 
+/// A table that the role may not read, or not whole, costs itself; what came after it is copied.
+#[tokio::test]
+async fn a_table_that_may_not_be_read_is_left_out_of_a_copy() {
+    let shop = Shop::start().await;
+    let secret =
+        ["CREATE TABLE a_secret AS SELECT 1 AS id", "GRANT SELECT ON orders, \"Items\" TO reader"];
+    let hidden = [
+        "CREATE TABLE b_hidden AS SELECT 1 AS id",
+        "GRANT SELECT ON b_hidden TO reader",
+        "ALTER TABLE b_hidden ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY few ON b_hidden FOR SELECT TO reader USING (id > 5)",
+    ];
+    shop.run("app", "shop", &[&secret[..], &hidden[..]].concat()).await;
+    shop.run("postgres", "shop", &["REVOKE pg_read_all_data FROM reader"]).await;
+    let report = staged(&shop, 1 << 30).await;
+    let mut skipped: Vec<&str> =
+        report.skipped.iter().map(|(table, _)| table.name.as_str()).collect();
+    skipped.sort_unstable();
+    assert_eq!(skipped, ["a_secret", "b_hidden"], "{report:?}");
+    let reasons: String = report.skipped.iter().map(|(_, reason)| reason.as_str()).collect();
+    assert!(reasons.contains("GRANT SELECT") && reasons.contains("policy"), "{reasons}");
+    assert!(report.copied.iter().any(|copied| copied.table.name == "orders"), "{report:?}");
+}
+
 /// The tables of a change are copied, whatever the statement reads.
 #[tokio::test]
 async fn a_changed_table_is_copied_without_running_its_indexes() {

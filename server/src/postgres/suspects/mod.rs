@@ -177,10 +177,13 @@ impl Suspects {
     /// Checks that values of a table's columns are written by PostgreSQL's own functions.
     ///
     /// # Errors
-    /// One is not.
+    /// One is not, or the table came later than the catalogs were read.
     pub fn check_sending(&self, table: &TableName) -> Result<(), SqlError> {
         let name = Name { schema: table.schema.clone(), name: table.name.clone() };
-        let mut waiting = self.relations.get(&name).map(|r| r.types.clone()).unwrap_or_default();
+        let Some(relation) = self.relations.get(&name) else {
+            return Err(SqlError::Refused(format!("{table} is not known")));
+        };
+        let mut waiting = relation.types.clone();
         let mut seen = BTreeSet::new();
         while let Some(oid) = waiting.pop() {
             let Some(found) = self.types.get(&oid).filter(|_| seen.insert(oid)) else { continue };
