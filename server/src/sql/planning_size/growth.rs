@@ -78,6 +78,58 @@ const SHORT: &[&str] = &[
     "upper",
 ];
 
+/// Functions of PostGIS (without `st_`) that cut lines at every place where they cross: their memory grows with the
+/// square of what they are given, whatever they give back.
+const CROSSING: &[&str] = &[
+    "3ddwithin",
+    "3dintersects",
+    "buildarea",
+    "cleangeometry",
+    "clusterintersecting",
+    "clusterwithin",
+    "contains",
+    "containsproperly",
+    "coveredby",
+    "covers",
+    "crosses",
+    "dfullywithin",
+    "difference",
+    "disjoint",
+    "equals",
+    "frechetdistance",
+    "hausdorffdistance",
+    "intersection",
+    "intersects",
+    "isring",
+    "issimple",
+    "isvalid",
+    "isvaliddetail",
+    "isvalidreason",
+    "linemerge",
+    "makevalid",
+    "maximuminscribedcircle",
+    "minimumclearance",
+    "minimumclearanceline",
+    "node",
+    "overlaps",
+    "polygonize",
+    "reduceprecision",
+    "relate",
+    "sharedpaths",
+    "simplifypolygonhull",
+    "simplifypreservetopology",
+    "snap",
+    "split",
+    "symdifference",
+    "touches",
+    "unaryunion",
+    "union",
+    "within",
+];
+
+/// Of these a third argument says into how many parts each line is cut.
+const DENSIFYING: &[&str] = &["st_frechetdistance", "st_hausdorffdistance"];
+
 /// Bytes of a numeric at most: 131,072 digits before the point and 16,383 after it.
 pub(super) const LONGEST_NUMERIC: f64 = 147_455.0;
 
@@ -122,6 +174,11 @@ pub(super) fn value_bytes(name: &str, arguments: &[&Value], bytes: &[f64], nodes
         short if SHORT.contains(&short) => total * 2.0 + 64.0,
         // A circle of 33 points around each point.
         "st_buffer" if arguments.len() == 2 => total * 600.0 + 2048.0,
+        densifying if DENSIFYING.contains(&densifying) && arguments.len() > 2 => f64::INFINITY,
+        // Four bytes of text are a point, and each line may cross each other.
+        crossing if crossing.strip_prefix("st_").is_some_and(|name| CROSSING.contains(&name)) => {
+            total * 8.0 + total * total * 4.0 + 256.0
+        }
         // Its time grows with the square of its argument.
         "factorial" | "numeric_fac" if number(0) <= 2000.0 => 8192.0,
         // Without arguments, or without any that is a constant, nothing grows.
