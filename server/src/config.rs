@@ -257,6 +257,16 @@ impl Settings {
         let tokens = named_tokens(args.tokens.unwrap_or_default())?;
         let webhooks = webhooks(args.webhook_urls.unwrap_or_default(), args.webhook_secret)?;
         let trusted = args.trusted_functions.unwrap_or_default();
+        let is_whole = |name: &&String| {
+            name.split_once('.').is_some_and(|(s, f)| !s.is_empty() && !f.is_empty())
+        };
+        if let Some(short) = trusted.iter().find(|name| !is_whole(name)) {
+            return Err(ConfigError::Invalid {
+                name: "trusted_functions",
+                value: short.clone(),
+                rule: "each must be schema.function, or schema.* for a whole schema",
+            });
+        }
         let usual = MainLimits::default();
         let limits = MainLimits {
             connections: args.main_connections.unwrap_or(usual.connections),
@@ -411,6 +421,21 @@ mod tests {
         assert!(!format!("{one:?}").contains("key=1"));
         assert!(hooks("https://hooks.example/", None).is_err(), "unsigned is refused");
         assert!(hooks("ftp://hooks.example/", Some("0123456789abcdef")).is_err());
+    }
+
+    #[test]
+    fn functions_that_are_vouched_for_are_named_with_their_schema() {
+        let of = |name: &str| {
+            let trusted_functions = Some(vec!["auth.uid".to_owned(), name.to_owned()]);
+            let args = SettingsArgs { trusted_functions, ..SettingsArgs::default() };
+            Settings::from_args(args, "x".into()).map(drop)
+        };
+        for right in ["public.f", "public.*"] {
+            assert_eq!(of(right).ok(), Some(()), "{right}");
+        }
+        for wrong in ["f", ".f", "public.", ""] {
+            assert!(matches!(of(wrong), Err(ConfigError::Invalid { .. })), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -35,7 +35,8 @@ pub async fn check_main(dsn: Option<&Dsn>, allow_privileged: bool) -> TargetHeal
         return not_configured(kind, "No main database is configured.", "set OPTISCHEMA_MAIN_URL");
     };
     with_session(kind, dsn, connect_main(dsn).await, async |session| {
-        main_findings(session, allow_privileged, dsn.budget().usage()).await
+        main_findings(session, allow_privileged, dsn.budget().usage(), dsn.trusted_functions())
+            .await
     })
     .await
 }

@@ -18,6 +18,7 @@ pub(super) async fn main_findings(
     session: &mut Session,
     allow_privileged: bool,
     usage: Option<MainUsage>,
+    trusted: &[String],
 ) -> Result<Vec<Finding>, PgFailure> {
     let mut findings = vec![version_finding(session)];
     let grants = grants_for_main(session.version_number);
@@ -30,6 +31,7 @@ pub(super) async fn main_findings(
     findings.push(reading_finding(session).await?);
     findings.push(hypopg_finding(&mut session.connection).await?);
     findings.extend(login_finding(session).await?);
+    findings.extend(trusted_finding(&mut session.connection, trusted).await?);
     findings.extend(usage.map(|usage| Finding::ok("main_budget", usage.sentence())));
     Ok(findings)
 }
@@ -75,6 +77,31 @@ async fn role_finding(
             ),
         ),
     })
+}
+
+/// Functions that the person vouches for and that are not there: a misspelt name vouches for nothing.
+async fn trusted_finding(
+    connection: &mut PgConnection,
+    trusted: &[String],
+) -> Result<Option<Finding>, PgFailure> {
+    let rows = query(
+        "SELECT /* optischema */ u.name FROM pg_catalog.unnest($1::pg_catalog.text[]) u (name)
+         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+                           WHERE u.name = ANY (ARRAY[pg_catalog.concat(n.nspname, '.', p.proname),
+                                                     pg_catalog.concat(n.nspname, '.*')])) ORDER BY u.name",
+    )
+    .bind(trusted)
+    .fetch_all(connection)
+    .await?;
+    let missing: Vec<String> =
+        rows.iter().map(|row| row.try_get("name")).collect::<Result<_, sqlx::Error>>()?;
+    Ok((!missing.is_empty()).then(|| {
+        Finding::warning(
+            "trusted_functions_missing",
+            format!("OPTISCHEMA_TRUSTED_FUNCTIONS names what is not there: {}.", missing.join(", ")),
+            "write each as schema.function, as the catalog has it: in lower case unless the name is quoted",
+        )
+    }))
 }
 
 /// What runs at each connection, before OptiSchema can pin anything.

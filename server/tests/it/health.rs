@@ -530,3 +530,19 @@ async fn a_role_that_could_do_more_than_read_is_named_with_its_revoke() {
     assert_eq!(role.message, "The role can read and cannot write.");
     assert_eq!(state, TargetState::Ok, "{findings:?}");
 }
+
+/// A misspelt name vouches for nothing, and nobody would know.
+#[tokio::test]
+async fn a_function_that_is_vouched_for_and_not_there_is_named() {
+    let shop = Shop::start().await;
+    let create = "CREATE FUNCTION plain(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1'";
+    shop.run("app", "shop", &[create]).await;
+    let names = ["public.plain", "public.*", "public.plian", "nowhere.*"];
+    let trusted_functions = Some(names.map(str::to_owned).to_vec());
+    let settings = SettingsArgs { trusted_functions, ..shop.settings() };
+    let (_, findings) = health(&settings, TargetKind::Main).await;
+    let found = finding(&findings, "trusted_functions_missing");
+    assert!(found.message.ends_with("not there: nowhere.*, public.plian."), "{found:?}");
+    let (_, findings) = health(&shop.settings(), TargetKind::Main).await;
+    assert!(!findings.iter().any(|finding| finding.code == "trusted_functions_missing"));
+}
