@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 
 use super::text_enum::text_enum;
 use super::{
-    MainUsage, PlanJson, QueryHash, QueryRange, Recommendation, StatementShape, TableName,
-    Timestamp,
+    MainUsage, NotPlanned, PlanJson, PlannedAs, QueryHash, QueryRange, Recommendation,
+    StatementShape, TableName, Timestamp,
 };
 use crate::plan::{Dependencies, PlanDiff, PlanFinding};
 
@@ -64,8 +64,11 @@ pub struct QuerySummary {
     pub trend: Vec<Option<f64>>,
     /// Whether it could be planned; absent while nobody has tried.
     pub planned: Option<bool>,
-    /// Why it could not.
-    pub reason: Option<String>,
+    /// What of it is planned; absent while nobody has tried.
+    #[serde(default)]
+    pub planned_as: Option<PlannedAs>,
+    /// Why it could not be.
+    pub reason: Option<NotPlanned>,
     /// What a person should look at, in words.
     pub warnings: Vec<String>,
     pub first_seen_at: Timestamp,

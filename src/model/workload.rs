@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::text_enum::text_enum;
 use super::{PlanJson, QueryHash, QueryKind, Recommendation, StatementShape, TableName};
 use crate::advisor::IndexCandidate;
 use crate::plan::Dependencies;
@@ -20,13 +21,103 @@ pub struct TrackedStatement {
     pub rows: i64,
     /// 8 KiB blocks written to and read from temporary files, over all calls.
     pub temp_blocks: i64,
-    /// What can be planned, or the sentence that says why nothing can.
-    pub plannable: Result<PlannableStatement, String>,
+    /// What can be planned, or why nothing can.
+    pub plannable: Result<PlannableStatement, NotPlanned>,
+}
+
+impl TrackedStatement {
+    /// What of it is planned.
+    #[must_use]
+    pub fn planned_as(&self) -> PlannedAs {
+        self.plannable.as_ref().map_or(PlannedAs::NotPlanned, |plannable| plannable.planned_as)
+    }
+}
+
+text_enum! {
+    /// What of a statement is planned on main, where only queries are.
+    pub enum PlannedAs ("way of planning") {
+        /// The statement.
+        Itself => "itself",
+        /// The query that finds the rows of an UPDATE, a DELETE, a MERGE, an INSERT … SELECT or a locking read.
+        RowSearch => "row_search",
+        /// The query inside a cursor, PREPARE, COPY, CREATE TABLE AS or EXPLAIN.
+        InnerQuery => "inner_query",
+        NotPlanned => "not_planned",
+    }
+}
+
+text_enum! {
+    /// Why nothing of a statement is planned.
+    pub enum ReasonCode ("reason") {
+        /// The parser does not read it.
+        NotParsed => "not_parsed",
+        /// Its source has only the beginning.
+        CutOff => "cut_off",
+        /// It is larger than what is read.
+        TooLong => "too_long",
+        /// The role may not see its text.
+        Hidden => "hidden",
+        /// A utility statement, or one that reads no table of the application.
+        System => "system",
+        /// OptiSchema's.
+        Own => "own",
+        /// It holds no query and searches no rows.
+        NoQuery => "no_query",
+        /// It writes rows that it names.
+        RowsGiven => "rows_given",
+        /// Its text stands elsewhere.
+        PreparedElsewhere => "prepared_elsewhere",
+        /// It reads no table, or one that is not there.
+        NoTable => "no_table",
+        /// Planning it on main could run a function of the database, or take too much memory.
+        NotSafe => "not_safe",
+        /// The role may not read a table.
+        NoPermission => "no_permission",
+        /// Policies hide rows from the role.
+        RowSecurity => "row_security",
+        /// PostgreSQL does not plan it.
+        Refused => "refused",
+        /// Not known: an earlier version kept the sentence only.
+        Other => "other",
+    }
+}
+
+/// Why nothing of a statement is planned, and what would change that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NotPlanned {
+    pub code: ReasonCode,
+    pub message: String,
+    pub remedy: Option<String>,
+}
+
+impl NotPlanned {
+    #[must_use]
+    pub fn new(code: ReasonCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), remedy: None }
+    }
+
+    #[must_use]
+    pub fn with_remedy(
+        code: ReasonCode,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { remedy: Some(remedy.into()), ..Self::new(code, message) }
+    }
+}
+
+impl std::fmt::Display for NotPlanned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)?;
+        self.remedy.iter().try_for_each(|remedy| write!(f, ": {remedy}"))
+    }
 }
 
 /// A statement with parameters bound to real values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannableStatement {
+    #[serde(default = "itself")]
+    pub planned_as: PlannedAs,
     pub shape: StatementShape,
     /// The first set stands for the whole.
     pub bindings: Vec<Binding>,
@@ -38,6 +129,11 @@ pub struct PlannableStatement {
     /// Schemas that unqualified names were looked for in, where they are not the session's own.
     #[serde(default)]
     pub search_path: Vec<String>,
+}
+
+/// What earlier versions planned.
+const fn itself() -> PlannedAs {
+    PlannedAs::Itself
 }
 
 /// Which of its columns' values a binding has.
@@ -96,8 +192,9 @@ pub struct StatementReport {
     pub query_hash: QueryHash,
     pub sql: String,
     pub planned: bool,
+    pub planned_as: PlannedAs,
     /// Why not, where it was not.
-    pub reason: Option<String>,
+    pub reason: Option<NotPlanned>,
 }
 
 /// A candidate that was not recommended, and why.

@@ -40,7 +40,7 @@ pub async fn plan_statements(
         };
         let planned = match &statement.plannable {
             Ok(plannable) => plan_one(connection, plannable).await?,
-            Err(reason) => Err(reason.clone()),
+            Err(reason) => Err(reason.to_string()),
         };
         plans.0.push((hash.clone(), statement.sql.clone(), planned));
     }

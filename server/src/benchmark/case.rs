@@ -18,7 +18,7 @@ const MOST_BINDINGS_OF_SEVERAL: usize = 2;
 #[derive(Debug, Clone)]
 pub struct Case {
     pub query_hash: QueryHash,
-    /// Normalised, or as a person typed it.
+    /// What of it is planned: normalised, or as a person typed it.
     pub statement: Statement,
     pub plannable: PlannableStatement,
     /// Put before the label of each binding, where there are several statements.
@@ -35,7 +35,9 @@ impl Case {
         text: &str,
         plannable: PlannableStatement,
     ) -> Result<Self, BenchmarkError> {
-        Ok(Self { query_hash, statement: sql::parse_one(text)?, plannable, label: String::new() })
+        let planned = sql::planned(&sql::parse_one(text)?)
+            .map_err(|reason| BenchmarkError::Failed(reason.to_string()))?;
+        Ok(Self { query_hash, statement: planned.statement, plannable, label: String::new() })
     }
 }
 
@@ -140,6 +142,7 @@ mod tests {
     #[test]
     fn what_stands_for_the_whole_is_measured_first_and_nothing_twice() {
         let plannable = PlannableStatement {
+            planned_as: optischema::model::PlannedAs::Itself,
             bindings: vec![
                 binding(BindingKind::Null, "n"),
                 binding(BindingKind::Rare, "r"),

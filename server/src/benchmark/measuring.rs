@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use optischema::model::{BindingResult, Calibration, MeasuredWriteCost, PlanPair};
+use optischema::model::{BindingResult, Calibration, MeasuredWriteCost, PlanPair, PlannedAs};
 
 use super::arms::{ArmKind, ArmSpec, Arms};
 use super::bound::Bound;
@@ -101,6 +101,11 @@ async fn run_one(
         found.uses_index |= patched.target.as_ref().is_some_and(|target| arm(target.is_made))
             && patched.target.as_ref().is_some_and(|target| target.parts.iter().any(uses));
     }
+    if let Some(part) = part_measured(plannable.planned_as)
+        && !found.warnings.iter().any(|known| known == part)
+    {
+        found.warnings.push(part.to_owned());
+    }
     let rows = compare_rows(site, &specs, one, plannable).await?;
     found.warnings.extend(rows.ties.clone());
     found.warnings.extend(rows.not_added.clone());
@@ -131,4 +136,17 @@ async fn run_one(
         });
     }
     Ok(())
+}
+
+/// What of a statement is measured where it is not the whole.
+const fn part_measured(planned_as: PlannedAs) -> Option<&'static str> {
+    match planned_as {
+        PlannedAs::RowSearch => Some(
+            "Measured is the search for the rows that the statement writes or locks; writing and locking them is not.",
+        ),
+        PlannedAs::InnerQuery => Some(
+            "Measured is the query inside the statement; what the statement makes of its rows is not.",
+        ),
+        PlannedAs::Itself | PlannedAs::NotPlanned => None,
+    }
 }

@@ -143,7 +143,7 @@ fn objection_to(name: &str) -> Option<String> {
     }
     Some(match name {
         "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt" => {
-            "it modifies data; only SELECT statements are planned and measured so far".to_owned()
+            "it modifies data where only queries may stand".to_owned()
         }
         "IntoClause" | "into_clause" => "SELECT INTO makes a table".to_owned(),
         "LockingClause" => "it locks rows (FOR UPDATE, FOR SHARE)".to_owned(),

@@ -4,6 +4,8 @@ use optischema::model::{Catalog, QueryKind};
 
 use pg_query::protobuf::{KeywordKind, Token};
 
+use serde_json::Value;
+
 use super::tree;
 
 /// What OptiSchema's own queries on main carry, so that they can be told from the application's even where
@@ -28,19 +30,35 @@ pub fn kind_of(text: &str, catalog: &Catalog) -> QueryKind {
             root = Some(name.to_owned());
         }
     });
-    let is_query = matches!(
-        root.as_deref(),
-        Some("SelectStmt" | "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt")
-    );
-    if !is_query {
-        return QueryKind::System;
-    }
+    let read = match root.as_deref() {
+        Some("SelectStmt" | "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt") => &json,
+        // What it makes is no table that it reads.
+        Some(kind) if CARRYING.contains(&kind) => match carried(&json) {
+            Some(query) => query,
+            None => return QueryKind::System,
+        },
+        _ => return QueryKind::System,
+    };
     let is_system = |relation: &tree::Relation| match relation.schema.as_str() {
         "pg_catalog" | "information_schema" | "pg_toast" => true,
         "" => relation.name.starts_with("pg_") && catalog.resolve("", &relation.name).is_none(),
         schema => relation.name.starts_with("pg_stat_statements") && !schema.is_empty(),
     };
-    if tree::relations(&json).iter().all(is_system) { QueryKind::System } else { QueryKind::User }
+    if tree::relations(read).iter().all(is_system) { QueryKind::System } else { QueryKind::User }
+}
+
+/// Utility statements that carry a query.
+const CARRYING: &[&str] =
+    &["DeclareCursorStmt", "PrepareStmt", "CopyStmt", "CreateTableAsStmt", "ExplainStmt"];
+
+/// The innermost query of a statement that carries one; absent where it carries none.
+fn carried(json: &Value) -> Option<&Value> {
+    let node = json.get("stmts")?.get(0)?.get("stmt")?.get("node")?;
+    let mut query = node.as_object()?.values().next()?.get("query").filter(|q| !q.is_null())?;
+    while let Some(inner) = CARRYING.iter().find_map(|kind| query.get("node")?.get(kind)) {
+        query = inner.get("query").filter(|query| !query.is_null())?;
+    }
+    Some(query)
 }
 
 /// From PostgreSQL 17 on utility statements are normalised to what no parser reads (`SAVEPOINT $1`): their
@@ -89,6 +107,12 @@ mod tests {
             "INSERT INTO t VALUES ($1)",
             "SELEC",
             "SELECT * FROM pg_class, t",
+            "EXPLAIN SELECT * FROM orders",
+            "DECLARE c CURSOR FOR SELECT * FROM orders",
+            "PREPARE p AS SELECT * FROM orders",
+            "COPY (SELECT * FROM orders) TO STDOUT",
+            "CREATE TABLE x AS SELECT * FROM orders",
+            "EXPLAIN DECLARE c CURSOR FOR SELECT * FROM orders",
         ] {
             assert_eq!(of(sql), QueryKind::User, "{sql}");
         }
@@ -99,7 +123,10 @@ mod tests {
             "SELECT * FROM pg_stat_activity",
             "VACUUM t",
             "SELECT * FROM information_schema.tables",
-            "EXPLAIN SELECT * FROM orders",
+            "EXPLAIN SELECT 1",
+            "DECLARE c CURSOR FOR SELECT * FROM pg_class",
+            "COPY orders TO STDOUT",
+            "EXPLAIN EXECUTE p",
             "SAVEPOINT $1",
             "/* x */ RELEASE SAVEPOINT $1",
         ] {

@@ -8,6 +8,7 @@ mod highlight;
 mod kind;
 mod names;
 mod patch;
+mod planned;
 mod planning_size;
 mod repair;
 mod rewrite;
@@ -19,7 +20,7 @@ mod tree;
 mod typed_index;
 mod writes;
 
-use optischema::model::QueryHash;
+use optischema::model::{NotPlanned, QueryHash, ReasonCode};
 use thiserror::Error;
 
 pub use calls::{Calls, Name, Range, calls};
@@ -33,6 +34,7 @@ pub use patch::{
     MaintenanceKind, Patch, PatchKind, SESSION_SETTINGS, Setting, SettingScope, drop_index_sql,
     index_definition_as, index_definition_in, statistics_definition_in,
 };
+pub use planned::{Planned, planned};
 pub use planning_size::{Surroundings, check_planning_size};
 pub use repair::{Repair, parameter_places};
 pub use rewrite::{bind_parameters, qualify, relation_names, retarget, retarget_types, unqualify};
@@ -63,6 +65,16 @@ impl From<pg_query::Error> for SqlError {
             }
             other => Self::Parse(other.to_string()),
         }
+    }
+}
+
+impl From<SqlError> for NotPlanned {
+    fn from(error: SqlError) -> Self {
+        let code = match error {
+            SqlError::Parse(_) | SqlError::NotOne(_) => ReasonCode::NotParsed,
+            SqlError::Refused(_) => ReasonCode::NotSafe,
+        };
+        Self::new(code, error.to_string())
     }
 }
 

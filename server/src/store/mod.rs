@@ -238,7 +238,7 @@ impl Store {
 }
 
 /// The number of the last migration.
-const LAST_MIGRATION: i64 = 6;
+const LAST_MIGRATION: i64 = 7;
 
 /// The migrations, embedded.
 fn migrator() -> Migrator {
@@ -252,6 +252,7 @@ fn migrator() -> Migrator {
         migration(4, "changes", include_str!("../../migrations/0004_changes.sql")),
         migration(5, "verdict", include_str!("../../migrations/0005_verdict.sql")),
         migration(6, "lists", include_str!("../../migrations/0006_lists.sql")),
+        migration(7, "reasons", include_str!("../../migrations/0007_reasons.sql")),
     ])
 }
 

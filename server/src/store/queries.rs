@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use optischema::model::{
-    CatalogTable, PlannableStatement, QueryHash, QueryKind, QuerySource, TableName, Timestamp,
-    TrackedStatement,
+    CatalogTable, NotPlanned, PlannableStatement, PlannedAs, QueryHash, QueryKind, QuerySource,
+    TableName, Timestamp, TrackedStatement,
 };
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteRow;
@@ -94,24 +94,29 @@ impl Store {
     /// Keeps what planning gave.
     pub async fn set_plannable(
         &self,
-        results: &[(i64, Result<PlannableStatement, String>)],
+        results: &[(i64, Result<PlannableStatement, NotPlanned>)],
     ) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         let at = now().to_string();
         for (id, result) in results {
             let (plannable, reason) = match result {
                 Ok(plannable) => (Some(to_json("plannable_json", plannable)?), None),
-                Err(reason) => (None, Some(reason.as_str())),
+                Err(reason) => (None, Some(reason)),
             };
+            let planned_as =
+                result.as_ref().map_or(PlannedAs::NotPlanned, |plannable| plannable.planned_as);
             sqlx::query(
-                "UPDATE queries SET planned = ?2, plannable_json = ?3, reason = ?4, planned_at = ?5
-                 WHERE id = ?1",
+                "UPDATE queries SET planned = ?2, plannable_json = ?3, reason = ?4, planned_at = ?5,
+                     planned_as = ?6, reason_code = ?7, reason_remedy = ?8 WHERE id = ?1",
             )
             .bind(id)
             .bind(i64::from(result.is_ok()))
             .bind(plannable)
-            .bind(reason)
+            .bind(reason.map(|reason| reason.message.as_str()))
             .bind(&at)
+            .bind(planned_as.as_str())
+            .bind(reason.map(|reason| reason.code.as_str()))
+            .bind(reason.and_then(|reason| reason.remedy.as_deref()))
             .execute(&mut *write)
             .await?;
         }

@@ -302,7 +302,7 @@ fn push_list(
     push_whole(query, kind);
     query.push(
         ", q.id, q.query_hash, substr(q.sql, 1, 2000) AS sql, q.kind, q.source, q.planned,
-                q.reason, q.first_seen_at, q.last_seen_at, s.calls AS range_calls,
+                q.reason, q.reason_code, q.reason_remedy, q.planned_as, q.first_seen_at, q.last_seen_at, s.calls AS range_calls,
                 s.total_time_ms AS range_time, s.rows AS range_rows, s.shared_hit AS range_hit,
                 s.shared_read AS range_read, s.temp_blocks AS range_temp, count(*) OVER () AS total,
                 (SELECT count(*) FROM query_events e WHERE e.query = q.id AND e.at >= ",

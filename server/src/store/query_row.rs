@@ -1,7 +1,8 @@
 //! Rows of statements, as the domain's types.
 
 use optischema::model::{
-    PlannableStatement, QueryFigures, QueryHash, QuerySource, QuerySummary, TrackedStatement,
+    NotPlanned, PlannableStatement, QueryFigures, QueryHash, QuerySource, QuerySummary, ReasonCode,
+    TrackedStatement,
 };
 use optischema::workload::Counters;
 use sqlx::Row;
@@ -13,7 +14,7 @@ use super::row::{integer, number, optional_json, optional_text, parsed, text};
 /// The tracked statement of a row with all columns.
 pub(super) fn tracked(row: &SqliteRow) -> Result<TrackedStatement, StoreError> {
     let plannable: Option<PlannableStatement> = optional_json(row, "plannable_json")?;
-    let reason = optional_text(row, "reason")?;
+    let reason = reason(row)?;
     Ok(TrackedStatement {
         query_hash: QueryHash(text(row, "query_hash")?),
         sql: text(row, "sql")?,
@@ -22,8 +23,19 @@ pub(super) fn tracked(row: &SqliteRow) -> Result<TrackedStatement, StoreError> {
         total_time_ms: number(row, "total_time_ms")?,
         rows: integer(row, "rows")?,
         temp_blocks: integer(row, "temp_blocks")?,
-        plannable: plannable.ok_or_else(|| reason.unwrap_or_default()),
+        plannable: plannable
+            .ok_or_else(|| reason.unwrap_or_else(|| NotPlanned::new(ReasonCode::Other, ""))),
     })
+}
+
+/// Why it is not planned. A row of an earlier version has a sentence and no code.
+fn reason(row: &SqliteRow) -> Result<Option<NotPlanned>, StoreError> {
+    let Some(message) = optional_text(row, "reason")? else { return Ok(None) };
+    let code = match optional_text(row, "reason_code")? {
+        Some(_) => parsed(row, "reason_code")?,
+        None => ReasonCode::Other,
+    };
+    Ok(Some(NotPlanned { code, message, remedy: optional_text(row, "reason_remedy")? }))
 }
 
 /// A row of the list. `whole_ms` is the time of all statements of its kind.
@@ -55,17 +67,22 @@ pub(super) fn summary(row: &SqliteRow, whole_ms: f64) -> Result<QuerySummary, St
         },
     };
     let planned: Option<i64> = row.try_get("planned")?;
-    let reason = optional_text(row, "reason")?;
+    let reason = reason(row)?;
+    let planned_as = match optional_text(row, "planned_as")? {
+        Some(_) => Some(parsed(row, "planned_as")?),
+        None => None,
+    };
     let changed: i64 = row.try_get("plan_changes")?;
     Ok(QuerySummary {
         query_hash: QueryHash(text(row, "query_hash")?),
         sql: text(row, "sql")?,
         kind: parsed(row, "kind")?,
         source,
-        warnings: warnings(&figures, reason.as_deref(), changed),
+        warnings: warnings(&figures, reason.as_ref(), changed),
         figures,
         trend: Vec::new(),
         planned: planned.map(|planned| planned == 1),
+        planned_as,
         reason,
         first_seen_at: parsed(row, "first_seen_at")?,
         last_seen_at: parsed(row, "last_seen_at")?,
@@ -76,7 +93,7 @@ pub(super) fn summary(row: &SqliteRow, whole_ms: f64) -> Result<QuerySummary, St
 const COLD_PERCENT: f64 = 50.0;
 const MANY_BLOCKS: i64 = 1000;
 
-fn warnings(figures: &QueryFigures, reason: Option<&str>, plan_changes: i64) -> Vec<String> {
+fn warnings(figures: &QueryFigures, reason: Option<&NotPlanned>, plan_changes: i64) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(reason) = reason {
         found.push(format!("Not planned: {reason}"));

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use optischema::model::{CollectionReport, QueryHash, QueryKind, QuerySource, Timestamp};
+use optischema::model::{
+    CollectionReport, NotPlanned, QueryHash, QueryKind, QuerySource, Timestamp,
+};
 use optischema::workload::{
     Counters, Delta, Deltas, Known, RESOLUTIONS, Snapshot, StatementKey, bucket_start,
 };
@@ -39,7 +41,7 @@ pub struct FreshQuery {
     pub sql: String,
     pub kind: QueryKind,
     /// Why its text could not be read.
-    pub unreadable: Option<String>,
+    pub unreadable: Option<NotPlanned>,
     pub role: String,
     pub search_path: Option<Vec<String>>,
 }
@@ -193,9 +195,11 @@ async fn upsert_query(
     let row = sqlx::query(
         "INSERT INTO queries (database, query_hash, kind, source, calls, total_time_ms, rows,
              plan_time_ms, shared_hit, shared_read, temp_blocks, read_time_ms, wal_bytes,
-             first_seen_at, last_seen_at, sql, search_path_json, roles_json, reason, planned)
+             first_seen_at, last_seen_at, sql, search_path_json, roles_json, reason, planned,
+             planned_as, reason_code, reason_remedy)
          VALUES (?1, ?2, ?3, ?4, 0, 0.0, 0, 0.0, 0, 0, 0, 0.0, 0, ?5, ?5, ?6, ?7, json_array(?8), ?9,
-             CASE WHEN ?9 IS NULL THEN NULL ELSE 0 END)
+             CASE WHEN ?9 IS NULL THEN NULL ELSE 0 END, CASE WHEN ?9 IS NULL THEN NULL ELSE 'not_planned' END,
+             ?10, ?11)
          ON CONFLICT (database, query_hash) DO UPDATE SET source = excluded.source,
              roles_json = CASE WHEN EXISTS (SELECT 1 FROM json_each(roles_json) WHERE value = ?8)
                  THEN roles_json ELSE json_insert(roles_json, '$[#]', ?8) END
@@ -209,7 +213,9 @@ async fn upsert_query(
     .bind(&fresh.sql)
     .bind(search_path)
     .bind(&fresh.role)
-    .bind(&fresh.unreadable)
+    .bind(fresh.unreadable.as_ref().map(|reason| reason.message.as_str()))
+    .bind(fresh.unreadable.as_ref().map(|reason| reason.code.as_str()))
+    .bind(fresh.unreadable.as_ref().and_then(|reason| reason.remedy.as_deref()))
     .fetch_one(&mut **write)
     .await?;
     integer(&row, "id")

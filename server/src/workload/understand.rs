@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use optischema::model::{
-    Binding, BindingKind, Catalog, PlannableStatement, QueryHash, QueryKind, TableName,
-    TrackedStatement,
+    Binding, BindingKind, Catalog, NotPlanned, PlannableStatement, QueryHash, QueryKind,
+    ReasonCode, TableName, TrackedStatement,
 };
 use optischema::plan::{Lineage, dependencies};
 use serde_json::Value;
@@ -41,7 +41,7 @@ pub struct Identity {
     pub query_hash: QueryHash,
     pub kind: QueryKind,
     /// Why it could not be read.
-    pub unreadable: Option<String>,
+    pub unreadable: Option<NotPlanned>,
 }
 
 /// What a text ends with that is kept in part only.
@@ -86,7 +86,7 @@ impl Reader<'_> {
                     sql: first_word(text),
                     query_hash: hashed(text),
                     kind,
-                    unreadable: Some(self.parse_failure(text, &error)),
+                    unreadable: Some(self.parse_failure(text, error)),
                 };
             }
         };
@@ -140,7 +140,7 @@ impl Reader<'_> {
         &self,
         session: &mut MainSession,
         raw: &RawStatement,
-    ) -> Result<Result<PlannableStatement, String>, PgFailure> {
+    ) -> Result<Result<PlannableStatement, NotPlanned>, PgFailure> {
         match self.plannable(session, raw).await {
             Ok(plannable) => Ok(Ok(plannable)),
             Err(Unplannable::Target(failure)) => Err(failure),
@@ -155,20 +155,26 @@ impl Reader<'_> {
     ) -> Result<PlannableStatement, Unplannable> {
         let text = raw.sql.trim();
         if text == "<insufficient privilege>" {
-            return Err("the role may not see its text: GRANT pg_read_all_stats".into());
+            return Err(NotPlanned::with_remedy(
+                ReasonCode::Hidden,
+                "the role may not see its text",
+                "GRANT pg_read_all_stats to the role on main",
+            )
+            .into());
         }
-        let short = sql::shortened(text).map_err(|error| self.parse_failure(text, &error))?;
+        let short = sql::shortened(text).map_err(|error| self.parse_failure(text, error))?;
         let logged = short.as_ref().map_or_else(|| raw.logged.clone(), |s| of_kept(&raw.logged, s));
         let text = short.as_ref().map_or(text, |short| &short.sql);
         let path = raw.search_path.as_deref().unwrap_or(&self.catalog.search_path);
-        let statement = match self.qualified(text, path) {
-            Some(statement) => statement,
-            None => sql::parse_one(text).map_err(|error| self.parse_failure(text, &error))?,
-        };
+        let whole = sql::parse_one(text).map_err(|error| self.parse_failure(text, error))?;
+        let sql::Planned { how, statement } = sql::planned(&whole)?;
+        let statement = self.qualified(&statement.sql, path).unwrap_or(statement);
         sql::check_select(&statement)?;
-        let shape = sql::analyze(&statement, self.catalog)?;
+        let no_table = |message: String| NotPlanned::new(ReasonCode::NoTable, message);
+        let shape =
+            sql::analyze(&statement, self.catalog).map_err(|error| no_table(error.to_string()))?;
         if shape.tables.is_empty() {
-            return Err("it reads no user table".into());
+            return Err(no_table("it reads no user table".to_owned()).into());
         }
         let mut repair = Repair::of(&statement, &shape, self.catalog)?;
         let types = if repair.numbers.is_empty() {
@@ -197,19 +203,20 @@ impl Reader<'_> {
         let search_path = raw.search_path.clone().unwrap_or_default();
         let mut plan = plan.1;
         drop_outputs(&mut plan);
-        Ok(PlannableStatement { shape, bindings, plan, dependencies, search_path })
+        Ok(PlannableStatement { planned_as: how, shape, bindings, plan, dependencies, search_path })
     }
 
-    fn parse_failure(&self, text: &str, error: &sql::SqlError) -> String {
+    fn parse_failure(&self, text: &str, error: sql::SqlError) -> NotPlanned {
         // A character of several bytes may have fallen off the end.
         let ends_there = text.len() + 5 > self.cut_at && text.len() < self.cut_at;
         if self.cut_at > 1 && ends_there {
-            return format!(
-                "its text was cut off at {} bytes: raise track_activity_query_size",
-                text.len()
+            return NotPlanned::with_remedy(
+                ReasonCode::CutOff,
+                format!("its text was cut off at {} bytes", text.len()),
+                "raise track_activity_query_size",
             );
         }
-        error.to_string()
+        error.into()
     }
 
     /// The whole of it: what a source gives, as it is tracked.
@@ -224,10 +231,14 @@ impl Reader<'_> {
         let Identity { sql, query_hash, kind, unreadable } =
             self.identify(&raw.sql, raw.search_path.as_deref());
         let plannable = match kind {
-            QueryKind::User if unreadable.is_some() => Err(unreadable.unwrap_or_default()),
-            QueryKind::User => self.understand(session, raw).await?,
-            QueryKind::System => Err("it reads no table of the application".to_owned()),
-            QueryKind::Own => Err("it is OptiSchema's own".to_owned()),
+            QueryKind::User => match unreadable {
+                Some(reason) => Err(reason),
+                None => self.understand(session, raw).await?,
+            },
+            QueryKind::System => {
+                Err(NotPlanned::new(ReasonCode::System, "it reads no table of the application"))
+            }
+            QueryKind::Own => Err(NotPlanned::new(ReasonCode::Own, "it is OptiSchema's own")),
         };
         // PostgreSQL does not normalise every statement, and one of them may hold a password.
         let sql = if plannable.is_ok() { sql } else { normalised(&sql) };
@@ -272,7 +283,10 @@ async fn planned(
     if let Some(plan) = plan {
         return Ok((usable, plan));
     }
-    let reason = failure.unwrap_or_else(|| "no values could be bound to its parameters".into());
+    let reason = failure.unwrap_or_else(|| {
+        let message = "no values could be bound to its parameters";
+        NotPlanned::new(ReasonCode::Refused, message).into()
+    });
     let Ok(plan) = target_or_reason(session.plan_verbose(statement).await) else {
         return Err(reason);
     };
@@ -305,7 +319,7 @@ fn of_long(text: &str, reason: String) -> Identity {
         sql: kept.collect::<String>() + CUT,
         query_hash: hashed(text),
         kind: QueryKind::User,
-        unreadable: Some(reason),
+        unreadable: Some(NotPlanned::new(ReasonCode::TooLong, reason)),
     }
 }
 
@@ -343,12 +357,27 @@ fn rows_per_call(raw: &RawStatement) -> Option<i64> {
 enum Unplannable {
     /// Main itself is gone.
     Target(PgFailure),
-    Reason(String),
+    Reason(NotPlanned),
 }
 
-impl<E: ToString> From<E> for Unplannable {
+impl<E: Into<NotPlanned>> From<E> for Unplannable {
     fn from(error: E) -> Self {
-        Self::Reason(error.to_string())
+        Self::Reason(error.into())
+    }
+}
+
+/// `insufficient_privilege`.
+const NO_PERMISSION: &str = "42501";
+
+/// What PostgreSQL says of a statement that it does not plan.
+fn refused(failure: &PgFailure) -> NotPlanned {
+    match failure.sqlstate() {
+        Some(NO_PERMISSION) => NotPlanned::with_remedy(
+            ReasonCode::NoPermission,
+            failure.to_string(),
+            "GRANT SELECT on what it reads to the role on main",
+        ),
+        _ => NotPlanned::new(ReasonCode::Refused, failure.to_string()),
     }
 }
 
@@ -358,7 +387,8 @@ fn target_or_reason<T>(result: Result<T, PlanFailure>) -> Result<T, Unplannable>
         Err(PlanFailure::Target(failure)) if failure.is_connection() => {
             Err(Unplannable::Target(failure))
         }
-        Err(other) => Err(Unplannable::Reason(other.to_string())),
+        Err(PlanFailure::Target(failure)) => Err(refused(&failure).into()),
+        Err(PlanFailure::Sql(error)) => Err(error.into()),
     }
 }
 
@@ -373,9 +403,9 @@ mod tests {
         let whole = "SELECT a, b, c FROM some_table WHERE name = 'a secret that is much longer'";
         let identity = reader.identify(&whole[..63], None);
         assert_eq!(identity.sql, "SELECT …");
-        assert!(identity.unreadable.unwrap().contains("raise track_activity_query_size"));
+        assert_eq!(identity.unreadable.unwrap().code, ReasonCode::CutOff);
         let broken = reader.identify("SELECT 'a secret", None);
-        assert!(broken.unreadable.unwrap().contains("cannot be parsed"));
+        assert_eq!(broken.unreadable.unwrap().code, ReasonCode::NotParsed);
         assert_eq!(broken.sql, "SELECT …");
         assert!(reader.identify(whole, None).unreadable.is_none());
     }

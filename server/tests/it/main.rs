@@ -20,6 +20,7 @@ mod connections;
 mod crash;
 mod every_kind;
 mod fixture;
+mod forms;
 mod handing;
 mod health;
 mod history;

@@ -33,7 +33,7 @@ async fn statements_that_fail_never_end_write_or_wait_are_refused_with_one_sente
             PATCH,
             "time limit",
         ),
-        ("UPDATE orders SET name = 'x'", PATCH, "modifies data"),
+        ("INSERT INTO orders (name) VALUES ('x')", PATCH, "no row is searched for"),
         ("SELECT 1; DROP TABLE orders", PATCH, "exactly one statement"),
         ("SELECT changing() FROM orders", PATCH, "changing"),
         ("SELECT pg_sleep(100), id FROM orders", PATCH, "pg_sleep"),

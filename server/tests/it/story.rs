@@ -1,6 +1,7 @@
 //! The whole story, and what it must leave alone.
 
 use optischema::model::{FidelityKind, JobStatus, Provenance, Verdict};
+use serde_json::json;
 use sqlx::AssertSqlSafe;
 
 use crate::fixture::{App, Shop, TITLE};
@@ -124,15 +125,14 @@ async fn no_scratch_schema_is_left_after_a_cancellation() {
 }
 
 #[tokio::test]
-async fn statements_that_cannot_be_planned_are_listed_with_their_reason() {
+async fn writes_are_planned_through_their_row_search_and_listed_once() {
     let shop = Shop::start().await;
     let app = App::start(&shop.settings()).await;
     let report: serde_json::Value = app.post("/api/analyze").await.json().await.unwrap();
     let statements = report["statements"].as_array().unwrap();
     let update =
         statements.iter().find(|s| s["sql"].as_str().unwrap().starts_with("UPDATE")).unwrap();
-    assert_eq!(update["planned"], false);
-    assert!(update["reason"].as_str().unwrap().contains("modifies data"), "{update}");
+    assert_eq!((&update["planned"], &update["planned_as"]), (&json!(true), &json!("row_search")));
     let titles: Vec<&str> = report["recommendations"]
         .as_array()
         .unwrap()

@@ -392,7 +392,11 @@ async fn huge_cut_off_and_broken_texts_are_listed_with_their_reason() {
     let all = page(&app, "?q=%241%2C%242").await;
     assert_eq!(all.total, 1, "{:?}", texts(&all));
     assert_eq!(all.items[0].planned, Some(false));
-    assert!(all.items[0].reason.as_ref().unwrap().contains("long"), "{:?}", all.items[0].reason);
+    assert!(
+        all.items[0].reason.as_ref().unwrap().message.contains("long"),
+        "{:?}",
+        all.items[0].reason
+    );
     assert!(all.items[0].sql.len() < 5000);
     app.stop().await;
 

@@ -161,6 +161,7 @@ mod tests {
             rows: 1,
             temp_blocks: 0,
             plannable: Ok(PlannableStatement {
+                planned_as: crate::model::PlannedAs::Itself,
                 shape,
                 bindings: vec![],
                 plan: serde_json::Value::Null,

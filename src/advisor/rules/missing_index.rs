@@ -261,7 +261,7 @@ mod tests {
             total_time_ms: 100.0,
             rows: 10,
             temp_blocks: 0,
-            plannable: Err("not needed here".into()),
+            plannable: Err(crate::model::NotPlanned::new(crate::model::ReasonCode::Other, "")),
         }
     }
 

@@ -89,7 +89,7 @@ mod tests {
             total_time_ms: 100.0,
             rows: 10,
             temp_blocks: blocks,
-            plannable: Err("not needed here".into()),
+            plannable: Err(crate::model::NotPlanned::new(crate::model::ReasonCode::Other, "")),
         });
         shop
     }

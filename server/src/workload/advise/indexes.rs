@@ -10,8 +10,8 @@ use optischema::advisor::{
     WeightedStatement, generate, index_size, select_indexes, write_cost,
 };
 use optischema::model::{
-    Catalog, PlannableStatement, Provenance, RejectedCandidate, Rule, StatementShape, TableName,
-    TrackedStatement,
+    Catalog, NotPlanned, PlannableStatement, PlannedAs, Provenance, ReasonCode, RejectedCandidate,
+    Rule, StatementShape, TableName, TrackedStatement,
 };
 
 use super::{Advice, AdviseLimits, Effort, OtherPlanners, writes};
@@ -329,7 +329,8 @@ fn finish(
         for report in &mut advice.statements {
             if report.query_hash == statement.query_hash {
                 report.planned = false;
-                report.reason = Some(reason.clone());
+                report.planned_as = PlannedAs::NotPlanned;
+                report.reason = Some(NotPlanned::new(ReasonCode::Refused, reason.clone()));
             }
         }
     }

@@ -193,6 +193,7 @@ fn reports(collection: &Collection) -> Vec<StatementReport> {
             query_hash: tracked.query_hash.clone(),
             sql: tracked.sql.clone(),
             planned: tracked.plannable.is_ok(),
+            planned_as: tracked.planned_as(),
             reason: tracked.plannable.as_ref().err().cloned(),
         })
         .collect()

@@ -2,8 +2,8 @@
 
 use optischema::advisor::rules::Draft;
 use optischema::model::{
-    Binding, PlannableStatement, Provenance, RecommendationType, RejectedCandidate, Rule,
-    StatementEvidence, TrackedStatement, quote_literal,
+    Binding, PlannableStatement, PlannedAs, Provenance, RecommendationType, RejectedCandidate,
+    Rule, StatementEvidence, TrackedStatement, quote_literal,
 };
 
 use super::{Advice, Planned, costed};
@@ -27,6 +27,10 @@ pub(super) async fn advise(
         // Its names would be looked for where another role's are: constraints of another table prove nothing.
         let path = &one.plannable.search_path;
         if !path.is_empty() && *path != collection.catalog.search_path {
+            continue;
+        }
+        // What is written differently is the statement, and not a part of it.
+        if one.plannable.planned_as != PlannedAs::Itself {
             continue;
         }
         let Ok(original) = sql::parse_one(&one.tracked.sql) else { continue };

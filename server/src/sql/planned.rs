@@ -1,0 +1,206 @@
+//! What of a statement is planned on main: itself, the search for the rows that it writes or locks, or the query that it
+//! carries. A role that only reads can plan none of the others as they are.
+
+mod unlock;
+mod writing;
+
+use optischema::model::{NotPlanned, PlannedAs, ReasonCode};
+use pg_query::protobuf::{
+    InsertStmt, MergeMatchKind, MergeStmt, Node, ParseResult, RawStmt, SelectStmt,
+};
+use pg_query::{NodeEnum, protobuf};
+
+use super::{SqlError, Statement, parse_one};
+use unlock::unlock;
+use writing::{deleted, updated};
+
+/// What is planned, and how it stands for the statement.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    pub how: PlannedAs,
+    pub statement: Statement,
+}
+
+/// Finds the SELECT that stands for a statement.
+///
+/// # Errors
+/// There is none; the reason says why.
+pub fn planned(statement: &Statement) -> Result<Planned, NotPlanned> {
+    let root = statement.tree.stmts.first().and_then(|raw| raw.stmt.as_ref()?.node.as_ref());
+    let Some(root) = root else { return Err(SqlError::NotOne(0).into()) };
+    let (how, select) = of_node(root, 0)?;
+    if how == PlannedAs::Itself {
+        return Ok(Planned { how, statement: statement.clone() });
+    }
+    let written = pg_query::deparse(&tree_of(select), Default::default()).map_err(SqlError::from);
+    let statement = written.and_then(|sql| parse_one(&sql))?;
+    Ok(Planned { how, statement })
+}
+
+fn tree_of(select: SelectStmt) -> ParseResult {
+    let stmt = Some(Box::new(node(NodeEnum::SelectStmt(Box::new(select)))));
+    ParseResult { version: 0, stmts: vec![RawStmt { stmt, ..RawStmt::default() }] }
+}
+
+pub(super) fn node(kind: NodeEnum) -> Node {
+    Node { node: Some(kind) }
+}
+
+/// EXPLAIN of a cursor of a query: more than that nobody writes.
+const DEEPEST: usize = 5;
+
+fn of_node(root: &NodeEnum, depth: usize) -> Result<(PlannedAs, SelectStmt), NotPlanned> {
+    if depth > DEEPEST {
+        return Err(NotPlanned::new(ReasonCode::NoQuery, "it holds no query"));
+    }
+    let carried = |query: &Option<Box<Node>>| match query.as_ref().and_then(|q| q.node.as_ref()) {
+        Some(query) => of_node(query, depth + 1).map(|(_, select)| (PlannedAs::InnerQuery, select)),
+        None => Err(NotPlanned::new(ReasonCode::NoQuery, "it holds no query")),
+    };
+    match root {
+        NodeEnum::SelectStmt(select) => of_select(select),
+        NodeEnum::UpdateStmt(update) => row_search(updated(update, true)?),
+        NodeEnum::DeleteStmt(delete) => row_search(deleted(delete, true)?),
+        NodeEnum::MergeStmt(merge) => row_search(merged(merge)?),
+        NodeEnum::InsertStmt(insert) => row_search(inserted(insert)?),
+        NodeEnum::DeclareCursorStmt(cursor) => carried(&cursor.query),
+        NodeEnum::PrepareStmt(prepare) => carried(&prepare.query),
+        NodeEnum::CreateTableAsStmt(create) => carried(&create.query),
+        NodeEnum::ExplainStmt(explain) => carried(&explain.query),
+        NodeEnum::CopyStmt(copy) if !copy.is_from && copy.query.is_some() => carried(&copy.query),
+        NodeEnum::ExecuteStmt(execute) => Err(NotPlanned::with_remedy(
+            ReasonCode::PreparedElsewhere,
+            format!("it runs {}, which was prepared elsewhere: its text is not here", execute.name),
+            "the statement that was prepared is listed where pg_stat_statements or the log has it",
+        )),
+        NodeEnum::FetchStmt(fetch) => Err(NotPlanned::new(
+            ReasonCode::NoQuery,
+            format!(
+                "it fetches from the cursor {}, whose declaration is not here",
+                fetch.portalname
+            ),
+        )),
+        _ => Err(NotPlanned::new(ReasonCode::NoQuery, "it is no query, and searches no rows")),
+    }
+}
+
+fn row_search(mut select: SelectStmt) -> Result<(PlannedAs, SelectStmt), NotPlanned> {
+    reading_ctes(&mut select)?;
+    unlock(&mut select);
+    Ok((PlannedAs::RowSearch, select))
+}
+
+fn of_select(select: &SelectStmt) -> Result<(PlannedAs, SelectStmt), NotPlanned> {
+    let mut select = select.clone();
+    let writes = reading_ctes(&mut select)?;
+    let locks = unlock(&mut select);
+    let makes_table = without_into(&mut select);
+    let how = match (makes_table, writes || locks) {
+        (true, _) => PlannedAs::InnerQuery,
+        (false, true) => PlannedAs::RowSearch,
+        (false, false) => PlannedAs::Itself,
+    };
+    Ok((how, select))
+}
+
+/// Takes INTO away: it stands in the first arm of a UNION.
+fn without_into(select: &mut SelectStmt) -> bool {
+    let here = select.into_clause.take().is_some();
+    select.larg.as_mut().is_some_and(|first| without_into(first)) || here
+}
+
+/// Puts reading queries in the place of WITH queries that write. Only the outermost WITH may hold such.
+fn reading_ctes(select: &mut SelectStmt) -> Result<bool, NotPlanned> {
+    let Some(with) = &mut select.with_clause else { return Ok(false) };
+    let mut silent = Vec::new();
+    let mut writes = false;
+    for cte in &mut with.ctes {
+        let Some(NodeEnum::CommonTableExpr(cte)) = &mut cte.node else { continue };
+        let query = cte.ctequery.as_ref().and_then(|query| query.node.as_ref());
+        let (read, returns) = match query {
+            Some(NodeEnum::UpdateStmt(update)) => {
+                (updated(update, false)?, update.returning_clause.is_some())
+            }
+            Some(NodeEnum::DeleteStmt(delete)) => {
+                (deleted(delete, false)?, delete.returning_clause.is_some())
+            }
+            Some(NodeEnum::InsertStmt(insert)) => {
+                (writing::returned(insert)?, insert.returning_clause.is_some())
+            }
+            Some(NodeEnum::MergeStmt(merge)) => (merged(merge)?, merge.returning_clause.is_some()),
+            _ => continue,
+        };
+        writes = true;
+        if !returns {
+            silent.push(cte.ctename.clone());
+        }
+        cte.ctequery = Some(Box::new(node(NodeEnum::SelectStmt(Box::new(read)))));
+    }
+    // What nobody reads would not be planned at all; it is carried out all the same.
+    if select.larg.is_none() && select.values_lists.is_empty() {
+        select.target_list.extend(silent.iter().map(|name| writing::count_of(name)));
+    }
+    Ok(writes)
+}
+
+fn merged(merge: &MergeStmt) -> Result<SelectStmt, NotPlanned> {
+    let has = |kind: MergeMatchKind| {
+        merge.merge_when_clauses.iter().any(|clause| {
+            matches!(&clause.node, Some(NodeEnum::MergeWhenClause(when)) if when.match_kind == kind as i32)
+        })
+    };
+    let jointype = match (
+        has(MergeMatchKind::MergeWhenNotMatchedByTarget),
+        has(MergeMatchKind::MergeWhenNotMatchedBySource),
+    ) {
+        (true, true) => protobuf::JoinType::JoinFull,
+        (true, false) => protobuf::JoinType::JoinLeft,
+        (false, true) => protobuf::JoinType::JoinRight,
+        (false, false) => protobuf::JoinType::JoinInner,
+    };
+    let Some(target) = &merge.relation else { return Err(writing::no_table()) };
+    let join = protobuf::JoinExpr {
+        jointype: jointype as i32,
+        larg: merge.source_relation.clone(),
+        rarg: Some(Box::new(node(NodeEnum::RangeVar(target.clone())))),
+        quals: merge.join_condition.clone(),
+        ..protobuf::JoinExpr::default()
+    };
+    Ok(SelectStmt {
+        target_list: vec![writing::place_of(target)],
+        from_clause: vec![node(NodeEnum::JoinExpr(Box::new(join)))],
+        with_clause: merge.with_clause.clone(),
+        ..writing::plain()
+    })
+}
+
+/// The rows that an INSERT takes from a query.
+fn inserted(insert: &InsertStmt) -> Result<SelectStmt, NotPlanned> {
+    let given = |message: &str| NotPlanned::new(ReasonCode::RowsGiven, message);
+    let source = insert.select_stmt.as_ref().and_then(|source| source.node.as_ref());
+    let Some(NodeEnum::SelectStmt(source)) = source else {
+        return Err(given("it adds a row of defaults: no row is searched for"));
+    };
+    let mut source = SelectStmt::clone(source);
+    if !source.values_lists.is_empty() {
+        writing::without_defaults(&mut source);
+        if !writing::holds_query(&source) {
+            return Err(given(match &insert.on_conflict_clause {
+                Some(_) => {
+                    "it adds rows that it names; those that are there are found by the unique index of ON CONFLICT"
+                }
+                None => "it adds rows that it names: no row is searched for",
+            }));
+        }
+    }
+    Ok(match (&insert.with_clause, source.with_clause.is_some()) {
+        (None, _) => source,
+        (Some(with), false) => SelectStmt { with_clause: Some(with.clone()), ..source },
+        (Some(with), true) => {
+            SelectStmt { with_clause: Some(with.clone()), ..writing::all_of(source) }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;
