@@ -14,6 +14,9 @@ pub struct Catalog {
     /// `search_path`, in order, as schema names.
     pub search_path: Vec<String>,
     pub tables: BTreeMap<TableName, CatalogTable>,
+    /// The query behind each view, with every name in full.
+    #[serde(default)]
+    pub views: BTreeMap<TableName, String>,
     /// What holds for the server and the database as a whole.
     #[serde(default)]
     pub server: ServerFacts,
@@ -27,6 +30,53 @@ impl Catalog {
             return self.tables.get(&TableName::new(schema, name));
         }
         self.search_path.iter().find_map(|path| self.tables.get(&TableName::new(path, name)))
+    }
+
+    /// Gives a partitioned table that nobody has analysed the values that its largest partition has: autovacuum analyses
+    /// partitions, and never what they are parts of. How many different ones there are in all is not known from that.
+    pub fn fill_from_partitions(&mut self) {
+        let parents = self.tables.values().filter(|table| {
+            table.kind == RelationKind::Partitioned
+                && table.columns.iter().all(|column| column.n_distinct.is_none())
+        });
+        let parents: Vec<TableName> = parents.map(|table| table.name.clone()).collect();
+        for parent in parents {
+            let mut parts: Vec<&CatalogTable> =
+                self.tables.values().filter(|part| self.is_below(part, &parent)).collect();
+            parts.sort_by(|a, b| b.rows.total_cmp(&a.rows));
+            let known = |name: &str| {
+                let columns = parts.iter().filter_map(|part| part.column(name));
+                columns.into_iter().find(|column| column.n_distinct.is_some()).cloned()
+            };
+            let Some(table) = self.tables.get(&parent) else { continue };
+            let mut columns = table.columns.clone();
+            for column in &mut columns {
+                if let Some(known) = known(&column.name) {
+                    column.null_share = known.null_share;
+                    column.average_width = known.average_width;
+                    column.common_values = known.common_values;
+                    column.common_shares = known.common_shares;
+                    column.histogram = known.histogram;
+                }
+            }
+            if let Some(table) = self.tables.get_mut(&parent) {
+                table.columns = columns;
+            }
+        }
+    }
+
+    /// Whether a table is a partition of another, or of one of its partitions.
+    fn is_below(&self, part: &CatalogTable, top: &TableName) -> bool {
+        let mut at = part.partition_of.as_ref();
+        // A cycle cannot be, and would not end.
+        for _ in 0..32 {
+            match at {
+                Some(parent) if parent == top => return true,
+                Some(parent) => at = self.tables.get(parent).and_then(|t| t.partition_of.as_ref()),
+                None => return false,
+            }
+        }
+        false
     }
 }
 
@@ -287,5 +337,50 @@ impl CatalogIndex {
     #[must_use]
     pub fn body(&self) -> &str {
         self.definition.split_once(" USING ").map_or("", |(_, body)| body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partitioned_table_has_the_values_of_its_largest_partition() {
+        let table = |name: &str, kind, rows, of: Option<&str>, values: &[&str]| {
+            let column = CatalogColumn {
+                name: "plan".into(),
+                n_distinct: (!values.is_empty()).then_some(values.len() as f64),
+                common_values: values.iter().map(|value| (*value).to_owned()).collect(),
+                ..CatalogColumn::default()
+            };
+            let name = TableName::new("public", name);
+            let partition_of = of.map(|of| TableName::new("public", of));
+            let columns = vec![column];
+            (
+                name.clone(),
+                CatalogTable { name, kind, rows, partition_of, columns, ..CatalogTable::default() },
+            )
+        };
+        let part =
+            |name, rows, of, values| table(name, RelationKind::Table, rows, Some(of), values);
+        let mut catalog = Catalog {
+            tables: [
+                table("top", RelationKind::Partitioned, -1.0, None, &[]),
+                table("middle", RelationKind::Partitioned, -1.0, Some("top"), &[]),
+                part("small", 10.0, "top", &["basic"]),
+                part("large", 1000.0, "middle", &["pro"]),
+                part("empty", 5000.0, "middle", &[]),
+            ]
+            .into(),
+            ..Catalog::default()
+        };
+        catalog.fill_from_partitions();
+        for name in ["top", "middle"] {
+            let column = &catalog.tables[&TableName::new("public", name)].columns[0];
+            assert_eq!(
+                (&column.common_values[..], column.n_distinct),
+                (&["pro".to_owned()][..], None)
+            );
+        }
     }
 }

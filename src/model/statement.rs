@@ -76,6 +76,8 @@ text_enum! {
     pub enum ParameterRole ("parameter role") {
         /// Compared with a column.
         Compared => "compared",
+        /// A list, whose elements are compared with a column.
+        Listed => "listed",
         /// A pattern of `LIKE`.
         Pattern => "pattern",
         /// An element that a document or array must contain.

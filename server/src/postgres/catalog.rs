@@ -74,7 +74,8 @@ const COLUMNS: &str = "
               ELSE d.base END
         LIMIT 1) oc ON true
     LEFT JOIN pg_catalog.pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname
-        AND s.attname = a.attname AND NOT s.inherited
+        -- Of a partitioned table all rows are those of its partitions.
+        AND s.attname = a.attname AND s.inherited = (c.relkind = 'p')
     WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'm', 'v', 'f')
       AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname OPERATOR(pg_catalog.!~) '^pg_toast'
     ORDER BY a.attrelid, a.attnum";
@@ -125,6 +126,29 @@ const STATISTICS: &str = "
             JOIN pg_catalog.pg_attribute a ON a.attrelid = s.stxrelid AND a.attnum = k.attnum), '{}') AS columns
     FROM pg_catalog.pg_statistic_ext s ORDER BY s.stxname";
 
+const VIEWS: &str = "
+    SELECT /* optischema */ n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name,
+           pg_catalog.pg_get_viewdef(c.oid) AS text
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'v' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+      AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_class'::pg_catalog.regclass
+                      AND d.objid = c.oid AND d.deptype = 'e')";
+
+/// The query behind each view. The path of our own queries is PostgreSQL's own schema: every other name is in full.
+async fn read_views(
+    connection: &mut PgConnection,
+) -> Result<BTreeMap<TableName, String>, PgFailure> {
+    let mut views = BTreeMap::new();
+    for row in query(VIEWS).fetch_all(connection).await? {
+        let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
+        // A view that is dropped meanwhile has no text.
+        if let Some(text) = row.try_get::<Option<String>, _>("text")? {
+            views.insert(TableName::new(schema, name), text);
+        }
+    }
+    Ok(views)
+}
+
 /// Reads every user table of the connected database, with columns, indexes and statistics.
 pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFailure> {
     let row = query(
@@ -138,6 +162,7 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
         database: row.try_get("database")?,
         search_path: row.try_get("search_path")?,
         tables: BTreeMap::new(),
+        views: read_views(connection).await?,
         server: ServerFacts::default(),
     };
     let mut by_oid: BTreeMap<i64, CatalogTable> = BTreeMap::new();
@@ -178,6 +203,7 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
     }
     catalog.server = read_server(connection).await?;
     catalog.tables = by_oid.into_values().map(|table| (table.name.clone(), table)).collect();
+    catalog.fill_from_partitions();
     Ok(catalog)
 }
 

@@ -64,9 +64,15 @@ impl Repair {
             type_of(catalog, used.column.as_ref()?)
         };
         tree::walk(&json, &mut |kind, object| match kind {
-            "FuncCall" => repair.function(object),
+            "FuncCall" => repair.function(object, &column),
             "TypeCast" => repair.type_cast(object),
             "AExpr" => repair.arithmetic(object, &column),
+            "AArrayExpr" => repair.alike(object.get("elements"), &|number| {
+                let known = column(number)?;
+                // An element of a column that is an array, or one of several values of a column.
+                Some(known.strip_suffix("[]").map_or(known.clone(), str::to_owned))
+            }),
+            "CoalesceExpr" | "MinMaxExpr" => repair.alike(object.get("args"), &column),
             "SelectStmt" => repair.unify(object),
             _ => {}
         });
@@ -107,7 +113,21 @@ impl Repair {
         super::bind_parameters(statement, &literals)
     }
 
-    fn function(&mut self, call: &serde_json::Map<String, Value>) {
+    /// Parameters that stand beside one another have no type, and PostgreSQL would take text.
+    fn alike(&mut self, parts: Option<&Value>, column: &dyn Fn(i32) -> Option<String>) {
+        let parts = parts.and_then(Value::as_array).into_iter().flatten();
+        for number in parts.filter_map(parameter) {
+            if let Some(known) = column(number) {
+                self.casts.entry(number).or_insert(known);
+            }
+        }
+    }
+
+    fn function(
+        &mut self,
+        call: &serde_json::Map<String, Value>,
+        column: &dyn Fn(i32) -> Option<String>,
+    ) {
         let name = tree::names(call.get("funcname")).pop().unwrap_or_default();
         let arguments: Vec<&Value> =
             call.get("args").and_then(Value::as_array).into_iter().flatten().collect();
@@ -116,6 +136,13 @@ impl Repair {
                 if let Some(number) = arguments.first().and_then(|node| parameter(node)) {
                     self.literals.insert(number, "'year'".to_owned());
                     self.guessed.insert(number);
+                }
+            }
+            "unnest" => {
+                for number in arguments.iter().filter_map(|list| parameter(list)) {
+                    if let Some(element) = column(number) {
+                        self.casts.insert(number, format!("{element}[]"));
+                    }
                 }
             }
             "date_part" | "date_trunc" => {
@@ -167,8 +194,9 @@ impl Repair {
         let side = |key: &str| expression.get(key).and_then(parameter);
         let (Some(left), Some(right)) = (side("lexpr"), side("rexpr")) else { return };
         if !matches!(operator.as_str(), "+" | "-" | "*" | "/" | "%") {
-            // Two parameters compared with one another: any type does.
-            self.casts.entry(left).or_insert_with(|| "text".to_owned());
+            // Two parameters compared with one another: any type does that fits what they meet.
+            let known = column(left).or_else(|| column(right));
+            self.casts.entry(left).or_insert_with(|| known.unwrap_or_else(|| "text".to_owned()));
             return;
         }
         let known = column(left).or_else(|| column(right)).unwrap_or_else(|| "numeric".to_owned());

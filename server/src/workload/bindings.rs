@@ -8,7 +8,7 @@ use optischema::model::{
     StatementShape, quote_literal,
 };
 
-use super::values::{assumed_value, from_statistics};
+use super::values::{array_of, assumed_value, from_statistics};
 use crate::sql::{Repair, SqlError, Statement, bind_parameters};
 
 /// Where values come from.
@@ -178,6 +178,9 @@ impl BindingSource<'_> {
             },
             ParameterRole::Offset => Value { text: Some("1000".into()), assumed: true },
             ParameterRole::Other => assumed(type_name),
+            ParameterRole::Listed => {
+                self.list(parameter, type_name, kind).unwrap_or_else(|| assumed(type_name))
+            }
             ParameterRole::Compared | ParameterRole::Pattern | ParameterRole::Contained => {
                 if kind == BindingKind::Null && self.takes_null(parameter) {
                     return Value { text: None, assumed: false };
@@ -193,6 +196,38 @@ impl BindingSource<'_> {
                     .map_or_else(|| assumed(type_name), real)
             }
         }
+    }
+}
+
+/// Elements of a list whose length nobody knows, and of one at most.
+const USUAL_LENGTH: usize = 10;
+const LONGEST_LIST: usize = 200;
+
+impl BindingSource<'_> {
+    /// A list of values of a column, as long as the rows of one call say; else of a usual length, which is assumed.
+    fn list(&self, parameter: &ParameterUse, type_name: &str, kind: BindingKind) -> Option<Value> {
+        let name = parameter.column.as_ref()?;
+        let column = column_of(self.catalog, name)?;
+        let element = type_name.strip_suffix("[]").unwrap_or(type_name);
+        let known = self.length(name, column);
+        let length = known.unwrap_or(USUAL_LENGTH).clamp(1, LONGEST_LIST);
+        let mut values: Vec<String> = Vec::new();
+        for nth in 0..length {
+            let value = from_statistics(column, ParameterRole::Compared, element, kind, nth)?;
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        Some(Value { text: Some(array_of(&values)), assumed: known.is_none() })
+    }
+
+    /// Rows of one call by rows of one value. Where there are other conditions, or a LIMIT, more were asked for.
+    fn length(&self, name: &ColumnName, column: &CatalogColumn) -> Option<usize> {
+        let alone = self.shape.predicates.iter().all(|predicate| predicate.column == *name);
+        let rows = self.catalog.tables.get(&name.table)?.rows;
+        let distinct = column.distinct_values(rows).filter(|distinct| *distinct > 0.0)?;
+        let wanted = self.raw_rows.filter(|_| alone && !self.shape.has_limit && rows > 0.0)? as f64;
+        Some((wanted * distinct / rows).round().max(1.0) as usize)
     }
 }
 

@@ -39,7 +39,8 @@ pub(super) fn from_statistics(
 ) -> Option<String> {
     if column.data_type.ends_with("[]") && !type_name.ends_with("[]") {
         // The statistics are of whole arrays, and the parameter is one element.
-        return None;
+        let arrays = column.common_values.iter().chain(&column.histogram);
+        return arrays.filter_map(|array| first_element(array)).nth(nth);
     }
     if let (Some(wanted), Some(known)) = (family(type_name), family(&column.data_type))
         && wanted != known
@@ -78,6 +79,18 @@ fn pick(column: &CatalogColumn, kind: BindingKind, nth: usize) -> Option<String>
     }
 }
 
+/// The first element of an array's text that is no NULL.
+fn first_element(array: &str) -> Option<String> {
+    let inside = array.strip_prefix('{')?.strip_suffix('}')?;
+    let element = match inside.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next()?,
+        None => inside.split(',').next()?,
+    };
+    // What is escaped or nested is left.
+    let is_plain = !element.is_empty() && element != "NULL" && !element.contains(['\\', '{']);
+    is_plain.then(|| element.to_owned())
+}
+
 /// The longest word of a text: what a person would search for.
 fn word_of(text: &str) -> &str {
     text.split(|c: char| !c.is_alphanumeric()).max_by_key(|word| word.len()).unwrap_or(text)
@@ -90,6 +103,12 @@ fn contained(document: &str) -> Option<String> {
         value.as_object()?.iter().find(|(_, value)| value.is_string() || value.is_number())?;
     let single = serde_json::Map::from_iter([(entry.0.clone(), entry.1.clone())]);
     serde_json::to_string(&single).ok()
+}
+
+/// An array of these elements, as text.
+pub(super) fn array_of(elements: &[String]) -> String {
+    let quoted: Vec<String> = elements.iter().map(|element| array_element(element)).collect();
+    format!("{{{}}}", quoted.join(","))
 }
 
 fn array_element(value: &str) -> String {

@@ -55,7 +55,8 @@ pub(super) fn key_orders(table: &CatalogTable, shape: &StatementShape) -> Vec<Ve
 
     let mut orders = Orders::default();
     orders.add(&equality, &[]);
-    orders.add(&equality, &sort);
+    // The first rows are read off an index only where it has the whole order.
+    orders.add_within(&equality, &sort, if shape.has_limit { WIDEST } else { MAX_WIDTH });
     for range in &ranges {
         orders.add(&equality, &one(range));
         orders.add(std::slice::from_ref(range), &[]);
@@ -106,19 +107,27 @@ fn one(column: &String) -> Vec<IndexKey> {
     vec![IndexKey::column(column)]
 }
 
-/// Distinct key orders, none wider than [`MAX_WIDTH`].
+/// Keys of an index that gives the first rows of an order.
+const WIDEST: usize = 5;
+
+/// Distinct key orders, none wider than [`MAX_WIDTH`], or [`WIDEST`] where one gives first rows.
 #[derive(Default)]
 struct Orders(Vec<Vec<IndexKey>>);
 
 impl Orders {
     fn add(&mut self, leading: &[String], trailing: &[IndexKey]) {
+        self.add_within(leading, trailing, MAX_WIDTH);
+    }
+
+    /// The same, at most so wide; where all keys do not fit, as wide as usual.
+    fn add_within(&mut self, leading: &[String], trailing: &[IndexKey], width: usize) {
         let mut keys = ascending(leading);
         for key in trailing {
             if !keys.iter().any(|known| known.target == key.target) {
                 keys.push(key.clone());
             }
         }
-        keys.truncate(MAX_WIDTH);
+        keys.truncate(if keys.len() <= width { width } else { MAX_WIDTH });
         // One direction throughout reads the same index: write it ascending.
         let usual_nulls = keys.iter().all(|key| key.nulls_first.is_none());
         if usual_nulls && keys.iter().all(|key| key.descending) {

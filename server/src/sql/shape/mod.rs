@@ -1,7 +1,9 @@
 //! What a statement reads, compares, joins and sorts: names are resolved against the catalog, through
 //! aliases, subqueries and common table expressions.
 
+mod comparison;
 mod expression;
+mod outputs;
 mod reads;
 mod scope;
 #[cfg(test)]
@@ -10,21 +12,19 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use optischema::model::{
-    Catalog, ColumnName, Join, ParameterRole, ParameterUse, PredicateKind, StatementShape,
+    Catalog, CatalogTable, ColumnName, Join, ParameterRole, ParameterUse, PredicateKind,
+    StatementShape,
 };
-use pg_query::protobuf::{
-    AExpr, BoolExpr, BoolExprType, NullTestType, SelectStmt, SubLink, SubLinkType,
-};
+use pg_query::protobuf::{BoolExpr, BoolExprType, NullTestType, SelectStmt};
 use pg_query::{Node, NodeEnum};
 
 pub(super) use expression::{constant as constant_text, unqualified as expression_text};
 
-use super::{SqlError, Statement, tree};
-use expression::{
-    children, constant, inner, is_free_of_columns, is_prefix, list_items, operator_name,
-    predicate_kind,
-};
-use scope::Scope;
+use super::{SqlError, Statement, parse_one, tree};
+use expression::{children, inner};
+use outputs::{names, names_of, of_function, outputs};
+use reads::{named_output, sort_keys};
+use scope::{Outputs, Scope, Source, common_columns};
 
 /// Nesting beyond this is refused: the tree is walked recursively.
 const MAX_DEPTH: usize = 200;
@@ -58,8 +58,11 @@ pub fn analyze(statement: &Statement, catalog: &Catalog) -> Result<StatementShap
     };
     let root = statement.tree.stmts.first().and_then(|raw| raw.stmt.as_ref()?.node.as_ref());
     if let Some(NodeEnum::SelectStmt(select)) = root {
-        let scope = walker.select(select, None, 0)?;
-        walker.sort_keys(select, &scope);
+        let (scope, _) = walker.select(select, None, 0)?;
+        let keys = sort_keys(select, &scope);
+        if !keys.is_empty() {
+            walker.shape.sort = keys;
+        }
     }
     for number in tree::parameter_numbers(&json) {
         walker.parameters.entry(number).or_insert(ParameterUse {
@@ -86,7 +89,7 @@ impl<'a> Walker<'a> {
         select: &SelectStmt,
         outer: Option<&'s Scope<'s>>,
         depth: usize,
-    ) -> Result<Scope<'s>, SqlError>
+    ) -> Result<(Scope<'s>, Outputs), SqlError>
     where
         'a: 's,
     {
@@ -95,16 +98,23 @@ impl<'a> Walker<'a> {
                 "it is nested more than {MAX_DEPTH} levels deep"
             )));
         }
-        let mut scope = Scope { relations: Vec::new(), outer };
+        let mut scope = Scope { outer, ..Scope::default() };
         for cte in select.with_clause.iter().flat_map(|with| &with.ctes) {
             if let Some(NodeEnum::CommonTableExpr(cte)) = &cte.node
                 && let Some(NodeEnum::SelectStmt(query)) = inner(&cte.ctequery)
             {
-                self.select(query, outer, depth + 1)?;
+                let outputs = self.select(query, Some(&scope), depth + 1)?.1;
+                let outputs = outputs.renamed(&names(&cte.aliascolnames));
+                scope.queries.insert(cte.ctename.clone(), outputs);
             }
         }
+        let mut arms: Option<Outputs> = None;
         for side in [&select.larg, &select.rarg].into_iter().flatten() {
-            self.select(side, outer, depth + 1)?;
+            let outputs = self.select(side, Some(&scope), depth + 1)?.1;
+            arms = Some(match arms {
+                None => outputs,
+                Some(first) => first.beside(&outputs),
+            });
         }
         let mut conditions = Vec::new();
         for from in select.from_clause.iter().filter_map(|node| node.node.as_ref()) {
@@ -123,7 +133,7 @@ impl<'a> Walker<'a> {
             }
         }
         for key in &select.group_clause {
-            if let Some(NodeEnum::ColumnRef(column)) = &key.node {
+            if let Some(NodeEnum::ColumnRef(column)) = named_output(select, key, false) {
                 self.shape.group.extend(scope.resolve(column));
             }
         }
@@ -132,7 +142,15 @@ impl<'a> Walker<'a> {
         self.expressions(rest, &scope, depth + 1)?;
         self.extremes(select, &scope);
         self.limits(select);
-        Ok(scope)
+        // The first rows of a query inside: of a queue, or of each row outside.
+        if depth > 0 && select.limit_count.is_some() && self.shape.sort.is_empty() {
+            self.shape.sort = sort_keys(select, &scope);
+        }
+        let mut outputs = outputs(select, &scope);
+        if let Some(arms) = arms {
+            outputs = Outputs { is_open: arms.is_open && outputs.is_open, ..arms };
+        }
+        Ok((scope, outputs))
     }
 
     /// `SELECT max(x)` alone is the last entry of an index on x.
@@ -183,24 +201,48 @@ impl<'a> Walker<'a> {
                 let table = location
                     .filter(|location| self.tables_at.contains(location))
                     .and_then(|_| catalog.resolve(&relation.schemaname, &relation.relname));
-                if let Some(table) = table
-                    && !self.shape.tables.contains(&table.name)
-                {
-                    self.shape.tables.push(table.name.clone());
-                }
-                scope.relations.push((alias.clone(), table));
+                let source = match table {
+                    Some(table) => {
+                        if !self.shape.tables.contains(&table.name) {
+                            self.shape.tables.push(table.name.clone());
+                        }
+                        self.view(table, depth)?.map_or(Source::Table(table), Source::Query)
+                    }
+                    None => {
+                        let query = scope.query(&relation.relname).filter(|_| location.is_some());
+                        Source::Query(query.cloned().unwrap_or_default())
+                    }
+                };
+                let source = match source {
+                    Source::Query(outputs) => {
+                        Source::Query(outputs.renamed(&names_of(relation.alias.as_ref())))
+                    }
+                    table => table,
+                };
+                scope.relations.push((alias.clone(), source));
             }
             NodeEnum::JoinExpr(join) => {
+                let before = scope.relations.len();
+                let mut sides = Vec::new();
                 for side in [&join.larg, &join.rarg] {
                     if let Some(side) = inner(side) {
                         self.from(side, scope, conditions, depth + 1)?;
                     }
+                    sides.push(scope.relations.len());
                 }
                 conditions.extend(inner(&join.quals));
-                for column in &join.using_clause {
-                    if let Some(NodeEnum::String(column)) = &column.node {
-                        self.join_using(&column.sval, scope);
-                    }
+                let middle = sides.first().copied().unwrap_or(before);
+                let common = if join.is_natural {
+                    common_columns(&scope.relations[before..middle], &scope.relations[middle..])
+                } else {
+                    names(&join.using_clause)
+                };
+                for column in common {
+                    self.join_using(
+                        &column,
+                        &scope.relations[before..middle],
+                        &scope.relations[middle..],
+                    );
                 }
             }
             NodeEnum::RangeTableSample(sample) => {
@@ -209,31 +251,71 @@ impl<'a> Walker<'a> {
                 }
             }
             NodeEnum::RangeSubselect(subselect) => {
+                let mut outputs = Outputs::default();
                 if let Some(NodeEnum::SelectStmt(query)) = inner(&subselect.subquery) {
-                    // A LATERAL one sees its neighbours; any other sees what lies outside.
-                    let outer = if subselect.lateral { Some(&*scope) } else { scope.outer };
-                    self.select(query, outer, depth + 1)?;
+                    // A LATERAL one sees its neighbours; any other sees what lies outside, and the WITH queries here.
+                    let queries = scope.queries.clone();
+                    let around = Scope { queries, outer: scope.outer, ..Scope::default() };
+                    let outer = if subselect.lateral { &*scope } else { &around };
+                    outputs = self.select(query, Some(outer), depth + 1)?.1;
                 }
-                let alias = subselect.alias.as_ref().map(|a| a.aliasname.clone());
-                scope.relations.push((alias.unwrap_or_default(), None));
+                let alias = subselect.alias.as_ref();
+                let outputs = outputs.renamed(&names_of(alias));
+                let alias = alias.map(|a| a.aliasname.clone());
+                scope.relations.push((alias.unwrap_or_default(), Source::Query(outputs)));
             }
             NodeEnum::RangeFunction(function) => {
                 let alias = function.alias.as_ref().map(|a| a.aliasname.clone());
-                scope.relations.push((alias.unwrap_or_default(), None));
+                let outputs = of_function(function);
+                scope.relations.push((alias.unwrap_or_default(), Source::Query(outputs)));
             }
-            _ => scope.relations.push((String::new(), None)),
+            _ => scope.relations.push((String::new(), Source::Query(Outputs::default()))),
         }
         Ok(())
     }
 
-    fn join_using(&mut self, column: &str, scope: &Scope<'_>) {
-        let mut sides = scope.relations.iter().rev().filter_map(|(_, table)| {
-            let table = (*table)?;
-            table.column(column)?;
-            Some(ColumnName { table: table.name.clone(), column: column.to_owned() })
-        });
-        if let (Some(right), Some(left)) = (sides.next(), sides.next()) {
-            self.shape.joins.push(Join { left, right });
+    /// What a view gives, where the query behind it is known.
+    fn view(&mut self, view: &CatalogTable, depth: usize) -> Result<Option<Outputs>, SqlError> {
+        let Some(text) = self.catalog.views.get(&view.name) else { return Ok(None) };
+        // PostgreSQL wrote it: one that this parser cannot read is taken as it is.
+        let Ok(statement) = parse_one(text) else { return Ok(None) };
+        let json = tree::as_json(&statement.tree)?;
+        let is_known = |relation: &tree::Relation| {
+            self.catalog.resolve(&relation.schema, &relation.name).is_some()
+        };
+        let inside = tree::relations(&json).into_iter().filter(is_known);
+        let inside = inside.filter_map(|relation| relation.location).collect();
+        // Places are those of a text: the view has one of its own.
+        let around = std::mem::replace(&mut self.tables_at, inside);
+        let root = statement.tree.stmts.first().and_then(|raw| raw.stmt.as_ref()?.node.as_ref());
+        let outputs = match root {
+            Some(NodeEnum::SelectStmt(select)) => {
+                self.select(select, None, depth + 1).map(|s| Some(s.1))
+            }
+            _ => Ok(None),
+        };
+        self.tables_at = around;
+        outputs
+    }
+
+    fn join_using(
+        &mut self,
+        column: &str,
+        left: &[(String, Source<'_>)],
+        right: &[(String, Source<'_>)],
+    ) {
+        let side = |relations: &[(String, Source<'_>)]| {
+            relations.iter().find_map(|(_, source)| source.column(column))
+        };
+        if let (Some(left), Some(right)) = (side(left), side(right)) {
+            self.join(left, right);
+        }
+    }
+
+    fn join(&mut self, left: ColumnName, right: ColumnName) {
+        let join = Join { left, right };
+        if join.left.table != join.right.table && !self.shape.joins.contains(&join) {
+            self.shape.joins.push(join);
         }
     }
 
@@ -260,14 +342,14 @@ impl<'a> Walker<'a> {
                     (PredicateKind::NotNull, "IS NOT NULL")
                 };
                 if let (true, Some(NodeEnum::ColumnRef(column))) = (conjunct, inner(&test.arg)) {
-                    self.predicate(scope.resolve(column), kind, operator, None, true);
+                    self.predicate(scope.searched(column), kind, operator, None, true);
                 }
                 self.expressions(inner(&test.arg).into_iter(), scope, depth + 1)
             }
             // A column of type boolean is a condition by itself.
             NodeEnum::ColumnRef(column) if conjunct => {
                 let value = Some("t".to_owned());
-                self.predicate(scope.resolve(column), PredicateKind::Equality, "=", value, true);
+                self.predicate(scope.searched(column), PredicateKind::Equality, "=", value, true);
                 self.expressions(std::iter::once(node), scope, depth + 1)
             }
             NodeEnum::SubLink(link) => self.sublink(link, scope, conjunct, depth),
@@ -287,96 +369,10 @@ impl<'a> Walker<'a> {
             (conjunct && expr.boolop == BoolExprType::NotExpr as i32, expr.args.as_slice())
         {
             let value = Some("f".to_owned());
-            self.predicate(scope.resolve(column), PredicateKind::Equality, "=", value, true);
+            self.predicate(scope.searched(column), PredicateKind::Equality, "=", value, true);
         }
         for argument in expr.args.iter().filter_map(|node| node.node.as_ref()) {
             self.condition(argument, scope, stays, depth + 1)?;
-        }
-        Ok(())
-    }
-
-    fn comparison(
-        &mut self,
-        expr: &AExpr,
-        scope: &Scope<'_>,
-        conjunct: bool,
-        depth: usize,
-    ) -> Result<(), SqlError> {
-        let (left, right) = (inner(&expr.lexpr), inner(&expr.rexpr));
-        let column_of = |node: Option<&NodeEnum>| match node {
-            Some(NodeEnum::ColumnRef(column)) => scope.resolve(column),
-            _ => None,
-        };
-        let (left_column, right_column) = (column_of(left), column_of(right));
-        let operator = operator_name(expr);
-        let kind = predicate_kind(expr.kind, &operator).map(|kind| match (kind, right) {
-            (PredicateKind::Pattern, Some(pattern)) if is_prefix(pattern) => PredicateKind::Prefix,
-            (kind, _) => kind,
-        });
-        if let (Some(left), Some(right)) = (&left_column, &right_column) {
-            // Under an OR as well: what all its arms say is a condition of the whole.
-            if kind == Some(PredicateKind::Equality) && left.table != right.table {
-                let join = Join { left: left.clone(), right: right.clone() };
-                if !self.shape.joins.contains(&join) {
-                    self.shape.joins.push(join);
-                }
-            }
-            self.read(left.clone());
-            self.read(right.clone());
-            return Ok(());
-        }
-        let (column, other) =
-            if left_column.is_some() { (left_column, right) } else { (right_column, left) };
-        if let (Some(column), Some(kind)) = (&column, kind) {
-            let role = match kind {
-                PredicateKind::Pattern | PredicateKind::Prefix => ParameterRole::Pattern,
-                PredicateKind::Containment => ParameterRole::Contained,
-                _ => ParameterRole::Compared,
-            };
-            for value in other.into_iter().flat_map(list_items) {
-                self.parameter(value, role, Some(column));
-            }
-            if other.is_some_and(is_free_of_columns) {
-                let value = other.and_then(constant);
-                self.predicate(Some(column.clone()), kind, &operator, value, conjunct);
-            }
-        }
-        if let (None, true, Some(kind)) = (&column, conjunct, kind) {
-            for (side, value) in [(left, right), (right, left)] {
-                if let (Some(side), Some(value)) = (side, value)
-                    && is_free_of_columns(value)
-                {
-                    self.expression_predicate(side, kind, scope);
-                }
-            }
-        }
-        self.expressions(left.into_iter().chain(right), scope, depth + 1)
-    }
-
-    fn sublink(
-        &mut self,
-        link: &SubLink,
-        scope: &Scope<'_>,
-        conjunct: bool,
-        depth: usize,
-    ) -> Result<(), SqlError> {
-        let Some(NodeEnum::SelectStmt(query)) = inner(&link.subselect) else { return Ok(()) };
-        let inside = self.select(query, Some(scope), depth + 1)?;
-        // x IN (SELECT y …) ties x and y as a join does.
-        if let (true, Some(NodeEnum::ColumnRef(tested))) = (conjunct, inner(&link.testexpr)) {
-            let target = query.target_list.first().and_then(|node| match &node.node {
-                Some(NodeEnum::ResTarget(target)) => match inner(&target.val) {
-                    Some(NodeEnum::ColumnRef(column)) => inside.resolve(column),
-                    _ => None,
-                },
-                _ => None,
-            });
-            let is_any = link.sub_link_type == SubLinkType::AnySublink as i32;
-            if let (true, Some(left), Some(right)) = (is_any, scope.resolve(tested), target)
-                && left.table != right.table
-            {
-                self.shape.joins.push(Join { left, right });
-            }
         }
         Ok(())
     }

@@ -3,11 +3,12 @@
 use optischema::model::{
     ColumnName, ExpressionPredicate, ParameterRole, ParameterUse, Predicate, PredicateKind, SortKey,
 };
+use pg_query::protobuf::a_const::Val;
 use pg_query::protobuf::{ColumnRef, SelectStmt, SortByDir, SortByNulls};
 use pg_query::{Node, NodeEnum};
 
 use super::Walker;
-use super::expression::{columns_in, has_parameter, inner, unqualified};
+use super::expression::{children, columns_in, has_parameter, inner, unqualified};
 use super::scope::Scope;
 
 impl Walker<'_> {
@@ -20,8 +21,8 @@ impl Walker<'_> {
                 Some(Some(NodeEnum::String(name))) => Some(name.sval.as_str()),
                 _ => None,
             };
-            for (alias, table) in &scope.relations {
-                if let (Some(table), true) = (table, qualifier.is_none_or(|q| q == alias))
+            for (alias, table) in scope.tables() {
+                if qualifier.is_none_or(|q| q == alias)
                     && !self.shape.whole_rows.contains(&table.name)
                 {
                     self.shape.whole_rows.push(table.name.clone());
@@ -29,8 +30,7 @@ impl Walker<'_> {
             }
         } else if let [Node { node: Some(NodeEnum::String(name)) }] = column.fields.as_slice() {
             // `SELECT t FROM t`: the row as a value.
-            let row = scope.relations.iter().find(|(alias, _)| *alias == name.sval);
-            if let Some((_, Some(table))) = row
+            if let Some((_, table)) = scope.tables().find(|(alias, _)| *alias == name.sval)
                 && !self.shape.whole_rows.contains(&table.name)
             {
                 self.shape.whole_rows.push(table.name.clone());
@@ -68,18 +68,21 @@ impl Walker<'_> {
 
     pub(super) fn predicate(
         &mut self,
-        column: Option<ColumnName>,
+        columns: Vec<ColumnName>,
         kind: PredicateKind,
         operator: &str,
         constant: Option<String>,
         conjunct: bool,
     ) {
-        let Some(column) = column else { return };
-        self.read(column.clone());
-        let predicate = Predicate { column, kind, operator: operator.to_owned(), constant };
-        let list = if conjunct { &mut self.shape.predicates } else { &mut self.shape.alternatives };
-        if !list.contains(&predicate) {
-            list.push(predicate);
+        for column in columns {
+            self.read(column.clone());
+            let (operator, constant) = (operator.to_owned(), constant.clone());
+            let predicate = Predicate { column, kind, operator, constant };
+            let list =
+                if conjunct { &mut self.shape.predicates } else { &mut self.shape.alternatives };
+            if !list.contains(&predicate) {
+                list.push(predicate);
+            }
         }
     }
 
@@ -102,35 +105,84 @@ impl Walker<'_> {
                     self.parameter(node, role, column);
                 }
             }
-            // `price BETWEEN $1 - $2 AND …`: parts of a value are of its kind, mostly.
-            NodeEnum::AExpr(expr) if column.is_some() => {
-                for side in [inner(&expr.lexpr), inner(&expr.rexpr)].into_iter().flatten() {
-                    self.parameter(side, role, column);
+            // `price BETWEEN $1 - $2 AND …`: parts of a value are of its kind, mostly. What stands for one another is.
+            NodeEnum::AExpr(_)
+            | NodeEnum::CoalesceExpr(_)
+            | NodeEnum::MinMaxExpr(_)
+            | NodeEnum::AArrayExpr(_)
+                if column.is_some() =>
+            {
+                for part in children(node) {
+                    self.parameter(part, role, column);
+                }
+            }
+            NodeEnum::CaseExpr(case) if column.is_some() => {
+                let results = case.args.iter().filter_map(|arm| match &arm.node {
+                    Some(NodeEnum::CaseWhen(when)) => inner(&when.result),
+                    _ => None,
+                });
+                for result in results.chain(inner(&case.defresult)) {
+                    self.parameter(result, role, column);
                 }
             }
             _ => {}
         }
     }
+}
 
-    pub(super) fn sort_keys(&mut self, select: &SelectStmt, scope: &Scope<'_>) {
-        let mut keys = Vec::new();
-        for node in &select.sort_clause {
-            let Some(NodeEnum::SortBy(sort)) = &node.node else { return };
-            let Some(NodeEnum::ColumnRef(column)) = inner(&sort.node) else { return };
-            let Some(column) = scope.resolve(column) else { return };
-            keys.push(SortKey {
-                column,
-                descending: sort.sortby_dir == SortByDir::SortbyDesc as i32,
-                nulls_first: match sort.sortby_nulls {
-                    nulls if nulls == SortByNulls::SortbyNullsFirst as i32 => Some(true),
-                    nulls if nulls == SortByNulls::SortbyNullsLast as i32 => Some(false),
-                    _ => None,
-                },
-            });
+/// What a key of ORDER BY or GROUP BY names: an output by its place, or by its name. In ORDER BY an output's name comes
+/// before a column's, in GROUP BY after it.
+pub(super) fn named_output<'n>(
+    select: &'n SelectStmt,
+    key: &'n Node,
+    outputs_first: bool,
+) -> Option<&'n NodeEnum> {
+    let key = key.node.as_ref()?;
+    let outputs = || {
+        select.target_list.iter().filter_map(|target| match &target.node {
+            Some(NodeEnum::ResTarget(target)) => Some(target),
+            _ => None,
+        })
+    };
+    match key {
+        NodeEnum::AConst(constant) => {
+            let Some(Val::Ival(place)) = &constant.val else { return Some(key) };
+            let place = usize::try_from(place.ival).ok()?.checked_sub(1)?;
+            inner(&outputs().nth(place)?.val)
         }
-        // Grouped rows are sorted after they are made: an index on the keys cannot serve that.
-        if select.group_clause.is_empty() && select.distinct_clause.is_empty() {
-            self.shape.sort = keys;
+        NodeEnum::ColumnRef(column) if outputs_first => {
+            let [Node { node: Some(NodeEnum::String(name)) }] = column.fields.as_slice() else {
+                return Some(key);
+            };
+            let named = outputs().find(|target| target.name == name.sval);
+            named.map_or(Some(key), |target| inner(&target.val))
         }
+        _ => Some(key),
     }
+}
+
+/// The keys of ORDER BY where all of them are columns that an index could give in that order; else none.
+pub(super) fn sort_keys(select: &SelectStmt, scope: &Scope<'_>) -> Vec<SortKey> {
+    // Grouped rows are sorted after they are made: an index on the keys cannot serve that.
+    if !select.group_clause.is_empty() || !select.distinct_clause.is_empty() {
+        return Vec::new();
+    }
+    let key = |node: &Node| {
+        let Some(NodeEnum::SortBy(sort)) = &node.node else { return None };
+        let Some(NodeEnum::ColumnRef(column)) = named_output(select, sort.node.as_ref()?, true)
+        else {
+            return None;
+        };
+        let column = scope.searched(column).into_iter().next()?;
+        Some(SortKey {
+            column,
+            descending: sort.sortby_dir == SortByDir::SortbyDesc as i32,
+            nulls_first: match sort.sortby_nulls {
+                nulls if nulls == SortByNulls::SortbyNullsFirst as i32 => Some(true),
+                nulls if nulls == SortByNulls::SortbyNullsLast as i32 => Some(false),
+                _ => None,
+            },
+        })
+    };
+    select.sort_clause.iter().map(key).collect::<Option<Vec<_>>>().unwrap_or_default()
 }

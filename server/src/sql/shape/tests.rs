@@ -107,7 +107,169 @@ fn subqueries_and_ctes_are_read() {
          WHERE r.status = $2 UNION SELECT price FROM items WHERE price < $3",
     );
     assert_eq!(shape.tables.len(), 2);
-    assert_eq!(predicates(&shape), ["orders.created_at range", "items.price range"]);
+    assert_eq!(
+        predicates(&shape),
+        ["orders.created_at range", "orders.status equality", "items.price range"]
+    );
+}
+
+#[test]
+fn columns_are_found_through_names() {
+    let with_view = || {
+        let mut catalog = catalog();
+        let name = |name: &str| TableName::new("public", name);
+        let view = CatalogTable {
+            kind: RelationKind::View,
+            columns: ["n", "state"]
+                .map(|column| CatalogColumn { name: column.into(), ..CatalogColumn::default() })
+                .to_vec(),
+            ..CatalogTable { name: name("open_orders"), ..CatalogTable::default() }
+        };
+        catalog.tables.insert(name("open_orders"), view);
+        let text =
+            "SELECT o.id AS n, o.status AS state FROM public.orders o WHERE o.created_at > 5";
+        catalog.views.insert(name("open_orders"), text.into());
+        catalog
+    };
+    let status = "orders.status equality";
+    for sql in [
+        "SELECT * FROM (SELECT id, status AS s FROM orders) q WHERE q.s = $1",
+        "SELECT * FROM (SELECT * FROM orders) q (a, b, c, d) WHERE c = $1",
+        "WITH q AS (SELECT status AS s FROM orders), r AS (SELECT s AS t FROM q) SELECT 1 FROM r WHERE t = $1",
+        "WITH q (s) AS (SELECT status FROM orders) SELECT 1 FROM q WHERE s = $1",
+        "SELECT 1 FROM items i CROSS JOIN LATERAL (SELECT status AS s FROM orders WHERE id = i.order_id) q WHERE s = $1",
+        "SELECT n FROM open_orders WHERE state = $1",
+        "SELECT v.n FROM open_orders AS v (n, s) WHERE v.s = $1",
+        "SELECT 1 FROM (SELECT status, count(*) FROM orders GROUP BY 1) q WHERE status = $1",
+    ] {
+        let shape = analyze(&parse_one(sql).unwrap(), &with_view()).unwrap();
+        assert!(predicates(&shape).contains(&status.to_owned()), "{sql}: {:?}", predicates(&shape));
+        let column = shape.parameters[0].column.as_ref().map(|column| column.column.as_str());
+        assert_eq!(column, Some("status"), "{sql}");
+    }
+    // Behind a LIMIT a condition is no search; what the parameter meets is known all the same.
+    let limited = shape("SELECT * FROM (SELECT status FROM orders LIMIT 5) q WHERE status = $1");
+    assert!(predicates(&limited).is_empty());
+    assert!(limited.parameters[0].column.is_some());
+    let arms = shape(
+        "SELECT 1 FROM (SELECT id AS x FROM orders UNION ALL SELECT order_id FROM items) u WHERE x = $1",
+    );
+    assert_eq!(predicates(&arms), ["orders.id equality", "items.order_id equality"]);
+    assert_eq!(shape("SELECT 1 FROM orders NATURAL JOIN items").joins.len(), 1);
+    assert_eq!(
+        shape("SELECT 1 FROM (SELECT id AS order_id FROM orders) o JOIN items USING (order_id)")
+            .joins
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn orders_are_found_through_names() {
+    let sort = |sql: &str| {
+        let shape = shape(sql);
+        shape.sort.iter().map(|key| key.column.column.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        sort("SELECT id, created_at AS at FROM orders ORDER BY at DESC, id"),
+        ["created_at", "id"]
+    );
+    assert_eq!(sort("SELECT id, created_at FROM orders ORDER BY 2"), ["created_at"]);
+    assert_eq!(
+        sort("SELECT id, lower(status) AS created_at FROM orders ORDER BY created_at"),
+        [""; 0]
+    );
+    assert_eq!(
+        sort("SELECT q.at FROM (SELECT created_at AS at FROM orders) q ORDER BY q.at"),
+        ["created_at"]
+    );
+    assert_eq!(
+        sort(
+            "SELECT 1 FROM orders WHERE id = (SELECT id FROM orders WHERE status = $1 ORDER BY created_at LIMIT 1)"
+        ),
+        ["created_at"],
+        "of the query inside that takes the first"
+    );
+    assert_eq!(shape("SELECT status, count(*) FROM orders GROUP BY 1").group[0].column, "status");
+}
+
+#[test]
+fn lists_and_rows_meet_their_columns() {
+    let used = |sql: &str| {
+        let shape = shape(sql);
+        let used = shape.parameters.iter().map(|p| {
+            format!("{} {}", p.role, p.column.as_ref().map_or("-", |column| &column.column))
+        });
+        (used.collect::<Vec<_>>().join(", "), predicates(&shape).join(", "))
+    };
+    for (sql, parameters, searched) in [
+        ("SELECT 1 FROM items WHERE order_id = ANY($1)", "listed order_id", "items.order_id list"),
+        (
+            "SELECT 1 FROM items WHERE order_id = ANY($1::bigint[])",
+            "listed order_id",
+            "items.order_id list",
+        ),
+        ("SELECT 1 FROM items WHERE order_id <> ALL($1)", "listed order_id", ""),
+        (
+            "SELECT 1 FROM items WHERE order_id = ANY(ARRAY[$1, $2])",
+            "compared order_id, compared order_id",
+            "items.order_id list",
+        ),
+        (
+            "SELECT 1 FROM items WHERE order_id IN (SELECT unnest($1))",
+            "listed order_id",
+            "items.order_id list",
+        ),
+        (
+            "SELECT 1 FROM unnest($1) AS w(id) JOIN items i ON i.order_id = w.id",
+            "listed order_id",
+            "items.order_id list",
+        ),
+        (
+            "SELECT 1 FROM items i WHERE EXISTS (SELECT 1 FROM unnest($1, $2) AS w(a, b) WHERE w.b = i.order_id)",
+            "other -, listed order_id",
+            "items.order_id list",
+        ),
+        (
+            "SELECT 1 FROM items, unnest($1) WITH ORDINALITY w(id, n) WHERE items.order_id = w.id",
+            "listed order_id",
+            "items.order_id list",
+        ),
+        (
+            "SELECT 1 FROM items i JOIN (SELECT unnest($1) AS id) w ON w.id = i.order_id",
+            "listed order_id",
+            "items.order_id list",
+        ),
+        (
+            "SELECT 1 FROM items WHERE (order_id, price) = ($1, $2)",
+            "compared order_id, compared price",
+            "items.order_id equality, items.price equality",
+        ),
+        (
+            "SELECT 1 FROM items WHERE (order_id, price) > ($1, $2)",
+            "compared order_id, compared price",
+            "items.order_id range",
+        ),
+        (
+            "SELECT 1 FROM items WHERE (order_id, price) IN (($1, $2), ($3, $4))",
+            "compared order_id, compared price, compared order_id, compared price",
+            "items.order_id list, items.price list",
+        ),
+        (
+            "SELECT 1 FROM items WHERE order_id = COALESCE($1, $2)",
+            "compared order_id, compared order_id",
+            "items.order_id equality",
+        ),
+        (
+            "SELECT 1 FROM items WHERE order_id = CASE WHEN $1 THEN $2 ELSE $3 END",
+            "other -, compared order_id, compared order_id",
+            "items.order_id equality",
+        ),
+        ("SELECT 1 FROM items WHERE order_id <> $1", "compared order_id", ""),
+        ("SELECT 1 FROM items WHERE $1 = ANY(price)", "contained price", ""),
+    ] {
+        assert_eq!(used(sql), (parameters.to_owned(), searched.to_owned()), "{sql}");
+    }
 }
 
 #[test]
@@ -124,8 +286,8 @@ fn a_with_query_with_a_tables_name_is_told_from_the_table() {
     assert_eq!(shape.tables, [TableName::new("public", "orders")]);
     assert_eq!(
         predicates(&shape),
-        ["orders.id equality"],
-        "the outer one is the query's, not the table's"
+        ["orders.id equality", "orders.status equality"],
+        "the outer one is the query's, whose column is the table's"
     );
 }
 
