@@ -29,6 +29,10 @@ pub enum InstanceError {
     Store(#[from] StoreError),
     #[error("another OptiSchema holds the data folder {}: stop it, or choose another with --data-dir", .0.display())]
     Locked(PathBuf),
+    #[error(
+        "the server was started with a token of its own: give it as --token or OPTISCHEMA_TOKEN"
+    )]
+    TokenNeeded,
     #[error("failed to use {}: {}", .0.display(), in_words(.1))]
     Folder(PathBuf, std::io::Error),
     #[error("failed to listen on {}: {}; choose another address with --listen", .0, in_words(.1))]
@@ -103,7 +107,11 @@ impl Instance {
         let code = access.one_time_code().unwrap_or_default();
         let state =
             AppState { operations: self.operations.clone(), access, store: self.store.clone() };
-        let app = router(state, site_root(&self.settings));
+        let site_root = site_root(&self.settings);
+        if !site_root.join("pkg").exists() {
+            tracing::warn!(folder = %site_root.display(), "the browser's files are not there: pages have no style and no life; see --site-root");
+        }
+        let app = router(state, site_root);
         let link = format!("http://{address}/login?code={code}");
         Ok(Listening { address, link, listener, app })
     }
@@ -192,11 +200,19 @@ pub fn running_server(settings: &Settings) -> Result<(String, String), InstanceE
             .map(|text| text.trim().to_owned())
             .map_err(|error| InstanceError::Folder(file, error))
     };
+    let address = read("address")?;
     let token = match &settings.token {
         Some(token) => token.expose().to_owned(),
-        None => read("token")?,
+        None => match read("token") {
+            Err(InstanceError::Folder(_, error))
+                if error.kind() == std::io::ErrorKind::NotFound =>
+            {
+                return Err(InstanceError::TokenNeeded);
+            }
+            read => read?,
+        },
     };
-    Ok((read("address")?, token))
+    Ok((address, token))
 }
 
 /// The store of a data folder; its file is private before anything is written to it.

@@ -75,6 +75,8 @@ text_enum! {
         NoPermission => "no_permission",
         /// Policies hide rows from the role.
         RowSecurity => "row_security",
+        /// What OptiSchema may take from main is taken: later it may be planned.
+        Budget => "budget",
         /// PostgreSQL does not plan it.
         Refused => "refused",
         /// Not known: an earlier version kept the sentence only.

@@ -31,7 +31,7 @@ pub(super) async fn tell_servers_usage(settings: &Settings, targets: &mut [Targe
 
 /// One line a finding, with what mends it.
 pub(super) fn table(targets: &[TargetHealth]) -> Table {
-    let mut table = Table::new();
+    let mut table = super::table();
     table.set_header(["Target", "", "Finding", "Remedy"]);
     for target in targets {
         for finding in &target.findings {

@@ -4,15 +4,14 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use comfy_table::Table;
-use optischema::model::{RecommendationType, TargetHealth, TargetKind};
+use optischema::model::{TargetHealth, TargetKind};
 use optischema::operations::OperationError;
 use serde_json::json;
 use thiserror::Error;
 
 use super::{
-    AnalyzeFormat, AuditAction, Cli, Command, Format, SandboxAction, benchmark, check, data,
-    measure, staging,
+    AuditAction, Cli, Command, Format, SandboxAction, analyze, benchmark, check, data, measure,
+    staging,
 };
 use crate::apply::ApplyError;
 use crate::config::{ConfigError, Settings, SettingsArgs, default_data_dir};
@@ -24,7 +23,7 @@ use crate::instance::{
 };
 use crate::postgres::PgFailure;
 use crate::sandbox::SandboxError;
-use crate::service::{Targets, analyze_once};
+use crate::service::Targets;
 use crate::store::{ImportError, StoreError};
 use crate::workload::AdviseLimits;
 
@@ -71,7 +70,7 @@ pub(super) async fn dispatch(cli: Cli) -> Done {
                 deadline: std::time::Duration::from_secs(u64::from(deadline_s)),
                 ..AdviseLimits::default()
             };
-            analyze(Settings::resolve(&args)?, workload, limits, format).await
+            analyze::analyze(Settings::resolve(&args)?, workload, limits, format).await
         }
         Command::Benchmark { what, format } => {
             let settings = Settings::resolve(&args)?;
@@ -137,6 +136,8 @@ async fn serve_until_told(instance: &Instance) -> Result<(), CommandError> {
 async fn demo(mut args: SettingsArgs, once: bool, keep: bool) -> Done {
     let data_dir = args.data_dir.clone().unwrap_or_else(|| default_data_dir().join("demo"));
     args.data_dir = Some(data_dir.clone());
+    // Its databases are its own, whatever is set for another one.
+    (args.main_url, args.sandbox_url, args.replica_url) = (None, None, None);
     if let Some(parent) = data_dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent)
             .map_err(|error| CommandError::Folder(parent.to_owned(), error))?;
@@ -204,72 +205,4 @@ async fn check_targets(settings: Settings, format: Format) -> Done {
     let main = targets.iter().find(|target| target.target == TargetKind::Main);
     let usable = main.is_some_and(TargetHealth::usable);
     Ok(if usable { ExitCode::SUCCESS } else { ExitCode::from(1) })
-}
-
-async fn analyze(
-    settings: Settings,
-    workload: Option<PathBuf>,
-    limits: AdviseLimits,
-    format: AnalyzeFormat,
-) -> Done {
-    let text = workload
-        .map(|path| {
-            std::fs::read_to_string(&path).map_err(|error| CommandError::Folder(path, error))
-        })
-        .transpose()?;
-    let (_, advice) = analyze_once(&settings, text.as_deref(), &limits).await?;
-    for note in &advice.notes {
-        eprintln!("{note}");
-    }
-    match format {
-        AnalyzeFormat::Sql => {
-            // A rewrite is for the application, not for the database.
-            let for_main = advice
-                .proposals
-                .iter()
-                .filter(|p| p.recommendation_type != RecommendationType::Rewrite);
-            for line in for_main.flat_map(|proposal| proposal.sql_fix.lines()) {
-                println!("{line}");
-            }
-        }
-        AnalyzeFormat::Json => {
-            let proposals: Vec<_> = advice
-                .proposals
-                .iter()
-                .map(|p| {
-                    json!({
-                        "recommendation_type": p.recommendation_type, "title": p.title,
-                        "description": p.description, "sql_fix": p.sql_fix,
-                        "query_hash": p.query_hash, "original_sql": p.original_sql,
-                        "estimated_improvement_percent": p.estimated_improvement_percent,
-                        "confidence_score": p.confidence_score, "risk_level": p.risk_level,
-                        "tables": p.tables, "evidence": p.evidence,
-                    })
-                })
-                .collect();
-            let report = json!({
-                "recommendations": proposals, "rejected": advice.rejected,
-                "statements": advice.statements,
-            });
-            println!("{}", serde_json::to_string_pretty(&report)?);
-        }
-        AnalyzeFormat::Table => {
-            let mut table = Table::new();
-            table.set_header(["Recommendation", "Planned saving", "SQL for main"]);
-            for p in &advice.proposals {
-                let saving = p
-                    .estimated_improvement_percent
-                    .map_or_else(|| "–".to_owned(), |saving| format!("{saving:.1} %"));
-                table.add_row([p.title.clone(), saving, p.sql_fix.clone()]);
-            }
-            println!("{table}");
-            let planned = advice.statements.iter().filter(|statement| statement.planned).count();
-            eprintln!(
-                "{planned} of {} statements planned; {} candidates rejected (--format json lists all, with reasons)",
-                advice.statements.len(),
-                advice.rejected.len()
-            );
-        }
-    }
-    Ok(ExitCode::SUCCESS)
 }

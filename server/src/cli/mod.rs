@@ -1,5 +1,6 @@
 //! The command line. Progress goes to standard error, results to standard output.
 
+mod analyze;
 mod benchmark;
 mod check;
 mod commands;
@@ -179,6 +180,18 @@ pub async fn run() -> ExitCode {
             ExitCode::from(if benchmarks { 4 } else { 1 })
         }
     }
+}
+
+/// Columns of a table, at most.
+const WIDEST_TABLE: u16 = 120;
+
+/// An empty table that is as wide as a terminal.
+fn table() -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
+    let width = table.width().unwrap_or(WIDEST_TABLE).min(WIDEST_TABLE);
+    table.set_width(width);
+    table
 }
 
 /// Reads arguments, and the environment: a variable that is empty is taken for one that is not set, as Compose files

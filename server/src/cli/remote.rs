@@ -49,6 +49,11 @@ impl Remote {
             |_| CommandError::Missing(format!("the server at {} does not answer", self.base));
         let response = request.bearer_auth(&self.token).send().await.map_err(lost)?;
         let status = response.status();
+        if status == StatusCode::UNAUTHORIZED {
+            let message =
+                "the token is none of the server's: give one as --token or OPTISCHEMA_TOKEN";
+            return Err(CommandError::Missing(message.to_owned()));
+        }
         let body: Value = response.json().await.map_err(lost)?;
         if status != expected {
             let detail = body.get("detail").and_then(Value::as_str).unwrap_or("no reason given");

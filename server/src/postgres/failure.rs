@@ -28,6 +28,9 @@ pub enum PgFailure {
         /// Where in the statement, in characters from 1.
         position: Option<usize>,
     },
+    /// What may be taken from main within an hour is taken.
+    #[error("{0}")]
+    Spent(String),
     /// The target's answer was not of the form that was asked for.
     #[error("{0}")]
     Unexpected(String),

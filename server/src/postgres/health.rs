@@ -41,6 +41,8 @@ pub async fn check_main(dsn: Option<&Dsn>, allow_privileged: bool) -> TargetHeal
     .await
 }
 
+const SANDBOX_IS_MAIN: &str = "sandbox_is_main";
+
 /// Checks the sandbox, and that it is not main.
 pub async fn check_sandbox(
     dsn: Option<&Dsn>,
@@ -56,10 +58,16 @@ pub async fn check_sandbox(
         );
     };
     with_session(kind, dsn, connect_writable(dsn, 30).await, async |session| {
-        let mut findings = writable_findings(session).await?;
-        if let Some(main) = main {
-            findings.push(identity_finding(main, session, allow_same_server).await);
+        let identity = match main {
+            Some(main) => Some(identity_finding(main, session, allow_same_server).await),
+            None => None,
+        };
+        // Where it is main, nothing is asked for that would make main writable.
+        if let Some(identity) = identity.clone().filter(|found| found.code == SANDBOX_IS_MAIN) {
+            return Ok(vec![version_finding(session), identity]);
         }
+        let mut findings = writable_findings(session).await?;
+        findings.extend(identity);
         Ok(findings)
     })
     .await
@@ -187,7 +195,7 @@ async fn identity_finding(main: &Dsn, session: &mut Session, allow_same_server: 
         Ok(()) => Finding::ok("identity", "It is proven not to be main."),
         Err(SameDatabase::Unknown(failure)) => unknown(&failure),
         Err(same @ SameDatabase::Same) => Finding::error(
-            "sandbox_is_main",
+            SANDBOX_IS_MAIN,
             format!("Refused: {same}."),
             "set OPTISCHEMA_SANDBOX_URL to a database of its own",
         ),

@@ -51,7 +51,13 @@ async fn role_finding(
         powers.iter().map(|power| power.what.clone()).collect::<Vec<_>>().join(", ")
     };
     let remedies = |powers: &[Power]| {
-        powers.iter().map(|power| power.remedy.clone()).collect::<Vec<_>>().join("\n")
+        let mut lines: Vec<&str> = Vec::new();
+        for power in powers {
+            if !lines.contains(&power.remedy.as_str()) {
+                lines.push(&power.remedy);
+            }
+        }
+        lines.join("\n")
     };
     Ok(match (severe.is_empty(), others.is_empty()) {
         (true, true) => Finding::ok("role", "The role can read and cannot write."),

@@ -49,6 +49,8 @@ pub struct MainSession {
 struct Asking {
     name: Option<String>,
     rows_whole: bool,
+    /// Until when it waits for main's budget.
+    until: Option<Instant>,
 }
 
 impl MainSession {
@@ -80,6 +82,11 @@ impl MainSession {
     pub async fn read_rows_whole(&mut self) -> Result<(), PgFailure> {
         self.asked.rows_whole = true;
         execute(&mut self.session.connection, "SET LOCAL row_security = off").await
+    }
+
+    /// From here on nothing waits for main's budget longer than until then: what would is refused.
+    pub fn wait_until(&mut self, until: Instant) {
+        self.asked.until = Some(until);
     }
 
     /// The search path that the database or the role sets.
@@ -161,6 +168,13 @@ impl MainSession {
         execute(&mut self.session.connection, "ROLLBACK").await?;
         self.planner.forget(&mut self.session.connection).await?;
         while let Some(time) = wait {
+            if self.asked.until.is_some_and(|until| Instant::now() + time > until) {
+                self.begin_anew().await?;
+                return Err(PgFailure::Spent(format!(
+                    "OptiSchema has asked main's planner for as much as it may within a minute: ask again in {} s, or raise OPTISCHEMA_MAIN_PLANNER_CALLS_PER_MINUTE and OPTISCHEMA_MAIN_PLANNER_SECONDS_PER_MINUTE",
+                    time.as_secs() + 1
+                )));
+            }
             tracing::warn!(
                 seconds = time.as_secs(),
                 "this minute's planner budget of main is spent: waiting"

@@ -1,5 +1,7 @@
 //! What the role on main could do besides reading: by itself, or as any role that it is a member of.
 
+use std::collections::BTreeMap;
+
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
@@ -61,7 +63,7 @@ const ATTRIBUTES: &str = "
            pg_catalog.quote_ident(f.rolname) AS through,
            -- A superuser's REVOKE takes away what the first superuser granted.
            CASE WHEN w.grantor <> '10' THEN pg_catalog.quote_ident(b.rolname) END AS granted_by,
-           g.rolsuper AS superuser, g.rolcreaterole AS createrole, g.rolcreatedb AS createdb,
+           g.oid = '10' AS is_first, g.rolsuper AS superuser, g.rolcreaterole AS createrole, g.rolcreatedb AS createdb,
            g.rolreplication AS replication, g.rolbypassrls AS bypassrls
     FROM ways w JOIN pg_catalog.pg_roles g ON g.oid = w.oid
     LEFT JOIN pg_catalog.pg_roles f ON f.oid = w.first LEFT JOIN pg_catalog.pg_roles b ON b.oid = w.grantor
@@ -226,6 +228,7 @@ pub(super) async fn role_powers(
     version: i32,
 ) -> Result<Vec<Power>, PgFailure> {
     let mut powers = Vec::new();
+    let mut ways = Ways::default();
     let reached = match version >= FIRST_WITH_MEMBERSHIP_OPTIONS {
         true => REACHED,
         false => REACHED_BY_MEMBERSHIP,
@@ -233,7 +236,7 @@ pub(super) async fn role_powers(
     let attributes_of_all =
         sqlx::AssertSqlSafe(format!("{reached}, ways AS ({WAYS}) {ATTRIBUTES}"));
     for row in query(attributes_of_all).fetch_all(&mut *connection).await? {
-        powers.extend(attributes(&row)?);
+        powers.extend(attributes(&row, &mut ways)?);
         let (is_self, is_super): (bool, bool) =
             (row.try_get("is_self")?, row.try_get("superuser")?);
         if is_self && is_super {
@@ -241,53 +244,75 @@ pub(super) async fn role_powers(
             return Ok(powers);
         }
     }
-    let listed =
-        |what: &str| sqlx::AssertSqlSafe(format!("{reached}, reachable AS ({REACHABLE}) {what}"));
-    for row in query(listed(RELATIONS)).bind(MOST_OF_A_KIND).fetch_all(&mut *connection).await? {
-        powers.push(of_relation(&row)?);
-    }
-    for row in query(listed(SCHEMAS)).bind(MOST_OF_A_KIND).fetch_all(&mut *connection).await? {
-        powers.push(of_schema(&row)?);
-    }
-    for row in query(listed(FUNCTIONS)).bind(MOST_OF_A_KIND).fetch_all(&mut *connection).await? {
-        powers.push(of_function(&row)?);
-    }
-    for row in query(listed(GRANTED)).bind(MOST_OF_A_KIND).fetch_all(&mut *connection).await? {
-        let (object, grantee): (String, String) = (row.try_get("object")?, row.try_get("grantee")?);
-        powers.push(Power {
-            what: format!("may call {object} (EXECUTE, granted to {grantee})"),
-            remedy: revocation(&row, &format!("EXECUTE ON FUNCTION {object} FROM {grantee}"))?,
-            is_severe: false,
-        });
-    }
-    for row in query(listed(OWNED)).bind(MOST_OF_A_KIND).fetch_all(&mut *connection).await? {
-        powers.push(of_owned(&row)?);
-    }
-    for row in query(listed(OTHERS)).bind(MOST_OF_A_KIND).fetch_all(&mut *connection).await? {
-        powers.push(of_other(&row)?);
-    }
-    if version >= FIRST_WITH_PARAMETER_RIGHTS {
-        for row in query(listed(PARAMETERS)).bind(MOST_OF_A_KIND).fetch_all(connection).await? {
-            let (object, privilege): (String, String) =
-                (row.try_get("object")?, row.try_get("privilege")?);
-            let grantee: String = row.try_get("grantee")?;
-            powers.push(Power {
-                what: format!(
-                    "may change the server's {object} ({privilege}, granted to {grantee})"
-                ),
-                remedy: revocation(
-                    &row,
-                    &format!("{privilege} ON PARAMETER {object} FROM {grantee}"),
-                )?,
-                is_severe: privilege != "SET",
-            });
+    for (what, power) in KINDS {
+        if *what == PARAMETERS && version < FIRST_WITH_PARAMETER_RIGHTS {
+            continue;
+        }
+        let listed = format!("{reached}, reachable AS ({REACHABLE}) {what}");
+        let listed = query(sqlx::AssertSqlSafe(listed)).bind(MOST_OF_A_KIND + 1);
+        let rows = listed.fetch_all(&mut *connection).await?;
+        let most = usize::try_from(MOST_OF_A_KIND).unwrap_or_default();
+        for row in rows.iter().take(most) {
+            powers.push(ways.leaving(row, power(row)?)?);
+        }
+        if rows.len() > most
+            && let Some(last) = powers.last_mut()
+        {
+            last.what += &format!(" (and more than these {most} of the kind)");
         }
     }
     powers.sort_by_key(|power| !power.is_severe);
     Ok(powers)
 }
 
-fn attributes(row: &PgRow) -> Result<Vec<Power>, PgFailure> {
+type Named = fn(&PgRow) -> Result<Power, PgFailure>;
+
+/// What is asked, and how a row of it is said.
+const KINDS: &[(&str, Named)] = &[
+    (RELATIONS, of_relation),
+    (SCHEMAS, of_schema),
+    (FUNCTIONS, of_function),
+    (GRANTED, of_granted),
+    (OWNED, of_owned),
+    (OTHERS, of_other),
+    (PARAMETERS, of_parameter),
+];
+
+/// How the role leaves each role that it is a member of. What another role may do, others of its members need: the
+/// membership is taken away, and not the right.
+#[derive(Default)]
+struct Ways(BTreeMap<String, String>);
+
+impl Ways {
+    fn leaving(&self, row: &PgRow, power: Power) -> Result<Power, PgFailure> {
+        let grantee: String = row.try_get("grantee")?;
+        Ok(match self.0.get(&grantee) {
+            Some(leave) => Power { remedy: leave.clone(), ..power },
+            None => power,
+        })
+    }
+}
+
+fn of_granted(row: &PgRow) -> Result<Power, PgFailure> {
+    let (object, grantee): (String, String) = (row.try_get("object")?, row.try_get("grantee")?);
+    Ok(Power {
+        what: format!("may call {object} (EXECUTE, granted to {grantee})"),
+        remedy: revocation(row, &format!("EXECUTE ON FUNCTION {object} FROM {grantee}"))?,
+        is_severe: false,
+    })
+}
+
+fn of_parameter(row: &PgRow) -> Result<Power, PgFailure> {
+    let (object, privilege): (String, String) = (row.try_get("object")?, row.try_get("privilege")?);
+    let grantee: String = row.try_get("grantee")?;
+    Ok(Power {
+        what: format!("may change the server's {object} ({privilege}, granted to {grantee})"),
+        remedy: revocation(row, &format!("{privilege} ON PARAMETER {object} FROM {grantee}"))?,
+        is_severe: privilege != "SET",
+    })
+}
+
+fn attributes(row: &PgRow, ways: &mut Ways) -> Result<Vec<Power>, PgFailure> {
     let (role, quoted): (String, String) = (row.try_get("role")?, row.try_get("quoted")?);
     let own: String = row.try_get("own")?;
     let is_self: bool = row.try_get("is_self")?;
@@ -296,6 +321,10 @@ fn attributes(row: &PgRow) -> Result<Vec<Power>, PgFailure> {
     let granted_by: Option<String> = row.try_get("granted_by")?;
     let by = granted_by.map_or_else(String::new, |grantor| format!(" GRANTED BY {grantor}"));
     let leave = format!("REVOKE {through} FROM {own}{by};");
+    // Rights of predefined roles are a person's making, and nobody else's need.
+    if !is_self && !role.starts_with("pg_") {
+        ways.0.insert(quoted.clone(), leave.clone());
+    }
     let member = if through == quoted {
         format!("is a member of {role}")
     } else {
@@ -313,11 +342,13 @@ fn attributes(row: &PgRow) -> Result<Vec<Power>, PgFailure> {
             continue;
         }
         powers.push(if is_self {
-            Power {
-                what: does.to_owned(),
-                remedy: format!("ALTER ROLE {quoted} {without};"),
-                is_severe: true,
-            }
+            // The first superuser is the last one that a server can do without.
+            let is_first: bool = row.try_get("is_first")?;
+            let remedy = match column {
+                _ if is_first => "-- give OptiSchema a role of its own".to_owned(),
+                _ => format!("ALTER ROLE {quoted} {without};"),
+            };
+            Power { what: does.to_owned(), remedy, is_severe: true }
         } else {
             Power {
                 what: format!("{member}, which {does}"),

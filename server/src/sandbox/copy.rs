@@ -189,9 +189,9 @@ impl CopyRows<'_> {
     /// A table that main does not give is no end of the others' copy; a server that is lost is.
     fn not_read(&self, failure: impl Into<PlanFailure>) -> SandboxError {
         let reason = match failure.into() {
-            PlanFailure::Target(failure @ (PgFailure::Sql { .. } | PgFailure::Unexpected(_))) => {
-                failure.to_string()
-            }
+            PlanFailure::Target(
+                failure @ (PgFailure::Sql { .. } | PgFailure::Spent(_) | PgFailure::Unexpected(_)),
+            ) => failure.to_string(),
             PlanFailure::Target(failure) => return failure.into(),
             PlanFailure::Sql(refusal) => refusal.to_string(),
         };

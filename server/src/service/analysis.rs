@@ -1,5 +1,7 @@
 //! Collecting and advising, stored or not.
 
+use std::time::{Duration, Instant};
+
 use optischema::model::AnalyzeReport;
 use optischema::operations::{OperationError, Outcome};
 
@@ -17,6 +19,9 @@ impl From<CollectError> for OperationError {
         Self::Unavailable(error.to_string())
     }
 }
+
+/// How long a person's analysis waits for what may be taken from main.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Main, where its role may be used.
 pub(crate) async fn checked_main(settings: &Settings) -> Outcome<&Dsn> {
@@ -59,6 +64,7 @@ pub async fn analyze_once(
     limits: &AdviseLimits,
 ) -> Outcome<(Collection, Advice)> {
     let mut session = MainSession::begin(checked_main(settings).await?).await?;
+    session.wait_until(Instant::now() + limits.deadline);
     let collection = match workload {
         None => collect(&mut session).await?,
         Some(text) => collect_given(&mut session, given(text)?.statements).await?,
@@ -97,6 +103,7 @@ pub(crate) async fn analyze(settings: &Settings, store: &Store) -> Outcome<Analy
     collection::collect(settings, store).await?;
     let dsn = checked_main(settings).await?;
     let mut session = MainSession::begin(dsn).await?;
+    session.wait_until(Instant::now() + PATIENCE);
     let ground = Ground::read(&mut session).await?;
     let database = ground.catalog.database.clone();
     store.replace_catalog(&database, &ground.catalog.tables).await?;

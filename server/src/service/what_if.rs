@@ -23,6 +23,7 @@ pub(super) async fn what_if(
 ) -> Outcome<WhatIfReport> {
     let text = definition(request)?;
     let mut main = MainSession::begin(checked_main(settings).await?).await?;
+    main.wait_until(std::time::Instant::now() + DEADLINE);
     let catalog = read_catalog(main.connection()).await?;
     let candidate =
         sql::typed_index(&text, &catalog).map_err(|error| invalid(error.to_string()))?;

@@ -371,6 +371,9 @@ const NO_PERMISSION: &str = "42501";
 
 /// What PostgreSQL says of a statement that it does not plan.
 fn refused(failure: &PgFailure) -> NotPlanned {
+    if let PgFailure::Spent(why) = failure {
+        return NotPlanned::new(ReasonCode::Budget, why);
+    }
     match failure.sqlstate() {
         Some(NO_PERMISSION) => NotPlanned::with_remedy(
             ReasonCode::NoPermission,

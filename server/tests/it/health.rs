@@ -128,6 +128,9 @@ async fn a_sandbox_that_is_main_is_refused_and_nothing_is_written() {
     let (state, findings) = health(&args, TargetKind::Sandbox).await;
     assert_eq!(state, TargetState::Down);
     assert!(finding(&findings, "sandbox_is_main").message.contains("main itself"));
+    // Nothing is asked for that would let anybody write there.
+    let remedies: Vec<String> = findings.iter().filter_map(|f| f.remedy.clone()).collect();
+    assert!(!remedies.concat().contains("GRANT"), "{remedies:?}");
 
     let app = App::start(&args).await;
     let id = app.analyzed().await.id;
@@ -284,6 +287,12 @@ const POWERS: &[(&[&str], &str, &str, &str)] = &[
         "may write public.orders (DELETE, granted to pg_monitor)",
         "REVOKE DELETE ON TABLE public.orders FROM pg_monitor",
     ),
+    (
+        &["GRANT app TO reader"],
+        "role_privileged",
+        "may write public.orders, which app owns",
+        "REVOKE app FROM reader",
+    ),
     (&["GRANT pg_signal_backend TO reader"], "role_privileged", "pg_signal_backend", "REVOKE"),
     (
         &["GRANT UPDATE (name) ON orders TO reader"],
@@ -312,7 +321,7 @@ const POWERS: &[(&[&str], &str, &str, &str)] = &[
         ],
         "role_privileged",
         "DELETE, granted to writers",
-        "REVOKE DELETE ON TABLE public.orders FROM writers",
+        "REVOKE writers FROM reader",
     ),
     (
         &["CREATE TABLE own (a int)", "ALTER TABLE own OWNER TO reader"],

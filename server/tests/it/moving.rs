@@ -284,6 +284,18 @@ async fn a_backup_is_taken_and_restored_while_the_server_runs() {
     use std::os::unix::fs::PermissionsExt;
     assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(!optischema(&shop, &["backup", file]).status.success(), "nothing is overwritten");
+    // The server was given its token: it stands in no file.
+    for (token, said) in
+        [(None, "give it as --token"), (Some("0123456789wrong0"), "none of the server's")]
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_optischema"));
+        command
+            .args(["restore", file])
+            .env("OPTISCHEMA_DATA_DIR", shop.settings().data_dir.unwrap());
+        command.envs(token.map(|token| ("OPTISCHEMA_TOKEN", token)));
+        let refused = command.output().unwrap();
+        assert!(text(&refused.stderr).contains(said), "{}", text(&refused.stderr));
+    }
     // What comes after it is gone with the restore, but for the trail, and what stands in the sandbox is said.
     let late = propose(&shop, "CREATE INDEX late ON public.orders (name)", &[]).await;
     applied(&app, late).await;

@@ -1,7 +1,7 @@
 //! What main pays: entries of `pg_stat_statements`, memory of the server process, time of its planner.
 
 use optischema::advisor::{CostOracle, IndexCandidate, IndexKey};
-use optischema::model::TableName;
+use optischema::model::{ReasonCode, Rule, TableName};
 use optischema_server::config::{Settings, SettingsArgs};
 use optischema_server::postgres::{Dsn, HypoOracle, MainSession, PlanFailure};
 use optischema_server::service::analyze_once;
@@ -108,6 +108,36 @@ async fn texts_with_constants_are_counted_and_capped() {
         .await;
     let mut session = MainSession::begin(&dsn).await.unwrap();
     session.plan(&parse_one(&sql(99)).unwrap()).await.unwrap();
+}
+
+/// What would wait for the budget longer than a person gives is not planned, says so, and proves nothing about advice.
+#[tokio::test]
+async fn what_the_budget_does_not_allow_in_time_is_named() {
+    let shop = Shop::start().await;
+    let limited = SettingsArgs { main_planner_calls_per_minute: Some(8), ..shop.settings() };
+    let settings = Settings::resolve(&limited).unwrap();
+    let texts: Vec<String> = ["price", "kind", "note", "at", "tags", "id"]
+        .iter()
+        .map(|column| format!("SELECT {column} FROM \"Items\" WHERE order_id = $1;"))
+        .collect();
+    let deadline = std::time::Duration::from_secs(5);
+    let limits = AdviseLimits { deadline, ..AdviseLimits::default() };
+    let (collection, advice) =
+        analyze_once(&settings, Some(&texts.join("\n")), &limits).await.unwrap();
+    let codes: Vec<ReasonCode> = collection
+        .statements
+        .iter()
+        .filter_map(|statement| Some(statement.plannable.as_ref().err()?.code))
+        .collect();
+    assert!(!codes.is_empty() && codes.len() < texts.len(), "{codes:?}");
+    assert!(codes.iter().all(|code| *code == ReasonCode::Budget), "{codes:?}");
+    let said = advice.notes.iter().any(|note| note.contains("_PLANNER_CALLS_PER_MINUTE"));
+    assert!(said, "{:?}", advice.notes);
+    assert!(advice.complete.is_empty(), "{:?}", advice.complete);
+    // With enough of it all are planned, and everything is looked at.
+    let settings = Settings::resolve(&shop.settings()).unwrap();
+    let (_, advice) = analyze_once(&settings, Some(&texts.join("\n")), &limits).await.unwrap();
+    assert!(advice.complete.contains(&Rule::MissingIndex), "{:?}", advice.notes);
 }
 
 async fn memory(session: &mut MainSession) -> u64 {

@@ -51,6 +51,12 @@ const HARMLESS: &[&str] = &[
     "gen_random_uuid",
     "uuidv4",
     "uuidv7",
+    // Of uuid-ossp and pgcrypto.
+    "uuid_generate_v1",
+    "uuid_generate_v1mc",
+    "uuid_generate_v4",
+    "gen_random_bytes",
+    "gen_salt",
     "pg_total_relation_size",
     "pg_relation_size",
     "pg_table_size",
@@ -58,6 +64,9 @@ const HARMLESS: &[&str] = &[
     "pg_database_size",
     "pg_column_size",
 ];
+
+/// Methods of TABLESAMPLE, which only stand there: nobody has a value of the type that they take.
+const SAMPLING: &[&str] = &["system", "bernoulli"];
 
 /// More than a result, whatever they are marked as: they take a transaction number, read the whole database,
 /// run a text, or read a value by a type that is given as a number or text.
@@ -240,11 +249,11 @@ fn function(
         "a function of this database that planning could run (if it does nothing but give a result, name it in OPTISCHEMA_TRUSTED_FUNCTIONS)"
     } else if HARMFUL.contains(&name.as_str()) {
         "which does more than give a result"
-    } else if volatile && !HARMLESS.contains(&name.as_str()) {
+    } else if volatile && ![HARMLESS, SAMPLING].iter().any(|list| list.contains(&name.as_str())) {
         // Of a known extension: its index methods' support functions are, and planning a scan may call them.
         by_name = row.try_get::<i64, _>("oid")? >= FIRST_OWN_OID;
         "which is volatile"
-    } else if row.try_get("reads_any_type")? {
+    } else if row.try_get("reads_any_type")? && !SAMPLING.contains(&name.as_str()) {
         by_name = true;
         "which can read a value of any type"
     } else {

@@ -20,8 +20,8 @@ pub(super) fn cast_bytes(cast: &Value, bytes: f64) -> f64 {
         Some("numeric") => 64.0 + text.map_or(0.0, digits),
         // Entities stand for texts of any length.
         Some("xml") if text.is_none_or(|text| text.contains("<!")) => f64::INFINITY,
-        // A path that is computed may be any.
-        Some("jsonpath") if text.is_none() => f64::INFINITY,
+        // A path that is computed may be any; a parameter's value is looked at when it is bound.
+        Some("jsonpath") if text.is_none() && !argument.is_some_and(is_parameter) => f64::INFINITY,
         _ => 64.0,
     };
     (bytes * 4.0 + least).max(width * elements)
@@ -29,8 +29,15 @@ pub(super) fn cast_bytes(cast: &Value, bytes: f64) -> f64 {
 
 /// Whether it is a number as long as it is written: a literal, a parameter, or arithmetic.
 fn is_number(value: &Value) -> bool {
-    let is_parameter = value.get("node").is_some_and(|node| node.get("ParamRef").is_some());
-    is_parameter || is_arithmetic(value) || literal_number(value).is_some()
+    is_parameter(value) || is_arithmetic(value) || literal_number(value).is_some()
+}
+
+pub(super) fn is_parameter(value: &Value) -> bool {
+    let mut node = value.get("node").unwrap_or(value);
+    while let Some(inner) = node.get("TypeCast").and_then(|cast| cast.get("arg")?.get("node")) {
+        node = inner;
+    }
+    node.get("ParamRef").is_some()
 }
 
 /// Whether an expression is a sum, difference, product or quotient: a number as long as its parts are.

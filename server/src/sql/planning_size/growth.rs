@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
+use super::casts::is_parameter;
+
 /// Names of functions and what is known of their results: `fixed` length, `linear` in the length of their arguments, or
 /// a `set`, an aggregate or a window function, which the planner does not compute. Read from PostgreSQL 13, 15 and 18 by
 /// `scripts/function-growth.sql`.
@@ -150,7 +152,9 @@ pub(super) fn value_bytes(name: &str, arguments: &[&Value], bytes: &[f64], nodes
         // The separator stands between all elements of an array too.
         "concat_ws" => total + (first + 1.0) * (total - first + nodes),
         other if other.starts_with("jsonb_path_") => {
-            let is_written = arguments.get(1).is_some_and(|path| literal_text(path).is_some());
+            let is_written = arguments
+                .get(1)
+                .is_some_and(|path| literal_text(path).is_some() || is_parameter(path));
             let path = if is_written { paths_of(arguments) } else { f64::INFINITY };
             total * (total + 16.0) + path
         }

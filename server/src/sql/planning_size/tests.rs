@@ -210,6 +210,7 @@ fn ordinary_statements_pass() {
         "SELECT vouched_for('x'), st_buffer(st_makepoint(1, 2), 3), st_expand(st_point(1, 2), 5) FROM t",
         "SELECT a_function_that_nobody_knows(a, 'x'), now(), current_setting('x') FROM t",
         "SELECT jsonb_path_query_array(doc, '$.a[*] ? (@.b > 1)'), doc @? '$.**.x' FROM t",
+        "SELECT doc @? $1::jsonpath, doc @@ $2::jsonpath, jsonb_path_exists(doc, $3::jsonpath) FROM t",
         "SELECT to_char(at, 'YYYY-MM'), '12.50'::numeric(10, 2), 1e10, 'x'::varchar(255) FROM t",
         "SELECT jsonb_build_object('a', 1, 'b', 'c'), ARRAY['x']::text[], md5('x') FROM t",
         "SELECT to_tsvector('english', 'a b') @@ to_tsquery('a & b'), tsv @@ plainto_tsquery('x') FROM t",

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use optischema::advisor::rules::{Facts, IndexUsage, check_catalog};
 use optischema::model::{
-    Binding, BindingKind, ParameterRole, PlannableStatement, Proposal, RecommendationType,
-    RejectedCandidate, Rule, StatementReport, TableName, TrackedStatement,
+    Binding, BindingKind, ParameterRole, PlannableStatement, Proposal, QueryKind, ReasonCode,
+    RecommendationType, RejectedCandidate, Rule, StatementReport, TableName, TrackedStatement,
 };
 
 use super::collector::Collection;
@@ -123,12 +123,7 @@ pub async fn advise(
         })
         .collect();
     let mut advice = Advice { statements: reports(collection), ..Advice::default() };
-    if planned.is_empty() {
-        advice.notes.push(
-            "No statement could be planned, so nothing is advised on statements: --format json lists every statement with its reason; is this the database that your application uses?"
-                .to_owned(),
-        );
-    }
+    advice.notes.extend(nothing_planned(collection, planned.is_empty() && paging.is_empty()));
     indexes::advise(session, &mut others, collection, &planned, limits, &mut advice).await?;
     rewriting::advise(session, collection, &planned, &mut advice).await?;
     rewriting::advise(session, collection, &paging, &mut advice).await?;
@@ -146,11 +141,49 @@ pub async fn advise(
     advice.rejected.extend(findings.rejected);
     let of_planner = [Rule::MissingIndex];
     advice.complete.extend(Rule::ALL.iter().copied().filter(|rule| !of_planner.contains(rule)));
+    if let Some(note) = unaffordable(collection) {
+        // What was not looked at proves nothing about advice that was given before.
+        advice.complete.clear();
+        advice.notes.push(note);
+    }
     for other in [others.replica, others.sandbox].into_iter().flatten() {
         // It has said what it was asked for; a failure to end changes nothing.
         drop(other.end().await);
     }
     Ok(advice)
+}
+
+/// Why nothing is advised on statements.
+fn nothing_planned(collection: &Collection, is_empty: bool) -> Option<String> {
+    let of_application = || collection.statements.iter().filter(|s| s.kind == QueryKind::User);
+    let could = of_application().filter(|statement| statement.plannable.is_ok()).count();
+    match (is_empty, of_application().count(), could) {
+        (false, ..) => None,
+        (true, 0, _) => Some(
+            "The workload has no statement that reads a table of the application, so nothing is advised on statements: is this the database that your application uses?"
+                .to_owned(),
+        ),
+        (true, _, 0) => {
+            Some("No statement could be planned, so nothing is advised on statements.".to_owned())
+        }
+        (true, ..) => Some(
+            "No values are known for the parameters of any statement, so nothing is advised on statements."
+                .to_owned(),
+        ),
+    }
+}
+
+/// How many statements were left out because what may be taken from main is taken.
+fn unaffordable(collection: &Collection) -> Option<String> {
+    let mut reasons = collection
+        .statements
+        .iter()
+        .filter_map(|statement| statement.plannable.as_ref().err())
+        .filter(|reason| reason.code == ReasonCode::Budget);
+    let first = reasons.next()?;
+    let count = 1 + reasons.count();
+    let statements = if count == 1 { "statement was" } else { "statements were" };
+    Some(format!("{count} {statements} not planned: {first}."))
 }
 
 /// The sets of values that costs are taken from: those that stand for the whole, and the least common one
