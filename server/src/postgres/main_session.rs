@@ -26,6 +26,9 @@ pub(super) const HYPOPG_CALLS: &[&str] =
 #[derive(Debug)]
 pub struct MainSession {
     session: Session,
+    dsn: Dsn,
+    /// Whether the connection was lost before.
+    was_lost: bool,
     /// Read when the first statement is to be planned.
     suspects: Option<Suspects>,
     /// Schema of HypoPG, once it was asked for.
@@ -62,6 +65,8 @@ impl MainSession {
         let planner = Planner::new(dsn.budget().clone(), tracking);
         Ok(Self {
             session,
+            dsn: dsn.clone(),
+            was_lost: false,
             planner,
             suspects: None,
             hypopg: None,
@@ -72,6 +77,25 @@ impl MainSession {
             is_spoilt: false,
             asked: Asking::default(),
         })
+    }
+
+    /// Connects anew where the connection is lost, and begins: once, since a main that ends its processes is left alone.
+    ///
+    /// # Errors
+    /// Main is out of reach, or the connection was lost before.
+    pub async fn begin_again(&mut self) -> Result<(), PgFailure> {
+        if self.was_lost {
+            return Err(PgFailure::Unreachable("the connection was lost twice".into()));
+        }
+        let asked = std::mem::take(&mut self.asked);
+        *self = Self { asked, was_lost: true, ..Self::begin(&self.dsn).await? };
+        if let Some(name) = self.asked.name.clone() {
+            self.session.name(&name).await?;
+        }
+        if self.asked.rows_whole {
+            self.read_rows_whole().await?;
+        }
+        Ok(())
     }
 
     /// From here on rows are read whole or not at all: a policy would run its functions, and leave rows out in
@@ -462,11 +486,26 @@ async fn open(connection: &mut PgConnection) -> Result<(), PgFailure> {
         "SELECT /* optischema */ 1",
         // A plan is made for the values that it is asked with.
         "SET LOCAL plan_cache_mode = force_custom_plan",
+        // Nothing runs, and LLVM would take memory for what could.
+        "SET LOCAL jit = off",
+        BOUNDED_SEARCH,
     ] {
         execute(connection, statement).await?;
     }
     Ok(())
 }
+
+/// A database's owner may let the planner search all orders of any join, or a larger sample of them: that takes gigabytes.
+/// Within these limits its own settings hold.
+const BOUNDED_SEARCH: &str = "
+    SELECT /* optischema */ pg_catalog.set_config('geqo', 'on', true),
+           pg_catalog.set_config(s.name, LEAST(s.setting::pg_catalog.int4, CASE s.name
+               WHEN 'geqo_threshold' THEN 10 WHEN 'geqo_effort' THEN 5 ELSE 12 END)::pg_catalog.text, true)
+    FROM pg_catalog.pg_settings s
+    WHERE s.name IN ('geqo_threshold', 'geqo_effort', 'join_collapse_limit', 'from_collapse_limit')
+    UNION ALL
+    SELECT pg_catalog.set_config(s.name, '0', true), ''
+    FROM pg_catalog.pg_settings s WHERE s.name IN ('geqo_pool_size', 'geqo_generations')";
 
 /// What `pg_stat_statements` keeps of what this role does.
 async fn tracking(connection: &mut PgConnection) -> Result<Tracking, PgFailure> {

@@ -57,6 +57,11 @@ const WAYS: &str = "
     SELECT DISTINCT ON (r.oid) r.oid, r.first, r.grantor FROM reached r
     ORDER BY r.oid, r.first IS NOT NULL, r.first <> r.oid, r.first, r.grantor";
 
+/// Whether the role is another one than it logs in as: a setting of that one, which anybody can take back.
+const LOGS_IN: &str = "
+    SELECT /* optischema */ SESSION_USER::pg_catalog.text AS login, pg_catalog.quote_ident(SESSION_USER) AS quoted,
+           CURRENT_USER::pg_catalog.text AS role WHERE SESSION_USER <> CURRENT_USER";
+
 const ATTRIBUTES: &str = "
     SELECT /* optischema */ g.rolname = CURRENT_USER AS is_self, g.rolname::pg_catalog.text AS role,
            pg_catalog.quote_ident(g.rolname) AS quoted, pg_catalog.quote_ident(CURRENT_USER) AS own,
@@ -104,9 +109,13 @@ const RELATIONS: &str = "
             UNION ALL
             SELECT NULL, c.relowner, c.relowner, 'ownership') x
         LEFT JOIN reachable r ON r.oid = x.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = x.grantor
-        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname <> 'information_schema'
-          AND NOT pg_catalog.starts_with(n.nspname, 'pg_')
+        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
           AND (x.grantee = '0' OR r.oid IS NOT NULL) AND x.privilege_type <> 'SELECT'
+          -- Of the system's own only what somebody granted; temporary tables and TOAST are nobody else's.
+          AND NOT pg_catalog.starts_with(n.nspname, 'pg_temp') AND NOT pg_catalog.starts_with(n.nspname, 'pg_toast')
+          AND NOT (n.nspname IN ('pg_catalog', 'information_schema') AND (x.grantee = c.relowner OR EXISTS (
+              SELECT FROM pg_catalog.pg_init_privs i CROSS JOIN LATERAL pg_catalog.aclexplode(i.initprivs) f
+              WHERE i.classoid = '1259' AND i.objoid = c.oid AND f.grantee = x.grantee AND f.privilege_type = x.privilege_type)))
         GROUP BY n.nspname, c.relname, c.relkind, r.rolname, x.grantee, x.grantor, b.rolname, c.relowner) s
     ORDER BY s.object LIMIT $1";
 
@@ -122,7 +131,7 @@ const SCHEMAS: &str = "
             WHERE a.grantee <> n.nspowner UNION ALL SELECT n.nspowner, n.nspowner, 'CREATE') e
         LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
         WHERE (e.grantee = '0' OR r.oid IS NOT NULL) AND e.privilege_type = 'CREATE'
-          AND NOT pg_catalog.starts_with(n.nspname, 'pg_')
+          AND NOT pg_catalog.starts_with(n.nspname, 'pg_temp') AND NOT pg_catalog.starts_with(n.nspname, 'pg_toast')
         UNION ALL
         SELECT pg_catalog.quote_ident(d.datname), 'DATABASE',
                COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC'), e.grantee = d.datdba,
@@ -134,7 +143,13 @@ const SCHEMAS: &str = "
             WHERE a.grantee <> d.datdba UNION ALL SELECT d.datdba, d.datdba, 'CREATE') e
         LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
         WHERE (e.grantee = '0' OR r.oid IS NOT NULL) AND e.privilege_type = 'CREATE'
-          AND d.datname = pg_catalog.current_database()) s
+        UNION ALL
+        SELECT pg_catalog.quote_ident(t.spcname), 'TABLESPACE',
+               COALESCE(pg_catalog.quote_ident(r.rolname), 'PUBLIC'), e.grantee = t.spcowner,
+               CASE WHEN e.grantor <> t.spcowner THEN pg_catalog.quote_ident(b.rolname) END
+        FROM pg_catalog.pg_tablespace t CROSS JOIN LATERAL pg_catalog.aclexplode(t.spcacl) e
+        LEFT JOIN reachable r ON r.oid = e.grantee LEFT JOIN pg_catalog.pg_roles b ON b.oid = e.grantor
+        WHERE (e.grantee = '0' OR r.oid IS NOT NULL) AND e.privilege_type = 'CREATE' AND e.grantee <> t.spcowner) s
     ORDER BY NOT s.is_owner, s.kind, s.object LIMIT $1";
 
 /// Functions and procedures that run with their owner's rights, and may be called.
@@ -229,6 +244,19 @@ pub(super) async fn role_powers(
 ) -> Result<Vec<Power>, PgFailure> {
     let mut powers = Vec::new();
     let mut ways = Ways::default();
+    if let Some(row) = query(LOGS_IN).fetch_optional(&mut *connection).await? {
+        let (login, role): (String, String) = (row.try_get("login")?, row.try_get("role")?);
+        let quoted: String = row.try_get("quoted")?;
+        powers.push(Power {
+            what: format!(
+                "logs in as {login} and is {role} by a setting only, which RESET ROLE takes back"
+            ),
+            remedy: format!(
+                "ALTER ROLE {quoted} RESET role; -- and look again: {login} may do more"
+            ),
+            is_severe: true,
+        });
+    }
     let reached = match version >= FIRST_WITH_MEMBERSHIP_OPTIONS {
         true => REACHED,
         false => REACHED_BY_MEMBERSHIP,

@@ -8,7 +8,7 @@ use optischema::operations::{OperationError, Outcome};
 
 use super::analysis::{checked_main, other_planners};
 use crate::config::Settings;
-use crate::postgres::{HypoOracle, MainSession, has_hypopg, read_catalog};
+use crate::postgres::{HypoOracle, MainSession, has_hypopg, read_catalog, relation_exists};
 use crate::sql::{self, Statement};
 use crate::store::Store;
 use crate::workload::{PlannerKind, as_one, best_planner, costed, partitions};
@@ -56,7 +56,13 @@ pub(super) async fn what_if(
     let sandbox_can = wants_sandbox
         && others.sandbox_is_apart
         && match others.sandbox.as_mut() {
-            Some(sandbox) => has_hypopg(sandbox).await.unwrap_or(false),
+            // A sandbox that has no copy of the table can say nothing of it.
+            Some(sandbox) => {
+                has_hypopg(sandbox).await.unwrap_or(false)
+                    && relation_exists(sandbox.connection(), &candidate.table)
+                        .await
+                        .unwrap_or(false)
+            }
             None => false,
         };
     let is_apart = others.sandbox_is_apart;

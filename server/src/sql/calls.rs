@@ -28,6 +28,10 @@ pub struct Calls {
     pub relations: BTreeSet<Name>,
     /// What stands behind each name of FROM.
     pub ranges: BTreeMap<String, Vec<Range>>,
+    /// Two constants without types stand beside one another, or one behind an operator: they take on any type.
+    pub has_untyped: bool,
+    /// A row is written, which may become a value of any composite type.
+    pub has_rows: bool,
     /// A function stands in FROM without an alias: it goes by a name that PostgreSQL gives it.
     pub has_unnamed_range: bool,
 }
@@ -78,7 +82,18 @@ pub fn calls(statement: &Statement) -> Result<Calls, SqlError> {
         let named = |key: &str| name_of(tree::names(object.get(key)));
         match kind {
             "FuncCall" => calls.functions.extend(named("funcname")),
-            "AExpr" => calls.operators.extend(named("name")),
+            "AExpr" => {
+                calls.operators.extend(named("name"));
+                calls.has_untyped |= ["lexpr", "rexpr"]
+                    .into_iter()
+                    .filter_map(|side| object.get(side).filter(|side| !side.is_null()))
+                    .all(is_untyped);
+            }
+            "CaseExpr" => calls.has_untyped |= object.get("arg").is_some_and(is_untyped),
+            "RowExpr" => {
+                calls.has_rows = true;
+                calls.has_untyped |= object.get("args").is_some_and(is_untyped);
+            }
             "SubLink" => calls.operators.extend(named("oper_name")),
             "SortBy" => calls.operators.extend(named("use_op")),
             "TypeName" | "type_name" => calls.types.extend(named("names")),
@@ -125,6 +140,20 @@ pub fn calls(statement: &Statement) -> Result<Calls, SqlError> {
         }
     }
     Ok(calls)
+}
+
+/// A constant or parameter that no cast gives a type, or a list that has one.
+fn is_untyped(value: &Value) -> bool {
+    if let Value::Array(items) = value {
+        return items.iter().any(is_untyped);
+    }
+    let Some(node) = value.get("node") else { return false };
+    let constant = node.get("AConst");
+    let is_text = constant.is_some_and(|constant| {
+        constant.get("val").is_none_or(|v| v.is_null() || v.get("Sval").is_some())
+    });
+    let list = node.get("List").and_then(|list| list.get("items"));
+    is_text || node.get("ParamRef").is_some() || list.is_some_and(is_untyped)
 }
 
 fn alias(range: &serde_json::Map<String, Value>) -> Option<String> {

@@ -143,6 +143,16 @@ impl Reader<'_> {
     ) -> Result<Result<PlannableStatement, NotPlanned>, PgFailure> {
         match self.plannable(session, raw).await {
             Ok(plannable) => Ok(Ok(plannable)),
+            // The server process may have ended over this very statement, and the server may live on.
+            Err(Unplannable::Target(failure @ PgFailure::Unreachable(_))) => {
+                match session.begin_again().await {
+                    Ok(()) => Ok(Err(NotPlanned::new(
+                        ReasonCode::Refused,
+                        format!("main's server process was lost while it was planned: {failure}"),
+                    ))),
+                    Err(_) => Err(failure),
+                }
+            }
             Err(Unplannable::Target(failure)) => Err(failure),
             Err(Unplannable::Reason(reason)) => Ok(Err(reason)),
         }

@@ -288,6 +288,30 @@ const POWERS: &[(&[&str], &str, &str, &str)] = &[
         "REVOKE DELETE ON TABLE public.orders FROM pg_monitor",
     ),
     (
+        &["GRANT CREATE ON SCHEMA pg_catalog TO reader"],
+        "role_could_change",
+        "may create objects in the schema pg_catalog",
+        "REVOKE CREATE ON SCHEMA pg_catalog FROM reader",
+    ),
+    (
+        &["GRANT UPDATE ON information_schema.sql_features TO reader"],
+        "role_privileged",
+        "may write information_schema.sql_features (UPDATE, granted to reader)",
+        "REVOKE UPDATE ON TABLE information_schema.sql_features FROM reader",
+    ),
+    (
+        &["GRANT CREATE ON DATABASE postgres TO reader"],
+        "role_could_change",
+        "may create objects in the database postgres",
+        "REVOKE CREATE ON DATABASE postgres FROM reader",
+    ),
+    (
+        &["CREATE ROLE plain", "GRANT plain TO reader", "ALTER ROLE reader SET role = 'plain'"],
+        "role_privileged",
+        "logs in as reader and is plain by a setting only",
+        "ALTER ROLE reader RESET role",
+    ),
+    (
         &["GRANT app TO reader"],
         "role_privileged",
         "may write public.orders, which app owns",

@@ -243,3 +243,112 @@ async fn a_schema_that_comes_later_counts() {
     assert!(refused.contains("late"), "{refused}");
     assert_eq!(sprung(&shop), Vec::<String>::new());
 }
+
+/// Operators under common names, on types that no statement names: PostgreSQL finds them for constants without a type,
+/// for what a domain is made of, and through implicit casts.
+const UNNAMED: &[(&[&str], &str)] = &[
+    (
+        &[
+            "CREATE FUNCTION trap(varchar, d) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN true; END $$",
+            "CREATE OPERATOR = (LEFTARG = varchar, RIGHTARG = d, FUNCTION = trap, RESTRICT = eqsel)",
+        ],
+        "SELECT id FROM users WHERE email = 'u1'",
+    ),
+    (
+        &[
+            "CREATE FUNCTION trap(text[], d) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN true; END $$",
+            "CREATE OPERATOR @> (LEFTARG = text[], RIGHTARG = d, FUNCTION = trap, RESTRICT = contsel)",
+        ],
+        "SELECT id FROM users WHERE ARRAY['a'] @> '{x1}'",
+    ),
+    (
+        &[
+            "CREATE FUNCTION trap(json, d) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN true; END $$",
+            "CREATE OPERATOR = (LEFTARG = json, RIGHTARG = d, FUNCTION = trap)",
+        ],
+        "SELECT id FROM users WHERE '{\"a\": 1}'::json = 'x'",
+    ),
+    (
+        &[
+            "CREATE FUNCTION trap(d, d) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN 1; END $$",
+            "CREATE OPERATOR + (LEFTARG = d, RIGHTARG = d, FUNCTION = trap)",
+        ],
+        "SELECT id FROM users WHERE id = 'a' + 'b'",
+    ),
+    (
+        &[
+            "CREATE FUNCTION trap(d) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN 1; END $$",
+            "CREATE OPERATOR - (RIGHTARG = d, FUNCTION = trap)",
+        ],
+        "SELECT id FROM users WHERE id = - 'x'",
+    ),
+    (
+        &[
+            "CREATE TYPE cc AS (x float8)",
+            "CREATE FUNCTION becomes(point) RETURNS cc IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN ROW(1)::cc; END $$",
+            "CREATE CAST (point AS cc) WITH FUNCTION becomes(point) AS IMPLICIT",
+            "CREATE FUNCTION trap(cc, cc) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN true; END $$",
+            "CREATE OPERATOR = (LEFTARG = cc, RIGHTARG = cc, FUNCTION = trap)",
+        ],
+        "SELECT id FROM users WHERE point '(1,1)' = point '(2,2)'",
+    ),
+];
+
+#[tokio::test]
+async fn operators_on_types_that_nobody_names_are_found() {
+    for (setup, sql) in UNNAMED {
+        let shop = Shop::start().await;
+        let users = [
+            "CREATE DOMAIN d AS text",
+            "CREATE TABLE users (id int PRIMARY KEY, email varchar(100))",
+            "INSERT INTO users SELECT g, 'u' || g % 5 FROM generate_series(1, 3000) g",
+            "ANALYZE users",
+        ];
+        shop.run("postgres", "shop", &users).await;
+        shop.run("postgres", "shop", setup).await;
+        let dsn: Dsn = shop.url("reader", "shop").parse().unwrap();
+        let mut session = MainSession::begin(&dsn).await.unwrap();
+        let refused = session.plan(&parse_one(sql).unwrap()).await.unwrap_err().to_string();
+        assert!(refused.contains("can reach the operator"), "{sql}: {refused}");
+        assert_eq!(sprung(&shop), Vec::<String>::new(), "{sql}");
+        // The trap is real.
+        shop.run("reader", "shop", &[&format!("EXPLAIN {sql}")]).await;
+        assert!(!sprung(&shop).is_empty(), "{sql}");
+    }
+    // One on types of its own, to which nothing leads, speaks against nothing.
+    let shop = Shop::start().await;
+    let own = [
+        "CREATE TYPE cc AS (x float8)",
+        "CREATE FUNCTION alike(cc, cc) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT true'",
+        "CREATE OPERATOR = (LEFTARG = cc, RIGHTARG = cc, FUNCTION = alike)",
+    ];
+    shop.run("postgres", "shop", &own).await;
+    let dsn: Dsn = shop.url("reader", "shop").parse().unwrap();
+    let mut session = MainSession::begin(&dsn).await.unwrap();
+    for sql in
+        ["SELECT name FROM orders WHERE id = 1", "SELECT id FROM orders WHERE name IN ('a', 'b')"]
+    {
+        session.plan(&parse_one(sql).unwrap()).await.unwrap();
+    }
+}
+
+/// Expressions that are large even as they are stored are not read, and speak against their table alone.
+#[tokio::test]
+async fn a_large_expression_is_not_read() {
+    let shop = Shop::start().await;
+    let long =
+        (0..200_000).map(|n| (n * 7919 % 1_000_003).to_string()).collect::<Vec<_>>().join(", ");
+    let check = format!("ALTER TABLE large ADD CONSTRAINT c CHECK (id NOT IN ({long}))");
+    shop.run("app", "shop", &["CREATE TABLE large (id int)", &check]).await;
+    let dsn: Dsn = shop.url("reader", "shop").parse().unwrap();
+    let mut session = MainSession::begin(&dsn).await.unwrap();
+    session.plan(&parse_one("SELECT name FROM orders WHERE id = 1").unwrap()).await.unwrap();
+    let of_table = parse_one("SELECT id FROM large WHERE id = 1").unwrap();
+    let refused = session.plan(&of_table).await.unwrap_err().to_string();
+    assert!(refused.contains("too large"), "{refused}");
+    let pid = session.backend_pid();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    let peak: u64 = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(peak < 200 * 1024, "{peak} kB");
+}

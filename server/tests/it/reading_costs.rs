@@ -6,7 +6,7 @@ use optischema_server::config::{Settings, SettingsArgs};
 use optischema_server::postgres::{Dsn, HypoOracle, MainSession, PlanFailure};
 use optischema_server::service::analyze_once;
 use optischema_server::sql::{Statement, parse_one};
-use optischema_server::workload::AdviseLimits;
+use optischema_server::workload::{AdviseLimits, Ground, RawStatement};
 
 use serde_json::json;
 
@@ -472,4 +472,39 @@ async fn no_statement_takes_more_than_200_mb_of_optischemas_own_memory() {
         let took = own_peak().saturating_sub(before);
         assert!(took <= 200, "{took} MB for {}…", &text[..60]);
     }
+}
+
+/// A server process that ends over one statement costs that statement: the others are planned.
+#[tokio::test]
+async fn a_lost_server_process_costs_one_statement() {
+    let shop = Shop::start().await;
+    if shop.version().await < 140_000 {
+        return;
+    }
+    let dsn: Dsn = shop.url("reader", "shop").parse().unwrap();
+    let mut session = MainSession::begin(&dsn).await.unwrap();
+    let ground = Ground::read(&mut session).await.unwrap();
+    let raw = |sql: &str| RawStatement { sql: sql.to_owned(), ..RawStatement::default() };
+    let other = raw("SELECT price FROM \"Items\" WHERE order_id = 7");
+    ground.reader().understand(&mut session, &other).await.unwrap().unwrap();
+    // Planning waits for a lock: meanwhile its server process is ended, as by a crash.
+    let mut blocker = shop.connect("app", "shop").await;
+    for statement in ["BEGIN", "LOCK TABLE orders IN ACCESS EXCLUSIVE MODE"] {
+        sqlx::query(statement).execute(&mut blocker).await.unwrap();
+    }
+    let reader = ground.reader();
+    let deadly = raw("SELECT name FROM orders WHERE id = 1");
+    let planning = reader.understand(&mut session, &deadly);
+    let ending = async {
+        let waiting = "SELECT count(pg_terminate_backend(pid))::text FROM pg_stat_activity
+                       WHERE usename = 'reader' AND wait_event_type = 'Lock'";
+        while shop.text("postgres", waiting).await == "0" {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        drop(blocker);
+    };
+    let (planned, ()) = tokio::join!(planning, ending);
+    let reason = planned.unwrap().unwrap_err();
+    assert!(reason.message.contains("was lost while it was planned"), "{reason}");
+    reader.understand(&mut session, &other).await.unwrap().unwrap();
 }

@@ -142,7 +142,10 @@ fn faults(text: &str) -> Option<Vec<String>> {
     let parsed = whole.or_else(|_| pg_query::parse(&format!("{filled} SELECT 1"), 0)).ok()?;
     let tree = serde_json::to_value(&parsed.protobuf).unwrap();
     let mut found = Vec::new();
-    unqualified(&tree, &mut Vec::new(), &mut found);
+    // Twice: a WITH query may stand behind what reads it.
+    let mut ctes = Vec::new();
+    unqualified(&tree, &mut ctes, &mut Vec::new());
+    unqualified(&tree, &mut ctes, &mut found);
     Some(found)
 }
 

@@ -48,6 +48,8 @@ struct Operator {
     name: String,
     /// OIDs of its operands; zero where it has only one.
     types: [i64; 2],
+    /// A function behind it is in no library, so that anybody may have made it.
+    is_scripted: bool,
 }
 
 /// A cast by a function of this database.
@@ -65,6 +67,9 @@ struct Type {
     /// What it is made of: base type, element, fields, subtype.
     parts: Vec<i64>,
     is_array: bool,
+    /// A domain is its base type wherever an operator is looked for.
+    is_domain: bool,
+    is_composite: bool,
     /// Why a value of it cannot even be read.
     why: Option<&'static str>,
     /// Its values are written by a function of this database.
@@ -98,6 +103,8 @@ pub struct Suspects {
     family_of_built_in: Option<String>,
     operators: Vec<Operator>,
     casts: Vec<Cast>,
+    /// Source and target of every implicit cast of this database.
+    implicit: Vec<[i64; 2]>,
     types: BTreeMap<i64, Type>,
     relations: BTreeMap<Name, Relation>,
     /// Whether the database cuts long names where the parser here does: its encoding is UTF-8.
@@ -106,6 +113,8 @@ pub struct Suspects {
     trusted: BTreeSet<String>,
     /// Why nothing at all is planned here.
     refusal: Option<String>,
+    /// Whether tables are joined partition by partition.
+    is_partitionwise: bool,
     /// Names of `pg_catalog`'s own relations.
     system_relations: BTreeSet<String>,
 }
@@ -170,7 +179,12 @@ impl Suspects {
         }
         let parts = |name: &Name| self.relation(name).map_or(0, |(_, relation)| relation.parts);
         let is_trusted = |name: &str| self.trusted.iter().any(|trusted| trusted == name);
-        let around = sql::Surroundings { views: &views, parts: &parts, is_trusted: &is_trusted };
+        let around = sql::Surroundings {
+            views: &views,
+            parts: &parts,
+            is_partitionwise: self.is_partitionwise,
+            is_trusted: &is_trusted,
+        };
         Ok(sql::check_planning_size(statement, around)?)
     }
 
@@ -323,6 +337,32 @@ impl Suspects {
         reach
     }
 
+    /// Whether PostgreSQL could take an operator whose types nobody names: a domain is reached as its base, an array as
+    /// its element, other types by implicit casts, and a constant without a type takes on whatever is asked for.
+    fn is_found(&self, operator: &Operator, calls: &Calls, near: &dyn Fn(&i64) -> bool) -> bool {
+        let mut sides = operator.types.iter().filter(|oid| **oid != 0);
+        calls.has_untyped || sides.any(|oid| self.is_taken_on(*oid, calls, near, 8))
+    }
+
+    fn is_taken_on(
+        &self,
+        oid: i64,
+        calls: &Calls,
+        near: &dyn Fn(&i64) -> bool,
+        depth: usize,
+    ) -> bool {
+        if depth == 0 || near(&oid) {
+            return true;
+        }
+        let next = |oid: i64| self.is_taken_on(oid, calls, near, depth - 1);
+        let of_itself = self.types.get(&oid).is_some_and(|found| {
+            (found.is_composite && calls.has_rows)
+                || ((found.is_domain || found.is_array) && found.parts.iter().all(|p| next(*p)))
+        });
+        let mut casts = self.implicit.iter().filter(|cast| cast[1] == oid);
+        of_itself || casts.any(|cast| next(cast[0]))
+    }
+
     fn objection_to_types(
         &self,
         calls: &Calls,
@@ -346,7 +386,9 @@ impl Suspects {
             // Unspelled it is only reached by an operator class, which is judged above, and by what stands
             // for `=` and its like (`IN`, `USING`, `BETWEEN`), which count as spelled.
             calls.operators.iter().any(spelled)
-                && (!is_common(&operator.name) || operator.types.iter().all(near))
+                && (!is_common(&operator.name)
+                    || operator.types.iter().all(near)
+                    || (operator.is_scripted && self.is_found(operator, calls, &near)))
         });
         if let Some(operator) = operator {
             return Some(format!(

@@ -16,8 +16,9 @@ pub(super) const FUNCTIONS: &str = "
            ARRAY(SELECT u.type::pg_catalog.int8 FROM pg_catalog.unnest(p.proargtypes::pg_catalog.oid[]) u (type)
                  WHERE u.type >= '16384') AS arguments,
            -- A default is an expression of its own, and calls what it likes.
-           EXISTS (SELECT FROM pg_catalog.regexp_matches(p.proargdefaults::pg_catalog.text, ':(?:funcid|opfuncid) ([0-9]+)', 'g') d (found)
-                   WHERE d.found[1]::pg_catalog.int8 >= 16384) AS has_own_default
+           CASE WHEN pg_catalog.pg_column_size(p.proargdefaults) > 65536 THEN true ELSE
+               EXISTS (SELECT FROM pg_catalog.regexp_matches(p.proargdefaults::pg_catalog.text, ':(?:funcid|opfuncid) ([0-9]+)', 'g') d (found)
+                       WHERE d.found[1]::pg_catalog.int8 >= 16384) END AS has_own_default
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     WHERE p.oid::pg_catalog.int8 >= 16384 OR p.pronargdefaults > 0 OR p.provolatile = 'v' OR p.proname::pg_catalog.text = ANY ($1)
        OR l.lanname NOT IN ('internal', 'c', 'sql') OR n.nspname = 'information_schema'
@@ -36,9 +37,9 @@ pub(super) const OPERATORS: &str = "
 
 pub(super) const CASTS: &str = "
     SELECT /* optischema */ c.oid::pg_catalog.int8 AS oid, s.oid::pg_catalog.int8 AS source, t.oid::pg_catalog.int8 AS target,
-           c.castfunc::pg_catalog.int8 AS function, s.typname::pg_catalog.text AS source_name, t.typname::pg_catalog.text AS target_name
+           c.castfunc::pg_catalog.int8 AS function, c.castcontext = 'i' AS is_implicit, s.typname::pg_catalog.text AS source_name, t.typname::pg_catalog.text AS target_name
     FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_type s ON s.oid = c.castsource JOIN pg_catalog.pg_type t ON t.oid = c.casttarget
-    WHERE c.oid::pg_catalog.int8 >= 16384 AND c.castfunc <> 0";
+    WHERE c.oid::pg_catalog.int8 >= 16384";
 
 /// Types with what they are made of: base type, element, fields, subtype.
 pub(super) const TYPES: &str = "
@@ -109,21 +110,28 @@ pub(super) const ATTACHED: &str = "
     WHERE d.refobjid::pg_catalog.int8 >= 16384 AND (d.refclassid IN ('pg_proc'::pg_catalog.regclass, 'pg_operator'::pg_catalog.regclass,
               'pg_opclass'::pg_catalog.regclass, 'pg_type'::pg_catalog.regclass) OR (d.refclassid = 'pg_class'::pg_catalog.regclass AND pol.oid IS NOT NULL))";
 
-/// The functions in the same expressions, read from their trees: PostgreSQL's own leave no trace in `pg_depend`.
+/// The functions in the same expressions, read from their trees: PostgreSQL's own leave no trace in `pg_depend`. A tree
+/// that is large even as it is stored is not read, and stands for a suspect: reading it would take main's memory.
 pub(super) const CALLED: &str = "
+    WITH trees (relation, domain, tree) AS (
+        SELECT polrelid, '0'::pg_catalog.oid, polqual FROM pg_catalog.pg_policy
+        UNION ALL SELECT polrelid, '0', polwithcheck FROM pg_catalog.pg_policy
+        UNION ALL SELECT conrelid, contypid, conbin FROM pg_catalog.pg_constraint
+        UNION ALL SELECT indrelid, '0', indexprs FROM pg_catalog.pg_index
+        UNION ALL SELECT indrelid, '0', indpred FROM pg_catalog.pg_index
+        UNION ALL SELECT partrelid, '0', partexprs FROM pg_catalog.pg_partitioned_table
+        UNION ALL SELECT d.adrelid, '0', d.adbin FROM pg_catalog.pg_attrdef d
+                  JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE a.attgenerated <> ''),
+    expressions (relation, domain, is_large, text) AS (
+        SELECT t.relation, t.domain, pg_catalog.pg_column_size(t.tree) > 65536,
+               CASE WHEN pg_catalog.pg_column_size(t.tree) <= 65536 THEN t.tree::pg_catalog.text END
+        FROM trees t WHERE t.tree IS NOT NULL
+        UNION ALL SELECT s.stxrelid, '0'::pg_catalog.oid, false, pg_catalog.to_jsonb(s)OPERATOR(pg_catalog.->>)'stxexprs' FROM pg_catalog.pg_statistic_ext s)
     SELECT /* optischema */ t.relation::pg_catalog.int8 AS relation, t.domain::pg_catalog.int8 AS domain,
-           pg_catalog.array_agg(DISTINCT m.found[1]) AS functions
-    FROM (SELECT polrelid AS relation, '0'::pg_catalog.oid AS domain,
-                 pg_catalog.concat(polqual::pg_catalog.text, polwithcheck::pg_catalog.text) AS tree FROM pg_catalog.pg_policy
-          UNION ALL SELECT conrelid, contypid, conbin::pg_catalog.text FROM pg_catalog.pg_constraint WHERE conbin IS NOT NULL
-          UNION ALL SELECT indrelid, '0', pg_catalog.concat(indexprs::pg_catalog.text, indpred::pg_catalog.text) FROM pg_catalog.pg_index
-          UNION ALL SELECT stxrelid, '0', pg_catalog.to_jsonb(s)OPERATOR(pg_catalog.->>)'stxexprs' FROM pg_catalog.pg_statistic_ext s
-          UNION ALL SELECT partrelid, '0', partexprs::pg_catalog.text FROM pg_catalog.pg_partitioned_table
-          UNION ALL SELECT d.adrelid, '0', d.adbin::pg_catalog.text FROM pg_catalog.pg_attrdef d
-                    JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-                    WHERE a.attgenerated <> '') t,
-         LATERAL pg_catalog.regexp_matches(t.tree, ':(?:funcid|opfuncid) ([0-9]+)', 'g') m (found)
-    WHERE t.relation::pg_catalog.int8 >= 16384 OR t.domain::pg_catalog.int8 >= 16384
+           pg_catalog.bool_or(t.is_large) AS is_large,
+           pg_catalog.array_remove(pg_catalog.array_agg(DISTINCT m.found[1]), NULL) AS functions
+    FROM expressions t LEFT JOIN LATERAL pg_catalog.regexp_matches(t.text, ':(?:funcid|opfuncid) ([0-9]+)', 'g') m (found) ON true
+    WHERE (t.relation::pg_catalog.int8 >= 16384 OR t.domain::pg_catalog.int8 >= 16384) AND (t.is_large OR m.found IS NOT NULL)
     GROUP BY t.relation, t.domain";
 
 pub(super) const INHERITS: &str = "

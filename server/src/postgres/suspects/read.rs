@@ -111,6 +111,8 @@ struct Reading {
     known: BTreeSet<i64>,
     /// Functions that must not be reached, by OID.
     functions: BTreeMap<i64, Function>,
+    /// Those of them that anybody may have written: not in C, which only a superuser makes.
+    scripted: BTreeSet<i64>,
     /// Functions that must not be called by name, though types and operators are made with them.
     by_name: BTreeMap<i64, Function>,
     /// Own operators and operator classes.
@@ -152,6 +154,7 @@ pub(super) async fn read(
         "SELECT /* optischema */ COALESCE(NULLIF(pg_catalog.current_setting('optischema.search_path', true), '')::pg_catalog.text[],
              pg_catalog.current_schemas(false)::pg_catalog.text[]) AS search_path,
              pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version,
+             pg_catalog.current_setting('enable_partitionwise_join')::pg_catalog.bool AS is_partitionwise,
              pg_catalog.current_setting('server_encoding') AS encoding,
              pg_catalog.current_setting('max_identifier_length')::pg_catalog.int4 AS longest",
     )
@@ -176,6 +179,7 @@ pub(super) async fn read(
     let mut reading = Reading {
         known: trusted_members(connection, KNOWN_EXTENSIONS).await?,
         functions: BTreeMap::new(),
+        scripted: BTreeSet::new(),
         by_name: BTreeMap::new(),
         operators: BTreeSet::new(),
         classes: BTreeSet::new(),
@@ -195,6 +199,9 @@ pub(super) async fn read(
         if is_vouched_for(&row, trusted)? {
             vouched.insert(row.try_get("name")?);
         }
+        if !row.try_get::<bool, _>("native")? {
+            reading.scripted.insert(oid);
+        }
         match function(&row, reading.own(oid), trusted)? {
             Some((function, true)) => reading.by_name.insert(oid, function),
             Some((function, false)) => reading.functions.insert(oid, function),
@@ -202,6 +209,7 @@ pub(super) async fn read(
         };
     }
     let mut suspects = Suspects {
+        is_partitionwise: row.try_get("is_partitionwise")?,
         search_path,
         results,
         cuts_names_alike,
@@ -279,6 +287,7 @@ async fn read_operators(
             schema: row.try_get("schema")?,
             name: row.try_get("name")?,
             types: [row.try_get("left_type")?, row.try_get("right_type")?],
+            is_scripted: false,
         };
         found.insert(oid, operator);
     }
@@ -294,11 +303,15 @@ async fn read_operators(
         }
         if reading.reaches(&functions) {
             reading.operators.insert(oid);
-            suspects.operators.push(operator);
+            let is_scripted = functions.iter().any(|oid| reading.scripted.contains(oid));
+            suspects.operators.push(Operator { is_scripted, ..operator });
         }
     }
     for row in query(CASTS).fetch_all(&mut *connection).await? {
         let function: i64 = row.try_get("function")?;
+        if row.try_get("is_implicit")? {
+            suspects.implicit.push([row.try_get("source")?, row.try_get("target")?]);
+        }
         if reading.reaches(&[function]) {
             suspects.casts.push(Cast {
                 types: [row.try_get("source")?, row.try_get("target")?],
@@ -373,7 +386,11 @@ async fn read_types(
         };
         let parts: Vec<i64> = row.try_get("parts")?;
         let name = row.try_get("name")?;
-        suspects.types.insert(oid, Type { name, parts, is_array, why, is_sent_by_own });
+        let (is_domain, is_composite) = (kind == "d", kind == "c");
+        suspects.types.insert(
+            oid,
+            Type { name, parts, is_array, is_domain, is_composite, why, is_sent_by_own },
+        );
     }
     Ok(())
 }
@@ -450,13 +467,20 @@ async fn read_relations(
             .iter()
             .filter_map(|oid| oid.parse().ok())
             .find_map(|oid: i64| reading.functions.get(&oid).or_else(|| reading.by_name.get(&oid)));
-        let Some(suspect) = suspect else { continue };
+        let is_large: bool = row.try_get("is_large")?;
+        let suspect = match suspect {
+            Some(suspect) => suspect.said(),
+            None if is_large => {
+                "functions that are not looked at, since it is too large".to_owned()
+            }
+            None => continue,
+        };
         if let Some(domain) = suspects.types.get_mut(&row.try_get("domain")?) {
             domain.why = Some("is checked by a function that does more than give a result");
         }
         for at in family(&parents, row.try_get("relation")?) {
             if let Some((_, table)) = by_oid.get_mut(&at) {
-                table.attached.push(suspect.said());
+                table.attached.push(suspect.clone());
             }
         }
     }

@@ -129,6 +129,15 @@ const CROSSING: &[&str] = &[
     "within",
 ];
 
+/// Functions that give what somebody keeps in the database.
+const KEPT: &[&str] = &[
+    "obj_description",
+    "col_description",
+    "shobj_description",
+    "current_setting",
+    "current_query",
+];
+
 /// Of these a third argument says into how many parts each line is cut.
 const DENSIFYING: &[&str] = &["st_frechetdistance", "st_hausdorffdistance"];
 
@@ -166,8 +175,14 @@ pub(super) fn value_bytes(name: &str, arguments: &[&Value], bytes: &[f64], nodes
         "polygon" if arguments.len() > 1 => total * 8.0 + number(0).abs() * 16.0,
         "bpchar" | "bit" | "varbit" if arguments.len() > 1 => total * 8.0 + number(1).abs() * 4.0,
         // Each of the one stands for each of the other.
-        "replace" | "regexp_replace" | "array_to_string" | "array_replace" | "ts_headline" => {
+        "replace" | "regexp_replace" | "array_to_string" | "array_replace" => {
             (first + 1.0) * (bytes.iter().skip(1).sum::<f64>() + 1.0)
+        }
+        // The configuration may come first.
+        "ts_headline" => (largest + 1.0) * (total + 1.0),
+        // What somebody keeps in the catalogs, however short the name of it is.
+        kept if KEPT.contains(&kept) || kept.starts_with("pg_get_") => {
+            super::LARGEST_CONSTANT / 8.0
         }
         // Each level is indented further; each node is written with all that is in it.
         "jsonb_pretty" | "xpath" => total * (total + 8.0),

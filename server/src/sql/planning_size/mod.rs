@@ -4,6 +4,7 @@
 //! is executed. It also replaces a subquery's columns by their expressions, so that a short text can stand for an
 //! expression that doubles with each level. Both are bounded here.
 
+mod branches;
 mod casts;
 mod clauses;
 mod growth;
@@ -13,6 +14,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use pg_query::protobuf::AExprKind;
 use serde_json::{Map, Value};
 
 use casts::cast_bytes;
@@ -31,8 +33,16 @@ const TRIFLE: f64 = 256.0;
 const MOST_NODES: f64 = 100_000.0;
 /// Relations of one statement, at most.
 const MOST_RELATIONS: usize = 300;
-/// Partitions and children of the relations, at most: each takes some 40 kB.
-const MOST_PARTS: usize = 5000;
+/// Partitions and children of the relations, at most: each takes up to 110 kB, and 270 kB where tables are joined
+/// partition by partition.
+const MOST_PARTS: usize = 2000;
+const MOST_PARTS_JOINED: usize = 800;
+/// Nodes that BETWEEN and IN copy, at most: each takes some 16 kB, since conditions are turned about as well.
+const MOST_COPIES: f64 = 5000.0;
+/// Nodes of a side that is copied without a word: a column, a cast, a call, a sum.
+const PLAIN_SIDE: f64 = 12.0;
+/// Columns of a row, at most.
+const MOST_COLUMNS: f64 = 1600.0;
 /// What planning a relation and a grouping set takes, in nodes; a relation counts wherever it is put in place.
 const NODES_OF_A_RELATION: f64 = 300.0;
 const NODES_OF_A_SET: f64 = 200.0;
@@ -46,6 +56,8 @@ pub struct Surroundings<'s> {
     pub views: &'s BTreeMap<Name, Statement>,
     /// How many partitions and children a relation has.
     pub parts: &'s dyn Fn(&Name) -> usize,
+    /// `enable_partitionwise_join`.
+    pub is_partitionwise: bool,
     /// Whether the person vouches for a function of this name.
     pub is_trusted: &'s dyn Fn(&str) -> bool,
 }
@@ -65,6 +77,7 @@ pub fn check_planning_size(
         relations: 0,
         parts: 0,
         constants: 0.0,
+        copies: 0.0,
         refusal: None,
     };
     for (name, view) in around.views {
@@ -74,17 +87,25 @@ pub fn check_planning_size(
     if let Some(select) = find_select(&json) {
         sizing.select(select, &Scope::default(), 0);
     }
+    let is_joined = around.is_partitionwise && sizing.relations > 1;
+    let most_parts = if is_joined { MOST_PARTS_JOINED } else { MOST_PARTS };
     match sizing.refusal {
         Some(reason) => Err(SqlError::Refused(reason)),
         None if sizing.nodes > MOST_NODES => Err(SqlError::Refused(format!(
             "its expressions come to more than {MOST_NODES} nodes once subqueries and views are put in place: planning it could take too much of main's memory"
         ))),
+        None if sizing.copies > MOST_COPIES => Err(SqlError::Refused(
+            "its BETWEEN and IN stand in one another, and PostgreSQL copies the left side of each: planning it could take too much of main's memory".to_owned(),
+        )),
+        None if let Some(reason) = branches::objection(&json, sizing.parts) => {
+            Err(SqlError::Refused(reason))
+        }
         None if sizing.constants > LARGEST_CONSTANTS => Err(SqlError::Refused(format!(
             "its constants may come to more than {} together: PostgreSQL computes them while it plans, in main's memory",
             optischema::figures::bytes(LARGEST_CONSTANTS as i64)
         ))),
-        None if sizing.parts > MOST_PARTS => Err(SqlError::Refused(format!(
-            "it reads {} partitions, each as often as it is named, and at most {MOST_PARTS} are planned on main",
+        None if sizing.parts > most_parts => Err(SqlError::Refused(format!(
+            "it reads {} partitions, each as often as it is named, and at most {most_parts} are planned on main",
             sizing.parts
         ))),
         None if sizing.relations > MOST_RELATIONS => Err(SqlError::Refused(format!(
@@ -106,6 +127,8 @@ struct Sizing<'s> {
     relations: usize,
     parts: usize,
     constants: f64,
+    /// Nodes that the parser copies.
+    copies: f64,
     refusal: Option<String>,
 }
 
@@ -370,9 +393,27 @@ impl Sizing<'_> {
                 }
             }
             "FuncCall" => self.call(inner, scope, depth),
+            "AIndirection" => {
+                let size = and_one(self.expression_parts(inner, scope, depth));
+                // `(row).*` is the whole expression for each of its columns.
+                let is_star = list(inner.get("indirection"))
+                    .any(|part| part.get("node").is_some_and(|node| node.get("AStar").is_some()));
+                let times = if is_star { MOST_COLUMNS } else { 1.0 };
+                Size {
+                    nodes: size.nodes * times,
+                    constant: size.constant.map(|bytes| bytes + 32.0),
+                }
+            }
             "AExpr" => {
-                let sides = ["lexpr", "rexpr"].into_iter().filter_map(|side| inner.get(side));
-                let size = self.sum(sides, scope, depth);
+                let mut side = |side: &str| match inner.get(side) {
+                    Some(side) => self.expression(side, scope, depth),
+                    None => Size { nodes: 0.0, constant: Some(0.0) },
+                };
+                let (left, right) = (side("lexpr"), side("rexpr"));
+                let size = Size {
+                    nodes: self.copied(inner, left, left.nodes + right.nodes),
+                    constant: left.constant.zip(right.constant).map(|(a, b)| a + b),
+                };
                 let name = tree::names(inner.get("name")).pop().unwrap_or_default();
                 let path: Vec<&Value> =
                     ["lexpr", "rexpr"].into_iter().filter_map(|side| inner.get(side)).collect();
@@ -414,6 +455,27 @@ impl Sizing<'_> {
         // Whoever vouches for a function says that it does nothing but give a result.
         let constant = if is_trusted { bytes.iter().sum::<f64>() * 8.0 + 256.0 } else { grown };
         Size { nodes, constant: Some(constant) }
+    }
+
+    /// Nodes of an operation with all that it stands for: BETWEEN, and IN of what is no constant, are several comparisons,
+    /// and each has the left side.
+    fn copied(&mut self, operation: &Value, left: Size, whole: f64) -> f64 {
+        let kind = operation.get("kind").and_then(Value::as_i64).unwrap_or_default();
+        let is = |of: AExprKind| kind == i64::from(of as i32);
+        let items = operation.get("rexpr").and_then(|r| r.get("node")?.get("List")?.get("items"));
+        let times = if is(AExprKind::AexprBetween) || is(AExprKind::AexprNotBetween) {
+            2.0
+        } else if is(AExprKind::AexprBetweenSym) || is(AExprKind::AexprNotBetweenSym) {
+            4.0
+        } else if is(AExprKind::AexprIn) && left.nodes > PLAIN_SIDE {
+            list(items).count().max(1) as f64
+        } else {
+            // A column or a call of it is compared with a list as one.
+            1.0
+        };
+        let more = left.nodes * (times - 1.0);
+        self.copies += if left.nodes > PLAIN_SIDE { more } else { 0.0 };
+        whole + more
     }
 
     fn bound(&mut self, kind: &str, size: Size) -> Size {

@@ -62,7 +62,11 @@ impl Scope {
     }
 
     pub(super) fn column(&self, name: &str) -> Size {
-        self.columns.get(name).copied().or(self.unnamed).unwrap_or(LEAF)
+        // PostgreSQL may have given the name itself, beside a column that is called so.
+        match (self.columns.get(name).copied(), self.unnamed) {
+            (Some(named), Some(unnamed)) => larger(named, unnamed),
+            (known, other) => known.or(other).unwrap_or(LEAF),
+        }
     }
 }
 
