@@ -143,13 +143,17 @@ async fn login_finding(session: &mut Session) -> Result<Option<Finding>, PgFailu
     }))
 }
 
+/// Entries that are free for OptiSchema's own queries and an hour's plans, at least.
+const ROOM_WANTED: i64 = 320;
+
 /// What reading main leaves in its own statistics.
 async fn tracked_finding(connection: &mut PgConnection) -> Result<Option<Finding>, PgFailure> {
     let row = query(
         "SELECT /* optischema */ pg_catalog.current_setting('pg_stat_statements.track', true) AS track,
+                pg_catalog.current_setting('pg_stat_statements.max', true)::pg_catalog.int8 AS most,
                 pg_catalog.quote_ident(CURRENT_USER) AS role",
     )
-    .fetch_one(connection)
+    .fetch_one(&mut *connection)
     .await?;
     let track: Option<String> = row.try_get("track")?;
     let Some(track) = track else { return Ok(None) };
@@ -160,11 +164,28 @@ async fn tracked_finding(connection: &mut PgConnection) -> Result<Option<Finding
         )));
     }
     let role: String = row.try_get("role")?;
-    Ok(Some(Finding::advice(
-        "reader_tracked",
-        "pg_stat_statements counts OptiSchema's own queries: about 70 entries, and up to OPTISCHEMA_MAIN_TEXTS_PER_HOUR an hour for plans.",
-        format!("ALTER ROLE {role} SET pg_stat_statements.track = 'none';"),
-    )))
+    let remedy = format!("ALTER ROLE {role} SET pg_stat_statements.track = 'none';");
+    let entries = match StatementsView::find(connection).await {
+        Ok(view) => view.count(connection).await.ok(),
+        // The next finding says what is wrong with it.
+        Err(_) => None,
+    };
+    let room = row.try_get::<Option<i64>, _>("most")?.zip(entries).map(|(most, used)| most - used);
+    Ok(Some(match room.filter(|room| *room < ROOM_WANTED) {
+        Some(room) => Finding::warning(
+            "reader_evicts",
+            format!(
+                "pg_stat_statements has room for {} more statements and counts OptiSchema's own: reading main would push some of the application's out.",
+                room.max(0)
+            ),
+            remedy,
+        ),
+        None => Finding::advice(
+            "reader_tracked",
+            "pg_stat_statements counts OptiSchema's own queries: about 70 entries, and up to OPTISCHEMA_MAIN_TEXTS_PER_HOUR an hour for plans.",
+            remedy,
+        ),
+    }))
 }
 
 async fn statements_finding(connection: &mut PgConnection) -> Result<Finding, PgFailure> {

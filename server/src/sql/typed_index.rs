@@ -86,6 +86,12 @@ pub fn typed_index(text: &str, catalog: &Catalog) -> Result<IndexCandidate, SqlE
             }
             KeyTarget::Column(element.name.clone())
         };
+        if !element.collation.is_empty() {
+            return refuse(
+                "a key has a collation of its own, which is not planned with: leave COLLATE out"
+                    .into(),
+            );
+        }
         let class = element.opclass.last().and_then(|node| match &node.node {
             Some(NodeEnum::String(name)) => Some(name.sval.clone()),
             _ => None,
@@ -94,6 +100,16 @@ pub fn typed_index(text: &str, catalog: &Catalog) -> Result<IndexCandidate, SqlE
             return refuse(format!(
                 "the operator class {class} is not one of PostgreSQL's usual ones"
             ));
+        }
+        let schema = element.opclass.iter().rev().nth(1).and_then(|node| match &node.node {
+            Some(NodeEnum::String(name)) => Some(name.sval.as_str()),
+            _ => None,
+        });
+        if schema.is_some_and(|schema| schema != "pg_catalog") {
+            return refuse(
+                "an operator class of another schema than PostgreSQL's own is not planned with"
+                    .into(),
+            );
         }
         keys.push(IndexKey {
             target,
@@ -325,6 +341,8 @@ mod tests {
             ("CREATE INDEX ON \"Odd t\" USING gin (a)", "GIN"),
             ("CREATE INDEX ON \"Odd t\" USING gist (a)", "gist"),
             ("CREATE INDEX ON \"Odd t\" (a my_ops)", "my_ops"),
+            ("CREATE INDEX ON \"Odd t\" (a public.int4_ops)", "another schema"),
+            ("CREATE INDEX ON \"Odd t\" (\"B\" COLLATE \"C\")", "leave COLLATE out"),
             ("CREATE INDEX ON \"Odd t\" ((a::numeric(abs(3), 2)))", "modifiers"),
             ("CREATE UNIQUE INDEX ON \"Odd t\" (a)", "constraint"),
             ("CREATE INDEX ON \"Odd t\" ((a + (SELECT 1)))", "cannot be read"),

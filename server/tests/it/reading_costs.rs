@@ -47,6 +47,9 @@ async fn an_analysis_of_thousands_of_statements_evicts_none_of_them() {
     assert_eq!(app.post("/api/queries/collect").await.status(), 200);
     app.analyzed().await;
     assert_eq!(app.post("/api/queries/collect").await.status(), 200);
+    // There is room for it; for much more there is not, which is said.
+    let health = app.get("/api/health").await.text().await.unwrap();
+    assert!(health.contains("reader_evicts"), "{health}");
     app.stop().await;
     assert_eq!(entries(&shop, "app").await, before, "entries of the application");
     let own = entries(&shop, "reader").await;
