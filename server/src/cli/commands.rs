@@ -68,6 +68,7 @@ pub(super) async fn dispatch(cli: Cli) -> Done {
             let limits = AdviseLimits {
                 budget: budget_mb.map(|megabytes| i64::from(megabytes) * 1_000_000),
                 deadline: std::time::Duration::from_secs(u64::from(deadline_s)),
+                for_everything: true,
                 ..AdviseLimits::default()
             };
             analyze::analyze(Settings::resolve(&args)?, workload, limits, format).await

@@ -34,3 +34,4 @@ pub use replica_health::check_replica;
 pub use roles::{RolePath, role_paths};
 pub use server_facts::plan_settings;
 pub use statements_view::StatementsView;
+pub(crate) use statements_view::no_texts;

@@ -165,8 +165,7 @@ impl StatementsView {
                AND s.queryid = ANY ($1)",
             self.schema
         );
-        let rows = query(AssertSqlSafe(text)).bind(queryids).fetch_all(connection).await;
-        let rows = rows.map_err(|error| elsewhere(error.into()))?;
+        let rows = query(AssertSqlSafe(text)).bind(queryids).fetch_all(connection).await?;
         let mut texts = BTreeMap::new();
         for row in rows {
             let bytes: Option<Vec<u8>> = row.try_get("query")?;
@@ -180,9 +179,9 @@ impl StatementsView {
 /// `untranslatable_character`, `character_not_in_repertoire`.
 const OTHER_ENCODING: &[&str] = &["22P05", "22021"];
 
-/// PostgreSQL writes the texts of every database of the server in this one's encoding, and gives none where one of them
-/// cannot be.
-fn elsewhere(failure: PgFailure) -> PgFailure {
+/// What a failure to read texts means: PostgreSQL writes those of every database of the server in this one's encoding,
+/// and gives none where one of them cannot be.
+pub(crate) fn no_texts(failure: PgFailure) -> PgFailure {
     match failure.sqlstate() {
         Some(state) if OTHER_ENCODING.contains(&state) => PgFailure::Unexpected(format!(
             "pg_stat_statements gives no texts here: one of another database of this server, or an invalid one, cannot be written in this database's encoding, and PostgreSQL refuses all of them then. pg_stat_statements_reset() for that database mends it until such a statement runs again ({failure})"

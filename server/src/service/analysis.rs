@@ -23,6 +23,9 @@ impl From<CollectError> for OperationError {
 /// How long a person's analysis waits for what may be taken from main.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The share of the time that statements are read and planned in; choosing indexes has the rest.
+const FOR_UNDERSTANDING: f64 = 0.6;
+
 /// Main, where its role may be used.
 pub(crate) async fn checked_main(settings: &Settings) -> Outcome<&Dsn> {
     let dsn = settings.main_url.as_ref();
@@ -64,13 +67,27 @@ pub async fn analyze_once(
     limits: &AdviseLimits,
 ) -> Outcome<(Collection, Advice)> {
     let mut session = MainSession::begin(checked_main(settings).await?).await?;
-    session.wait_until(Instant::now() + limits.deadline);
+    let begun = Instant::now();
+    session.wait_until(begun + limits.deadline);
+    let understood = begun + limits.deadline.mul_f64(FOR_UNDERSTANDING);
+    let understood = limits.for_everything.then_some(understood);
+    let mut notes = Vec::new();
     let collection = match workload {
-        None => collect(&mut session).await?,
-        Some(text) => collect_given(&mut session, given(text)?.statements).await?,
+        None => collect(&mut session, understood).await?,
+        Some(text) => {
+            let contents = given(text)?;
+            notes = contents.notes;
+            collect_given(&mut session, contents.statements, understood).await?
+        }
     };
     let others = other_planners(settings, &mut session).await;
-    let advice = advise(&mut session, others, &collection, limits).await?;
+    let mut limits = limits.clone();
+    if limits.for_everything {
+        limits.deadline =
+            limits.deadline.saturating_sub(begun.elapsed()).max(Duration::from_secs(1));
+    }
+    let mut advice = advise(&mut session, others, &collection, &limits).await?;
+    advice.notes.extend(notes);
     session.end().await?;
     Ok((collection, advice))
 }
@@ -81,7 +98,7 @@ pub async fn analyze_once(
 /// Main may not be used, or is out of reach.
 pub async fn collected(settings: &Settings) -> Outcome<Collection> {
     let mut session = MainSession::begin(checked_main(settings).await?).await?;
-    let collection = collect(&mut session).await?;
+    let collection = collect(&mut session, None).await?;
     session.end().await?;
     Ok(collection)
 }
@@ -89,7 +106,15 @@ pub async fn collected(settings: &Settings) -> Outcome<Collection> {
 /// Statements that a person gives: SQL, or a log.
 pub(super) fn given(text: &str) -> Outcome<LogContents> {
     if looks_like_log(text) {
-        return Ok(read_log(text));
+        let contents = read_log(text);
+        if contents.statements.is_empty() && contents.plans.is_empty() {
+            let message = "the log holds no statement and no plan: set log_min_duration_statement = 0 for a while (or auto_explain with log_format = json)";
+            return Err(OperationError::Invalid {
+                field: "workload".into(),
+                message: message.into(),
+            });
+        }
+        return Ok(contents);
     }
     let statements = read_sql(text).map_err(|error| OperationError::Invalid {
         field: "workload".into(),

@@ -39,7 +39,7 @@ pub use planning_size::{Surroundings, check_planning_size};
 pub use repair::{Repair, parameter_places};
 pub use rewrite::{bind_parameters, qualify, relation_names, retarget, retarget_types, unqualify};
 pub use rewrites::{Rewrite, Sameness, casts_in_filter, rewrites};
-pub use select::{Ending, SortedBy, ending, sorted_by, without_limit};
+pub use select::{Ending, SortedBy, ending, offsets, sorted_by, without_limit};
 pub use shape::analyze;
 pub use shorten::{Shortened, shortened};
 pub use typed_index::{evaluated_by, is_plain_predicate, typed_index};

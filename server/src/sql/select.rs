@@ -139,6 +139,17 @@ fn tree_of(select: SelectStmt) -> pg_query::protobuf::ParseResult {
     pg_query::protobuf::ParseResult { version: 0, stmts: vec![raw] }
 }
 
+/// How many OFFSETs a statement has, wherever they stand.
+#[must_use]
+pub fn offsets(statement: &Statement) -> usize {
+    let Ok(json) = super::tree::as_json(&statement.tree) else { return 0 };
+    let mut found = 0;
+    super::tree::walk(&json, &mut |_, object| {
+        found += usize::from(object.get("limit_offset").is_some_and(serde_json::Value::is_object));
+    });
+    found
+}
+
 /// Where a part stands is not what it is.
 fn without_locations(value: &mut serde_json::Value) {
     match value {

@@ -1,6 +1,7 @@
 //! A whole workload at once, without a store: what main counts, or what a person gives.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use optischema::model::{Catalog, QueryHash, QueryKind, TrackedStatement};
 use optischema::plan::Lineage;
@@ -10,7 +11,7 @@ use thiserror::Error;
 use super::understand::{Identity, RawStatement, Reader};
 use crate::postgres::query;
 use crate::postgres::{
-    MainSession, PgFailure, StatementsView, read_catalog, read_lineage, role_paths,
+    MainSession, PgFailure, StatementsView, no_texts, read_catalog, read_lineage, role_paths,
 };
 
 /// What was collected.
@@ -60,17 +61,21 @@ impl Ground {
     }
 }
 
-/// Reads the statements that main has counted since its last reset.
+/// Reads the statements that main has counted since its last reset; those whose turn does not come `until` then are not
+/// planned.
 ///
 /// # Errors
 /// Main is out of reach, or its statements cannot be read.
-pub async fn collect(session: &mut MainSession) -> Result<Collection, CollectError> {
+pub async fn collect(
+    session: &mut MainSession,
+    until: Option<Instant>,
+) -> Result<Collection, CollectError> {
     let ground = Ground::read(session).await?;
     let view = StatementsView::find(session.connection()).await?;
     let (snapshot, _) = view.snapshot(session.connection()).await?;
     let roles = role_paths(session.connection()).await?;
     let ids: Vec<i64> = snapshot.readings.iter().map(|reading| reading.key.queryid).collect();
-    let texts = view.texts(session.connection(), &ids).await?;
+    let texts = view.texts(session.connection(), &ids).await.map_err(no_texts)?;
     let raw = snapshot
         .readings
         .iter()
@@ -85,28 +90,32 @@ pub async fn collect(session: &mut MainSession) -> Result<Collection, CollectErr
                 temp_blocks: reading.counters.temp_blocks,
                 search_path: roles.get(&reading.key.userid).map(|role| role.search_path.clone()),
                 logged: Vec::new(),
+                variants: Vec::new(),
             })
         })
         .collect();
-    understand_all(session, ground, raw, false).await
+    understand_all(session, ground, raw, until, false).await
 }
 
-/// Reads statements that a person gives: all of them are listed, whatever they are.
+/// Reads statements that a person gives: all of them are listed, whatever they are. Those whose turn does not come `until`
+/// then are not planned.
 ///
 /// # Errors
 /// Main is out of reach.
 pub async fn collect_given(
     session: &mut MainSession,
     raw: Vec<RawStatement>,
+    until: Option<Instant>,
 ) -> Result<Collection, CollectError> {
     let ground = Ground::read(session).await?;
-    understand_all(session, ground, raw, true).await
+    understand_all(session, ground, raw, until, true).await
 }
 
 async fn understand_all(
     session: &mut MainSession,
     ground: Ground,
     raw: Vec<RawStatement>,
+    until: Option<Instant>,
     given: bool,
 ) -> Result<Collection, CollectError> {
     let reader = ground.reader();
@@ -123,18 +132,19 @@ async fn understand_all(
             None => {
                 merged.insert(hash, raw);
             }
-            Some(known) => {
-                known.calls = known.calls.saturating_add(raw.calls);
-                known.total_time_ms += raw.total_time_ms;
-                known.rows = known.rows.saturating_add(raw.rows);
-                known.temp_blocks = known.temp_blocks.saturating_add(raw.temp_blocks);
-                known.logged.extend(raw.logged);
-            }
+            Some(known) => known.take(raw),
         }
     }
+    // The dearest first: where the time is up, what is left out matters least.
+    let mut raw: Vec<RawStatement> = merged.into_values().collect();
+    raw.sort_by(|a, b| b.total_time_ms.total_cmp(&a.total_time_ms));
     let mut statements = Vec::new();
-    for raw in merged.values() {
-        statements.push(reader.track(session, raw).await?);
+    for raw in &raw {
+        let is_late = until.is_some_and(|until| Instant::now() > until);
+        statements.push(match is_late {
+            true => reader.left_out(raw),
+            false => reader.track(session, raw).await?,
+        });
     }
     statements.sort_by(|a, b| b.total_time_ms.total_cmp(&a.total_time_ms));
     Ok(Collection { catalog: ground.catalog, statements, left_out })

@@ -1,7 +1,7 @@
 //! Logs of PostgreSQL: statements with their times and real values (`log_min_duration_statement`), and plans
 //! (`auto_explain` with `log_format = json`). Plain text with any `log_line_prefix`, CSV and JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -34,6 +34,8 @@ pub struct LogContents {
 struct Entry {
     message: String,
     detail: String,
+    /// Which process wrote it; empty where the log does not say.
+    process: String,
 }
 
 /// Sets of values that are kept for one statement.
@@ -49,10 +51,6 @@ pub fn looks_like_log(text: &str) -> bool {
     })
 }
 
-fn is_json_entry(line: &str) -> bool {
-    line.starts_with('{') && line.contains("\"error_severity\":")
-}
-
 /// Reads a log. What is no statement and no plan is passed over.
 #[must_use]
 pub fn read_log(text: &str) -> LogContents {
@@ -64,68 +62,143 @@ pub fn read_log(text: &str) -> LogContents {
     } else {
         plain_entries(text)
     };
-    let mut contents = LogContents { is_log: true, ..LogContents::default() };
-    let mut by_text: BTreeMap<String, RawStatement> = BTreeMap::new();
+    let mut reading = Reading::default();
     for entry in &entries {
+        reading.take(entry);
+    }
+    reading.contents()
+}
+
+/// What is known while a log is read.
+#[derive(Default)]
+struct Reading {
+    by_text: BTreeMap<String, RawStatement>,
+    plans: Vec<LoggedPlan>,
+    notes: Vec<String>,
+    /// Statements whose time stands on a later line of the same process.
+    waiting: BTreeMap<String, (String, Vec<Option<String>>)>,
+    /// Statements without a time.
+    untimed: i64,
+}
+
+impl Reading {
+    fn take(&mut self, entry: &Entry) {
         match event(entry) {
-            Some(Event::Ran { sql, duration_ms, values }) => {
-                let known = by_text
-                    .entry(sql.clone())
-                    .or_insert_with(|| RawStatement { sql, ..RawStatement::default() });
-                known.calls += 1;
-                known.total_time_ms += duration_ms;
-                let is_new = !values.is_empty() && !known.logged.contains(&values);
-                if is_new && known.logged.len() < MOST_VALUES {
-                    known.logged.push(values);
+            Some(Event::Ran { sql, duration_ms, values }) => self.ran(sql, duration_ms, values),
+            Some(Event::Began { sql, values }) => {
+                if entry.process.is_empty() {
+                    // Whose time comes next cannot be told.
+                    self.untimed += 1;
+                    self.ran(sql, 0.0, values);
+                } else if let Some((sql, values)) =
+                    self.waiting.insert(entry.process.clone(), (sql, values))
+                {
+                    self.untimed += 1;
+                    self.ran(sql, 0.0, values);
                 }
             }
-            Some(Event::Planned(plan)) => contents.plans.push(plan),
-            Some(Event::Unreadable(note)) => contents.notes.push(note),
-            None => {}
+            Some(Event::Took(duration_ms)) => {
+                if let Some((sql, values)) = self.waiting.remove(&entry.process) {
+                    self.ran(sql, duration_ms, values);
+                }
+            }
+            Some(Event::Planned(plan)) => self.plans.push(plan),
+            Some(Event::Unreadable(note)) if !self.notes.contains(&note) => self.notes.push(note),
+            Some(Event::Unreadable(_)) | None => {}
         }
     }
-    // Where only plans are logged, they tell the calls too.
-    for plan in &contents.plans {
-        let known = by_text.contains_key(&plan.sql);
-        if !known || by_text[&plan.sql].logged.is_empty() && !plan.values.is_empty() {
-            let raw = by_text.entry(plan.sql.clone()).or_insert_with(|| RawStatement {
-                sql: plan.sql.clone(),
-                ..RawStatement::default()
-            });
-            if !known {
-                raw.calls += 1;
-                raw.total_time_ms += plan.duration_ms;
-            }
-            if !plan.values.is_empty() {
-                raw.logged.push(plan.values.clone());
-            }
+
+    fn ran(&mut self, sql: String, duration_ms: f64, values: Vec<Option<String>>) {
+        let known = self
+            .by_text
+            .entry(sql.clone())
+            .or_insert_with(|| RawStatement { sql, ..RawStatement::default() });
+        known.calls += 1;
+        known.total_time_ms += duration_ms;
+        let is_new = !values.is_empty() && !known.logged.contains(&values);
+        if is_new && known.logged.len() < MOST_VALUES {
+            known.logged.push(values);
         }
     }
-    contents.statements = by_text.into_values().collect();
-    contents
+
+    fn contents(mut self) -> LogContents {
+        for (sql, values) in std::mem::take(&mut self.waiting).into_values() {
+            self.untimed += 1;
+            self.ran(sql, 0.0, values);
+        }
+        // Where only plans are logged, they tell the calls too.
+        let logged: BTreeSet<String> = self.by_text.keys().cloned().collect();
+        for plan in self.plans.clone() {
+            let LoggedPlan { sql, duration_ms, values, .. } = plan;
+            if !logged.contains(&sql) {
+                self.ran(sql, duration_ms, values);
+            } else if let Some(known) = self.by_text.get_mut(&sql)
+                && known.logged.is_empty()
+                && !values.is_empty()
+            {
+                known.logged.push(values);
+            }
+        }
+        if self.untimed > 0 {
+            self.notes.push(format!(
+                "{} statements of the log have no time of their own: log_min_duration_statement = 0 in place of log_statement gives text and time on one line, and %p in log_line_prefix tells whose time a line is",
+                self.untimed
+            ));
+        }
+        let statements = self.by_text.into_values().collect();
+        LogContents { is_log: true, statements, plans: self.plans, notes: self.notes }
+    }
 }
 
 enum Event {
-    Ran { sql: String, duration_ms: f64, values: Vec<Option<String>> },
+    Ran {
+        sql: String,
+        duration_ms: f64,
+        values: Vec<Option<String>>,
+    },
+    /// `log_statement`: the text before it runs.
+    Began {
+        sql: String,
+        values: Vec<Option<String>>,
+    },
+    /// `log_duration`: a time without its text.
+    Took(f64),
     Planned(LoggedPlan),
     Unreadable(String),
 }
 
 fn event(entry: &Entry) -> Option<Event> {
-    let (time, what) = entry.message.strip_prefix("duration: ")?.split_once(" ms  ")?;
+    let Some(timed) = entry.message.strip_prefix("duration: ") else {
+        let (sql, values) = statement(&entry.message, &entry.detail)?;
+        return Some(Event::Began { sql, values });
+    };
+    let (time, what) = match timed.split_once(" ms  ") {
+        Some((time, what)) => (time, Some(what)),
+        None => (timed.trim_end().strip_suffix(" ms")?, None),
+    };
     let duration_ms: f64 =
         time.parse().ok().filter(|time: &f64| time.is_finite() && *time >= 0.0)?;
+    let Some(what) = what else { return Some(Event::Took(duration_ms)) };
     if let Some(json) = what.strip_prefix("plan:") {
         return Some(planned(json.trim(), duration_ms));
     }
+    let (sql, values) = statement(what, &entry.detail)?;
+    Some(Event::Ran { sql, duration_ms, values })
+}
+
+/// The text and the values of `statement: …` and `execute name: …`. Parsing and binding are logged beside the run, with
+/// the same values.
+fn statement(what: &str, detail: &str) -> Option<(String, Vec<Option<String>>)> {
     let (phase, sql) = what.split_once(": ")?;
-    // Parsing and binding are logged beside the run, with the same values.
     if phase != "statement" && !phase.starts_with("execute ") {
         return None;
     }
-    let values = entry.detail.split_once("arameters: ").map(|(_, list)| parameters(list));
-    let values = values.unwrap_or_default().unwrap_or_default();
-    Some(Event::Ran { sql: sql.trim().to_owned(), duration_ms, values })
+    // EXECUTE of what was prepared by PREPARE: the text is its detail.
+    if let Some(prepared) = detail.strip_prefix("prepare: ") {
+        return Some((prepared.trim().to_owned(), Vec::new()));
+    }
+    let values = detail.split_once("arameters: ").map(|(_, list)| parameters(list));
+    Some((sql.trim().to_owned(), values.unwrap_or_default().unwrap_or_default()))
 }
 
 fn planned(json: &str, duration_ms: f64) -> Event {
@@ -191,27 +264,95 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     }
 }
 
+/// PostgreSQL's own JSON, or a line of a service that collects logs.
+fn is_json_entry(line: &str) -> bool {
+    line.starts_with('{')
+        && ["\"error_severity\":", "LOG:  ", "duration: "].iter().any(|part| line.contains(part))
+}
+
+/// Where services put the line: Google Cloud (`textPayload`, `jsonPayload.message`), CloudWatch and Datadog (`message`),
+/// Azure (`properties.message`), Supabase (`event_message`), container runtimes (`log`, `msg`).
+const PLACES: &[&[&str]] = &[
+    &["textPayload"],
+    &["jsonPayload", "message"],
+    &["properties", "message"],
+    &["event_message"],
+    &["message"],
+    &["log"],
+    &["msg"],
+];
+
+/// Where they put the process, if the line has none.
+const PROCESSES: &[&[&str]] = &[
+    &["pid"],
+    &["process_id"],
+    &["properties", "processId"],
+    &["jsonPayload", "pid"],
+    &["parsed", "process_id"],
+    &["labels", "pid"],
+];
+
 fn json_entries(text: &str) -> Vec<Entry> {
     let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines
-        .map(|value| {
-            let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
-            Entry { message: text("message").to_owned(), detail: text("detail").to_owned() }
-        })
-        .collect()
+    let (mut entries, mut plain) = (Vec::new(), String::new());
+    for value in lines {
+        let at = |path: &[&str]| path.iter().try_fold(&value, |value, key| value.get(key));
+        let process = PROCESSES.iter().find_map(|path| match at(path)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        });
+        let message = PLACES.iter().find_map(|path| at(path)?.as_str()).unwrap_or_default();
+        if message.lines().any(|line| split_entry(line).is_some()) {
+            // A whole line of the server's log, with its prefix.
+            plain.push_str(message.trim_end());
+            plain.push('\n');
+        } else {
+            let detail = value.get("detail").and_then(Value::as_str).unwrap_or_default();
+            entries.push(Entry {
+                message: message.to_owned(),
+                detail: detail.to_owned(),
+                process: process.unwrap_or_default(),
+            });
+        }
+    }
+    entries.extend(plain_entries(&plain));
+    entries
 }
 
 fn csv_entries(text: &str) -> Vec<Entry> {
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
-    // Columns 14 and 15 of the documented order are message and detail.
+    // Columns 4, 14 and 15 of the documented order are process, message and detail.
     let field =
         |record: &csv::StringRecord, at: usize| record.get(at).unwrap_or_default().to_owned();
     reader
         .records()
         .filter_map(Result::ok)
-        .map(|record| Entry { message: field(&record, 13), detail: field(&record, 14) })
+        .map(|record| Entry {
+            message: field(&record, 13),
+            detail: field(&record, 14),
+            process: field(&record, 3),
+        })
         .collect()
+}
+
+/// The process in a line's prefix: a number in brackets, after `pid=`, or standing alone.
+fn process_of(prefix: &str) -> String {
+    let number = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>();
+    let after = |mark: &str| {
+        let mut parts = prefix.split(mark).skip(1).map(|rest| (number(rest), rest));
+        parts.find(|(digits, rest)| {
+            !digits.is_empty() && (mark != "[" || rest[digits.len()..].starts_with([']', '-']))
+        })
+    };
+    let named = after("[").or_else(|| after("pid=")).or_else(|| after("p="));
+    let alone = || {
+        let words = prefix.split_whitespace();
+        let mut numbers = words.filter(|word| word.chars().all(|c| c.is_ascii_digit()));
+        numbers.next().map(str::to_owned)
+    };
+    named.map(|(digits, _)| digits).or_else(alone).unwrap_or_default()
 }
 
 const SEVERITIES: &[&str] = &[
@@ -260,7 +401,9 @@ fn plain_entries(text: &str) -> Vec<Entry> {
     for line in text.lines() {
         match split_entry(line) {
             Some(("LOG", message)) => {
-                entries.push(Entry { message: message.to_owned(), detail: String::new() });
+                let prefix = &line[..line.len() - message.len()];
+                let (message, process) = (message.to_owned(), process_of(prefix));
+                entries.push(Entry { message, detail: String::new(), process });
                 (in_detail, passed_over) = (false, false);
             }
             Some(("DETAIL", detail)) if !passed_over => {
@@ -378,5 +521,93 @@ mod tests {
     fn sql_is_no_log() {
         assert!(!looks_like_log("SELECT 1; -- LOG: x\nSELECT 2"));
         assert!([PLAIN, CSV, JSON, EIGHTEEN].into_iter().all(looks_like_log));
+    }
+
+    #[test]
+    fn text_and_time_on_different_lines_belong_together_by_their_process() {
+        let lines = [
+            "2026-03-05 11:00:00.000 UTC [5001] shop@shop LOG:  statement: SELECT 1 FROM a",
+            "2026-03-05 11:00:00.005 UTC [5002] shop@shop LOG:  statement: SELECT 2 FROM b",
+            "2026-03-05 11:00:00.006 UTC [5002] shop@shop LOG:  duration: 0.210 ms",
+            "2026-03-05 11:00:00.007 UTC [5003] shop@shop LOG:  duration: 9.000 ms",
+            "2026-03-05 11:00:00.489 UTC [5001] shop@shop LOG:  duration: 489.168 ms",
+            "2026-03-05 11:00:01.001 UTC [5003] shop@shop LOG:  execute <unnamed>: SELECT 3 FROM c WHERE x = $1",
+            "2026-03-05 11:00:01.001 UTC [5003] shop@shop DETAIL:  parameters: $1 = '14321'",
+            "2026-03-05 11:00:01.300 UTC [5003] shop@shop LOG:  duration: 300.001 ms",
+            "2026-03-05 11:00:02.000 UTC [5001] shop@shop LOG:  statement: EXECUTE p(5)",
+            "2026-03-05 11:00:02.000 UTC [5001] shop@shop DETAIL:  prepare: PREPARE p(int) AS SELECT 4 FROM d WHERE y = $1",
+            "2026-03-05 11:00:02.001 UTC [5001] shop@shop LOG:  duration: 1.500 ms",
+        ];
+        let contents = read_log(&lines.join("\n"));
+        let times: Vec<(&str, i64, f64)> = contents
+            .statements
+            .iter()
+            .map(|s| (s.sql.as_str(), s.calls, s.total_time_ms))
+            .collect();
+        assert_eq!(
+            times,
+            [
+                ("PREPARE p(int) AS SELECT 4 FROM d WHERE y = $1", 1, 1.5),
+                ("SELECT 1 FROM a", 1, 489.168),
+                ("SELECT 2 FROM b", 1, 0.21),
+                ("SELECT 3 FROM c WHERE x = $1", 1, 300.001),
+            ]
+        );
+        assert_eq!(contents.statements[3].logged, [vec![Some("14321".to_owned())]]);
+        assert!(contents.notes.is_empty(), "{:?}", contents.notes);
+        // Without a process in the prefix nobody's time is taken for another's.
+        let bare = "LOG:  statement: SELECT 1 FROM a\nLOG:  statement: SELECT 2 FROM b\nLOG:  duration: 5.000 ms";
+        let contents = read_log(bare);
+        assert!(contents.statements.iter().all(|s| s.calls == 1 && s.total_time_ms == 0.0));
+        assert!(contents.notes[0].contains("log_min_duration_statement"), "{:?}", contents.notes);
+    }
+
+    #[test]
+    fn processes_are_found_in_usual_prefixes() {
+        for (prefix, process) in [
+            ("2026-03-05 11:00:00.000 UTC [5001] shop@shop LOG:  ", "5001"),
+            ("2026-03-05 11:00:00 UTC:10.0.0.1(55):app@shop:[5001]:LOG:  ", "5001"),
+            ("2026-03-05 11:00:00 UTC [5001-1] app@shop LOG:  ", "5001"),
+            ("2026-03-05 11:00:00 CET pid=5001,user=app LOG:  ", "5001"),
+            ("t=2026-03-05 11:00:00 p=5001 l=3 LOG:  ", "5001"),
+            ("2026-03-05 11:00:00 CET 5001 app LOG:  ", "5001"),
+            ("LOG:  ", ""),
+            ("2026-03-05 11:00:00.000 UTC app@shop LOG:  ", ""),
+        ] {
+            assert_eq!(process_of(prefix), process, "{prefix}");
+        }
+    }
+
+    #[test]
+    fn lines_in_envelopes_of_services_are_read() {
+        let line =
+            "2026-03-05 11:00:00 UTC [7] LOG:  duration: 12.500 ms  statement: SELECT 1 FROM a";
+        let wrapped = |value: Value| value.to_string();
+        for text in [
+            wrapped(serde_json::json!({ "textPayload": line, "severity": "INFO" })),
+            wrapped(serde_json::json!({ "timestamp": 1, "message": line })),
+            wrapped(serde_json::json!({ "properties": { "message": line, "errorLevel": "LOG" } })),
+            wrapped(
+                serde_json::json!({ "event_message": "duration: 12.500 ms  statement: SELECT 1 FROM a", "id": "x" }),
+            ),
+            wrapped(serde_json::json!({ "log": line, "stream": "stderr" })),
+        ] {
+            assert!(looks_like_log(&text), "{text}");
+            let contents = read_log(&text);
+            assert_eq!(contents.statements.len(), 1, "{text}");
+            assert_eq!(contents.statements[0].total_time_ms, 12.5, "{text}");
+        }
+    }
+
+    #[test]
+    fn plans_alone_count_every_execution() {
+        let plan = |ms: &str| {
+            format!(
+                "2026-03-05 11:00:00 UTC [7] LOG:  duration: {ms} ms  plan:\n\t{{\"Query Text\": \"SELECT 1 FROM a\", \"Plan\": {{}}}}\n"
+            )
+        };
+        let contents = read_log(&(plan("10.0") + &plan("20.0") + &plan("30.0")));
+        let statement = &contents.statements[0];
+        assert_eq!((statement.calls, statement.total_time_ms), (3, 60.0));
     }
 }

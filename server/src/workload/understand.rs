@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use optischema::model::{
-    Binding, BindingKind, Catalog, NotPlanned, PlannableStatement, QueryHash, QueryKind,
-    ReasonCode, TableName, TrackedStatement,
+    Binding, BindingKind, Catalog, NotPlanned, PlannableStatement, Predicate, QueryHash, QueryKind,
+    ReasonCode, StatementShape, TableName, TrackedStatement,
 };
 use optischema::plan::{Lineage, dependencies};
 use serde_json::Value;
@@ -31,6 +31,41 @@ pub struct RawStatement {
     pub search_path: Option<Vec<String>>,
     /// Sets of values that a log showed.
     pub logged: Vec<Vec<Option<String>>>,
+    /// The same statement with other constants, each with its calls; the text above is not among them.
+    pub variants: Vec<(String, i64)>,
+}
+
+/// Variants of one statement that are kept.
+const MOST_VARIANTS: usize = 500;
+/// Variants that are planned with.
+const MOST_PLANNED: usize = 6;
+
+impl RawStatement {
+    /// Takes what another text of the same statement counts.
+    pub fn take(&mut self, other: Self) {
+        if other.sql != self.sql {
+            let has_room = self.variants.len() < MOST_VARIANTS;
+            match self.variants.iter_mut().find(|(text, _)| *text == other.sql) {
+                Some((_, calls)) => *calls = calls.saturating_add(other.calls),
+                None if has_room => self.variants.push((other.sql, other.calls)),
+                None => {}
+            }
+        }
+        self.calls = self.calls.saturating_add(other.calls);
+        self.total_time_ms += other.total_time_ms;
+        self.rows = self.rows.saturating_add(other.rows);
+        self.temp_blocks = self.temp_blocks.saturating_add(other.temp_blocks);
+        self.logged.extend(other.logged);
+    }
+
+    /// The texts with other constants that were called most often.
+    fn commonest(&self) -> Vec<(&str, i64)> {
+        let mut variants: Vec<(&str, i64)> =
+            self.variants.iter().map(|(text, calls)| (text.as_str(), *calls)).collect();
+        variants.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+        variants.truncate(MOST_PLANNED);
+        variants
+    }
 }
 
 /// What is kept of a text, and what it is called.
@@ -91,13 +126,29 @@ impl Reader<'_> {
             }
         };
         let path = search_path.unwrap_or(&self.catalog.search_path);
-        let query_hash = match self.qualified(read, path) {
-            // The same text on other tables is another statement.
-            Some(qualified) => sql::fingerprint(&qualified.sql).unwrap_or(hash),
-            None => hash,
-        };
+        let query_hash = self.told_apart(hash, read, path);
         let sql = if kind == QueryKind::User { text.to_owned() } else { normalised(text) };
         Identity { sql, query_hash, kind, unreadable: None }
+    }
+
+    /// The fingerprint leaves out schemas, digits in names and OFFSET: statements that differ in what they really read, or
+    /// in that, are told apart by it here.
+    fn told_apart(&self, hash: QueryHash, text: &str, path: &[String]) -> QueryHash {
+        let Ok(statement) = sql::parse_one(text) else { return hash };
+        let mut apart = Vec::new();
+        for (schema, name) in sql::relation_names(&statement) {
+            let table = self.table(&schema, &name, path);
+            let usual = self.catalog.resolve("", &name).map(|table| &table.name);
+            if table.as_ref() != usual || name.contains(|c: char| c.is_ascii_digit()) {
+                let table = table.unwrap_or_else(|| TableName::new(schema, name));
+                apart.push(format!("{}.{}", table.schema, table.name));
+            }
+        }
+        let offsets = sql::offsets(&statement);
+        if offsets > 0 {
+            apart.push(format!("{offsets} OFFSET"));
+        }
+        if apart.is_empty() { hash } else { hashed(&format!("{} {}", hash.0, apart.join(" "))) }
     }
 
     /// The statement with its tables named in full, where its search path makes them others than the
@@ -181,8 +232,12 @@ impl Reader<'_> {
         let statement = self.qualified(&statement.sql, path).unwrap_or(statement);
         sql::check_select(&statement)?;
         let no_table = |message: String| NotPlanned::new(ReasonCode::NoTable, message);
-        let shape =
+        let mut shape =
             sql::analyze(&statement, self.catalog).map_err(|error| no_table(error.to_string()))?;
+        let variants = self.variants(raw, path);
+        for (_, other) in &variants {
+            keep_common_constants(&mut shape, other);
+        }
         if shape.tables.is_empty() {
             return Err(no_table("it reads no user table".to_owned()).into());
         }
@@ -206,6 +261,7 @@ impl Reader<'_> {
                 binding.label += &format!("; planned with {after} of {before} list values");
             }
         }
+        bindings.extend(variants.into_iter().map(|(binding, _)| binding));
         let (bindings, plan) = planned(session, &statement, bindings).await?;
         let named = shape.tables.iter().cloned().collect();
         let lineage = Lineage { named, ..self.lineage.clone() };
@@ -214,6 +270,25 @@ impl Reader<'_> {
         let mut plan = plan.1;
         drop_outputs(&mut plan);
         Ok(PlannableStatement { planned_as: how, shape, bindings, plan, dependencies, search_path })
+    }
+
+    /// The statement with other constants, as bindings, with the shape of each.
+    fn variants(&self, raw: &RawStatement, path: &[String]) -> Vec<(Binding, StatementShape)> {
+        let one = |(text, calls): (&str, i64)| {
+            let statement = sql::planned(&sql::parse_one(text).ok()?).ok()?.statement;
+            let statement = self.qualified(&statement.sql, path).unwrap_or(statement);
+            sql::check_select(&statement).ok()?;
+            let shape = sql::analyze(&statement, self.catalog).ok()?;
+            let binding = Binding {
+                label: format!("as written in {calls} of {} calls", raw.calls),
+                assumed: false,
+                kind: BindingKind::AsWritten,
+                values: Vec::new(),
+                sql: statement.sql,
+            };
+            Some((binding, shape))
+        };
+        raw.commonest().into_iter().filter_map(one).collect()
     }
 
     fn parse_failure(&self, text: &str, error: sql::SqlError) -> NotPlanned {
@@ -227,6 +302,31 @@ impl Reader<'_> {
             );
         }
         error.into()
+    }
+
+    /// What is listed without being planned, since the time was up.
+    #[must_use]
+    pub fn left_out(&self, raw: &RawStatement) -> TrackedStatement {
+        let Identity { sql, query_hash, kind, unreadable } =
+            self.identify(&raw.sql, raw.search_path.as_deref());
+        let late = || {
+            NotPlanned::with_remedy(
+                ReasonCode::Budget,
+                "the time that was given was up before its turn came",
+                "give more with --deadline-s",
+            )
+        };
+        let RawStatement { calls, total_time_ms, rows, temp_blocks, .. } = *raw;
+        TrackedStatement {
+            query_hash,
+            sql: normalised(&sql),
+            kind,
+            calls,
+            total_time_ms,
+            rows,
+            temp_blocks,
+            plannable: Err(unreadable.unwrap_or_else(late)),
+        }
     }
 
     /// The whole of it: what a source gives, as it is tracked.
@@ -263,6 +363,26 @@ impl Reader<'_> {
             temp_blocks,
             plannable,
         })
+    }
+}
+
+/// A constant that another text of the statement does not have is none of the statement's.
+fn keep_common_constants(shape: &mut StatementShape, other: &StatementShape) {
+    for (mine, theirs) in
+        [(&mut shape.predicates, &other.predicates), (&mut shape.alternatives, &other.alternatives)]
+    {
+        for predicate in mine.iter_mut() {
+            if predicate.constant.is_some() && !theirs.contains(predicate) {
+                predicate.constant = None;
+            }
+        }
+        let mut kept: Vec<Predicate> = Vec::new();
+        for predicate in mine.drain(..) {
+            if !kept.contains(&predicate) {
+                kept.push(predicate);
+            }
+        }
+        *mine = kept;
     }
 }
 
@@ -407,6 +527,8 @@ fn target_or_reason<T>(result: Result<T, PlanFailure>) -> Result<T, Unplannable>
 
 #[cfg(test)]
 mod tests {
+    use optischema::model::CatalogTable;
+
     use super::*;
 
     #[test]
@@ -428,5 +550,51 @@ mod tests {
         let mut plan = serde_json::json!([{"Plan": {"Output": ["a"], "Plans": [{"Output": [1], "Filter": "x"}]}}]);
         drop_outputs(&mut plan);
         assert_eq!(plan, serde_json::json!([{"Plan": {"Plans": [{"Filter": "x"}]}}]));
+    }
+
+    #[test]
+    fn statements_on_other_tables_or_pages_are_others() {
+        let catalog = Catalog { search_path: vec!["public".into()], ..Catalog::default() };
+        let mut catalog = catalog;
+        for (schema, name) in
+            [("public", "orders"), ("tenant_2", "orders"), ("public", "invoice_2024")]
+        {
+            let name = TableName::new(schema, name);
+            let table = CatalogTable { name: name.clone(), ..CatalogTable::default() };
+            catalog.tables.insert(name, table);
+        }
+        let lineage = Lineage::default();
+        let reader = Reader { catalog: &catalog, lineage: &lineage, cut_at: 1024 };
+        let hash = |text: &str, path: &[&str]| {
+            let path: Vec<String> = path.iter().map(|schema| (*schema).to_owned()).collect();
+            reader.identify(text, (!path.is_empty()).then_some(&path[..])).query_hash
+        };
+        let orders = hash("SELECT * FROM orders WHERE id = 1", &[]);
+        assert_eq!(orders, hash("SELECT * FROM public.orders WHERE id = $1", &[]));
+        assert_eq!(orders, hash("SELECT * FROM orders WHERE id = 1", &["public"]));
+        let tenant = hash("SELECT * FROM orders WHERE id = 1", &["tenant_2", "public"]);
+        assert_ne!(orders, tenant);
+        assert_eq!(tenant, hash("SELECT * FROM tenant_2.orders WHERE id = 7", &[]));
+        let of_year = |year: u32| hash(&format!("SELECT * FROM invoice_{year} WHERE id = 1"), &[]);
+        assert_ne!(of_year(2024), of_year(2025));
+        assert_eq!(of_year(2024), of_year(2024));
+        assert_ne!(
+            hash("SELECT * FROM orders LIMIT 5", &[]),
+            hash("SELECT * FROM orders LIMIT 5 OFFSET 5", &[])
+        );
+    }
+
+    #[test]
+    fn constants_that_differ_are_none_of_the_statements() {
+        let raw =
+            |sql: &str| RawStatement { sql: sql.to_owned(), calls: 1, ..RawStatement::default() };
+        let mut known = raw("SELECT 1 FROM t WHERE a = 1");
+        for value in [2, 3, 3, 1] {
+            known.take(raw(&format!("SELECT 1 FROM t WHERE a = {value}")));
+        }
+        assert_eq!(known.calls, 5);
+        let commonest = known.commonest();
+        assert_eq!(commonest[0], ("SELECT 1 FROM t WHERE a = 3", 2));
+        assert_eq!(commonest.len(), 2, "its own text is not among them");
     }
 }

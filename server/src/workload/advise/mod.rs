@@ -59,6 +59,8 @@ pub struct AdviseLimits {
     pub budget: Option<i64>,
     /// How long the planner may be asked.
     pub deadline: Duration,
+    /// Whether that is for reading and planning the statements too.
+    pub for_everything: bool,
     /// How indexes were used while they were watched; empty where nobody watched.
     pub usage: BTreeMap<(TableName, String), IndexUsage>,
     /// Days without a scan after which an index counts as unused.
@@ -70,6 +72,7 @@ impl Default for AdviseLimits {
         Self {
             budget: None,
             deadline: Duration::from_secs(10),
+            for_everything: false,
             usage: BTreeMap::new(),
             unused_after_days: 14.0,
         }
