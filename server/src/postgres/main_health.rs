@@ -32,6 +32,7 @@ pub(super) async fn main_findings(
     findings.push(hypopg_finding(&mut session.connection).await?);
     findings.extend(login_finding(session).await?);
     findings.extend(trusted_finding(&mut session.connection, trusted).await?);
+    findings.extend(policies_finding(&mut session.connection).await?);
     findings.extend(usage.map(|usage| Finding::ok("main_budget", usage.sentence())));
     Ok(findings)
 }
@@ -83,6 +84,27 @@ async fn role_finding(
             ),
         ),
     })
+}
+
+/// Tables whose rows are hidden from the role: its plans are not the application's.
+async fn policies_finding(connection: &mut PgConnection) -> Result<Option<Finding>, PgFailure> {
+    let row = query(
+        "SELECT /* optischema */ pg_catalog.count(*) AS hidden, pg_catalog.quote_ident(CURRENT_USER) AS role
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relrowsecurity AND c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+           AND pg_catalog.row_security_active(c.oid)",
+    )
+    .fetch_one(connection)
+    .await?;
+    let (hidden, role): (i64, String) = (row.try_get("hidden")?, row.try_get("role")?);
+    Ok((hidden > 0).then(|| {
+        let tables = if hidden == 1 { "1 table".to_owned() } else { format!("{hidden} tables") };
+        Finding::warning(
+            "rows_hidden",
+            format!("Policies hide rows of {tables} from the role: statements on them are not planned, and their rows are not copied."),
+            format!("ALTER ROLE {role} BYPASSRLS; -- it reads every row then, and changes none"),
+        )
+    }))
 }
 
 /// Functions that the person vouches for and that are not there: a misspelt name vouches for nothing.

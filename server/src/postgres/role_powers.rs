@@ -69,7 +69,7 @@ const ATTRIBUTES: &str = "
            -- A superuser's REVOKE takes away what the first superuser granted.
            CASE WHEN w.grantor <> '10' THEN pg_catalog.quote_ident(b.rolname) END AS granted_by,
            g.oid = '10' AS is_first, g.rolsuper AS superuser, g.rolcreaterole AS createrole, g.rolcreatedb AS createdb,
-           g.rolreplication AS replication, g.rolbypassrls AS bypassrls
+           g.rolreplication AS replication
     FROM ways w JOIN pg_catalog.pg_roles g ON g.oid = w.oid
     LEFT JOIN pg_catalog.pg_roles f ON f.oid = w.first LEFT JOIN pg_catalog.pg_roles b ON b.oid = w.grantor
     ORDER BY g.rolname <> CURRENT_USER, g.rolname";
@@ -364,7 +364,6 @@ fn attributes(row: &PgRow, ways: &mut Ways) -> Result<Vec<Power>, PgFailure> {
         ("createrole", "may create roles", "NOCREATEROLE"),
         ("createdb", "may create databases", "NOCREATEDB"),
         ("replication", "may replicate", "NOREPLICATION"),
-        ("bypassrls", "bypasses row security", "NOBYPASSRLS"),
     ] {
         if !row.try_get::<bool, _>(column)? {
             continue;

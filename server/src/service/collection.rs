@@ -183,6 +183,7 @@ fn raw(query: &StoredQuery) -> RawStatement {
         rows: statement.rows,
         search_path: query.search_path.clone(),
         logged: query.logged.clone(),
+        role: query.roles.first().filter(|role| !role.is_empty()).cloned(),
         variants: Vec::new(),
     }
 }

@@ -8,7 +8,8 @@ use optischema::plan::Lineage;
 use sqlx::Row;
 use thiserror::Error;
 
-use super::understand::{Identity, RawStatement, Reader};
+use super::raw::RawStatement;
+use super::understand::{Identity, Reader};
 use crate::postgres::query;
 use crate::postgres::{
     MainSession, PgFailure, StatementsView, no_texts, read_catalog, read_lineage, role_paths,
@@ -90,6 +91,7 @@ pub async fn collect(
                 temp_blocks: reading.counters.temp_blocks,
                 search_path: roles.get(&reading.key.userid).map(|role| role.search_path.clone()),
                 logged: Vec::new(),
+                role: roles.get(&reading.key.userid).map(|role| role.role.clone()),
                 variants: Vec::new(),
             })
         })

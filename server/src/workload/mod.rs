@@ -6,6 +6,7 @@ mod collector;
 
 mod log;
 mod parameters;
+mod raw;
 mod sql_file;
 mod understand;
 mod values;
@@ -15,5 +16,6 @@ pub(crate) use advise::{as_one, costed, partitions};
 pub use collector::{CollectError, Collection, Ground, collect, collect_given};
 
 pub use log::{LogContents, LoggedPlan, looks_like_log, read_log};
+pub use raw::RawStatement;
 pub use sql_file::read_sql;
-pub use understand::{CUT, Identity, RawStatement, Reader};
+pub use understand::{CUT, Identity, Reader};

@@ -4,7 +4,7 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::Token;
 
-use super::understand::RawStatement;
+use super::raw::RawStatement;
 use crate::sql::SqlError;
 
 /// The largest weight: sums of them stay far from the ends of the numbers.

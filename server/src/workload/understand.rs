@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::bindings::{BindingSource, bind};
 use super::parameters::infer;
+use super::raw::RawStatement;
 use crate::postgres::{MainSession, PgFailure, PlanFailure};
 use crate::sql::{self, Repair, Statement};
 
@@ -19,55 +20,9 @@ const LONGEST: usize = 256 * 1024;
 /// What is kept of a text that is too long to be read.
 const KEPT_OF_LONG: usize = 4 * 1024;
 
-/// One statement as a source has it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct RawStatement {
-    pub sql: String,
-    pub calls: i64,
-    pub total_time_ms: f64,
-    pub rows: i64,
-    pub temp_blocks: i64,
-    /// Schemas that unqualified names are looked for in; the session's own where absent.
-    pub search_path: Option<Vec<String>>,
-    /// Sets of values that a log showed.
-    pub logged: Vec<Vec<Option<String>>>,
-    /// The same statement with other constants, each with its calls; the text above is not among them.
-    pub variants: Vec<(String, i64)>,
-}
-
-/// Variants of one statement that are kept.
-const MOST_VARIANTS: usize = 500;
-/// Variants that are planned with.
-const MOST_PLANNED: usize = 6;
-
-impl RawStatement {
-    /// Takes what another text of the same statement counts.
-    pub fn take(&mut self, other: Self) {
-        if other.sql != self.sql {
-            let has_room = self.variants.len() < MOST_VARIANTS;
-            match self.variants.iter_mut().find(|(text, _)| *text == other.sql) {
-                Some((_, calls)) => *calls = calls.saturating_add(other.calls),
-                None if has_room => self.variants.push((other.sql, other.calls)),
-                None => {}
-            }
-        }
-        self.calls = self.calls.saturating_add(other.calls);
-        self.total_time_ms += other.total_time_ms;
-        self.rows = self.rows.saturating_add(other.rows);
-        self.temp_blocks = self.temp_blocks.saturating_add(other.temp_blocks);
-        self.logged.extend(other.logged);
-    }
-
-    /// The texts with other constants that were called most often.
-    fn commonest(&self) -> Vec<(&str, i64)> {
-        let mut variants: Vec<(&str, i64)> =
-            self.variants.iter().map(|(text, calls)| (text.as_str(), *calls)).collect();
-        variants.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-        variants.truncate(MOST_PLANNED);
-        variants
-    }
-}
-
+/// Values of a list that was cut, where nothing tells how many; and at most.
+const USUAL_LIST: usize = 10;
+const LONGEST_LIST: usize = 200;
 /// What is kept of a text, and what it is called.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
@@ -226,10 +181,17 @@ impl Reader<'_> {
         let short = sql::shortened(text).map_err(|error| self.parse_failure(text, error))?;
         let logged = short.as_ref().map_or_else(|| raw.logged.clone(), |s| of_kept(&raw.logged, s));
         let text = short.as_ref().map_or(text, |short| &short.sql);
+        // Of a list that pg_stat_statements cut, rows of one call tell how long it is, if anything does.
+        let found = raw.rows_per_call().and_then(|rows| usize::try_from(rows).ok());
+        let length = found.filter(|rows| (2..=LONGEST_LIST).contains(rows));
+        let listed = sql::written_out(text, length.unwrap_or(USUAL_LIST))
+            .map_err(|error| self.parse_failure(text, error))?;
+        let text = listed.as_deref().unwrap_or(text);
         let path = raw.search_path.as_deref().unwrap_or(&self.catalog.search_path);
         let whole = sql::parse_one(text).map_err(|error| self.parse_failure(text, error))?;
         let sql::Planned { how, statement } = sql::planned(&whole)?;
         let statement = self.qualified(&statement.sql, path).unwrap_or(statement);
+        let statement = self.under_policies(statement, raw, path)?;
         sql::check_select(&statement)?;
         let no_table = |message: String| NotPlanned::new(ReasonCode::NoTable, message);
         let mut shape =
@@ -252,13 +214,21 @@ impl Reader<'_> {
             shape: &shape,
             repair: &repair,
             types: &types,
-            raw_rows: rows_per_call(raw),
+            raw_rows: raw.rows_per_call(),
             logged: &logged,
         };
         let mut bindings = bind(&statement, &source)?;
         if let Some(sql::Shortened { values: (before, after), .. }) = &short {
             for binding in &mut bindings {
                 binding.label += &format!("; planned with {after} of {before} list values");
+            }
+        }
+        if listed.is_some() {
+            let values = length.unwrap_or(USUAL_LIST);
+            let origin = if length.is_some() { "estimated from its rows" } else { "assumed" };
+            for binding in &mut bindings {
+                binding.label += &format!("; lists of {values} values, {origin}");
+                binding.assumed |= length.is_none();
             }
         }
         bindings.extend(variants.into_iter().map(|(binding, _)| binding));
@@ -272,12 +242,54 @@ impl Reader<'_> {
         Ok(PlannableStatement { planned_as: how, shape, bindings, plan, dependencies, search_path })
     }
 
+    /// The statement as the role that runs it reads its tables.
+    fn under_policies(
+        &self,
+        statement: Statement,
+        raw: &RawStatement,
+        path: &[String],
+    ) -> Result<Statement, NotPlanned> {
+        if self.catalog.row_security.is_empty() {
+            return Ok(statement);
+        }
+        let security = |schema: &str, name: &str| {
+            let table = self.table(schema, name, path)?;
+            let security = self.catalog.row_security.get(&table)?;
+            Some((table, security))
+        };
+        for (schema, name) in sql::relation_names(&statement) {
+            if let Some((table, _)) = security(&schema, &name).filter(|(_, s)| s.is_active) {
+                return Err(NotPlanned::with_remedy(
+                    ReasonCode::RowSecurity,
+                    format!(
+                        "policies hide rows of {table} from the role on main, so that its plan would be another one"
+                    ),
+                    "ALTER ROLE … BYPASSRLS for the role on main: it can read every row then, and still change none",
+                ));
+            }
+        }
+        // Of a log or a file nobody knows the role: what is for everybody holds for it, too.
+        let role = raw.role.as_deref().unwrap_or_default();
+        let condition_of = |schema: &str, name: &str| {
+            let (table, security) = security(schema, name)?;
+            let is_known =
+                raw.role.is_some() || security.policies.iter().any(|p| p.roles.is_none());
+            let condition = security.condition_for(role).filter(|_| is_known)?;
+            Some((table, condition))
+        };
+        Ok(sql::with_policies(&statement, &condition_of)?.unwrap_or(statement))
+    }
+
     /// The statement with other constants, as bindings, with the shape of each.
     fn variants(&self, raw: &RawStatement, path: &[String]) -> Vec<(Binding, StatementShape)> {
         let one = |(text, calls): (&str, i64)| {
             let statement = sql::planned(&sql::parse_one(text).ok()?).ok()?.statement;
             let statement = self.qualified(&statement.sql, path).unwrap_or(statement);
             sql::check_select(&statement).ok()?;
+            // One with parameters has no constants to tell it apart by.
+            if !sql::parameter_places(&statement.sql).ok()?.is_empty() {
+                return None;
+            }
             let shape = sql::analyze(&statement, self.catalog).ok()?;
             let binding = Binding {
                 label: format!("as written in {calls} of {} calls", raw.calls),
@@ -480,10 +492,6 @@ fn of_kept(logged: &[Vec<Option<String>>], short: &sql::Shortened) -> Vec<Vec<Op
     logged.iter().filter_map(kept).collect()
 }
 
-fn rows_per_call(raw: &RawStatement) -> Option<i64> {
-    (raw.calls > 0 && raw.rows > 0).then(|| (raw.rows / raw.calls).max(1))
-}
-
 enum Unplannable {
     /// Main itself is gone.
     Target(PgFailure),
@@ -582,19 +590,5 @@ mod tests {
             hash("SELECT * FROM orders LIMIT 5", &[]),
             hash("SELECT * FROM orders LIMIT 5 OFFSET 5", &[])
         );
-    }
-
-    #[test]
-    fn constants_that_differ_are_none_of_the_statements() {
-        let raw =
-            |sql: &str| RawStatement { sql: sql.to_owned(), calls: 1, ..RawStatement::default() };
-        let mut known = raw("SELECT 1 FROM t WHERE a = 1");
-        for value in [2, 3, 3, 1] {
-            known.take(raw(&format!("SELECT 1 FROM t WHERE a = {value}")));
-        }
-        assert_eq!(known.calls, 5);
-        let commonest = known.commonest();
-        assert_eq!(commonest[0], ("SELECT 1 FROM t WHERE a = 3", 2));
-        assert_eq!(commonest.len(), 2, "its own text is not among them");
     }
 }

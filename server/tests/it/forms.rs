@@ -72,3 +72,72 @@ async fn a_benchmark_of_a_write_says_what_it_measures() {
     let before = shop.text("shop", left).await;
     assert_eq!(shop.text("shop", left).await, before);
 }
+
+/// Lists that are sent as arrays, names that stand for columns, lists that PostgreSQL 18 cuts: an index is found for each.
+#[tokio::test]
+async fn lists_and_names_lead_to_the_columns_behind_them() {
+    let shop = Shop::start().await;
+    let view = "CREATE VIEW costs AS SELECT order_id AS bought, price AS cost FROM \"Items\"";
+    shop.run("app", "shop", &[view, "GRANT SELECT ON costs TO reader"]).await;
+    for statement in [
+        "SELECT price FROM \"Items\" WHERE order_id = ANY($1)",
+        "SELECT price FROM \"Items\" WHERE order_id = ANY($1::bigint[]) AND price > $2",
+        "SELECT price FROM \"Items\" WHERE order_id IN (SELECT unnest($1))",
+        "SELECT i.price FROM unnest($1) AS wanted(id) JOIN \"Items\" i ON i.order_id = wanted.id",
+        "SELECT price FROM \"Items\" WHERE order_id IN ($1 /*, ... */)",
+        "SELECT price FROM \"Items\" WHERE order_id = ANY(ARRAY[$1, $2])",
+        "SELECT price FROM \"Items\" WHERE order_id = COALESCE($1, $2)",
+        "SELECT cost FROM costs WHERE bought = $1",
+        "SELECT c FROM (SELECT order_id AS o, price AS c FROM \"Items\") s WHERE o = $1",
+        "WITH s AS (SELECT order_id AS o, price FROM \"Items\") SELECT price FROM s WHERE o = $1",
+    ] {
+        let (statements, titles) = analysed(&shop, statement).await;
+        assert!(statements[0].plannable.is_ok(), "{statement}: {:?}", statements[0].plannable);
+        let indexed = titles.iter().any(|title| title.contains("\"Items\" on (order_id"));
+        assert!(indexed, "{statement}: {titles:?}");
+    }
+    let cut = "SELECT price FROM \"Items\" WHERE order_id IN ($1 /*, ... */)";
+    let (statements, _) = analysed(&shop, cut).await;
+    // Texts of one statement that have parameters differ in nothing that could be bound.
+    let lengths = "SELECT price FROM \"Items\" WHERE id IN ($1, $2);\nSELECT price FROM \"Items\" WHERE id IN ($1, $2, $3);\nSELECT price FROM \"Items\" WHERE id = $1;";
+    let (planned, _) = analysed(&shop, lengths).await;
+    assert!(planned.iter().all(|statement| statement.plannable.is_ok()), "{planned:?}");
+    let label = &statements[0].plannable.as_ref().unwrap().bindings[0].label;
+    assert!(label.contains("lists of 10 values, assumed"), "{label}");
+}
+
+/// A role that policies filter reads other rows than OptiSchema's: its statements are planned with their conditions, or
+/// say why they are not.
+#[tokio::test]
+async fn policies_are_a_part_of_the_statement() {
+    let shop = Shop::start().await;
+    let setup = [
+        "CREATE ROLE web",
+        "CREATE TABLE memo (id int PRIMARY KEY, author_id int NOT NULL, folder int NOT NULL, body text NOT NULL)",
+        "INSERT INTO memo SELECT g, g % 20000, g % 4, repeat('m', 60) FROM generate_series(1, 100000) g",
+        "ALTER TABLE memo ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY own ON memo FOR SELECT TO web USING (author_id = current_setting('app.author')::int)",
+        "GRANT SELECT ON memo TO web",
+        "ANALYZE memo",
+        "SET ROLE web",
+        "SET app.author = '77'",
+    ];
+    let reading = ["SELECT id, body FROM memo WHERE folder = 2"; 40];
+    shop.run("postgres", "shop", &[&setup[..], &reading[..]].concat()).await;
+    let settings = Settings::resolve(&shop.settings()).unwrap();
+    let limits = AdviseLimits::default();
+    let of_memo = |statements: &[TrackedStatement]| {
+        let mut found = statements.iter().filter(|s| s.sql.contains("FROM memo WHERE folder"));
+        found.next().unwrap().clone()
+    };
+    let (collection, _) = analyze_once(&settings, None, &limits).await.unwrap();
+    let reason = of_memo(&collection.statements).plannable.unwrap_err();
+    assert_eq!(reason.code, ReasonCode::RowSecurity, "{reason}");
+    // A role that sees every row plans what the other one runs, and is no less a reader.
+    shop.run("postgres", "shop", &["ALTER ROLE reader BYPASSRLS"]).await;
+    let (collection, advice) = analyze_once(&settings, None, &limits).await.unwrap();
+    let planned = of_memo(&collection.statements).plannable.unwrap();
+    assert!(planned.bindings[0].sql.contains("author_id"), "{:?}", planned.bindings);
+    let titles: Vec<&String> = advice.proposals.iter().map(|p| &p.title).collect();
+    assert!(titles.iter().any(|title| title.contains("memo on (author_id")), "{titles:?}");
+}

@@ -23,7 +23,9 @@ fn sources(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
             if !OTHERS.contains(&name.as_str()) {
                 sources(&path, found);
             }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && path.file_name().is_some_and(|name| name != "tests.rs")
+        {
             found.push(path);
         }
     }

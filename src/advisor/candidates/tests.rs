@@ -258,3 +258,42 @@ fn two_indexes_that_begin_alike_become_one() {
     assert_eq!(merged(&of(&["a"]), &of(&["b"])), None);
     assert_eq!(merged(&of(&["a"]), &of(&["a", "b"])), None, "the wider one is that already");
 }
+
+#[test]
+fn an_index_with_its_nulls_at_the_other_end_gives_another_order() {
+    let is_covered = |descending: bool, nulls_first: Option<bool>, options: i16| {
+        let mut shape = orders(Vec::new());
+        shape.has_limit = true;
+        shape.sort = vec![SortKey { column: at("created_at"), descending, nulls_first }];
+        let index = CatalogIndex {
+            name: "existing".into(),
+            method: "btree".into(),
+            key_columns: vec![Some("created_at".into())],
+            key_options: vec![options],
+            valid: true,
+            ..CatalogIndex::default()
+        };
+        generate(&shop(vec![index]), &[&shape]).candidates.is_empty()
+    };
+    // `indoption`: 1 is descending, 2 is NULLs first.
+    for (descending, nulls_first, options) in [
+        (false, None, 0),
+        (true, None, 0),
+        (true, None, 3),
+        (true, Some(false), 1),
+        (false, Some(true), 1),
+    ] {
+        assert!(
+            is_covered(descending, nulls_first, options),
+            "{descending} {nulls_first:?} {options}"
+        );
+    }
+    for (descending, nulls_first, options) in
+        [(true, Some(false), 0), (false, Some(true), 0), (true, None, 1), (false, None, 1)]
+    {
+        assert!(
+            !is_covered(descending, nulls_first, options),
+            "{descending} {nulls_first:?} {options}"
+        );
+    }
+}

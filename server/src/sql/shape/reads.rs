@@ -8,7 +8,8 @@ use pg_query::protobuf::{ColumnRef, SelectStmt, SortByDir, SortByNulls};
 use pg_query::{Node, NodeEnum};
 
 use super::Walker;
-use super::expression::{children, columns_in, has_parameter, inner, unqualified};
+use super::expression::{children, columns_in, has_parameter, inner, operator_name, unqualified};
+use super::outputs::names;
 use super::scope::Scope;
 
 impl Walker<'_> {
@@ -59,11 +60,48 @@ impl Walker<'_> {
         if resolved.iter().any(|column| column.table != table) || has_parameter(side) {
             return;
         }
+        if self.may_fail(side, scope) {
+            return;
+        }
         let Some(expression) = unqualified(side) else { return };
         let predicate = ExpressionPredicate { table, expression, kind };
         if !self.shape.expressions.contains(&predicate) {
             self.shape.expressions.push(predicate);
         }
+    }
+
+    /// Whether an expression fails for some values: as an index it would keep rows from being written.
+    fn may_fail(&self, node: &NodeEnum, scope: &Scope<'_>) -> bool {
+        let fails = match node {
+            NodeEnum::TypeCast(cast) => {
+                let of_text = match inner(&cast.arg) {
+                    Some(NodeEnum::ColumnRef(column)) => {
+                        scope.resolve(column).is_some_and(|name| {
+                            let table = self.catalog.tables.get(&name.table);
+                            let column = table.and_then(|table| table.column(&name.column));
+                            column.is_some_and(|column| is_text(&column.data_type))
+                        })
+                    }
+                    // A number stays one; what else an operator or a function gives may be a text.
+                    Some(NodeEnum::AExpr(expr)) => {
+                        !matches!(operator_name(expr).as_str(), "+" | "-" | "*")
+                    }
+                    Some(NodeEnum::FuncCall(call)) => {
+                        !names(&call.funcname).last().is_some_and(|f| NUMERIC.contains(&f.as_str()))
+                    }
+                    Some(NodeEnum::AConst(_)) | None => false,
+                    Some(_) => true,
+                };
+                let names = cast.type_name.as_ref().map(|to| names(&to.names)).unwrap_or_default();
+                of_text && !names.last().is_some_and(|name| is_text(name))
+            }
+            NodeEnum::AExpr(expr) => {
+                let divides = matches!(operator_name(expr).as_str(), "/" | "%");
+                divides && inner(&expr.rexpr).is_some_and(|by| !columns_in(by).is_empty())
+            }
+            _ => false,
+        };
+        fails || children(node).into_iter().any(|part| self.may_fail(part, scope))
     }
 
     pub(super) fn predicate(
@@ -128,6 +166,18 @@ impl Walker<'_> {
             _ => {}
         }
     }
+}
+
+/// Functions that give a number or a moment.
+const NUMERIC: &[&str] =
+    &["abs", "ceil", "date_trunc", "extract", "floor", "length", "round", "trunc"];
+
+fn is_text(data_type: &str) -> bool {
+    let base = data_type.split('(').next().unwrap_or_default().trim_end();
+    matches!(
+        base,
+        "text" | "varchar" | "bpchar" | "name" | "citext" | "character varying" | "character"
+    )
 }
 
 /// What a key of ORDER BY or GROUP BY names: an output by its place, or by its name. In ORDER BY an output's name comes

@@ -194,6 +194,29 @@ fn orders_are_found_through_names() {
 }
 
 #[test]
+fn an_expression_that_fails_for_some_values_is_no_key() {
+    let mut catalog = catalog();
+    let orders = catalog.tables.get_mut(&TableName::new("public", "orders")).unwrap();
+    orders.columns.push(CatalogColumn {
+        name: "code".into(),
+        data_type: "character varying(20)".into(),
+        ..CatalogColumn::default()
+    });
+    let expressions = |condition: &str| {
+        let sql = format!("SELECT 1 FROM orders WHERE {condition}");
+        let shape = analyze(&parse_one(&sql).unwrap(), &catalog).unwrap();
+        shape.expressions.into_iter().map(|expression| expression.expression).collect::<Vec<_>>()
+    };
+    assert_eq!(expressions("code::int = 5"), [""; 0]);
+    assert_eq!(expressions("(code || '1')::int = 5"), [""; 0]);
+    assert_eq!(expressions("(customer_id + 1)::numeric = 5").len(), 1);
+    assert_eq!(expressions("100 / customer_id = 5"), [""; 0]);
+    assert_eq!(expressions("customer_id / 100 = 5"), ["customer_id / 100"]);
+    assert_eq!(expressions("lower(code::text) = 'a'").len(), 1);
+    assert_eq!(expressions("id::text = '5'").len(), 1);
+}
+
+#[test]
 fn lists_and_rows_meet_their_columns() {
     let used = |sql: &str| {
         let shape = shape(sql);

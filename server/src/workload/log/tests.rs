@@ -1,0 +1,174 @@
+//! Log in, statements out.
+
+use super::*;
+
+const PLAIN: &str = include_str!("../recorded/logs/stderr15.log");
+const CSV: &str = include_str!("../recorded/logs/csv15.csv");
+const JSON: &str = include_str!("../recorded/logs/json15.json");
+const EIGHTEEN: &str = include_str!("../recorded/logs/stderr18.log");
+
+fn named<'a>(contents: &'a LogContents, part: &str) -> &'a RawStatement {
+    contents.statements.iter().find(|raw| raw.sql.contains(part)).unwrap()
+}
+
+#[test]
+fn the_three_formats_of_one_log_hold_the_same() {
+    let plain = read_log(PLAIN);
+    assert!(plain.statements.len() >= 4, "{plain:?}");
+    assert_eq!(read_log(CSV), plain);
+    assert_eq!(read_log(JSON), plain);
+}
+
+#[test]
+fn values_are_read_as_they_were() {
+    for log in [PLAIN, EIGHTEEN] {
+        let contents = read_log(log);
+        let raw = named(&contents, "is distinct from");
+        assert_eq!(raw.calls, 1, "parse, bind and execute are one call");
+        let first = Some("O'Brien \"Zoë\"\nZürich – 東京".to_owned());
+        assert_eq!(raw.logged, [vec![first, None, Some("100".to_owned())]]);
+        let update = named(&contents, "update orders");
+        assert_eq!(update.calls, 2);
+        assert_eq!(update.logged[0][0].as_deref(), Some("paid, 'late'"));
+        assert_eq!(update.logged[1][0].as_deref(), Some("back\\slash\ttab"));
+    }
+}
+
+#[test]
+fn statements_of_many_lines_are_whole_and_errors_are_passed_over() {
+    let contents = read_log(PLAIN);
+    let raw = named(&contents, "sum(o.total)");
+    assert!(raw.sql.ends_with("order by total desc"), "{}", raw.sql);
+    assert!(
+        raw.sql.contains("\n\tjoin customers"),
+        "only the log's own tab is taken off: {}",
+        raw.sql
+    );
+    assert!(raw.total_time_ms > 4.0);
+    assert!(!contents.statements.iter().any(|raw| raw.sql.contains("no_such_table")));
+}
+
+#[test]
+fn plans_of_auto_explain_come_with_their_statement() {
+    for (log, values) in [(PLAIN, 0), (EIGHTEEN, 2)] {
+        let contents = read_log(log);
+        assert_eq!(contents.plans.len(), 1, "{:?}", contents.notes);
+        let plan = &contents.plans[0];
+        assert!(plan.sql.starts_with("select id,"));
+        assert_eq!(plan.values.len(), values);
+        assert!(optischema::plan::parse_plan(&plan.plan).is_ok());
+    }
+}
+
+#[test]
+fn a_plan_that_is_not_json_is_noted_and_the_rest_is_read() {
+    let log = "2026-01-01 [1] LOG:  duration: 1.0 ms  plan:\n\tQuery Text: SELECT 1\n\tResult  (cost=0.00..0.01)\n2026-01-01 [1] LOG:  duration: 2.0 ms  statement: SELECT 2 FROM t";
+    let contents = read_log(log);
+    assert_eq!(contents.statements.len(), 1);
+    assert!(contents.notes[0].contains("auto_explain.log_format = json"), "{:?}", contents.notes);
+}
+
+#[test]
+fn values_that_were_shortened_are_not_used() {
+    assert_eq!(parameters("$1 = 'abc'..., $2 = '1'"), None);
+    assert_eq!(parameters("$1 = 'unclosed"), None);
+    assert_eq!(parameters("nonsense"), None);
+}
+
+#[test]
+fn a_time_that_is_no_time_is_passed_over() {
+    for time in ["NaN", "inf", "-1e308"] {
+        let log = format!("x LOG:  duration: {time} ms  statement: SELECT 1 FROM t");
+        assert!(read_log(&log).statements.is_empty(), "{time}");
+    }
+}
+
+#[test]
+fn sql_is_no_log() {
+    assert!(!looks_like_log("SELECT 1; -- LOG: x\nSELECT 2"));
+    assert!([PLAIN, CSV, JSON, EIGHTEEN].into_iter().all(looks_like_log));
+}
+
+#[test]
+fn text_and_time_on_different_lines_belong_together_by_their_process() {
+    let lines = [
+        "2026-03-05 11:00:00.000 UTC [5001] shop@shop LOG:  statement: SELECT 1 FROM a",
+        "2026-03-05 11:00:00.005 UTC [5002] shop@shop LOG:  statement: SELECT 2 FROM b",
+        "2026-03-05 11:00:00.006 UTC [5002] shop@shop LOG:  duration: 0.210 ms",
+        "2026-03-05 11:00:00.007 UTC [5003] shop@shop LOG:  duration: 9.000 ms",
+        "2026-03-05 11:00:00.489 UTC [5001] shop@shop LOG:  duration: 489.168 ms",
+        "2026-03-05 11:00:01.001 UTC [5003] shop@shop LOG:  execute <unnamed>: SELECT 3 FROM c WHERE x = $1",
+        "2026-03-05 11:00:01.001 UTC [5003] shop@shop DETAIL:  parameters: $1 = '14321'",
+        "2026-03-05 11:00:01.300 UTC [5003] shop@shop LOG:  duration: 300.001 ms",
+        "2026-03-05 11:00:02.000 UTC [5001] shop@shop LOG:  statement: EXECUTE p(5)",
+        "2026-03-05 11:00:02.000 UTC [5001] shop@shop DETAIL:  prepare: PREPARE p(int) AS SELECT 4 FROM d WHERE y = $1",
+        "2026-03-05 11:00:02.001 UTC [5001] shop@shop LOG:  duration: 1.500 ms",
+    ];
+    let contents = read_log(&lines.join("\n"));
+    let times: Vec<(&str, i64, f64)> =
+        contents.statements.iter().map(|s| (s.sql.as_str(), s.calls, s.total_time_ms)).collect();
+    assert_eq!(
+        times,
+        [
+            ("PREPARE p(int) AS SELECT 4 FROM d WHERE y = $1", 1, 1.5),
+            ("SELECT 1 FROM a", 1, 489.168),
+            ("SELECT 2 FROM b", 1, 0.21),
+            ("SELECT 3 FROM c WHERE x = $1", 1, 300.001),
+        ]
+    );
+    assert_eq!(contents.statements[3].logged, [vec![Some("14321".to_owned())]]);
+    assert!(contents.notes.is_empty(), "{:?}", contents.notes);
+    // Without a process in the prefix nobody's time is taken for another's.
+    let bare = "LOG:  statement: SELECT 1 FROM a\nLOG:  statement: SELECT 2 FROM b\nLOG:  duration: 5.000 ms";
+    let contents = read_log(bare);
+    assert!(contents.statements.iter().all(|s| s.calls == 1 && s.total_time_ms == 0.0));
+    assert!(contents.notes[0].contains("log_min_duration_statement"), "{:?}", contents.notes);
+}
+
+#[test]
+fn processes_are_found_in_usual_prefixes() {
+    for (prefix, process) in [
+        ("2026-03-05 11:00:00.000 UTC [5001] shop@shop LOG:  ", "5001"),
+        ("2026-03-05 11:00:00 UTC:10.0.0.1(55):app@shop:[5001]:LOG:  ", "5001"),
+        ("2026-03-05 11:00:00 UTC [5001-1] app@shop LOG:  ", "5001"),
+        ("2026-03-05 11:00:00 CET pid=5001,user=app LOG:  ", "5001"),
+        ("t=2026-03-05 11:00:00 p=5001 l=3 LOG:  ", "5001"),
+        ("2026-03-05 11:00:00 CET 5001 app LOG:  ", "5001"),
+        ("LOG:  ", ""),
+        ("2026-03-05 11:00:00.000 UTC app@shop LOG:  ", ""),
+    ] {
+        assert_eq!(process_of(prefix), process, "{prefix}");
+    }
+}
+
+#[test]
+fn lines_in_envelopes_of_services_are_read() {
+    let line = "2026-03-05 11:00:00 UTC [7] LOG:  duration: 12.500 ms  statement: SELECT 1 FROM a";
+    let wrapped = |value: Value| value.to_string();
+    for text in [
+        wrapped(serde_json::json!({ "textPayload": line, "severity": "INFO" })),
+        wrapped(serde_json::json!({ "timestamp": 1, "message": line })),
+        wrapped(serde_json::json!({ "properties": { "message": line, "errorLevel": "LOG" } })),
+        wrapped(
+            serde_json::json!({ "event_message": "duration: 12.500 ms  statement: SELECT 1 FROM a", "id": "x" }),
+        ),
+        wrapped(serde_json::json!({ "log": line, "stream": "stderr" })),
+    ] {
+        assert!(looks_like_log(&text), "{text}");
+        let contents = read_log(&text);
+        assert_eq!(contents.statements.len(), 1, "{text}");
+        assert_eq!(contents.statements[0].total_time_ms, 12.5, "{text}");
+    }
+}
+
+#[test]
+fn plans_alone_count_every_execution() {
+    let plan = |ms: &str| {
+        format!(
+            "2026-03-05 11:00:00 UTC [7] LOG:  duration: {ms} ms  plan:\n\t{{\"Query Text\": \"SELECT 1 FROM a\", \"Plan\": {{}}}}\n"
+        )
+    };
+    let contents = read_log(&(plan("10.0") + &plan("20.0") + &plan("30.0")));
+    let statement = &contents.statements[0];
+    assert_eq!((statement.calls, statement.total_time_ms), (3, 60.0));
+}
