@@ -168,7 +168,7 @@ async fn no_other_site_and_nobody_without_a_token_may_follow() {
         assert_eq!(problem["code"], code);
     }
     let large = app.anonymous("POST", "/api/apply/rollback").bearer_auth(TOKEN);
-    let large = large.header("content-type", "application/json").body(vec![b' '; 3 << 20]);
+    let large = large.header("content-type", "application/json").body(vec![b' '; 9 << 20]);
     let odd = app.anonymous("GET", "/api/recommendations/%FF").bearer_auth(TOKEN);
     for (request, status) in [(large, 413), (odd, 400)] {
         let response = request.send().await.unwrap();
