@@ -23,6 +23,8 @@ const TABLES: &[&str] = &[
      FROM generate_series(1, 200000) i",
     "CREATE TABLE \"Odd Names\" (\"Key\" int, \"the value\" text)",
     "INSERT INTO \"Odd Names\" SELECT (random() * 1000)::int, repeat('v', 1 + i % 100) FROM generate_series(1, 100000) i",
+    // Every row is in the sample: what the statistics say does not depend on which rows are.
+    "SET default_statistics_target = 1000",
     "VACUUM ANALYZE facts",
     "VACUUM ANALYZE \"Odd Names\"",
 ];
