@@ -370,6 +370,9 @@ pub struct CatalogIndex {
     pub constraint: Option<String>,
     #[serde(default)]
     pub replica_identity: bool,
+    /// Whether a foreign key of another table rests on it: PostgreSQL drops it for nobody then.
+    #[serde(default)]
+    pub referenced: bool,
     /// Whether it is checked at the end of the statement or transaction only (`NOT indimmediate`).
     #[serde(default)]
     pub deferrable: bool,

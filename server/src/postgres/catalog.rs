@@ -86,7 +86,8 @@ const INDEXES: &str = "
            i.indisunique AS is_unique, i.indisprimary AS is_primary, i.indisvalid AS is_valid,
            pg_catalog.pg_get_expr(i.indpred, i.indrelid) AS predicate,
            pg_catalog.pg_relation_size(i.indexrelid)::pg_catalog.int8 AS bytes,
-           i.indisreplident AS replica_identity, NOT i.indimmediate AS deferrable,
+           i.indisreplident AS replica_identity,
+           EXISTS (SELECT 1 FROM pg_catalog.pg_constraint f WHERE f.contype = 'f' AND f.conindid = i.indexrelid) AS is_referenced, NOT i.indimmediate AS deferrable,
            EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index g WHERE g.index_relid = i.indexrelid) AS building, COALESCE(st.idx_scan, 0)::pg_catalog.int8 AS scans,
            ARRAY(SELECT o FROM pg_catalog.unnest(i.indoption::pg_catalog.int2[]) o) AS key_options,
            (SELECT co.conname::pg_catalog.text FROM pg_catalog.pg_constraint co WHERE co.conindid = i.indexrelid
@@ -409,6 +410,7 @@ fn index(row: &PgRow) -> Result<CatalogIndex, PgFailure> {
         key_classes: texts(row, "key_classes")?,
         constraint: row.try_get("constraint_name")?,
         replica_identity: row.try_get("replica_identity")?,
+        referenced: row.try_get("is_referenced")?,
         deferrable: row.try_get("deferrable")?,
         building: row.try_get("building")?,
         scans: row.try_get("scans")?,

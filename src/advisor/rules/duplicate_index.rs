@@ -12,6 +12,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                 || index.primary
                 || index.constraint.is_some()
                 || index.replica_identity
+                || index.referenced
             {
                 continue;
             }
@@ -83,6 +84,16 @@ mod tests {
         shop.table().indexes[1].constraint = Some("t_a_key".into());
         shop.table().indexes[1].unique = true;
         assert_eq!(shop.sql(check), ["DROP INDEX \"public\".\"t_a\";"]);
+    }
+
+    #[test]
+    fn what_a_foreign_key_rests_on_stays() {
+        let mut shop = shop();
+        shop.table().indexes = vec![twin("t_a_key"), twin("t_a_uq")];
+        shop.table().indexes.iter_mut().for_each(|index| index.unique = true);
+        shop.table().indexes[1].referenced = true;
+        shop.table().indexes[0].constraint = Some("t_a_key".into());
+        assert!(shop.sql(check).is_empty());
     }
 
     #[test]

@@ -43,13 +43,23 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
 fn is_supported(table: &CatalogTable, key: &ForeignKey) -> bool {
     table.indexes.iter().any(|index| {
         index.valid
-            && index.predicate.is_none()
+            && index.predicate.as_ref().is_none_or(|p| leaves_out_nulls(p, &key.columns))
             && index.method != "brin"
             && index.method != "gin"
             && index.key_columns.len() >= key.columns.len()
             && index.key_columns[..key.columns.len()]
                 .iter()
                 .all(|column| column.as_ref().is_some_and(|c| key.columns.contains(c)))
+    })
+}
+
+/// Whether a predicate says no more than that columns of the key are not NULL: what looks for a value says so, too.
+fn leaves_out_nulls(predicate: &str, columns: &[String]) -> bool {
+    predicate.split(" AND ").all(|part| {
+        let part = part.trim_matches(['(', ')', ' ']);
+        part.strip_suffix(" IS NOT NULL")
+            .map(|column| column.trim_matches('"').replace("\"\"", "\""))
+            .is_some_and(|column| columns.contains(&column))
     })
 }
 
@@ -142,6 +152,20 @@ mod tests {
         let findings = with_parent(0).check(check);
         assert!(findings.proposals.is_empty());
         assert!(findings.rejected[0].reason.contains("no row of public.parents was deleted"));
+    }
+
+    #[test]
+    fn an_index_of_all_values_but_nulls_is_enough() {
+        for (predicate, is_enough) in [
+            ("(a IS NOT NULL)", true),
+            ("((a IS NOT NULL) AND (b IS NULL))", false),
+            ("(b IS NOT NULL)", false),
+        ] {
+            let mut shop = with_parent(10);
+            shop.table().indexes = vec![index("t_a_some", &["a"])];
+            shop.table().indexes[0].predicate = Some(predicate.into());
+            assert_eq!(shop.sql(check).is_empty(), is_enough, "{predicate}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                 || !index.valid
                 || table.partition_of.is_some()
                 || index.replica_identity
+                || index.referenced
             {
                 continue;
             }

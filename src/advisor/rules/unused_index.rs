@@ -38,6 +38,7 @@ pub(super) fn may_go(table: &CatalogTable, index: &CatalogIndex) -> bool {
         && !index.primary
         && index.constraint.is_none()
         && !index.replica_identity
+        && !index.referenced
         // It may be a part of its parent's index, which cannot be taken apart.
         && table.partition_of.is_none()
         && table.kind != RelationKind::Partitioned
@@ -170,6 +171,7 @@ mod tests {
             |i: &mut crate::model::CatalogIndex| i.constraint = Some("t_a_key".into()),
             |i: &mut crate::model::CatalogIndex| i.primary = true,
             |i: &mut crate::model::CatalogIndex| i.replica_identity = true,
+            |i: &mut crate::model::CatalogIndex| i.referenced = true,
             |i: &mut crate::model::CatalogIndex| i.unique = true,
         ] {
             let mut shop = watched(15.0);
