@@ -46,6 +46,19 @@ text_enum! {
     }
 }
 
+impl PlannedAs {
+    /// In words, for a person; absent where the statement itself is planned.
+    #[must_use]
+    pub const fn sentence(self) -> Option<&'static str> {
+        match self {
+            Self::Itself => None,
+            Self::RowSearch => Some("through the search for the rows that it writes or locks"),
+            Self::InnerQuery => Some("as the query inside it"),
+            Self::NotPlanned => Some("not"),
+        }
+    }
+}
+
 text_enum! {
     /// Why nothing of a statement is planned.
     pub enum ReasonCode ("reason") {

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_params_map, use_query_map};
-use optischema::model::{QueryDetail, QueryKind, QueryRange, QuerySource, QuerySummary};
+use optischema::model::{PlannedAs, QueryDetail, QueryKind, QueryRange, QuerySource, QuerySummary};
 
 use crate::charts::{HistoryFigure, history_chart};
 use crate::components::{
@@ -31,6 +31,7 @@ fn facts(summary: &QuerySummary, detail: &QueryDetail) -> impl IntoView + use<> 
     let absent = || "–".to_owned();
     let roles = (!detail.roles.is_empty()).then(|| detail.roles.join(", "));
     let path = (!detail.search_path.is_empty()).then(|| detail.search_path.join(", "));
+    let planned = summary.planned_as.and_then(PlannedAs::sentence);
     view! {
         <dl class="facts">
             <dt>"Share of the time"</dt>
@@ -49,6 +50,7 @@ fn facts(summary: &QuerySummary, detail: &QueryDetail) -> impl IntoView + use<> 
             </dd>
             {roles.map(|roles| view! { <dt>"Run by"</dt> <dd>{roles}</dd> })}
             {path.map(|path| view! { <dt>"Search path"</dt> <dd><code>{path}</code></dd> })}
+            {planned.map(|planned| view! { <dt>"Planned"</dt> <dd>{planned}</dd> })}
             <dt>"Known"</dt>
             <dd>"from " {summary.first_seen_at.readable()} " to " {summary.last_seen_at.readable()}</dd>
         </dl>

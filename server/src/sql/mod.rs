@@ -3,6 +3,7 @@
 
 mod calls;
 mod constants;
+mod cursor;
 mod guard;
 mod highlight;
 mod kind;
@@ -27,6 +28,7 @@ use thiserror::Error;
 
 pub use calls::{Calls, Name, Range, calls};
 pub use constants::{Constant, Parameterised, parameterised};
+pub use cursor::{CursorUse, cursor_use};
 pub use guard::check_select;
 pub use highlight::highlighted;
 pub use kind::{OWN_MARK, kind_of};

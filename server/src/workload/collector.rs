@@ -8,6 +8,7 @@ use optischema::plan::Lineage;
 use sqlx::Row;
 use thiserror::Error;
 
+use super::cursors::credit;
 use super::raw::RawStatement;
 use super::understand::{Identity, Reader};
 use crate::postgres::query;
@@ -77,13 +78,13 @@ pub async fn collect(
     let roles = role_paths(session.connection()).await?;
     let ids: Vec<i64> = snapshot.readings.iter().map(|reading| reading.key.queryid).collect();
     let texts = view.texts(session.connection(), &ids).await.map_err(no_texts)?;
-    let raw = snapshot
+    let mut raw: Vec<(i64, RawStatement)> = snapshot
         .readings
         .iter()
         // A statement inside a function is counted with the call that it is a part of.
         .filter(|reading| reading.key.toplevel)
         .filter_map(|reading| {
-            Some(RawStatement {
+            let raw = RawStatement {
                 sql: texts.get(&reading.key.queryid)?.clone(),
                 calls: reading.counters.calls,
                 total_time_ms: reading.counters.total_time_ms,
@@ -93,9 +94,12 @@ pub async fn collect(
                 logged: Vec::new(),
                 role: roles.get(&reading.key.userid).map(|role| role.role.clone()),
                 variants: Vec::new(),
-            })
+            };
+            Some((reading.key.userid, raw))
         })
         .collect();
+    credit(&mut raw);
+    let raw = raw.into_iter().map(|(_, raw)| raw).collect();
     understand_all(session, ground, raw, until, false).await
 }
 

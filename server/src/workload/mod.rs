@@ -3,6 +3,7 @@
 mod advise;
 mod bindings;
 mod collector;
+mod cursors;
 
 mod log;
 mod parameters;
