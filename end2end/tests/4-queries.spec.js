@@ -47,7 +47,7 @@ test('what cannot be planned is counted, with its reason', async ({ page }) => {
   await tab.click();
   await expect(page).toHaveURL(/planned=no/);
   await expect(page.locator('tbody tr')).toHaveCount(count);
-  await expect(page.getByText('Not planned: it modifies data').first()).toBeVisible();
+  await expect(page.getByText('Not planned: it adds rows that it names').first()).toBeVisible();
 });
 
 test('a statement is added, planned, read again with main, and removed', async ({ page }) => {
