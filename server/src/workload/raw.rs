@@ -20,8 +20,6 @@ pub struct RawStatement {
 
 /// Variants of one statement that are kept.
 const MOST_VARIANTS: usize = 500;
-/// Variants that are planned with.
-const MOST_PLANNED: usize = 6;
 
 impl RawStatement {
     /// Takes what another text of the same statement counts.
@@ -41,12 +39,11 @@ impl RawStatement {
         self.logged.extend(other.logged);
     }
 
-    /// The texts with other constants that were called most often.
+    /// The texts with other constants, those that were called most often first.
     pub(super) fn commonest(&self) -> Vec<(&str, i64)> {
         let mut variants: Vec<(&str, i64)> =
             self.variants.iter().map(|(text, calls)| (text.as_str(), *calls)).collect();
         variants.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-        variants.truncate(MOST_PLANNED);
         variants
     }
 
@@ -72,5 +69,8 @@ mod tests {
         let commonest = known.commonest();
         assert_eq!(commonest[0], ("SELECT 1 FROM t WHERE a = 3", 2));
         assert_eq!(commonest.len(), 2, "its own text is not among them");
+        // A condition that the rarest lacks is not one of all: none is left out.
+        (10..30).for_each(|value| known.take(raw(&format!("SELECT 1 FROM t WHERE a = {value}"))));
+        assert_eq!(known.commonest().len(), 22);
     }
 }

@@ -23,6 +23,9 @@ const KEPT_OF_LONG: usize = 4 * 1024;
 /// Values of a list that was cut, where nothing tells how many; and at most.
 const USUAL_LIST: usize = 10;
 const LONGEST_LIST: usize = 200;
+/// Texts with other constants that are planned with; what all of them share is looked for in every one.
+const MOST_PLANNED: usize = 6;
+
 /// What is kept of a text, and what it is called.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
@@ -231,7 +234,7 @@ impl Reader<'_> {
                 binding.assumed |= length.is_none();
             }
         }
-        bindings.extend(variants.into_iter().map(|(binding, _)| binding));
+        bindings.extend(variants.into_iter().take(MOST_PLANNED).map(|(binding, _)| binding));
         let (bindings, plan) = planned(session, &statement, bindings).await?;
         let named = shape.tables.iter().cloned().collect();
         let lineage = Lineage { named, ..self.lineage.clone() };
@@ -285,6 +288,7 @@ impl Reader<'_> {
         let one = |(text, calls): (&str, i64)| {
             let statement = sql::planned(&sql::parse_one(text).ok()?).ok()?.statement;
             let statement = self.qualified(&statement.sql, path).unwrap_or(statement);
+            let statement = self.under_policies(statement, raw, path).ok()?;
             sql::check_select(&statement).ok()?;
             // One with parameters has no constants to tell it apart by.
             if !sql::parameter_places(&statement.sql).ok()?.is_empty() {
