@@ -89,6 +89,14 @@ impl Shop {
         shop
     }
 
+    /// Leaves the reader what it is granted table by table, and what PUBLIC may read.
+    pub async fn end_reading_all(&self) {
+        let is_old = self.text("postgres", "SHOW server_version_num").await.as_str() < "140000";
+        if !is_old {
+            self.run("postgres", "shop", &["REVOKE pg_read_all_data FROM reader"]).await;
+        }
+    }
+
     /// Restarts the server, of whose files none may grow beyond so many KiB: what a full disk answers, at a size of the
     /// test's choosing.
     pub async fn restart_with_files_of_at_most(&self, kilobytes: u32) {
