@@ -28,6 +28,14 @@ pub struct Calls {
     pub relations: BTreeSet<Name>,
     /// What stands behind each name of FROM.
     pub ranges: BTreeMap<String, Vec<Range>>,
+    /// Names of all columns that are named, whatever they are of.
+    pub names: BTreeSet<String>,
+    /// A row may stand as a whole: `*`, NATURAL JOIN.
+    pub has_star: bool,
+    /// UNION, INTERSECT or EXCEPT.
+    pub has_set_operation: bool,
+    /// How often any function is called.
+    pub function_calls: usize,
     /// Two constants without types stand beside one another, or one behind an operator: they take on any type.
     pub has_untyped: bool,
     /// A row is written, which may become a value of any composite type.
@@ -81,7 +89,17 @@ pub fn calls(statement: &Statement) -> Result<Calls, SqlError> {
     tree::walk(&json, &mut |kind, object| {
         let named = |key: &str| name_of(tree::names(object.get(key)));
         match kind {
-            "FuncCall" => calls.functions.extend(named("funcname")),
+            "FuncCall" => {
+                calls.function_calls += 1;
+                calls.functions.extend(named("funcname"));
+            }
+            "SelectStmt" => {
+                // Where a node stands directly under this name, there are two sides.
+                calls.has_set_operation |= ["larg", "rarg"]
+                    .iter()
+                    .any(|side| object.get(*side).is_some_and(Value::is_object));
+            }
+            "AStar" => calls.has_star = true,
             "AExpr" => {
                 calls.operators.extend(named("name"));
                 calls.has_untyped |= ["lexpr", "rexpr"]
@@ -100,12 +118,20 @@ pub fn calls(statement: &Statement) -> Result<Calls, SqlError> {
             "AIndirection" => calls.fields.extend(tree::names(object.get("indirection"))),
             "ColumnRef" => {
                 let mut names = tree::names(object.get("fields"));
+                calls.names.extend(names.last().cloned());
                 if let (Some(name), Some(qualifier)) = (names.pop(), names.pop()) {
                     calls.columns.insert((qualifier, name));
                 }
             }
             "RangeTableSample" => calls.functions.extend(named("method")),
-            "RangeVar" => calls.range_of_table(object),
+            "RangeVar" => {
+                // Columns that get other names.
+                calls.has_star |= object
+                    .get("alias")
+                    .and_then(|alias| alias.get("colnames")?.as_array())
+                    .is_some_and(|names| !names.is_empty());
+                calls.range_of_table(object);
+            }
             "RangeSubselect" => calls.range(alias(object), Range::Rows),
             "RangeFunction" | "RangeTableFunc" | "JsonTable" => {
                 let alias = alias(object);
@@ -114,6 +140,8 @@ pub fn calls(statement: &Statement) -> Result<Calls, SqlError> {
             }
             "JoinExpr" => {
                 calls.range(alias(object), Range::Unknown);
+                calls.names.extend(tree::names(object.get("using_clause")));
+                calls.has_star |= object.get("is_natural").and_then(Value::as_bool).unwrap_or(true);
                 let using = object.get("join_using_alias").and_then(|a| a.get("aliasname"));
                 calls.range(using.and_then(Value::as_str).map(str::to_owned), Range::Unknown);
             }

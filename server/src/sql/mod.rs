@@ -4,9 +4,11 @@
 mod calls;
 mod constants;
 mod cursor;
+mod drawing;
 mod guard;
 mod highlight;
 mod kind;
+mod lone;
 mod names;
 mod patch;
 mod planned;
@@ -29,17 +31,20 @@ use thiserror::Error;
 pub use calls::{Calls, Name, Range, calls};
 pub use constants::{Constant, Parameterised, parameterised};
 pub use cursor::{CursorUse, cursor_use};
+pub use drawing::{Drawing, Drawn, drawing};
 pub use guard::check_select;
 pub use highlight::highlighted;
 pub use kind::{OWN_MARK, kind_of};
+pub use lone::{LoneExpression, is_called_over_columns, lone_expression};
 pub use names::{LONGEST_NAME, ambiguous_name, cut_name};
 pub use patch::{
     AlterTable, CreateIndex, CreateStatistics, DropIndex, DropStatistics, IndexForm, Maintenance,
     MaintenanceKind, Patch, PatchKind, SESSION_SETTINGS, Setting, SettingScope, drop_index_sql,
-    index_definition_as, index_definition_in, statistics_definition_in,
+    drop_statistics_sql, index_definition_as, index_definition_in, sham_index_sql,
+    statistics_definition_in, statistics_definition_named,
 };
 pub use planned::{Planned, planned};
-pub use planning_size::{Surroundings, check_planning_size};
+pub use planning_size::{Surroundings, check_planning_size, has_known_growth, is_short};
 pub use policies::with_policies;
 pub use repair::{Repair, parameter_places};
 pub use rewrite::{bind_parameters, qualify, relation_names, retarget, retarget_types, unqualify};

@@ -24,6 +24,7 @@ mod forms;
 mod handing;
 mod health;
 mod history;
+mod judging;
 mod kinds;
 mod month;
 mod moving;

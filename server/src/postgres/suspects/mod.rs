@@ -8,6 +8,8 @@
 //! any of these, what hangs on the tables, and what stands in views. Where a name could mean a suspect too, it
 //! counts as one.
 
+mod attached;
+mod harmless;
 mod members;
 mod queries;
 mod read;
@@ -16,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use members::schema_of_trusted;
 
+use attached::Attached;
 use optischema::model::TableName;
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -84,10 +87,15 @@ struct Relation {
     /// Partitions and children, and theirs.
     parts: usize,
     columns: BTreeSet<String>,
-    /// Types of columns that are not PostgreSQL's own.
+    row_type: i64,
+    /// Types that are not PostgreSQL's own in what the planner takes up with it.
     types: Vec<i64>,
-    /// Suspects in expressions that the planner takes up with the table, in words.
-    attached: Vec<String>,
+    /// The same of its columns.
+    column_types: BTreeMap<String, i64>,
+    /// It has parts, or is one.
+    is_in_family: bool,
+    /// Suspects in expressions that the planner takes up with the table.
+    attached: Vec<Attached>,
     /// What its policies read.
     policies_read: BTreeSet<Name>,
 }
@@ -115,6 +123,14 @@ pub struct Suspects {
     refusal: Option<String>,
     /// Whether tables are joined partition by partition.
     is_partitionwise: bool,
+    /// Whether checks are held against every statement, and not against those on parts of a table only.
+    excludes_by_checks: bool,
+    /// Whether policies are for others: the role reads every row.
+    reads_every_row: bool,
+    /// Whether a name may be of any schema, whatever the path says.
+    looks_everywhere: bool,
+    /// Names of own functions whose body the planner may put in the place of a call.
+    inlined: BTreeSet<String>,
     /// Names of `pg_catalog`'s own relations.
     system_relations: BTreeSet<String>,
 }
@@ -150,7 +166,11 @@ impl Suspects {
             self.add_policies(&mut calls);
             let relations: Vec<(&Name, &Relation)> =
                 calls.relations.iter().filter_map(|name| self.relation(name)).collect();
-            if let Some(objection) = self.objection(&calls, &relations) {
+            let through_view = !place.is_empty() || relations.iter().any(|(_, r)| r.is_view);
+            if let Some(objection) = self
+                .objection(&calls, &relations)
+                .or_else(|| self.objection_to_tables(&calls, &relations, through_view))
+            {
                 return Err(SqlError::Refused(format!("{objection}{place}")).into());
             }
             let written =
@@ -172,7 +192,9 @@ impl Suspects {
                 self.check_names(&text)?;
                 let inside = sql::parse_one(&text)?;
                 sql::check_select(&inside)?;
-                waiting.push((sql::calls(&inside)?, format!(", in the view {}", name.name)));
+                let mut inner = sql::calls(&inside)?;
+                inner.has_set_operation |= calls.has_set_operation;
+                waiting.push((inner, format!(", in the view {}", name.name)));
                 views.insert(written.clone(), inside.clone());
                 views.insert(name.clone(), inside);
             }
@@ -197,7 +219,8 @@ impl Suspects {
         let Some(relation) = self.relations.get(&name) else {
             return Err(SqlError::Refused(format!("{table} is not known")));
         };
-        let mut waiting = relation.types.clone();
+        let mut waiting: Vec<i64> =
+            relation.types.iter().chain(relation.column_types.values()).copied().collect();
         let mut seen = BTreeSet::new();
         while let Some(oid) = waiting.pop() {
             let Some(found) = self.types.get(&oid).filter(|_| seen.insert(oid)) else { continue };
@@ -238,7 +261,9 @@ impl Suspects {
 
     fn in_sight(&self, name: &Name, schema: &str) -> bool {
         if name.schema.is_empty() {
-            schema == "pg_catalog" || self.search_path.iter().any(|path| path == schema)
+            self.looks_everywhere
+                || schema == "pg_catalog"
+                || self.search_path.iter().any(|path| path == schema)
         } else {
             name.schema == schema
         }
@@ -263,9 +288,7 @@ impl Suspects {
     }
 
     fn objection(&self, calls: &Calls, relations: &[(&Name, &Relation)]) -> Option<String> {
-        self.objection_to_calls(calls)
-            .or_else(|| self.objection_to_types(calls, relations))
-            .or_else(|| relations.iter().find_map(|(name, table)| objection_to_table(name, table)))
+        self.objection_to_calls(calls).or_else(|| self.objection_to_types(calls, relations))
     }
 
     fn objection_to_calls(&self, calls: &Calls) -> Option<String> {
@@ -282,7 +305,17 @@ impl Suspects {
             })
         };
         let found = called.or_else(of_field).or_else(of_column);
-        found.map(|function| format!("it calls {}", function.said()))
+        if let Some(function) = found {
+            return Some(format!("it calls {}", function.said()));
+        }
+        let is_inlined = |name: &&Name| self.inlined.contains(&name.name);
+        let inlined = calls.functions.iter().find(is_inlined)?;
+        (calls.function_calls > MOST_INLINED).then(|| {
+            format!(
+                "it calls {}, whose body PostgreSQL puts in place, among more than {MOST_INLINED} calls",
+                inlined.name
+            )
+        })
     }
 
     /// Whether `qualifier.name` is a column whatever else goes by the qualifier's name; else it may be a call
@@ -301,7 +334,7 @@ impl Suspects {
     /// Every type in reach: of columns, of casts, and all that these are made of.
     fn reach(&self, calls: &Calls, relations: &[(&Name, &Relation)]) -> BTreeSet<i64> {
         let mut waiting: Vec<i64> =
-            relations.iter().flat_map(|(_, relation)| &relation.types).copied().collect();
+            relations.iter().flat_map(|(_, relation)| relation.types_read(calls)).collect();
         // A text that names a type, which may be computed, can mean any.
         let names_any = |name: &Name| NAMING_TYPES.contains(&name.name.as_str());
         if calls.functions.iter().any(names_any) || calls.types.iter().any(names_any) {
@@ -405,6 +438,24 @@ impl Suspects {
     }
 }
 
+/// Calls of a statement, at most, one of which has a body that is put in its place.
+const MOST_INLINED: usize = 200;
+
+impl Relation {
+    /// Types that a statement comes to by reading it: all of them where a row may stand as a whole, or where the planner
+    /// compares rows to find parts.
+    fn types_read(&self, calls: &Calls) -> Vec<i64> {
+        let is_whole = calls.has_star
+            || calls.has_rows
+            || self.is_in_family
+            || calls.ranges.keys().any(|range| calls.names.contains(range));
+        let read = |name: &String| is_whole || calls.names.contains(name);
+        let of_columns = self.column_types.iter().filter(|(name, _)| read(name));
+        let of_row = is_whole.then_some(self.row_type);
+        of_columns.map(|(_, oid)| *oid).chain(of_row).chain(self.types.iter().copied()).collect()
+    }
+}
+
 /// Functions and types that read or write the name of a type, and its modifier by the type's own functions.
 const NAMING_TYPES: &[&str] = &[
     "to_regtype",
@@ -442,15 +493,4 @@ fn is_common(name: &str) -> bool {
             | "<@"
             | "&&"
     )
-}
-
-fn objection_to_table(name: &Name, table: &Relation) -> Option<String> {
-    if table.is_foreign {
-        return Some(format!(
-            "it reads {}, a foreign table or the parent of one: planning may reach another server",
-            name.name
-        ));
-    }
-    let attached = table.attached.first()?;
-    Some(format!("the table {} carries an expression that calls {attached}", name.name))
 }

@@ -85,18 +85,21 @@ pub(super) const RELATIONS: &str = "
 
 pub(super) const COLUMNS: &str = "
     SELECT /* optischema */ a.attrelid::pg_catalog.int8 AS relation, pg_catalog.array_agg(a.attname::pg_catalog.text) AS columns,
-           pg_catalog.array_agg(DISTINCT a.atttypid::pg_catalog.int8) FILTER (WHERE a.atttypid::pg_catalog.int8 >= 16384) AS types
+           pg_catalog.array_agg(a.attname::pg_catalog.text ORDER BY a.attnum) FILTER (WHERE a.atttypid::pg_catalog.int8 >= 16384) AS own_columns,
+           pg_catalog.array_agg(a.atttypid::pg_catalog.int8 ORDER BY a.attnum) FILTER (WHERE a.atttypid::pg_catalog.int8 >= 16384) AS types
     FROM pg_catalog.pg_attribute a WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attrelid::pg_catalog.int8 >= 16384
     GROUP BY a.attrelid";
 
 /// What expressions that the planner takes up with a table depend on: checks, index expressions, predicates
-/// and operator classes, statistics, partition keys, generated columns, and policies (those of a view's owner may apply, whoever
-/// asks). Domains' checks have no table; their type stands instead.
+/// and operator classes, statistics, partition keys, virtual columns, and policies (those of a view's owner may apply, whoever
+/// asks). The expression of a stored column is not looked at to read it. Domains' checks have no table; their type stands instead.
 pub(super) const ATTACHED: &str = "
     SELECT /* optischema */ d.refclassid::pg_catalog.regclass::pg_catalog.text AS catalog, d.refobjid::pg_catalog.int8 AS oid,
            COALESCE(NULLIF(con.conrelid, 0), idx.indrelid, pol.polrelid, ext.stxrelid, def.adrelid, rel.oid)::pg_catalog.int8
                AS relation,
-           NULLIF(con.contypid, 0)::pg_catalog.int8 AS domain
+           NULLIF(con.contypid, 0)::pg_catalog.int8 AS domain,
+           CASE WHEN con.contype = 'c' THEN 'check' WHEN idx.indexrelid IS NOT NULL THEN 'index'
+                WHEN pol.oid IS NOT NULL THEN 'policy' ELSE 'other' END AS kind
     FROM pg_catalog.pg_depend d
     LEFT JOIN pg_catalog.pg_constraint con ON d.classid = 'pg_constraint'::pg_catalog.regclass AND con.oid = d.objid
     LEFT JOIN pg_catalog.pg_index idx ON d.classid = 'pg_class'::pg_catalog.regclass AND idx.indexrelid = d.objid
@@ -104,35 +107,36 @@ pub(super) const ATTACHED: &str = "
     LEFT JOIN pg_catalog.pg_statistic_ext ext ON d.classid = 'pg_statistic_ext'::pg_catalog.regclass AND ext.oid = d.objid
     LEFT JOIN pg_catalog.pg_attrdef def ON d.classid = 'pg_attrdef'::pg_catalog.regclass AND def.oid = d.objid
         AND EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = def.adrelid AND a.attnum = def.adnum
-                    AND a.attgenerated <> '')
+                    AND a.attgenerated = 'v')
     LEFT JOIN pg_catalog.pg_class rel ON d.classid = 'pg_class'::pg_catalog.regclass AND rel.oid = d.objid
-        AND rel.relkind IN ('r', 'p', 'm', 'f')
+        AND rel.relkind IN ('r', 'p', 'm', 'f') AND d.objsubid = 0
     WHERE d.refobjid::pg_catalog.int8 >= 16384 AND (d.refclassid IN ('pg_proc'::pg_catalog.regclass, 'pg_operator'::pg_catalog.regclass,
               'pg_opclass'::pg_catalog.regclass, 'pg_type'::pg_catalog.regclass) OR (d.refclassid = 'pg_class'::pg_catalog.regclass AND pol.oid IS NOT NULL))";
 
 /// The functions in the same expressions, read from their trees: PostgreSQL's own leave no trace in `pg_depend`. A tree
 /// that is large even as it is stored is not read, and stands for a suspect: reading it would take main's memory.
 pub(super) const CALLED: &str = "
-    WITH trees (relation, domain, tree) AS (
-        SELECT polrelid, '0'::pg_catalog.oid, polqual FROM pg_catalog.pg_policy
-        UNION ALL SELECT polrelid, '0', polwithcheck FROM pg_catalog.pg_policy
-        UNION ALL SELECT conrelid, contypid, conbin FROM pg_catalog.pg_constraint
-        UNION ALL SELECT indrelid, '0', indexprs FROM pg_catalog.pg_index
-        UNION ALL SELECT indrelid, '0', indpred FROM pg_catalog.pg_index
-        UNION ALL SELECT partrelid, '0', partexprs FROM pg_catalog.pg_partitioned_table
-        UNION ALL SELECT d.adrelid, '0', d.adbin FROM pg_catalog.pg_attrdef d
-                  JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE a.attgenerated <> ''),
-    expressions (relation, domain, is_large, text) AS (
-        SELECT t.relation, t.domain, pg_catalog.pg_column_size(t.tree) > 65536,
-               CASE WHEN pg_catalog.pg_column_size(t.tree) <= 65536 THEN t.tree::pg_catalog.text END
+    WITH trees (relation, domain, kind, tree) AS (
+        SELECT polrelid, '0'::pg_catalog.oid, 'policy', polqual FROM pg_catalog.pg_policy
+        UNION ALL SELECT polrelid, '0', 'policy', polwithcheck FROM pg_catalog.pg_policy
+        UNION ALL SELECT conrelid, contypid, CASE contype WHEN 'c' THEN 'check' ELSE 'other' END, conbin FROM pg_catalog.pg_constraint
+        UNION ALL SELECT indrelid, '0', 'index', indexprs FROM pg_catalog.pg_index
+        UNION ALL SELECT indrelid, '0', 'index', indpred FROM pg_catalog.pg_index
+        UNION ALL SELECT partrelid, '0', 'other', partexprs FROM pg_catalog.pg_partitioned_table
+        -- Of a default and of a stored column only the size counts: a session reads them with the table.
+        UNION ALL SELECT d.adrelid, '0', CASE a.attgenerated WHEN 'v' THEN 'other' ELSE 'text' END, d.adbin FROM pg_catalog.pg_attrdef d
+                  JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum),
+    expressions (relation, domain, kind, is_large, text) AS (
+        SELECT t.relation, t.domain, t.kind, pg_catalog.pg_column_size(t.tree) > 65536,
+               CASE WHEN pg_catalog.pg_column_size(t.tree) <= 65536 AND t.kind <> 'text' THEN t.tree::pg_catalog.text END
         FROM trees t WHERE t.tree IS NOT NULL
-        UNION ALL SELECT s.stxrelid, '0'::pg_catalog.oid, false, pg_catalog.to_jsonb(s)OPERATOR(pg_catalog.->>)'stxexprs' FROM pg_catalog.pg_statistic_ext s)
-    SELECT /* optischema */ t.relation::pg_catalog.int8 AS relation, t.domain::pg_catalog.int8 AS domain,
+        UNION ALL SELECT s.stxrelid, '0'::pg_catalog.oid, 'other', false, pg_catalog.to_jsonb(s)OPERATOR(pg_catalog.->>)'stxexprs' FROM pg_catalog.pg_statistic_ext s)
+    SELECT /* optischema */ t.relation::pg_catalog.int8 AS relation, t.domain::pg_catalog.int8 AS domain, t.kind,
            pg_catalog.bool_or(t.is_large) AS is_large,
            pg_catalog.array_remove(pg_catalog.array_agg(DISTINCT m.found[1]), NULL) AS functions
     FROM expressions t LEFT JOIN LATERAL pg_catalog.regexp_matches(t.text, ':(?:funcid|opfuncid) ([0-9]+)', 'g') m (found) ON true
     WHERE (t.relation::pg_catalog.int8 >= 16384 OR t.domain::pg_catalog.int8 >= 16384) AND (t.is_large OR m.found IS NOT NULL)
-    GROUP BY t.relation, t.domain";
+    GROUP BY t.relation, t.domain, t.kind";
 
 pub(super) const INHERITS: &str = "
     SELECT /* optischema */ inhrelid::pg_catalog.int8 AS child, inhparent::pg_catalog.int8 AS parent FROM pg_catalog.pg_inherits";

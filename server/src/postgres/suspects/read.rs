@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
+use super::attached::{Attached, AttachedTo, only_over_columns};
+use super::harmless;
 use super::members::trusted_members;
 use super::queries::{
     ATTACHED, CALLED, CASTS, CLASSES, COLUMNS, FUNCTIONS, INHERITS, MEMBERS, OPERATORS, RELATIONS,
@@ -155,6 +157,8 @@ pub(super) async fn read(
              pg_catalog.current_schemas(false)::pg_catalog.text[]) AS search_path,
              pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version,
              pg_catalog.current_setting('enable_partitionwise_join')::pg_catalog.bool AS is_partitionwise,
+             pg_catalog.current_setting('constraint_exclusion') = 'on' AS excludes_by_checks,
+             (SELECT r.rolsuper OR r.rolbypassrls FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER) AS reads_every_row,
              pg_catalog.current_setting('server_encoding') AS encoding,
              pg_catalog.current_setting('max_identifier_length')::pg_catalog.int4 AS longest",
     )
@@ -208,25 +212,76 @@ pub(super) async fn read(
             None => None,
         };
     }
-    let mut suspects = Suspects {
+    let mut system_relations = BTreeSet::new();
+    for row in query(SYSTEM_RELATIONS).fetch_all(&mut *connection).await? {
+        system_relations.insert(row.try_get("name")?);
+    }
+    let begun = Begun {
         is_partitionwise: row.try_get("is_partitionwise")?,
+        excludes_by_checks: row.try_get("excludes_by_checks")?,
+        reads_every_row: row.try_get("reads_every_row")?,
         search_path,
         results,
         cuts_names_alike,
-        trusted: vouched,
         refusal,
-        ..Suspects::default()
+        system_relations,
     };
-    for row in query(SYSTEM_RELATIONS).fetch_all(&mut *connection).await? {
-        suspects.system_relations.insert(row.try_get("name")?);
+    let mut suspects = begun.suspects(connection, &mut reading).await?;
+    suspects.looks_everywhere = true;
+    let harmless = harmless::read(connection, &suspects).await?;
+    if harmless.functions.is_empty() {
+        suspects.looks_everywhere = false;
+    } else {
+        // Once more: operators, casts and types that they stand behind are no suspects either.
+        let known = harmless.functions.iter().filter_map(|oid| reading.functions.remove(oid));
+        let inlined = known.map(|function| function.name).collect();
+        suspects = begun.suspects(connection, &mut reading).await?;
+        suspects.inlined = inlined;
+        vouched.extend(harmless.short);
     }
-    for function in reading.functions.values().chain(reading.by_name.values()) {
-        suspects.functions.entry(function.name.clone()).or_default().push(function.clone());
-    }
-    read_operators(connection, &mut reading, &mut suspects).await?;
-    read_types(connection, &mut reading, &mut suspects).await?;
-    read_relations(connection, &reading, &mut suspects).await?;
+    suspects.trusted = vouched;
     Ok(suspects)
+}
+
+/// What is known before functions are judged.
+struct Begun {
+    is_partitionwise: bool,
+    excludes_by_checks: bool,
+    reads_every_row: bool,
+    search_path: Vec<String>,
+    results: BTreeMap<String, BTreeSet<i64>>,
+    cuts_names_alike: bool,
+    refusal: Option<String>,
+    system_relations: BTreeSet<String>,
+}
+
+impl Begun {
+    /// Everything that a suspect function stands behind.
+    async fn suspects(
+        &self,
+        connection: &mut PgConnection,
+        reading: &mut Reading,
+    ) -> Result<Suspects, PgFailure> {
+        let mut suspects = Suspects {
+            is_partitionwise: self.is_partitionwise,
+            excludes_by_checks: self.excludes_by_checks,
+            reads_every_row: self.reads_every_row,
+            search_path: self.search_path.clone(),
+            results: self.results.clone(),
+            cuts_names_alike: self.cuts_names_alike,
+            refusal: self.refusal.clone(),
+            system_relations: self.system_relations.clone(),
+            ..Suspects::default()
+        };
+        (reading.operators, reading.classes) = Default::default();
+        for function in reading.functions.values().chain(reading.by_name.values()) {
+            suspects.functions.entry(function.name.clone()).or_default().push(function.clone());
+        }
+        read_operators(connection, reading, &mut suspects).await?;
+        read_types(connection, reading, &mut suspects).await?;
+        read_relations(connection, reading, &mut suspects).await?;
+        Ok(suspects)
+    }
 }
 
 fn is_vouched_for(row: &PgRow, trusted: &[String]) -> Result<bool, PgFailure> {
@@ -406,16 +461,19 @@ async fn read_relations(
         let kind: String = row.try_get("kind")?;
         let name = Name { schema: row.try_get("schema")?, name: row.try_get("name")? };
         let (is_view, is_foreign) = (kind == "v", kind == "f");
-        let types = vec![row.try_get::<i64, _>("row_type")?];
+        let row_type = row.try_get("row_type")?;
         by_oid.insert(
             oid,
-            (name, Relation { oid, is_view, is_foreign, types, ..Relation::default() }),
+            (name, Relation { oid, is_view, is_foreign, row_type, ..Relation::default() }),
         );
     }
     for row in query(COLUMNS).fetch_all(&mut *connection).await? {
         if let Some((_, relation)) = by_oid.get_mut(&row.try_get("relation")?) {
             relation.columns = row.try_get::<Vec<String>, _>("columns")?.into_iter().collect();
-            relation.types.extend(row.try_get::<Option<Vec<i64>>, _>("types")?.unwrap_or_default());
+            let names: Option<Vec<String>> = row.try_get("own_columns")?;
+            let types: Option<Vec<i64>> = row.try_get("types")?;
+            let own = names.into_iter().flatten().zip(types.into_iter().flatten());
+            relation.column_types.extend(own);
         }
     }
     let mut parents: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
@@ -427,9 +485,14 @@ async fn read_relations(
         for at in above(&parents, child).into_iter().filter(|at| *at != child) {
             if let Some((_, relation)) = by_oid.get_mut(&at) {
                 relation.parts += 1;
+                relation.is_in_family = true;
             }
         }
+        if let Some((_, relation)) = by_oid.get_mut(&child) {
+            relation.is_in_family = true;
+        }
     }
+    let over_columns = only_over_columns(connection).await?;
     let foreign: Vec<i64> =
         by_oid.values().filter(|(_, r)| r.is_foreign).map(|(_, r)| r.oid).collect();
     for oid in foreign.into_iter().flat_map(|oid| above(&parents, oid)) {
@@ -450,6 +513,9 @@ async fn read_relations(
             }
         }
         let Some(relation) = row.try_get::<Option<i64>, _>("relation")? else { continue };
+        let to = AttachedTo::of(&row.try_get::<String, _>("kind")?);
+        let is_run = to != AttachedTo::Index || !over_columns.contains(&(relation, oid));
+        let suspect = suspect.filter(|_| is_run).map(|what| Attached { to, what });
         for at in family(&parents, relation) {
             let Some((_, table)) = by_oid.get_mut(&at) else { continue };
             table.attached.extend(suspect.clone());
@@ -463,11 +529,16 @@ async fn read_relations(
     }
     for row in query(CALLED).fetch_all(&mut *connection).await? {
         let called: Vec<String> = row.try_get("functions")?;
+        let relation: i64 = row.try_get("relation")?;
+        let to = AttachedTo::of(&row.try_get::<String, _>("kind")?);
         let suspect = called
             .iter()
             .filter_map(|oid| oid.parse().ok())
+            .filter(|oid| to != AttachedTo::Index || !over_columns.contains(&(relation, *oid)))
             .find_map(|oid: i64| reading.functions.get(&oid).or_else(|| reading.by_name.get(&oid)));
         let is_large: bool = row.try_get("is_large")?;
+        // However it is used, a session reads it with the table.
+        let to = if is_large { AttachedTo::Other } else { to };
         let suspect = match suspect {
             Some(suspect) => suspect.said(),
             None if is_large => {
@@ -478,9 +549,10 @@ async fn read_relations(
         if let Some(domain) = suspects.types.get_mut(&row.try_get("domain")?) {
             domain.why = Some("is checked by a function that does more than give a result");
         }
-        for at in family(&parents, row.try_get("relation")?) {
+        let attached = Attached { to, what: suspect };
+        for at in family(&parents, relation) {
             if let Some((_, table)) = by_oid.get_mut(&at) {
-                table.attached.push(suspect.clone());
+                table.attached.push(attached.clone());
             }
         }
     }

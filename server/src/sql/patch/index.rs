@@ -2,7 +2,7 @@
 
 use optischema::model::{TableName, quote_identifier};
 use pg_query::NodeEnum;
-use pg_query::protobuf::{DropStmt, IndexStmt};
+use pg_query::protobuf::{AConst, Boolean, DropStmt, IndexStmt, Node, a_const};
 
 use super::{SqlError, deparse, dropped, parse_one, refuse, strings, table_of};
 
@@ -86,6 +86,19 @@ impl CreateIndex {
         }
         deparse(NodeEnum::IndexStmt(Box::new(statement)))
     }
+}
+
+/// An index as `definition` has it, that holds no row and serves no statement: what making, dropping and looking at any
+/// index does to a session, it does too.
+///
+/// # Errors
+/// It is not one `CREATE INDEX`.
+pub fn sham_index_sql(definition: &str, form: &IndexForm<'_>) -> Result<String, SqlError> {
+    let mut index = parsed(definition)?;
+    let never = a_const::Val::Boolval(Boolean { boolval: false });
+    let constant = AConst { isnull: false, location: -1, val: Some(never) };
+    index.where_clause = Some(Box::new(Node { node: Some(NodeEnum::AConst(constant)) }));
+    formed(*index, form)
 }
 
 impl DropIndex {
@@ -176,6 +189,26 @@ mod tests {
             PatchKind::CreateIndex(create) => *create,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_sham_has_the_keys_and_no_row() {
+        let table = TableName::new("job", "t");
+        let form = IndexForm {
+            table: &table,
+            name: "sham",
+            concurrently: false,
+            only: false,
+            tablespace: None,
+        };
+        assert_eq!(
+            sham_index_sql(
+                "CREATE INDEX i ON public.t USING gin (a gin_trgm_ops) WHERE (b > 1)",
+                &form
+            )
+            .unwrap(),
+            "CREATE INDEX sham ON job.t USING gin (a gin_trgm_ops) WHERE false"
+        );
     }
 
     #[test]

@@ -16,9 +16,13 @@ use crate::hex::hex;
 
 pub use index::{
     CreateIndex, DropIndex, IndexForm, drop_index_sql, index_definition_as, index_definition_in,
+    sham_index_sql,
 };
 pub use setting::{SESSION_SETTINGS, Setting, SettingScope};
-pub use statistics::{CreateStatistics, DropStatistics, statistics_definition_in};
+pub use statistics::{
+    CreateStatistics, DropStatistics, drop_statistics_sql, statistics_definition_in,
+    statistics_definition_named,
+};
 pub use table::{AlterTable, Maintenance, MaintenanceKind};
 
 /// A patch that was approved: parsed, of an allowed kind, and known by its hash.

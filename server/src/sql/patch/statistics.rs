@@ -78,7 +78,9 @@ impl DropStatistics {
     }
 }
 
-fn drop_statistics_sql(schema: &str, name: &str) -> String {
+/// `DROP STATISTICS`, with both parts quoted.
+#[must_use]
+pub fn drop_statistics_sql(schema: &str, name: &str) -> String {
     format!("DROP STATISTICS {}.{}", quote_identifier(schema), quote_identifier(name))
 }
 
@@ -100,6 +102,20 @@ fn moved(
     deparse(NodeEnum::CreateStatsStmt(statement))
 }
 
+/// A definition of `pg_get_statisticsobjdef` as it makes an object of another name.
+///
+/// # Errors
+/// It is not one `CREATE STATISTICS`.
+pub fn statistics_definition_named(definition: &str, name: &str) -> Result<String, SqlError> {
+    let mut statement = parsed(definition)?;
+    if let Some(NodeEnum::String(part)) =
+        statement.defnames.last_mut().and_then(|node| node.node.as_mut())
+    {
+        name.clone_into(&mut part.sval);
+    }
+    deparse(NodeEnum::CreateStatsStmt(statement))
+}
+
 /// A definition of `pg_get_statisticsobjdef` as it makes the object in one schema, on a table of another.
 ///
 /// # Errors
@@ -109,10 +125,14 @@ pub fn statistics_definition_in(
     schema: &str,
     table_schema: &str,
 ) -> Result<String, SqlError> {
+    moved(parsed(definition)?, schema, table_schema)
+}
+
+fn parsed(definition: &str) -> Result<CreateStatsStmt, SqlError> {
     let statement = parse_one(definition)?;
     let node = statement.tree.stmts.into_iter().next().and_then(|raw| raw.stmt?.node);
     match node {
-        Some(NodeEnum::CreateStatsStmt(statement)) => moved(statement, schema, table_schema),
+        Some(NodeEnum::CreateStatsStmt(statement)) => Ok(statement),
         _ => refuse("it is not a CREATE STATISTICS"),
     }
 }
@@ -135,6 +155,10 @@ mod tests {
         );
         assert_eq!(create.undo("job"), "DROP STATISTICS \"job\".\"s x\"");
         assert_eq!(statistics_definition_in(text, "job", "job"), create.sql("job"));
+        assert_eq!(
+            statistics_definition_named(text, "sham").unwrap(),
+            "CREATE STATISTICS public.sham (ndistinct, mcv) ON a, (lower(b)) FROM public.\"T\""
+        );
         assert_eq!(
             statistics_definition_in(text, "kept", "public").unwrap(),
             "CREATE STATISTICS kept.\"s x\" (ndistinct, mcv) ON a, (lower(b)) FROM public.\"T\""

@@ -138,6 +138,20 @@ const KEPT: &[&str] = &[
     "current_query",
 ];
 
+/// Built-in functions of which small arguments make anything.
+const GROWING: &[&str] = &[
+    "repeat",
+    "lpad",
+    "rpad",
+    "array_fill",
+    "format",
+    "xml",
+    "polygon",
+    "bpchar",
+    "bit",
+    "varbit",
+];
+
 /// Of these a third argument says into how many parts each line is cut.
 const DENSIFYING: &[&str] = &["st_frechetdistance", "st_hausdorffdistance"];
 
@@ -212,6 +226,18 @@ pub(super) fn value_bytes(name: &str, arguments: &[&Value], bytes: &[f64], nodes
     };
     // Nothing times everything is no number.
     if estimate.is_nan() { f64::INFINITY } else { estimate }
+}
+
+/// Whether a function of this name gives values hardly longer than its arguments.
+#[must_use]
+pub fn is_short(name: &str) -> bool {
+    SHORT.contains(&name) || KINDS.get(name).copied() == Some("fixed")
+}
+
+/// Whether a built-in function of this name grows in a way of its own.
+#[must_use]
+pub fn has_known_growth(name: &str) -> bool {
+    !value_bytes(name, &[], &[1.0], 1.0).is_infinite() || GROWING.contains(&name)
 }
 
 /// What a path through a document adds: one that descends to every depth more than once finds the same again and again.

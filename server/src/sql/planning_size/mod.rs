@@ -19,6 +19,8 @@ use serde_json::{Map, Value};
 
 use casts::cast_bytes;
 use clauses::{grouping_sets, named_early};
+pub use growth::{has_known_growth, is_short};
+
 use growth::{LONGEST_NUMERIC, digits, exponents, paths_of, value_bytes};
 use scope::{LEAF, Scope, Size, larger};
 

@@ -12,7 +12,7 @@ pub(super) fn inner(node: &Option<Box<Node>>) -> Option<&NodeEnum> {
     node.as_ref().and_then(|node| node.node.as_ref())
 }
 
-pub(super) fn operator_name(expr: &AExpr) -> String {
+pub(in crate::sql) fn operator_name(expr: &AExpr) -> String {
     expr.name
         .iter()
         .rev()

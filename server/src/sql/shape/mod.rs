@@ -18,7 +18,9 @@ use optischema::model::{
 use pg_query::protobuf::{BoolExpr, BoolExprType, NullTestType, SelectStmt};
 use pg_query::{Node, NodeEnum};
 
-pub(super) use expression::{constant as constant_text, unqualified as expression_text};
+pub(super) use expression::{
+    constant as constant_text, operator_name, unqualified as expression_text,
+};
 
 use super::{SqlError, Statement, parse_one, tree};
 use expression::{children, inner};

@@ -1,0 +1,113 @@
+//! Expressions that hang on a table, and which of them the planner takes up for a statement.
+
+use std::collections::BTreeSet;
+
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+use super::{Relation, Suspects};
+use crate::postgres::{PgFailure, query};
+use crate::sql::{self, Calls, Name};
+
+/// What an expression is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AttachedTo {
+    /// A CHECK: held against the statement's conditions where parts of a table are left out by it.
+    Check,
+    /// A policy: put into statements of roles that do not read every row.
+    Policy,
+    /// An index: its expression is simplified whenever the table is planned.
+    Index,
+    /// Statistics, partition keys, virtual columns, and whatever else is taken up with the table.
+    Other,
+}
+
+impl AttachedTo {
+    pub(super) fn of(text: &str) -> Self {
+        match text {
+            "check" => Self::Check,
+            "policy" => Self::Policy,
+            "index" => Self::Index,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A suspect in such an expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Attached {
+    pub to: AttachedTo,
+    /// In words.
+    pub what: String,
+}
+
+impl Suspects {
+    /// What speaks against planning these tables, whatever the statement says of them.
+    pub(super) fn objection_to_tables(
+        &self,
+        calls: &Calls,
+        relations: &[(&Name, &Relation)],
+        through_view: bool,
+    ) -> Option<String> {
+        relations.iter().find_map(|(name, table)| {
+            if table.is_foreign {
+                return Some(format!(
+                    "it reads {}, a foreign table or the parent of one: planning may reach another server",
+                    name.name
+                ));
+            }
+            let is_taken_up = |attached: &&Attached| match attached.to {
+                // The arms of a UNION ALL are parts of a table to the planner.
+                AttachedTo::Check => {
+                    self.excludes_by_checks || table.is_in_family || calls.has_set_operation
+                }
+                // A view reads with its owner's rights, who may be another.
+                AttachedTo::Policy => through_view || !self.reads_every_row,
+                AttachedTo::Index | AttachedTo::Other => true,
+            };
+            let attached = table.attached.iter().find(is_taken_up)?;
+            Some(format!(
+                "the table {} carries an expression that calls {}",
+                name.name, attached.what
+            ))
+        })
+    }
+}
+
+/// Expressions and conditions of indexes that call functions of this database.
+const INDEX_EXPRESSIONS: &str = "
+    SELECT /* optischema */ i.indrelid::pg_catalog.int8 AS relation, d.refobjid::pg_catalog.int8 AS function, p.proname::pg_catalog.text AS name,
+           CASE WHEN pg_catalog.pg_column_size(i.indexprs) <= 65536 THEN pg_catalog.pg_get_expr(i.indexprs, i.indrelid) END AS keys,
+           CASE WHEN pg_catalog.pg_column_size(i.indpred) <= 65536 THEN pg_catalog.pg_get_expr(i.indpred, i.indrelid) END AS condition,
+           i.indexprs IS NULL AS has_no_keys, i.indpred IS NULL AS has_no_condition
+    FROM pg_catalog.pg_index i
+    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_class'::pg_catalog.regclass AND d.objid = i.indexrelid
+        AND d.refclassid = 'pg_proc'::pg_catalog.regclass
+    JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+    WHERE d.refobjid::pg_catalog.int8 >= 16384 AND l.lanname <> 'sql' AND p.provariadic = '0' AND p.pronargdefaults = 0";
+
+/// Tables and functions, of all whose calls in the table's indexes each has a column as an argument: they are never run
+/// while it is planned, since the planner only computes what it knows every argument of, and only puts bodies in SQL in
+/// place.
+pub(super) async fn only_over_columns(
+    connection: &mut PgConnection,
+) -> Result<BTreeSet<(i64, i64)>, PgFailure> {
+    let (mut found, mut other) = (BTreeSet::new(), BTreeSet::new());
+    for row in query(INDEX_EXPRESSIONS).fetch_all(connection).await? {
+        let key = (row.try_get("relation")?, row.try_get("function")?);
+        let name: String = row.try_get("name")?;
+        let over_columns = |text: Option<String>, is_absent: bool| match text {
+            Some(text) => sql::is_called_over_columns(&text, &name),
+            None => is_absent,
+        };
+        let is_so = over_columns(row.try_get("keys")?, row.try_get("has_no_keys")?)
+            && over_columns(row.try_get("condition")?, row.try_get("has_no_condition")?);
+        if is_so {
+            found.insert(key);
+        } else {
+            other.insert(key);
+        }
+    }
+    found.retain(|key| !other.contains(key));
+    Ok(found)
+}

@@ -1,0 +1,91 @@
+//! Own functions that are nothing but an expression of PostgreSQL's own: planning may run them, or put their body in their
+//! place, and the body is judged as if the statement held it.
+
+use std::collections::BTreeSet;
+
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+use super::Suspects;
+use crate::postgres::{PgFailure, query};
+use crate::sql;
+
+/// Bytes of a body that is read: each call may put it in place.
+const LONGEST: i32 = 1000;
+/// Times that a body may name its arguments.
+const MOST_ARGUMENTS: usize = 8;
+
+/// Parameters of a function, at most, in PostgreSQL.
+const MOST_PARAMETERS: usize = 100;
+
+/// Functions in SQL that are stable or immutable, give one value, and have no defaults. What runs with another path, or with
+/// other rights, is left out where it could not be judged.
+const BODIES: &str = "
+    SELECT /* optischema */ p.oid::pg_catalog.int8 AS oid, p.proname::pg_catalog.text AS name, p.prosrc AS body
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+    WHERE p.oid::pg_catalog.int8 >= 16384 AND l.lanname = 'sql' AND p.prokind = 'f' AND p.provolatile IN ('i', 's')
+      AND NOT p.proretset AND NOT p.prosecdef AND p.pronargdefaults = 0 AND p.provariadic = '0'
+      AND pg_catalog.octet_length(p.prosrc) <= $1 AND p.prosrc <> ''
+      AND NOT EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) c (setting)
+                      WHERE pg_catalog.split_part(c.setting, '=', 1) <> 'search_path')";
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Harmless {
+    pub functions: BTreeSet<i64>,
+    /// Names of those whose value is hardly longer than their arguments.
+    pub short: BTreeSet<String>,
+}
+
+/// Judges each by `suspects`, which must look everywhere for what a name means: a function may have a path of its own.
+pub(super) async fn read(
+    connection: &mut PgConnection,
+    suspects: &Suspects,
+) -> Result<Harmless, PgFailure> {
+    let mut found = Harmless::default();
+    let mut long = BTreeSet::new();
+    for row in query(BODIES).bind(LONGEST).fetch_all(connection).await? {
+        let (oid, name): (i64, String) = (row.try_get("oid")?, row.try_get("name")?);
+        let is_short = judged(suspects, &row.try_get::<String, _>("body")?);
+        if is_short.is_some() {
+            found.functions.insert(oid);
+        }
+        if is_short == Some(true) {
+            found.short.insert(name);
+        } else {
+            long.insert(name);
+        }
+    }
+    // A name may mean another function, of which less is known.
+    found.short.retain(|name| !long.contains(name) && !sql::has_known_growth(name));
+    Ok(found)
+}
+
+/// Whether a body that is one expression of PostgreSQL's own gives values hardly longer than its arguments; absent where it
+/// is more than that.
+fn judged(suspects: &Suspects, body: &str) -> Option<bool> {
+    if !suspects.cuts_names_alike {
+        return None;
+    }
+    let statement = sql::parse_one(body).ok()?;
+    let expression = sql::lone_expression(&statement)?;
+    sql::check_select(&statement).ok()?;
+    if expression.arguments > MOST_ARGUMENTS {
+        return None;
+    }
+    let calls = sql::calls(&statement).ok()?;
+    if !calls.relations.is_empty() || suspects.objection(&calls, &[]).is_some() {
+        return None;
+    }
+    let around = sql::Surroundings {
+        views: &std::collections::BTreeMap::new(),
+        parts: &|_| 0,
+        is_partitionwise: false,
+        is_trusted: &|_| false,
+    };
+    // What it is given is reckoned with where it is called.
+    let given = vec!["'0123456789abcdef'".to_owned(); MOST_PARAMETERS];
+    let of_short = sql::parse_one(&sql::bind_parameters(&statement, &given).ok()?).ok()?;
+    sql::check_planning_size(&of_short, around).ok()?;
+    Some(calls.functions.iter().all(|name| sql::is_short(&name.name)))
+}

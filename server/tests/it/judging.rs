@@ -1,0 +1,229 @@
+//! What is of this database and still does not speak against planning a statement: planning that statement cannot run it,
+//! or it is nothing but PostgreSQL's own. Each trap is shown to spring where it is in reach.
+
+use optischema_server::postgres::{Dsn, MainSession};
+use optischema_server::sql::parse_one;
+
+use crate::fixture::Shop;
+
+const SPRUNG: &str = "sprung by reader";
+
+/// A trap that stays immutable in name, and a role that policies do not concern.
+const TRAP: &[&str] = &[
+    "CREATE FUNCTION trap(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN $1; END $$",
+    "ALTER ROLE reader BYPASSRLS",
+];
+
+async fn session(shop: &Shop) -> MainSession {
+    let dsn: Dsn = shop.url("reader", "shop").parse().unwrap();
+    MainSession::begin(&dsn).await.unwrap()
+}
+
+/// Plans each; says whether any sprang a trap.
+async fn all_planned(shop: &Shop, statements: &[&str]) {
+    let mut session = session(shop).await;
+    for sql in statements {
+        let planned = session.plan(&parse_one(sql).unwrap()).await;
+        planned.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+    assert_eq!(shop.log_lines(SPRUNG), Vec::<String>::new());
+}
+
+async fn all_refused(shop: &Shop, statements: &[&str], word: &str) {
+    let mut session = session(shop).await;
+    for sql in statements {
+        let refused = session.plan(&parse_one(sql).unwrap()).await;
+        let refused = refused.err().unwrap_or_else(|| panic!("{sql} was planned")).to_string();
+        assert!(refused.contains(word), "{sql}: {refused}");
+    }
+    assert_eq!(shop.log_lines(SPRUNG), Vec::<String>::new());
+}
+
+/// Explains by hand what was refused: the trap springs.
+async fn springs(shop: &Shop, sql: &str) {
+    shop.run("reader", "shop", &[&format!("EXPLAIN {sql}")]).await;
+    assert!(!shop.log_lines(SPRUNG).is_empty(), "{sql}: no trap sprang");
+}
+
+#[tokio::test]
+async fn a_check_matters_where_tables_are_left_out_by_it() {
+    let shop = Shop::start().await;
+    let tables = [
+        "CREATE TABLE checked (a int CHECK (trap(1) = 1))",
+        "CREATE TABLE parent (a int)",
+        "CREATE TABLE child (CHECK (trap(2) = 2)) INHERITS (parent)",
+        "CREATE VIEW both_sides AS SELECT a FROM checked UNION ALL SELECT a FROM checked",
+    ];
+    shop.run("postgres", "shop", &[TRAP, &tables].concat()).await;
+    all_planned(
+        &shop,
+        &[
+            "SELECT a FROM checked WHERE a = 3",
+            "SELECT c.a FROM checked c JOIN orders o ON o.id = c.a WHERE c.a > 3",
+        ],
+    )
+    .await;
+    let parts = [
+        "SELECT a FROM checked WHERE a = 3 UNION ALL SELECT a FROM checked WHERE a = 4",
+        "SELECT a FROM parent WHERE a = 3",
+        "SELECT a FROM child WHERE a = 3",
+        "SELECT a FROM both_sides WHERE a = 3",
+    ];
+    all_refused(&shop, &parts, "carries an expression").await;
+    springs(&shop, parts[3]).await;
+    let always = "ALTER DATABASE shop SET constraint_exclusion = on";
+    shop.run("postgres", "shop", &[always]).await;
+    let mut session = session(&shop).await;
+    let plain = parse_one("SELECT a FROM checked WHERE a = 3").unwrap();
+    session.plan(&plain).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn policies_are_for_those_whom_they_concern() {
+    let shop = Shop::start().await;
+    let tables = [
+        "CREATE TABLE walled (a int)",
+        "ALTER TABLE walled ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY p ON walled USING (a = trap(1))",
+        "CREATE VIEW through AS SELECT a FROM walled",
+        "GRANT SELECT ON walled TO app",
+        "ALTER VIEW through OWNER TO app",
+    ];
+    shop.run("postgres", "shop", &[TRAP, &tables].concat()).await;
+    all_planned(&shop, &["SELECT a FROM walled WHERE a = 3"]).await;
+    all_refused(&shop, &["SELECT a FROM through WHERE a = 3"], "carries an expression").await;
+    springs(&shop, "SELECT a FROM through WHERE a = 3").await;
+    shop.run("postgres", "shop", &["ALTER ROLE reader NOBYPASSRLS"]).await;
+    let mut session = session(&shop).await;
+    session.plan(&parse_one("SELECT a FROM walled").unwrap()).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn an_expression_over_columns_is_not_computed() {
+    let shop = Shop::start().await;
+    let tables = [
+        "CREATE TABLE over_columns (a int, b int)",
+        "CREATE INDEX ON over_columns (trap(a))",
+        "CREATE INDEX ON over_columns (b) WHERE trap(a) > 3",
+        "CREATE TABLE over_constants (a int)",
+        "CREATE INDEX ON over_constants ((a + trap(1)))",
+        "CREATE TABLE over_both (a int)",
+        "CREATE INDEX ON over_both (trap(trap(1) + a))",
+        "CREATE TABLE stored (a int, b int GENERATED ALWAYS AS (trap(a)) STORED)",
+        "INSERT INTO over_columns SELECT i, i FROM generate_series(1, 1000) i",
+        "ANALYZE over_columns",
+    ];
+    shop.run("postgres", "shop", &[TRAP, &tables].concat()).await;
+    all_planned(
+        &shop,
+        &[
+            "SELECT a FROM over_columns WHERE b = 3",
+            "SELECT a FROM over_columns WHERE a > 3 ORDER BY b LIMIT 5",
+            "SELECT a FROM stored WHERE b = 3",
+        ],
+    )
+    .await;
+    all_refused(&shop, &["SELECT a FROM over_columns WHERE trap(a) = 3"], "it calls").await;
+    let computed =
+        ["SELECT a FROM over_constants WHERE a = 3", "SELECT a FROM over_both WHERE a = 3"];
+    all_refused(&shop, &computed, "carries an expression").await;
+    springs(&shop, computed[0]).await;
+}
+
+/// An own type counts where a statement comes to a value of it.
+#[tokio::test]
+async fn a_column_that_no_statement_names_is_not_looked_at() {
+    let shop = Shop::start().await;
+    let tables = [
+        "CREATE DOMAIN trapped AS int CHECK (trap(VALUE) > 0)",
+        "CREATE TABLE wide (a int, b trapped)",
+        "CREATE TABLE parted (a int, b trapped) PARTITION BY RANGE (a)",
+        "CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10)",
+    ];
+    shop.run("postgres", "shop", &[TRAP, &tables].concat()).await;
+    all_planned(&shop, &["SELECT a FROM wide WHERE a = 3", "SELECT count(*) FROM wide"]).await;
+    let reached = [
+        "SELECT a FROM wide WHERE b = 3",
+        "SELECT * FROM wide",
+        "SELECT w FROM wide w",
+        "SELECT a FROM wide JOIN (SELECT 3 AS b) o USING (b)",
+        "SELECT a FROM wide NATURAL JOIN (SELECT 3 AS b) o",
+        "SELECT x FROM wide AS w (y, x)",
+        "SELECT a FROM parted WHERE a = 3",
+    ];
+    all_refused(&shop, &reached, "trapped").await;
+    all_refused(&shop, &["SELECT a FROM wide WHERE a = '3'::trapped"], "trapped").await;
+    springs(&shop, "SELECT a FROM wide WHERE 3 = ANY ('{3}'::trapped[])").await;
+}
+
+/// What a database calls its own is often one call of PostgreSQL's.
+#[tokio::test]
+async fn a_function_that_is_an_expression_of_postgresqls_own_is_planned_with() {
+    let shop = Shop::start().await;
+    let functions = [
+        "CREATE FUNCTION plain(text) RETURNS text IMMUTABLE STRICT LANGUAGE sql AS $$ SELECT lower(btrim($1)) $$",
+        "CREATE FUNCTION named(given text) RETURNS text STABLE LANGUAGE sql SET search_path = public AS 'SELECT upper(given);'",
+        "CREATE FUNCTION tenant() RETURNS int STABLE LANGUAGE sql AS $$ SELECT nullif(current_setting('app.tenant', true), '')::int $$",
+        "CREATE TABLE people (id int, name text, tenant int)",
+        "CREATE INDEX ON people (plain(name))",
+        // What a body may not hold.
+        "CREATE FUNCTION calls_trap(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT public.trap(1) + $1'",
+        "CREATE FUNCTION calls_own(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT public.plain($1)'",
+        "CREATE FUNCTION reads() RETURNS bigint STABLE LANGUAGE sql AS 'SELECT count(*) FROM public.orders'",
+        "CREATE FUNCTION moves() RETURNS bigint VOLATILE LANGUAGE sql AS 'SELECT 1::bigint'",
+        "CREATE FUNCTION grows(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT repeat($1, 100000000)'",
+        "CREATE FUNCTION two(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1; SELECT $1'",
+        "CREATE FUNCTION definer(int) RETURNS int IMMUTABLE SECURITY DEFINER LANGUAGE sql AS 'SELECT $1'",
+        "CREATE FUNCTION twofold(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT lower($1)'",
+        "CREATE FUNCTION twofold(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RETURN $1; END $$",
+        // An operator of its own that a body could mean.
+        "CREATE FUNCTION joined(text, text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN $1; END $$",
+        "CREATE SCHEMA aside",
+        "CREATE OPERATOR aside.## (LEFTARG = text, RIGHTARG = text, FUNCTION = public.joined)",
+        "CREATE FUNCTION by_path(text) RETURNS text IMMUTABLE LANGUAGE sql SET search_path = aside AS $$ SELECT $1 ## 'x' $$",
+    ];
+    shop.run("postgres", "shop", &[TRAP, &functions].concat()).await;
+    all_planned(
+        &shop,
+        &[
+            "SELECT id FROM people WHERE plain(name) = plain('Ann')",
+            "SELECT id FROM people WHERE name = named('Ann')",
+            "SELECT id FROM people WHERE tenant = tenant()",
+            "SELECT id FROM people WHERE id = 3",
+        ],
+    )
+    .await;
+    for (call, word) in [
+        ("calls_trap(id)", "calls_trap"),
+        ("calls_own(name)", "calls_own"),
+        ("reads()", "reads"),
+        ("moves()", "moves"),
+        ("grows(name)", "grows"),
+        ("two(id)", "two"),
+        ("definer(id)", "definer"),
+        ("twofold(name)", "twofold"),
+        ("by_path(name)", "by_path"),
+    ] {
+        all_refused(&shop, &[&format!("SELECT {call} FROM people")], word).await;
+    }
+    let many = vec!["plain(name)"; 201].join(", ");
+    all_refused(&shop, &[&format!("SELECT {many} FROM people")], "puts in place").await;
+    springs(&shop, "SELECT calls_trap(id) FROM people").await;
+}
+
+/// citext brings functions in SQL under the names of PostgreSQL's own.
+#[tokio::test]
+async fn functions_of_citext_do_not_speak_against_those_of_text() {
+    let shop = Shop::start().await;
+    shop.run("postgres", "shop", &["CREATE EXTENSION citext", TRAP[1]]).await;
+    all_planned(
+        &shop,
+        &[
+            "SELECT id FROM orders WHERE replace(name, 'order', 'o') = 'o 5'",
+            "SELECT id FROM orders WHERE regexp_replace(name, '[0-9]+', '') = 'order '",
+            "SELECT id FROM orders WHERE split_part(name, ' ', 2) = '5'",
+            "SELECT id FROM orders WHERE strpos(name, '7') > 0",
+        ],
+    )
+    .await;
+}
