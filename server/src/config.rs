@@ -158,6 +158,10 @@ pub struct SettingsArgs {
     #[arg(long, env = "OPTISCHEMA_UNUSED_AFTER_DAYS", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unused_after_days: Option<f64>,
+    /// Percent of the workload: advice that is planned to save less is folded away in lists [default: 1]
+    #[arg(long, env = "OPTISCHEMA_LIST_FROM_PERCENT", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list_from_percent: Option<f64>,
     /// The folder of the browser's files, where it is not found beside the program.
     #[arg(long, env = "OPTISCHEMA_SITE_ROOT", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -193,6 +197,8 @@ pub struct Settings {
     /// Zero for only when asked.
     pub collect_seconds: u32,
     pub unused_after_days: f64,
+    /// 0 to 100.
+    pub list_from_percent: f64,
     pub site_root: Option<PathBuf>,
 }
 
@@ -302,6 +308,7 @@ impl Settings {
             pause_at: args.pause_at,
             collect_seconds: args.collect_seconds.unwrap_or(60),
             unused_after_days: args.unused_after_days.unwrap_or(14.0).max(0.0),
+            list_from_percent: args.list_from_percent.unwrap_or(1.0).clamp(0.0, 100.0),
             site_root: args.site_root,
         })
     }

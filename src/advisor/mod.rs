@@ -11,13 +11,14 @@ pub mod rules;
 mod selection;
 mod size;
 mod upkeep;
+mod weights;
 
 pub use arithmetic::ArithmeticOracle;
 pub use candidates::{CandidateSet, generate, merged};
 pub use index::{IndexCandidate, IndexKey, IndexMethod, IndexPredicate, KeyTarget, PredicateTest};
 pub use selection::{
-    Choice, CostError, CostOracle, Costed, Limits, Priced, Selection, WeightedStatement, WhatIf,
-    select_indexes,
+    Choice, CostError, CostOracle, Costed, Limits, Priced, Selection, WhatIf, select_indexes,
 };
 pub use size::{IndexSize, index_size, say_the_same, share_of};
 pub use upkeep::{TableWrites, WriteCost, write_cost};
+pub use weights::{WeightedStatement, Weights, suspicion, weigh};

@@ -212,9 +212,17 @@ pub struct BindingResult {
     pub baseline_batch: u32,
     /// Rows that both arms returned alike.
     pub rows_compared: i64,
+    /// Whether the statement found rows to work on: an aggregate returns one row over none.
+    #[serde(default = "yes")]
+    pub found_rows: bool,
     /// What was compared before anything was timed.
     #[serde(default)]
     pub comparison: RowComparison,
+}
+
+/// What earlier versions did not look at.
+const fn yes() -> bool {
+    true
 }
 
 /// Below this many pairs no verdict is given.
@@ -350,6 +358,12 @@ impl BenchmarkResult {
         }
     }
 
+    /// Whether the statement was timed with values that find no row, and with no others.
+    #[must_use]
+    pub fn found_nothing(&self) -> bool {
+        !self.bindings.is_empty() && self.bindings.iter().all(|binding| !binding.found_rows)
+    }
+
     /// What the verdict means here, in one sentence.
     #[must_use]
     pub fn meaning(&self) -> String {
@@ -363,6 +377,10 @@ impl BenchmarkResult {
             (Verdict::Inconclusive, _, Some(binding)) => format!(
                 "The time ran out after {}, and at least {FEWEST_PAIRS} are needed: raise --benchmark-seconds.",
                 figures::counted(u64::from(binding.pairs), "pair")
+            ),
+            _ if self.found_nothing() => format!(
+                "{} No row was found with any of the values, so it says little about the application.",
+                self.verdict.meaning()
             ),
             _ => self.verdict.meaning().to_owned(),
         }

@@ -44,7 +44,7 @@ pub const DEFAULT_PAGE: u32 = 50;
 pub const MAX_SEARCH: usize = 200;
 
 /// Which recommendations, and in which order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RecommendationFilter {
     pub status: Option<RecommendationStatus>,
     pub recommendation_type: Option<RecommendationType>,
@@ -55,6 +55,10 @@ pub struct RecommendationFilter {
     pub limit: Option<u32>,
     /// The last row of the previous page.
     pub cursor: Option<RecommendationId>,
+    /// Whether those that save little are listed too.
+    pub small: bool,
+    /// Percent of the workload; open ones that are planned to save less are counted and not listed.
+    pub folded_below: Option<f64>,
 }
 
 /// The same, as it stands in a URL: every part a text, parsed at the edge.
@@ -89,6 +93,10 @@ pub struct RecommendationQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<uuid::Uuid>)]
     pub cursor: Option<String>,
+    /// `true` for those too that save less of the workload than is listed by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<bool>)]
+    pub small: Option<String>,
 }
 
 /// A field of a request that cannot be read.
@@ -153,6 +161,8 @@ impl RecommendationQuery {
             sort: parse_field("sort", &self.sort)?,
             limit: parse_limit(&self.limit)?,
             cursor: parse_field("cursor", &self.cursor)?,
+            small: parse_field("small", &self.small)?.unwrap_or_default(),
+            folded_below: None,
         })
     }
 }
@@ -201,6 +211,12 @@ pub struct RecommendationPage {
     pub items: Vec<Recommendation>,
     pub next_cursor: Option<String>,
     pub counts: RecommendationCounts,
+    /// Open ones that save too little to be listed by themselves.
+    #[serde(default)]
+    pub folded: i64,
+    /// What they save less than, in percent of the workload; absent where nothing is folded.
+    #[serde(default)]
+    pub folded_below: Option<f64>,
 }
 
 /// Which jobs, newest first.

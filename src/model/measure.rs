@@ -88,7 +88,8 @@ pub struct MeasuredWriteCost {
     pub absent: Vec<String>,
 }
 
-/// The same statement as both arms: what this machine calls different, though nothing is.
+/// One statement under a change of the same kind that cannot touch it: what this place calls different, though nothing
+/// is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Calibration {
     pub verdict: Verdict,
@@ -97,6 +98,14 @@ pub struct Calibration {
     pub pairs: u32,
     /// Median run time of the statement.
     pub median_ms: f64,
+    /// No change up to this much, in percent, is called faster or slower: what the interval leaves open, and 5 at least.
+    #[serde(default = "usual_floor")]
+    pub floor_percent: f64,
+}
+
+/// What earlier versions used.
+const fn usual_floor() -> f64 {
+    5.0
 }
 
 /// A row that the arms return a different number of times.

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::text_enum::text_enum;
 use super::{PlanJson, QueryHash, QueryKind, Recommendation, StatementShape, TableName};
-use crate::advisor::IndexCandidate;
+use crate::advisor::{IndexCandidate, WeightedStatement};
 use crate::plan::Dependencies;
 
 /// One statement of the workload, with what could be made of it.
@@ -26,6 +26,21 @@ pub struct TrackedStatement {
 }
 
 impl TrackedStatement {
+    /// What it counts for.
+    #[must_use]
+    pub fn weight(&self) -> WeightedStatement {
+        WeightedStatement {
+            calls: self.calls.max(1) as f64,
+            time_ms: Some(self.total_time_ms).filter(|time| *time > 0.0),
+        }
+    }
+
+    /// Milliseconds of one call, on average; zero where nobody measured them.
+    #[must_use]
+    pub fn mean_ms(&self) -> f64 {
+        self.total_time_ms / self.calls.max(1) as f64
+    }
+
     /// What of it is planned.
     #[must_use]
     pub fn planned_as(&self) -> PlannedAs {
@@ -144,6 +159,9 @@ pub struct PlannableStatement {
     /// Schemas that unqualified names were looked for in, where they are not the session's own.
     #[serde(default)]
     pub search_path: Vec<String>,
+    /// What the sets of values were put into, `$1`, `$2`, … in their places; absent where that is the statement's own text.
+    #[serde(default)]
+    pub template: Option<String>,
 }
 
 /// What earlier versions planned.
@@ -186,7 +204,7 @@ impl BindingKind {
 }
 
 /// One set of parameter values, and the statement with them in place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
     /// Where the values came from.
     pub label: String,
@@ -198,7 +216,30 @@ pub struct Binding {
     pub kind: BindingKind,
     /// `$1`, `$2`, … as texts; NULL is absent.
     pub values: Vec<Option<String>>,
+    /// The same as they stand in the text, casts included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub literals: Vec<String>,
+    /// Numbers of the parameters whose values were assumed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assumed_parameters: Vec<i32>,
+    /// What else a person should know of the values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     pub sql: String,
+}
+
+impl Binding {
+    /// Where the values came from, which were assumed, and what else is to be known of them, in one line.
+    #[must_use]
+    pub fn described(&self) -> String {
+        let mut parts = vec![self.label.clone()];
+        if !self.assumed_parameters.is_empty() {
+            let numbers = self.assumed_parameters.iter().map(|number| format!("${number}"));
+            parts.push(format!("assumed: {}", numbers.collect::<Vec<_>>().join(", ")));
+        }
+        parts.extend(self.remarks.iter().cloned());
+        parts.join("; ")
+    }
 }
 
 /// A statement, and whether it could be planned.

@@ -6,6 +6,7 @@ mod dependencies;
 mod diff;
 mod exclusive;
 mod findings;
+mod found;
 mod node;
 mod parse;
 mod tables;
@@ -16,6 +17,7 @@ pub use dependencies::{Dependencies, Dependency, Lineage, TableJoin, Through, de
 pub use diff::{PlanChange, PlanDiff, diff};
 pub use exclusive::{Exclusive, exclusive};
 pub use findings::{PlanFinding, PlanFindingKind, findings};
+pub use found::found_rows;
 pub use node::{Jit, Plan, PlanNode, PlanTable};
 pub use parse::{MAX_DEPTH, PlanError, parse_plan, parse_plan_text};
 pub use tables::{extract_tables, relations_outside};

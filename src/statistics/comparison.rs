@@ -7,6 +7,8 @@ use super::wilcoxon::{Interval, hodges_lehmann, signed_rank_interval};
 
 /// A change below this share does not matter to anybody: 5 %.
 pub const THRESHOLD: f64 = 0.05;
+/// Above this a floor says nothing more: only a change of more than nine tenths is called.
+const HIGHEST_FLOOR: f64 = 0.9;
 /// The only numbers of pairs after which the data may be looked at.
 pub const LOOKS: [usize; 3] = [10, 20, 40];
 /// The level of each look, so that three of them together err at most once in twenty (Bonferroni).
@@ -28,36 +30,38 @@ pub struct Comparison {
 }
 
 /// Compares runs taken in pairs: `baseline[i]` and `patched[i]` ran side by side. Times are in any unit,
-/// above zero. `None` where the samples are empty, unequal in number, or not positive.
+/// above zero. A winner needs more than `floor`, a share from 0 to 1, and never less than [`THRESHOLD`]: what the place
+/// shows where nothing differs. `None` where the samples are empty, unequal in number, or not positive.
 #[must_use]
-pub fn compare(baseline: &[f64], patched: &[f64]) -> Option<Comparison> {
+pub fn compare(baseline: &[f64], patched: &[f64], floor: f64) -> Option<Comparison> {
     let positive = |sample: &[f64]| sample.iter().all(|x| x.is_finite() && *x > 0.0);
     if baseline.len() != patched.len() || !positive(baseline) || !positive(patched) {
         return None;
     }
     let log_ratios: Vec<f64> = baseline.iter().zip(patched).map(|(b, p)| (p / b).ln()).collect();
+    let floor = floor.clamp(THRESHOLD, HIGHEST_FLOOR);
     let ratio = hodges_lehmann(&log_ratios)?.exp();
     let log_interval = signed_rank_interval(&log_ratios, LOOK_LEVEL);
     let interval = log_interval.map(|i| Interval { low: i.low.exp(), high: i.high.exp() });
     Some(Comparison {
-        verdict: interval.map_or(Verdict::Inconclusive, verdict_of),
+        verdict: interval.map_or(Verdict::Inconclusive, |interval| verdict_of(interval, floor)),
         ratio,
         interval,
         cliffs_delta: cliffs_delta(baseline, patched),
         drift: spearman_with_time(&log_ratios),
         smallest_detectable_percent: log_interval.map(|i| {
             let half_width = (i.high - i.low) / 2.0;
-            100.0 * (1.0 - (1.0 - THRESHOLD) * (-half_width).exp())
+            100.0 * (1.0 - (1.0 - floor) * (-half_width).exp())
         }),
     })
 }
 
-/// The verdict that an interval of the ratio allows.
-fn verdict_of(interval: Interval) -> Verdict {
+/// The verdict that an interval of the ratio allows, where a winner needs more than `floor`.
+fn verdict_of(interval: Interval, floor: f64) -> Verdict {
     let (faster, slower) = (1.0 - THRESHOLD, 1.0 / (1.0 - THRESHOLD));
-    if interval.high < faster {
+    if interval.high < 1.0 - floor {
         Verdict::Faster
-    } else if interval.low > slower {
+    } else if interval.low > 1.0 / (1.0 - floor) {
         Verdict::Slower
     } else if interval.low > faster && interval.high < slower {
         Verdict::Equivalent
@@ -122,7 +126,8 @@ mod tests {
                 baseline.push(ratios.0);
                 patched.push(ratios.1);
             }
-            let found = compare(&baseline, &patched).map(|comparison| comparison.verdict);
+            let found =
+                compare(&baseline, &patched, THRESHOLD).map(|comparison| comparison.verdict);
             match found {
                 Some(Verdict::Inconclusive) | None => {}
                 Some(verdict) => return (verdict, look),
@@ -183,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_verdict_follows_from_the_interval() {
-        let of = |low, high| verdict_of(Interval { low, high });
+        let of = |low, high| verdict_of(Interval { low, high }, THRESHOLD);
         assert_eq!(of(0.5, 0.94), Verdict::Faster);
         assert_eq!(of(0.5, 0.96), Verdict::Inconclusive);
         assert_eq!(of(0.96, 1.04), Verdict::Equivalent);
@@ -192,11 +197,25 @@ mod tests {
     }
 
     #[test]
+    fn no_winner_is_called_below_the_floor() {
+        let called =
+            |patched: f64, floor| compare(&[100.0; 10], &[patched; 10], floor).unwrap().verdict;
+        assert_eq!(called(89.0, THRESHOLD), Verdict::Faster);
+        assert_eq!(called(89.0, 0.12), Verdict::Inconclusive);
+        assert_eq!(called(113.0, 0.12), Verdict::Inconclusive);
+        assert_eq!(called(80.0, 0.12), Verdict::Faster);
+        assert_eq!(called(115.0, 0.12), Verdict::Slower);
+        assert_eq!(called(99.0, 0.12), Verdict::Equivalent);
+        assert_eq!(called(94.0, 0.0), Verdict::Faster, "never below the threshold");
+        assert_eq!(called(1.0, f64::INFINITY), Verdict::Faster, "a hundredth is called anywhere");
+    }
+
+    #[test]
     fn what_cannot_be_compared_gives_nothing() {
-        assert_eq!(compare(&[], &[]), None);
-        assert_eq!(compare(&[1.0], &[1.0, 2.0]), None);
-        assert_eq!(compare(&[1.0, 0.0], &[1.0, 2.0]), None);
-        let few = compare(&[10.0; 5], &[1.0; 5]).unwrap();
+        assert_eq!(compare(&[], &[], THRESHOLD), None);
+        assert_eq!(compare(&[1.0], &[1.0, 2.0], THRESHOLD), None);
+        assert_eq!(compare(&[1.0, 0.0], &[1.0, 2.0], THRESHOLD), None);
+        let few = compare(&[10.0; 5], &[1.0; 5], THRESHOLD).unwrap();
         assert_eq!(few.verdict, Verdict::Inconclusive);
     }
 

@@ -37,7 +37,7 @@ fn every_exact_estimate_is_that_of_scipy() {
     close(LOOK_LEVEL, fixtures.level, 1e-12, "level");
     assert!(fixtures.cases.len() >= 6);
     for case in fixtures.cases {
-        let found = compare(&case.baseline, &case.patched).unwrap();
+        let found = compare(&case.baseline, &case.patched, super::THRESHOLD).unwrap();
         close(found.ratio, case.hodges_lehmann, 1e-9, "Hodges-Lehmann");
         let interval = found.interval.unwrap();
         close(interval.low, case.interval[0], 1e-9, "lower end");

@@ -18,6 +18,7 @@ pub(crate) fn list_url(query: &RecommendationQuery) -> String {
             ("q", &query.q),
             ("sort", &query.sort),
             ("cursor", &query.cursor),
+            ("small", &query.small),
         ],
     )
 }
@@ -106,6 +107,7 @@ pub(crate) fn FilterBar(
         <nav class="tabs" aria-label="Status">{tab(&query, None, counts.total())} {tabs}</nav>
         <Form method="GET" action="/recommendations" attr:class="filters" attr:role="search">
             <input type="hidden" name="status" value=move || status.get()/>
+            {query.small.clone().map(|small| view! { <input type="hidden" name="small" value=small/> })}
             <label>
                 "Search"
                 <input type="search" name="q" value=query.q.clone().unwrap_or_default()/>

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
+use optischema::figures;
 use optischema::model::{RecommendationPage, RecommendationQuery};
 
 use crate::components::{EmptyState, Failure, FilterBar, RecommendationRow, list_url};
@@ -37,6 +38,12 @@ fn content(
         .into_iter()
         .map(|recommendation| view! { <RecommendationRow recommendation choosable=true/> })
         .collect();
+    let least = figures::percent(page.folded_below.unwrap_or_default());
+    let all = list_url(&RecommendationQuery {
+        small: Some("true".to_owned()),
+        cursor: None,
+        ..query.clone()
+    });
     let next = page.next_cursor.map(|cursor| {
         let url = list_url(&RecommendationQuery { cursor: Some(cursor), ..query.clone() });
         view! { <a class="button" href=url rel="next">"Next page"</a> }
@@ -44,6 +51,11 @@ fn content(
     view! {
         <FilterBar query counts=page.counts status/>
         {match (none, filtered) {
+            (true, _) if page.folded > 0 => view! {
+                <EmptyState title=format!("Nothing is planned to save {least} of the workload or more")>
+                    "What would save less is folded away."
+                </EmptyState>
+            }.into_any(),
             (true, true) => view! {
                 <EmptyState title="Nothing fits these filters">
                     <a href="/recommendations">"Show all recommendations"</a>
@@ -64,6 +76,12 @@ fn content(
             }.into_any(),
         }}
         {next}
+        {(page.folded > 0).then(|| view! {
+            <p>
+                <a href=all>{format!("{} more", figures::grouped(page.folded as f64))}</a>
+                {format!(", planned to save less than {least} of the workload each")}
+            </p>
+        })}
         <p class="quiet"><a href="/rejected">"Candidates that were looked at and rejected"</a>", each with its reason."</p>
     }
 }
@@ -81,6 +99,7 @@ pub(crate) fn RecommendationsPage() -> impl IntoView {
             sort: map.get("sort"),
             limit: map.get("limit"),
             cursor: map.get("cursor"),
+            small: map.get("small"),
         })
     });
     let page = Resource::new(move || query.get(), load_recommendations);

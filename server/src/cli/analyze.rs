@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use optischema::model::{NotPlanned, ReasonCode, RecommendationType, StatementReport};
+use optischema::figures;
+use optischema::model::{NotPlanned, Proposal, ReasonCode, RecommendationType, StatementReport};
 use serde_json::json;
 
 use super::AnalyzeFormat;
@@ -28,6 +29,7 @@ pub(super) async fn analyze(
             std::fs::read_to_string(&path).map_err(|error| CommandError::Folder(path, error))
         })
         .transpose()?;
+    let least = settings.list_from_percent;
     let (_, advice) = analyze_once(&settings, text.as_deref(), &limits).await?;
     for note in &advice.notes {
         eprintln!("{note}");
@@ -67,13 +69,23 @@ pub(super) async fn analyze(
         AnalyzeFormat::Table => {
             let mut table = super::table();
             table.set_header(["Recommendation", "Planned saving", "SQL for main"]);
-            for p in &advice.proposals {
+            let is_small = |p: &&Proposal| {
+                p.estimated_improvement_percent.is_some_and(|saving| saving < least)
+            };
+            for p in advice.proposals.iter().filter(|p| !is_small(p)) {
                 let saving = p
                     .estimated_improvement_percent
                     .map_or_else(|| "–".to_owned(), |saving| format!("{saving:.1} %"));
                 table.add_row([p.title.clone(), saving, p.sql_fix.clone()]);
             }
             println!("{table}");
+            let folded = advice.proposals.iter().filter(is_small).count();
+            if folded > 0 {
+                eprintln!(
+                    "{folded} more would save less than {} of the workload each",
+                    figures::percent(least)
+                );
+            }
             for line in why_not_planned(&advice.statements) {
                 eprintln!("{line}");
             }

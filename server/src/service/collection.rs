@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use optischema::model::{
-    AddedQueries, CollectionReport, PlanJson, QueryKind, QuerySource, Timestamp,
+    AddedQueries, Binding, CollectionReport, PlanJson, QueryKind, QuerySource, Timestamp,
 };
 use optischema::operations::{OperationError, Outcome};
 use optischema::plan::parse_plan;
@@ -163,7 +163,7 @@ pub(super) async fn plan_queries(
         }
         let result = reader.understand(session, &raw(query)).await?;
         if let Ok(plannable) = &result {
-            let binding = plannable.bindings.first().map(|binding| binding.label.clone());
+            let binding = plannable.bindings.first().map(Binding::described);
             plans.extend(seen(query.id, false, &plannable.plan, binding.unwrap_or_default()));
         }
         results.push((query.id, result));

@@ -266,6 +266,9 @@ impl Operations for Service {
     }
 
     async fn recommendations(&self, filter: RecommendationFilter) -> Outcome<RecommendationPage> {
+        let least = self.settings.list_from_percent;
+        let folded_below = (!filter.small && least > 0.0).then_some(least);
+        let filter = RecommendationFilter { folded_below, ..filter };
         Ok(self.store.recommendations(self.database(), &filter).await?)
     }
 

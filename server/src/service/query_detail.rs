@@ -70,7 +70,7 @@ fn bindings(plannable: &PlannableStatement) -> Vec<QueryBinding> {
         .bindings
         .iter()
         .map(|binding| QueryBinding {
-            label: binding.label.clone(),
+            label: binding.described(),
             assumed: binding.assumed,
             values: binding.values.clone(),
             sql: binding.sql.clone(),

@@ -1,6 +1,6 @@
 //! What an index that a person thinks of would do: planned across the workload, at once.
 
-use optischema::advisor::{CostError, CostOracle, TableWrites, index_size, write_cost};
+use optischema::advisor::{CostError, CostOracle, TableWrites, index_size, weigh, write_cost};
 use optischema::model::{
     RelationKind, StatementEvidence, TableName, WhatIfReport, WhatIfRequest, quote_identifier,
 };
@@ -97,20 +97,24 @@ pub(super) async fn what_if(
         .with_partitions(partitions(&catalog))
         .on_sandbox(is_apart && kind == PlannerKind::Sandbox)
         .until(std::time::Instant::now() + DEADLINE);
-    let (mut whole, mut saved) = (0.0, 0.0);
-    for (number, (statement, reads, _)) in considered.iter().enumerate() {
-        let weight = statement.calls.max(1) as f64;
-        let before = match oracle.cost(number, &[]).await {
-            Ok(before) => before.cost,
+    let mut costs = Vec::new();
+    for (number, (statement, ..)) in considered.iter().enumerate() {
+        costs.push(match oracle.cost(number, &[]).await {
+            Ok(before) => Some(before.cost),
             Err(error) => {
                 report.skipped.push(format!("{}: {error}", statement.query_hash));
-                continue;
+                None
             }
-        };
-        whole += before * weight;
-        if !reads {
-            continue;
-        }
+        });
+    }
+    let weighted: Vec<_> = considered.iter().map(|(statement, ..)| statement.weight()).collect();
+    let all: f64 = queries.iter().map(|query| query.statement.total_time_ms).sum();
+    let here: f64 = considered.iter().map(|(statement, ..)| statement.total_time_ms).sum();
+    let weights = weigh(&weighted, &costs, (all - here).max(0.0));
+    let mut saved = 0.0;
+    for (number, (statement, reads, _)) in considered.iter().enumerate() {
+        let Some(before) = costs[number].filter(|_| *reads) else { continue };
+        let weight = weights.by_statement[number];
         match oracle.cost(number, &[&candidate]).await {
             Ok(after) => {
                 saved += (before - after.cost) * weight;
@@ -138,7 +142,7 @@ pub(super) async fn what_if(
         (before - after).abs() * s.calls.max(1) as f64
     };
     report.statements.sort_by(|a, b| change(b).total_cmp(&change(a)));
-    report.saved_percent = (whole > 0.0).then(|| 100.0 * saved / whole);
+    report.saved_percent = (weights.whole > 0.0).then(|| 100.0 * saved / weights.whole);
     Ok(report)
 }
 

@@ -46,6 +46,7 @@ impl Store {
             query.push(" AND status = ").push_bind(status.as_str());
         }
         push_common(&mut query, filter);
+        push_fold(&mut query, filter, true);
         let order = order_of(filter.sort.unwrap_or(RecommendationSort::Impact));
         if let Some(cursor) = &filter.cursor {
             query.push(format_args!(
@@ -63,7 +64,26 @@ impl Store {
         items.truncate(limit as usize);
         let next_cursor = items.last().filter(|_| more).map(|last| last.id.to_string());
         let counts = self.recommendation_counts(database, filter).await?;
-        Ok(RecommendationPage { items, next_cursor, counts })
+        let (folded, folded_below) = (self.folded(database, filter).await?, filter.folded_below);
+        Ok(RecommendationPage { items, next_cursor, counts, folded, folded_below })
+    }
+
+    async fn folded(
+        &self,
+        database: &str,
+        filter: &RecommendationFilter,
+    ) -> Result<i64, StoreError> {
+        let is_of_open = filter.status.is_none_or(|s| s == RecommendationStatus::Pending);
+        if filter.folded_below.is_none() || !is_of_open {
+            return Ok(0);
+        }
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "SELECT count(*) AS total FROM recommendations WHERE database = ",
+        );
+        query.push_bind(database);
+        push_common(&mut query, filter);
+        push_fold(&mut query, filter, false);
+        integer(&query.build().fetch_one(&self.readers).await?, "total")
     }
 
     async fn recommendation_counts(
@@ -76,6 +96,7 @@ impl Store {
         );
         query.push_bind(database);
         push_common(&mut query, filter);
+        push_fold(&mut query, filter, true);
         query.push(" GROUP BY status");
         let mut counts = RecommendationCounts::default();
         for row in query.build().fetch_all(&self.readers).await? {
@@ -308,6 +329,14 @@ const fn order_of(sort: RecommendationSort) -> Order {
         RecommendationSort::Oldest => Order { key: "created_at", direction: "ASC", beyond: ">" },
         RecommendationSort::Title => Order { key: "title", direction: "ASC", beyond: ">" },
     }
+}
+
+/// What is listed, or what is folded away: open ones that are planned to save little.
+fn push_fold(query: &mut QueryBuilder<Sqlite>, filter: &RecommendationFilter, is_listed: bool) {
+    let Some(percent) = filter.folded_below else { return };
+    query.push(if is_listed { " AND NOT " } else { " AND " });
+    query.push("(status = 'pending' AND coalesce(estimated_improvement_percent, 100.0) < ");
+    query.push_bind(percent).push(")");
 }
 
 /// Every condition but the status, so that the counts show what the other statuses hold.

@@ -63,9 +63,11 @@ pub(super) fn bind(
     source: &BindingSource<'_>,
 ) -> Result<Vec<Binding>, SqlError> {
     if source.repair.numbers.is_empty() {
-        let (label, sql) = (label(BindingKind::AsWritten).to_owned(), statement.sql.clone());
-        let (kind, values) = (BindingKind::AsWritten, Vec::new());
-        return Ok(vec![Binding { label, assumed: false, kind, values, sql }]);
+        return Ok(vec![Binding {
+            label: label(BindingKind::AsWritten).to_owned(),
+            sql: statement.sql.clone(),
+            ..Binding::default()
+        }]);
     }
     let mut bindings: Vec<Binding> = Vec::new();
     for logged in source.logged.iter().take(MOST_LOGGED) {
@@ -101,7 +103,7 @@ impl BindingSource<'_> {
         for number in 1..=self.repair.numbers.last().copied().unwrap_or_default() {
             if let Some(literal) = self.repair.literals.get(&number) {
                 if self.repair.guessed.contains(&number) {
-                    assumed.push(format!("${number}"));
+                    assumed.push(number);
                 }
                 literals.push(literal.clone());
                 values.push(Some(literal.trim_matches('\'').to_owned()));
@@ -110,17 +112,21 @@ impl BindingSource<'_> {
             let canonical = self.repair.canonical(number);
             let chosen = value(canonical);
             if chosen.assumed && self.repair.numbers.contains(&number) {
-                assumed.push(format!("${number}"));
+                assumed.push(number);
             }
             literals.push(self.literal(canonical, chosen.text.as_deref()));
             values.push(chosen.text);
         }
-        let mut label = label(kind).to_owned();
-        if !assumed.is_empty() {
-            label = format!("{label}; assumed: {}", assumed.join(", "));
-        }
-        let sql = bind_parameters(statement, &literals)?;
-        Ok(Binding { label, assumed: !assumed.is_empty(), kind, values, sql })
+        Ok(Binding {
+            label: label(kind).to_owned(),
+            assumed: !assumed.is_empty(),
+            kind,
+            values,
+            sql: bind_parameters(statement, &literals)?,
+            literals,
+            assumed_parameters: assumed,
+            remarks: Vec::new(),
+        })
     }
 
     fn parameter(&self, number: i32) -> Option<&ParameterUse> {
@@ -368,7 +374,7 @@ mod tests {
         assert_eq!(texts(&bindings[0]), ["it's new", "2026-02-01", "20"]);
         assert_eq!(texts(&bindings[1]), ["done", "2026-02-01", "20"]);
         assert!(bindings[0].sql.contains("'it''s new'"), "{}", bindings[0].sql);
-        assert!(!bindings[0].label.contains("assumed"));
+        assert!(!bindings[0].described().contains("assumed"));
     }
 
     #[test]
@@ -389,6 +395,7 @@ mod tests {
     fn what_is_assumed_is_said() {
         let bindings = bound("SELECT * FROM t WHERE unknown = $1", &["INT4"]);
         assert_eq!(bindings.len(), 1);
-        assert!(bindings[0].label.contains("assumed: $1"), "{}", bindings[0].label);
+        let described = bindings[0].described();
+        assert!(described.contains("assumed: $1"), "{described}");
     }
 }

@@ -19,4 +19,6 @@ pub use collector::{CollectError, Collection, Ground, collect, collect_given};
 pub use log::{LogContents, LoggedPlan, looks_like_log, read_log};
 pub use raw::RawStatement;
 pub use sql_file::read_sql;
+pub(crate) use values::{array_of, length_of};
+
 pub use understand::{CUT, Identity, Reader};

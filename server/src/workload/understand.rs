@@ -207,6 +207,7 @@ impl Reader<'_> {
             return Err(no_table("it reads no user table".to_owned()).into());
         }
         let mut repair = Repair::of(&statement, &shape, self.catalog)?;
+        let demanded = repair.casts.clone();
         let types = if repair.numbers.is_empty() {
             BTreeMap::new()
         } else {
@@ -221,16 +222,19 @@ impl Reader<'_> {
             logged: &logged,
         };
         let mut bindings = bind(&statement, &source)?;
+        for (number, name) in repair.casts.iter().filter(|(n, _)| !demanded.contains_key(n)) {
+            let remark = format!("type of ${number} assumed: {name}");
+            bindings.iter_mut().for_each(|binding| binding.remarks.push(remark.clone()));
+        }
         if let Some(sql::Shortened { values: (before, after), .. }) = &short {
-            for binding in &mut bindings {
-                binding.label += &format!("; planned with {after} of {before} list values");
-            }
+            let remark = format!("planned with {after} of {before} list values");
+            bindings.iter_mut().for_each(|binding| binding.remarks.push(remark.clone()));
         }
         if listed.is_some() {
             let values = length.unwrap_or(USUAL_LIST);
             let origin = if length.is_some() { "estimated from its rows" } else { "assumed" };
             for binding in &mut bindings {
-                binding.label += &format!("; lists of {values} values, {origin}");
+                binding.remarks.push(format!("lists of {values} values, {origin}"));
                 binding.assumed |= length.is_none();
             }
         }
@@ -242,7 +246,16 @@ impl Reader<'_> {
         let search_path = raw.search_path.clone().unwrap_or_default();
         let mut plan = plan.1;
         drop_outputs(&mut plan);
-        Ok(PlannableStatement { planned_as: how, shape, bindings, plan, dependencies, search_path })
+        let template = (statement.sql != raw.sql.trim()).then(|| statement.sql.clone());
+        Ok(PlannableStatement {
+            planned_as: how,
+            shape,
+            bindings,
+            plan,
+            dependencies,
+            search_path,
+            template,
+        })
     }
 
     /// The statement as the role that runs it reads its tables.
@@ -297,10 +310,8 @@ impl Reader<'_> {
             let shape = sql::analyze(&statement, self.catalog).ok()?;
             let binding = Binding {
                 label: format!("as written in {calls} of {} calls", raw.calls),
-                assumed: false,
-                kind: BindingKind::AsWritten,
-                values: Vec::new(),
                 sql: statement.sql,
+                ..Binding::default()
             };
             Some((binding, shape))
         };
@@ -440,8 +451,8 @@ async fn planned(
         label: "any values (generic plan)".to_owned(),
         assumed: true,
         kind: BindingKind::Generic,
-        values: Vec::new(),
         sql: statement.sql.clone(),
+        ..Binding::default()
     };
     Ok((vec![generic], plan))
 }

@@ -106,9 +106,26 @@ fn contained(document: &str) -> Option<String> {
 }
 
 /// An array of these elements, as text.
-pub(super) fn array_of(elements: &[String]) -> String {
+pub(crate) fn array_of(elements: &[String]) -> String {
     let quoted: Vec<String> = elements.iter().map(|element| array_element(element)).collect();
     format!("{{{}}}", quoted.join(","))
+}
+
+/// Elements of an array of [`array_of`]; of one that somebody else wrote, as many as it has elements in quotes or between
+/// commas.
+pub(crate) fn length_of(array: &str) -> usize {
+    let (mut commas, mut is_quoted, mut escaped) = (0, false, false);
+    let inside = array.trim().trim_start_matches('{').trim_end_matches('}');
+    for character in inside.chars() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => commas += 1,
+            _ => {}
+        }
+    }
+    if inside.is_empty() { 0 } else { commas + 1 }
 }
 
 fn array_element(value: &str) -> String {

@@ -191,6 +191,7 @@ mod tests {
             rows: 5,
             temp_blocks: 0,
             plannable: Ok(PlannableStatement {
+                template: None,
                 planned_as: crate::model::PlannedAs::Itself,
                 shape,
                 bindings: vec![],

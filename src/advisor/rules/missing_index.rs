@@ -10,6 +10,9 @@ use crate::model::{
 /// Above this size building the index takes long enough to be planned.
 const LARGE_TABLE_BYTES: i64 = 10 * 1024 * 1024 * 1024;
 
+/// Above this part of the workload it counts as all of it.
+const WHOLE: f64 = 0.995;
+
 /// What the rule is given.
 #[derive(Debug)]
 pub struct MissingIndex<'a> {
@@ -19,6 +22,10 @@ pub struct MissingIndex<'a> {
     pub name: &'a str,
     /// The tracked statements by the numbers that `costed` uses.
     pub statements: &'a [&'a TrackedStatement],
+    /// Whether the statement that gains most costs far more or less than others do for their time.
+    pub is_suspect: bool,
+    /// The part of the workload's time that was planned, 0 to 1.
+    pub planned_share: f64,
     /// `{"before": …, "after": …}` of the statement that gains most.
     pub plans: Option<serde_json::Value>,
     /// How the costs were obtained, in words.
@@ -60,7 +67,7 @@ pub fn propose_index(rule: &MissingIndex<'_>) -> Option<Proposal> {
         let plannable = rule.statements.get(*number).map(|statement| &statement.plannable);
         matches!(plannable, Some(Ok(plannable)) if plannable.bindings.iter().any(|b| b.assumed))
     });
-    let (confidence_score, confidence_reason) = confidence(rule.table, &main, assumed);
+    let (confidence_score, confidence_reason) = confidence(rule, &main, assumed);
     let confidence_score = confidence_score.min(rule.worth);
     let (risk_level, risk_reason) = risk(rule.table);
     let columns = candidate.columns();
@@ -148,6 +155,16 @@ fn facts(rule: &MissingIndex<'_>) -> Vec<Fact> {
         value: figures::percent(100.0 * rule.costed.marginal_gain),
         provenance: rule.provenance,
     }];
+    if rule.planned_share < WHOLE {
+        facts.push(Fact {
+            label: "Looked at".into(),
+            value: format!(
+                "{} of the time that the workload took; the rest could not be planned",
+                figures::percent(100.0 * rule.planned_share)
+            ),
+            provenance: Provenance::Planned,
+        });
+    }
     if !rule.costed.candidate.include.is_empty() {
         facts.push(Fact {
             label: "Carries".into(),
@@ -192,9 +209,12 @@ fn makes_redundant(table: &CatalogTable, candidate: &IndexCandidate) -> Vec<Stri
 }
 
 /// How far the planner's word can be trusted here.
-fn confidence(table: &CatalogTable, main: &StatementEvidence, assumed: bool) -> (f64, String) {
-    if table.rows < 0.0 {
+fn confidence(rule: &MissingIndex<'_>, main: &StatementEvidence, assumed: bool) -> (f64, String) {
+    if rule.table.rows < 0.0 {
         return (0.3, "The table was never analysed, so the planner guesses.".into());
+    }
+    if rule.is_suspect {
+        return (0.2, "The planner's cost is more than a hundred times off what other statements cost for their time, with every set of values: the application's values may be others; not measured.".into());
     }
     if assumed {
         return (0.3, "Planned with a parameter value that no statistics give, so it was assumed; not measured.".into());
@@ -272,6 +292,8 @@ mod tests {
             table: &table(1e6),
             name: "orders_customer_id_idx",
             statements: &[&statement()],
+            is_suspect: false,
+            planned_share: 1.0,
             plans: None,
             method: "HypoPG",
             provenance: Provenance::Planned,
@@ -297,6 +319,8 @@ mod tests {
                 table: &table(rows),
                 name: "orders_customer_id_idx",
                 statements: &[&statement()],
+                is_suspect: false,
+                planned_share: 1.0,
                 plans: None,
                 method: "HypoPG",
                 provenance: Provenance::Planned,
@@ -317,6 +341,8 @@ mod tests {
             table: &table(1e6),
             name: "orders_customer_id_idx",
             statements: &[],
+            is_suspect: false,
+            planned_share: 1.0,
             plans: None,
             method: "HypoPG",
             provenance: Provenance::Planned,

@@ -12,25 +12,23 @@ pub(super) async fn selection(
     limits: Limits,
 ) -> Selection {
     let workload = explorer.workload();
-    let cost_of = |explorer: &Explorer<'_>, has: &dyn Fn(usize) -> bool| -> f64 {
+    let saved_by = |explorer: &Explorer<'_>, has: &dyn Fn(usize) -> bool| -> f64 {
         (0..explorer.statements.len())
             .map(|statement| {
                 let base = explorer.baseline[statement].unwrap_or_default();
                 let cost = explorer.known_cost(statement, has).unwrap_or(base);
-                cost.min(base) * explorer.statements[statement].weight
+                (base - cost.min(base)) * explorer.weight(statement)
             })
             .sum()
     };
-    let cost_after = cost_of(&explorer, &|i| chosen.contains(&i));
+    let saved_by_all = saved_by(&explorer, &|i| chosen.contains(&i));
     let mut costed = Vec::new();
     for candidate in &chosen {
         let mut effects = explorer.alone(*candidate).await;
-        let weight = |effect: &(usize, f64, f64)| {
-            (effect.1 - effect.2) * explorer.statements[effect.0].weight
-        };
+        let weight = |effect: &(usize, f64, f64)| (effect.1 - effect.2) * explorer.weight(effect.0);
         effects.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
         let saved: f64 = effects.iter().map(weight).sum();
-        let without = cost_of(&explorer, &|i| i != *candidate && chosen.contains(&i));
+        let without = saved_by(&explorer, &|i| i != *candidate && chosen.contains(&i));
         let priced = &explorer.priced[*candidate];
         costed.push(Costed {
             candidate: priced.candidate.clone(),
@@ -38,7 +36,7 @@ pub(super) async fn selection(
             upkeep: priced.upkeep,
             effects,
             workload_gain: saved / workload,
-            marginal_gain: (without - cost_after) / workload,
+            marginal_gain: (saved_by_all - without) / workload,
         });
     }
     costed.sort_by(|a, b| {
@@ -52,7 +50,8 @@ pub(super) async fn selection(
         chosen: costed,
         rejected,
         cost_before: workload,
-        cost_after,
+        cost_after: workload - saved_by_all,
+        planned_share: explorer.weights.planned_share,
         calls: explorer.calls,
         reused: explorer.reused,
         bounded: explorer.bounded,
@@ -72,7 +71,7 @@ fn reject(
     let (mut alone, mut beside, mut gains) = (0.0, 0.0, false);
     for statement in 0..explorer.statements.len() {
         let Some(base) = explorer.baseline[statement] else { continue };
-        let weight = explorer.statements[statement].weight;
+        let weight = explorer.weight(statement);
         let with = explorer.known_cost(statement, |i| i == candidate).unwrap_or(base);
         alone += (base - with).max(0.0) * weight;
         gains |= with < base * (1.0 - MIN_GAIN);
@@ -91,14 +90,14 @@ fn reject(
     } else if beside < MIN_WORKLOAD_GAIN * workload && alone >= MIN_WORKLOAD_GAIN * workload {
         "what is recommended serves the same statements".to_owned()
     } else if alone < MIN_WORKLOAD_GAIN * workload {
-        format!("it saves less than {:.2} % of the workload's cost", MIN_WORKLOAD_GAIN * 100.0)
-    } else if beside < priced.upkeep {
+        format!("it saves less than {:.2} % of the workload", MIN_WORKLOAD_GAIN * 100.0)
+    } else if beside < priced.upkeep * explorer.weights.unit {
         "keeping it up to date costs more than it saves".to_owned()
     } else if limits.bytes.is_some() {
         "others save more within the storage budget".to_owned()
     } else {
         format!(
-            "it saves {} of the workload's cost beside the others, too little for {}",
+            "it saves {} of the workload beside the others, too little for {}",
             figures::percent(100.0 * beside / workload),
             figures::bytes(priced.bytes)
         )

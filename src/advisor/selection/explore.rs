@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::WeightedStatement;
 use super::{Choice, CostError, CostOracle, IndexCandidate, MAX_LOSS, MIN_WORKLOAD_GAIN, Priced};
+use crate::advisor::weights::{WeightedStatement, Weights, weigh};
 use crate::model::TableName;
 
 /// Steps from all candidates to ever fewer, for each statement.
@@ -33,6 +33,9 @@ pub(super) struct Explorer<'a> {
     pub statements: &'a [WeightedStatement],
     pub priced: Vec<Priced>,
     tables: Vec<Vec<TableName>>,
+    left_ms: f64,
+    /// Known once every statement has been planned as it is.
+    pub weights: Weights,
     max_calls: u64,
     /// Cost without any candidate; absent where the planner failed.
     pub baseline: Vec<Option<f64>>,
@@ -57,6 +60,8 @@ impl<'a> Explorer<'a> {
             statements: choice.statements,
             priced: choice.priced,
             tables: choice.tables,
+            left_ms: choice.left_ms,
+            weights: weigh(choice.statements, &vec![None; count], choice.left_ms),
             max_calls: choice.limits.calls.unwrap_or(u64::MAX),
             baseline: vec![None; count],
             atoms: vec![Vec::new(); count],
@@ -74,13 +79,13 @@ impl<'a> Explorer<'a> {
         self.oracle.is_out_of_time()
     }
 
-    /// The weighted cost of the workload as it is.
+    /// What the whole workload takes as it is.
     pub fn workload(&self) -> f64 {
-        let costs = self.baseline.iter().zip(self.statements);
-        costs
-            .map(|(cost, s)| cost.unwrap_or_default() * s.weight)
-            .sum::<f64>()
-            .max(f64::MIN_POSITIVE)
+        self.weights.whole.max(f64::MIN_POSITIVE)
+    }
+
+    pub fn weight(&self, statement: usize) -> f64 {
+        self.weights.by_statement[statement]
     }
 
     /// What a statement costs beside a set, as far as plans have shown; never less than the planner would say.
@@ -175,6 +180,7 @@ impl<'a> Explorer<'a> {
             let Some((base, _)) = self.ask(statement, &[]).await else { continue };
             self.baseline[statement] = Some(base);
         }
+        self.weights = weigh(self.statements, &self.baseline, self.left_ms);
         for statement in 0..self.statements.len() {
             let Some(base) = self.baseline[statement] else { continue };
             let all = self.wanted(statement, true);
@@ -182,7 +188,7 @@ impl<'a> Explorer<'a> {
                 continue;
             }
             let Some((least, _)) = self.ask(statement, &all).await else { continue };
-            order.push(((base - least) * self.statements[statement].weight, statement, least));
+            order.push(((base - least) * self.weight(statement), statement, least));
         }
         order.sort_by(|a, b| b.0.total_cmp(&a.0));
         let workload = self.workload();

@@ -1,7 +1,7 @@
 //! Choosing among atoms: no planner, no waiting.
 
 use super::explore::{Atom, Explorer};
-use super::{Limits, MIN_GAIN, MIN_WORKLOAD_GAIN, STORAGE_PRICE};
+use super::{Limits, MIN_GAIN, MIN_WORKLOAD_GAIN, Priced, STORAGE_PRICE};
 
 /// Sets beyond this size are not searched pair by pair.
 const MAX_PAIRS: usize = 24;
@@ -106,6 +106,13 @@ impl<'s, 'a> Search<'s, 'a> {
         self.best_of(vec![state, self.empty()], &[1.0, 0.4], SHAKES)
     }
 
+    /// A set without what the rest of it does as well.
+    pub fn still_needed(&self, chosen: &[usize]) -> Vec<usize> {
+        let mut state = self.empty();
+        chosen.iter().for_each(|candidate| self.set(&mut state, *candidate, true));
+        self.needed(state)
+    }
+
     fn best_of(&self, starts: Vec<State>, powers: &[f64], shakes: usize) -> Vec<usize> {
         let mut best: Option<State> = None;
         let mut consider = |state: State| {
@@ -149,6 +156,11 @@ impl<'s, 'a> Search<'s, 'a> {
         State { has: vec![false; self.explorer.priced.len()], bytes: 0, costs, total }
     }
 
+    /// What having it takes.
+    fn keeping(&self, priced: &Priced) -> f64 {
+        priced.upkeep * self.explorer.weights.unit + priced.bytes as f64 * self.byte_price
+    }
+
     /// Adds or removes a candidate.
     fn set(&self, state: &mut State, candidate: usize, present: bool) {
         if state.has[candidate] == present {
@@ -158,12 +170,12 @@ impl<'s, 'a> Search<'s, 'a> {
         let sign = if present { 1.0 } else { -1.0 };
         let priced = &self.explorer.priced[candidate];
         state.bytes += if present { priced.bytes } else { -priced.bytes };
-        state.total += sign * (priced.upkeep + priced.bytes as f64 * self.byte_price);
+        state.total += sign * self.keeping(priced);
         for (statement, _) in &self.users[candidate] {
             let base = self.explorer.baseline[*statement].unwrap_or_default();
             let has = |i: usize| state.has[i];
             let cost = self.explorer.known_cost(*statement, has).unwrap_or(base).min(base);
-            let weight = self.explorer.statements[*statement].weight;
+            let weight = self.explorer.weights.by_statement[*statement];
             state.total += (cost - state.costs[*statement]) * weight;
             state.costs[*statement] = cost;
         }
@@ -210,7 +222,7 @@ impl<'s, 'a> Search<'s, 'a> {
         let mut cheaper: Vec<(usize, f64)> = Vec::new();
         for candidate in missing {
             let priced = &self.explorer.priced[*candidate];
-            saved -= priced.upkeep + priced.bytes as f64 * self.byte_price;
+            saved -= self.keeping(priced);
             for (statement, atoms) in &self.users[*candidate] {
                 let now = state.costs[*statement];
                 let found = atoms
@@ -225,7 +237,8 @@ impl<'s, 'a> Search<'s, 'a> {
             }
         }
         for (statement, cost) in cheaper {
-            saved += (state.costs[statement] - cost) * self.explorer.statements[statement].weight;
+            saved +=
+                (state.costs[statement] - cost) * self.explorer.weights.by_statement[statement];
         }
         saved
     }

@@ -87,7 +87,7 @@ impl Default for Case<'_> {
 
 impl Case<'_> {
     fn select(&self) -> Selection {
-        let statements = vec![WeightedStatement { weight: 1.0 }; self.base.len()];
+        let statements = vec![WeightedStatement { calls: 1.0, time_ms: None }; self.base.len()];
         let all: Vec<usize> = (0..self.base.len()).collect();
         let price = |c: &IndexCandidate| Some((100_000 * c.keys.len() as i64, self.upkeep));
         let priced = self
@@ -103,6 +103,7 @@ impl Case<'_> {
             statements: &statements,
             priced,
             tables: vec![vec![TableName::new("public", "t")]; self.base.len()],
+            left_ms: 0.0,
             limits: self.limits,
         };
         let mut oracle = Synthetic {

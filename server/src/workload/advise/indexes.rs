@@ -10,9 +10,10 @@ use optischema::advisor::{
     WeightedStatement, generate, index_size, select_indexes, write_cost,
 };
 use optischema::model::{
-    Catalog, NotPlanned, PlannableStatement, PlannedAs, Provenance, ReasonCode, RejectedCandidate,
-    Rule, StatementShape, TableName, TrackedStatement,
+    Catalog, NotPlanned, PlannableStatement, PlannedAs, Provenance, QueryKind, ReasonCode,
+    RejectedCandidate, Rule, StatementShape, TableName, TrackedStatement,
 };
+use optischema::plan::parse_plan;
 
 use super::{Advice, AdviseLimits, Effort, OtherPlanners, writes};
 use crate::postgres::{HypoOracle, MainSession, PgFailure, has_hypopg};
@@ -28,6 +29,8 @@ pub(crate) struct Planned<'a> {
     pub tracked: &'a TrackedStatement,
     pub plannable: &'a PlannableStatement,
     pub bound: Vec<Statement>,
+    /// Whether what it costs is far off what others cost for their time.
+    pub is_suspect: bool,
 }
 
 /// Whose word is taken.
@@ -154,10 +157,7 @@ pub(super) async fn advise(
     let catalog = &collection.catalog;
     let shapes: Vec<&StatementShape> = planned.iter().map(|p| &p.plannable.shape).collect();
     let candidates = generate(catalog, &shapes);
-    let weights: Vec<WeightedStatement> = planned
-        .iter()
-        .map(|p| WeightedStatement { weight: p.tracked.calls.max(1) as f64 })
-        .collect();
+    let weights: Vec<WeightedStatement> = planned.iter().map(|p| p.tracked.weight()).collect();
     let writes = writes::of(collection);
     let none = TableWrites::default();
     let whole: BTreeMap<&TableName, optischema::model::CatalogTable> =
@@ -185,6 +185,7 @@ pub(super) async fn advise(
         statements: &weights,
         priced,
         tables: shapes.iter().map(|shape| shape.tables.clone()).collect(),
+        left_ms: left_ms(collection, planned),
         limits: Limits {
             // Sizes are reckoned, and a budget is a promise: some room is kept for their error.
             bytes: limits.budget.map(|bytes| (bytes as f64 * BUDGET_SHARE) as i64),
@@ -204,9 +205,10 @@ pub(super) async fn advise(
         );
         let mut oracle = ArithmeticOracle { catalog, shapes: &shapes };
         let selection = select_indexes(&mut oracle, choice, &price).await;
-        let mut proposer = Proposer::new(catalog, &tracked, &writes, kind);
+        let mut proposer = Proposer::new(catalog, planned, &writes, kind, &selection);
         for costed in &selection.chosen {
-            advice.proposals.extend(proposer.propose(costed, &whole, None));
+            let costed = on_main(costed, planned);
+            advice.proposals.extend(proposer.propose(&costed, &whole, None));
         }
         finish(advice, selection, &tracked, (begun.elapsed().as_secs_f64(), 0.0));
         advice.complete.insert(Rule::MissingIndex);
@@ -225,7 +227,7 @@ pub(super) async fn advise(
     let selection = select_indexes(&mut oracle, choice, &price).await;
     let seconds = begun.elapsed().as_secs_f64();
     let planner_seconds = oracle.spent.as_secs_f64();
-    let mut proposer = Proposer::new(catalog, &tracked, &writes, kind);
+    let mut proposer = Proposer::new(catalog, planned, &writes, kind, &selection);
     for costed in &selection.chosen {
         let plans = plans_of(&mut oracle, costed).await;
         advice.proposals.extend(proposer.propose(costed, &whole, plans));
@@ -244,9 +246,30 @@ pub(super) async fn advise(
     Ok(())
 }
 
+/// Milliseconds that statements of the application took which are not among those that are planned.
+fn left_ms(collection: &Collection, planned: &[Planned<'_>]) -> f64 {
+    let of_application = collection.statements.iter().filter(|s| s.kind == QueryKind::User);
+    let all: f64 = of_application.map(|statement| statement.total_time_ms).sum();
+    let here: f64 = planned.iter().map(|p| p.tracked.total_time_ms).sum();
+    (all - here).max(0.0)
+}
+
+/// What arithmetic says as factors on the costs that main's planner gives.
+fn on_main(costed: &Costed, planned: &[Planned<'_>]) -> Costed {
+    let of_main = |(number, before, after): &(usize, f64, f64)| {
+        let plan = parse_plan(&planned.get(*number)?.plannable.plan).ok()?;
+        let cost = plan.root.total_cost;
+        (*before > 0.0).then(|| (*number, cost, cost * after / before))
+    };
+    Costed { effects: costed.effects.iter().filter_map(of_main).collect(), ..costed.clone() }
+}
+
 /// Turns choices into proposals, each with a name of its own.
 struct Proposer<'a> {
-    tracked: &'a [&'a TrackedStatement],
+    planned: &'a [Planned<'a>],
+    tracked: Vec<&'a TrackedStatement>,
+    /// The part of the workload that was planned, 0 to 1.
+    planned_share: f64,
     writes: &'a BTreeMap<TableName, TableWrites>,
     kind: PlannerKind,
     /// Tables and indexes share one name space in each schema.
@@ -257,9 +280,10 @@ struct Proposer<'a> {
 impl<'a> Proposer<'a> {
     fn new(
         catalog: &Catalog,
-        tracked: &'a [&'a TrackedStatement],
+        planned: &'a [Planned<'a>],
         writes: &'a BTreeMap<TableName, TableWrites>,
         kind: PlannerKind,
+        selection: &Selection,
     ) -> Self {
         let taken = catalog
             .tables
@@ -271,7 +295,9 @@ impl<'a> Proposer<'a> {
                     .map(|name| (table.name.schema.clone(), name.clone()))
             })
             .collect();
-        Self { tracked, writes, kind, taken, partitions: partitions(catalog) }
+        let tracked = planned.iter().map(|p| p.tracked).collect();
+        let (planned_share, partitions) = (selection.planned_share, partitions(catalog));
+        Self { planned, tracked, planned_share, writes, kind, taken, partitions }
     }
 
     fn propose(
@@ -298,7 +324,11 @@ impl<'a> Proposer<'a> {
             costed,
             table,
             name: &name,
-            statements: self.tracked,
+            statements: &self.tracked,
+            is_suspect: costed.effects.first().is_some_and(|(number, _, _)| {
+                self.planned.get(*number).is_some_and(|planned| planned.is_suspect)
+            }),
+            planned_share: self.planned_share,
             plans,
             method: self.kind.method(),
             provenance: self.kind.provenance(),

@@ -1,6 +1,7 @@
 //! From what was collected to proposals: indexes chosen with a planner, rewrites planned beside their originals,
 //! and rules on the catalogs.
 
+mod doubt;
 mod indexes;
 mod rewriting;
 mod writes;
@@ -47,7 +48,7 @@ pub struct Effort {
     /// Spent on choosing, and of that on waiting for the planner.
     pub seconds: f64,
     pub planner_seconds: f64,
-    /// Weighted planner cost of the workload without and with what is recommended.
+    /// What the workload takes without and with what is recommended: milliseconds, or planner cost where no time is known.
     pub cost_before: f64,
     pub cost_after: f64,
 }
@@ -107,7 +108,7 @@ pub async fn advise(
     limits: &AdviseLimits,
 ) -> Result<Advice, PgFailure> {
     let mut paging: Vec<Planned<'_>> = Vec::new();
-    let planned: Vec<Planned<'_>> = collection
+    let mut planned: Vec<Planned<'_>> = collection
         .statements
         .iter()
         .filter_map(|tracked| {
@@ -116,17 +117,18 @@ pub async fn advise(
             let skips = plannable.shape.parameters.iter().any(|p| p.role == ParameterRole::Offset);
             let is_logged = plannable.bindings.iter().any(|b| b.kind == BindingKind::Logged);
             if skips && !is_logged {
-                paging.push(Planned { tracked, plannable, bound: Vec::new() });
+                paging.push(Planned { tracked, plannable, bound: Vec::new(), is_suspect: false });
                 return None;
             }
             let bound: Option<Vec<Statement>> =
                 costed(plannable).map(|b| sql::parse_one(&b.sql).ok()).collect();
             let bound = bound.filter(|bound| !bound.is_empty())?;
-            Some(Planned { tracked, plannable, bound })
+            Some(Planned { tracked, plannable, bound, is_suspect: false })
         })
         .collect();
     let mut advice = Advice { statements: reports(collection), ..Advice::default() };
     advice.notes.extend(nothing_planned(collection, planned.is_empty() && paging.is_empty()));
+    advice.notes.extend(doubt::settle(session, &mut planned).await?);
     indexes::advise(session, &mut others, collection, &planned, limits, &mut advice).await?;
     rewriting::advise(session, collection, &planned, &mut advice).await?;
     rewriting::advise(session, collection, &paging, &mut advice).await?;
