@@ -1,7 +1,7 @@
 //! One heap, two arms. What tells the arms apart is done inside a transaction that rolls back, so both read the same
 //! rows from the same cache.
 
-use optischema::plan::Plan;
+use optischema::plan::{Plan, found_rows};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sqlx::AssertSqlSafe;
@@ -97,6 +97,8 @@ pub(super) struct Run {
     pub shared_blocks: i64,
     /// Hash of node types, relations and indexes of the plan.
     pub plan: String,
+    /// Whether it worked on any row.
+    pub found_rows: bool,
 }
 
 /// One arm: what is done before the statement, and the statement.
@@ -148,13 +150,12 @@ impl Arms<'_> {
         .await
     }
 
-    /// One timed run: the mean of `batch` executions. Where there are several, one more goes before them
-    /// untimed, since the first after a catalog change fills caches.
+    /// One timed run: the mean of `batch` executions. What the arm's change did to the catalog, the caches of the
+    /// session pay for before that, untimed: by planning, and where executions are short, by one more.
     pub async fn run(&mut self, arm: ArmKind, batch: u32) -> Result<Run, BenchmarkError> {
         self.within(arm, async |connection, sql| {
-            if batch > 1 {
-                explain(connection, ExplainMode::Timed, sql).await?;
-            }
+            let warming = if batch > 1 { ExplainMode::Timed } else { ExplainMode::Plan };
+            explain(connection, warming, sql).await?;
             let mut total = 0.0;
             let mut last: Option<Plan> = None;
             for _ in 0..batch {
@@ -167,6 +168,7 @@ impl Arms<'_> {
                 // PostgreSQL gives microseconds; below one, a run still took some time.
                 milliseconds: (total / f64::from(batch)).max(0.0005),
                 shared_blocks: plan.shared_blocks().unwrap_or_default(),
+                found_rows: found_rows(&plan).unwrap_or(true),
                 plan: plan_hash(&plan),
             })
         })

@@ -1,6 +1,6 @@
 //! Statements with their values, guarded before any of them runs.
 
-use optischema::model::{Binding, Predicate, quote_literal};
+use optischema::model::{Binding, Catalog, Predicate, quote_literal};
 
 use super::BenchmarkError;
 use super::request::BenchmarkRequest;
@@ -21,12 +21,14 @@ pub(super) struct Bound {
     pub predicates: Vec<Predicate>,
 }
 
-/// Everything that will run is first planned on main: its form, and every function in its reach, are checked there.
+/// Everything that will run is first planned on main: its form, and every function in its reach, are checked there. The
+/// catalog is needed where the change is a rewrite.
 pub(super) async fn guard(
     main: &mut MainSession,
     request: &BenchmarkRequest<'_>,
+    catalog: Option<&Catalog>,
 ) -> Result<Vec<Bound>, BenchmarkError> {
-    let mut bound = Vec::new();
+    let mut all = Vec::new();
     for (number, case) in request.cases.iter().enumerate() {
         let bindings = case.bindings(request.cases.len());
         if bindings.is_empty() {
@@ -35,28 +37,47 @@ pub(super) async fn guard(
             ));
         }
         for binding in bindings {
-            let statement = sql::parse_one(&binding.sql)?;
-            main.plan(&statement).await?;
-            let rewritten = match &request.patch.kind {
-                PatchKind::Rewrite(rewrite) => {
-                    let rewritten = with_values(rewrite, binding)?;
-                    if rewritten.sql == statement.sql {
-                        return Err(BenchmarkError::Failed(
-                            "the statement stays the same: what changes is in the application, and cannot be measured here".into(),
-                        ));
-                    }
-                    main.plan(&rewritten).await?;
-                    Some(rewritten)
-                }
-                _ => None,
-            };
-            let label = format!("{}{}", case.label, binding.label);
-            let binding = binding.clone();
-            let predicates = Vec::new();
-            bound.push(Bound { case: number, binding, label, statement, rewritten, predicates });
+            all.push(bound(main, request, number, binding, catalog).await?);
         }
     }
-    Ok(bound)
+    Ok(all)
+}
+
+/// One set of values of the case of this number, planned on main.
+pub(super) async fn bound(
+    main: &mut MainSession,
+    request: &BenchmarkRequest<'_>,
+    number: usize,
+    binding: &Binding,
+    catalog: Option<&Catalog>,
+) -> Result<Bound, BenchmarkError> {
+    let statement = sql::parse_one(&binding.sql)?;
+    main.plan(&statement).await?;
+    let rewritten = match &request.patch.kind {
+        PatchKind::Rewrite(rewrite) => {
+            let rewritten = with_values(rewrite, binding)?;
+            if rewritten.sql == statement.sql {
+                return Err(BenchmarkError::Failed(
+                    "the statement stays the same: what changes is in the application, and cannot be measured here".into(),
+                ));
+            }
+            main.plan(&rewritten).await?;
+            Some(rewritten)
+        }
+        _ => None,
+    };
+    let predicates = match catalog {
+        Some(catalog) => sql::analyze(&statement, catalog)?.predicates,
+        None => Vec::new(),
+    };
+    Ok(Bound {
+        case: number,
+        binding: binding.clone(),
+        label: format!("{}{}", request.cases[number].label, binding.described()),
+        statement,
+        rewritten,
+        predicates,
+    })
 }
 
 fn with_values(rewrite: &Statement, binding: &Binding) -> Result<Statement, BenchmarkError> {

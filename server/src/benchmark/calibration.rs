@@ -1,48 +1,125 @@
-//! The same statement as both arms: what this place calls different, though nothing is.
+//! The placebo: a statement of OptiSchema's own under a change of the same kind that cannot touch it. What this place calls
+//! different there, though nothing is, is no winner elsewhere.
 
 use std::time::{Duration, Instant};
 
-use optischema::model::{BindingResult, Calibration, TableName, Verdict};
-use sqlx::postgres::PgConnection;
+use optischema::figures;
+use optischema::model::{BindingResult, Calibration, ConfidenceInterval, TableName, Verdict};
+use optischema::statistics::THRESHOLD;
 
 use super::BenchmarkError;
-use super::arms::{ArmKind, ArmSpec, Arms, Fence, execute};
+use super::arms::{ArmKind, ArmSpec, Arms, execute};
+use super::patching::{Patched, build};
 use super::protocol::{Protocol, percent};
+use super::site::Site;
+use crate::sql::{MaintenanceKind, Patch, PatchKind};
 
 /// What it may take.
 const LONGEST: Duration = Duration::from_secs(6);
+/// A statement that the planner expects to cost less than this is measured beside a point query.
+const SHORT_COST: f64 = 100.0;
 
-/// Measures it on a table in `schema`; on generated rows where nothing can be made.
+/// Measures it on a table of its own; on generated rows where nothing can be made. `cost` is the planner's word on the
+/// statement that is benchmarked.
 pub(super) async fn calibrate(
-    connection: &mut PgConnection,
-    fence: Fence,
-    schema: Option<&str>,
+    site: &mut Site,
+    kind: &PatchKind,
+    cost: f64,
     seed: u64,
 ) -> Result<Calibration, BenchmarkError> {
-    let sql = match schema {
-        None => "SELECT pg_catalog.count(*), pg_catalog.sum(i) FROM pg_catalog.generate_series(1, 60000) i WHERE i OPERATOR(pg_catalog.%) 7 < 3".to_owned(),
-        Some(schema) => {
-            let table = TableName::new(schema, "optischema_calibration").quoted();
-            for statement in [
-                format!("CREATE TABLE {table} AS SELECT i, i % 1000 AS v, pg_catalog.repeat('x', 40) AS pad FROM pg_catalog.generate_series(1, 60000) i"),
-                format!("ANALYZE {table}"),
-            ] {
-                execute(connection, statement).await?;
-            }
-            format!("SELECT pg_catalog.count(*), pg_catalog.sum(v) FROM {table} WHERE i OPERATOR(pg_catalog.%) 7 < 3")
+    let (patched, sql) = match site.workspace.clone() {
+        None => (
+            Patched::default(),
+            "SELECT pg_catalog.count(*), pg_catalog.sum(i) FROM pg_catalog.generate_series(1, 60000) i WHERE i OPERATOR(pg_catalog.%) 7 < 3".to_owned(),
+        ),
+        Some(workspace) => {
+            let table = TableName::new(workspace, "optischema_calibration");
+            let patched = placebo(site, kind, &table).await?;
+            let name = table.quoted();
+            let sql = if cost < SHORT_COST {
+                format!("SELECT v FROM {name} WHERE i = 4711")
+            } else {
+                format!("SELECT pg_catalog.count(*), pg_catalog.sum(v) FROM {name} WHERE i OPERATOR(pg_catalog.%) 7 < 3")
+            };
+            (patched, sql)
         }
     };
-    let spec = ArmSpec { setup: Vec::new(), sql };
-    let mut arms = Arms { connection, fence, baseline: spec.clone(), patched: spec };
-    let protocol = Protocol { seed, deadline: Instant::now() + LONGEST };
+    let fence = site.fence;
+    let mut arms = Arms {
+        connection: site.connection(),
+        fence,
+        baseline: ArmSpec { setup: patched.baseline_setup, sql: sql.clone() },
+        patched: ArmSpec { setup: patched.patched_setup, sql },
+    };
+    let deadline = Instant::now() + LONGEST;
+    let protocol = Protocol { seed, deadline, floor: THRESHOLD };
     let measured = protocol.measure(&mut arms, &mut |_, _| {}).await?;
+    let confidence_interval = measured.interval();
     Ok(Calibration {
         verdict: measured.verdict,
         change_percent: percent(measured.comparison.ratio),
-        confidence_interval: measured.interval(),
+        floor_percent: floor_percent(confidence_interval.as_ref()),
+        confidence_interval,
         pairs: measured.pairs(),
         median_ms: measured.arm(ArmKind::Baseline).median_ms,
     })
+}
+
+/// Makes the table, and on it the change of the kind of `kind`, on a column that the statement does not read.
+async fn placebo(
+    site: &mut Site,
+    kind: &PatchKind,
+    table: &TableName,
+) -> Result<Patched, BenchmarkError> {
+    let name = table.quoted();
+    let object = TableName::new(&table.schema, "optischema_placebo").quoted();
+    let index = format!("CREATE INDEX optischema_placebo ON {name} (pad)");
+    let statistics = format!("CREATE STATISTICS {object} ON pad, w FROM {name}");
+    let (before, change) = match kind {
+        PatchKind::CreateIndex(_) => (None, Some(index)),
+        PatchKind::DropIndex(_) => (Some(index), Some(format!("DROP INDEX {object}"))),
+        PatchKind::CreateStatistics(_) => (None, Some(statistics)),
+        PatchKind::DropStatistics(_) => {
+            (Some(statistics), Some(format!("DROP STATISTICS {object}")))
+        }
+        PatchKind::AlterTable(alter) if alter.needs_analyze => {
+            (None, Some(format!("ALTER TABLE {name} ALTER COLUMN pad SET STATISTICS 200")))
+        }
+        PatchKind::AlterTable(_) => {
+            (None, Some(format!("ALTER TABLE {name} SET (fillfactor = 90)")))
+        }
+        PatchKind::Maintenance(maintenance) if maintenance.kind == MaintenanceKind::Analyze => {
+            (None, Some(format!("ANALYZE {name}")))
+        }
+        // A setting, set to what it is, and a statement against itself leave both arms the same.
+        PatchKind::Maintenance(_) | PatchKind::Setting(_) | PatchKind::Rewrite(_) => (None, None),
+    };
+    let made = [
+        format!(
+            "CREATE TABLE {name} AS SELECT i, i % 1000 AS v, i % 7 AS w, pg_catalog.repeat('x', 40) AS pad FROM pg_catalog.generate_series(1, 60000) i"
+        ),
+        format!("ALTER TABLE {name} ADD PRIMARY KEY (i)"),
+        format!("ANALYZE {name}"),
+    ];
+    for statement in made.into_iter().chain(before) {
+        execute(site.connection(), statement).await?;
+    }
+    match change {
+        None => Ok(Patched::default()),
+        Some(change) => build(site, &Patch::parse(&change)?.kind).await,
+    }
+}
+
+/// What the interval leaves open either way, in percent.
+fn floor_percent(interval: Option<&ConfidenceInterval>) -> f64 {
+    let open = |interval: &ConfidenceInterval| -> f64 {
+        // As far below as above: the ratio of a change and that of its undoing are each other's inverse.
+        let slower = interval.high_percent;
+        let faster = 100.0 * (1.0 / (1.0 + interval.low_percent / 100.0) - 1.0);
+        let ratio = 1.0 + slower.max(faster).max(0.0) / 100.0;
+        100.0 * (1.0 - 1.0 / ratio)
+    };
+    interval.map_or(100.0, open).max(100.0 * THRESHOLD)
 }
 
 /// What a result says where the two arms of the calibration were not found alike.
@@ -55,13 +132,31 @@ pub(super) fn warning(calibration: &Calibration, first: Option<&BindingResult>) 
     let is_beyond = noise.zip(found).is_some_and(|(noise, found)| {
         found.high_percent < noise.low_percent || found.low_percent > noise.high_percent
     });
-    let interval = noise.map(optischema::figures::interval).unwrap_or_default();
+    let interval = noise.map(figures::interval).unwrap_or_default();
     Some(format!(
-        "This place is noisy: a statement of OptiSchema's own, measured against itself, came out at {interval}. {}",
+        "This place is noisy: a change of this kind that could not matter came out at {interval}, so nothing below {} is called faster or slower. {}",
+        figures::percent(calibration.floor_percent),
         if is_beyond {
             "The change that was found lies beyond that."
         } else {
             "The change that was found lies within that: measure again when less is going on."
         }
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_floor_is_what_the_interval_leaves_open_either_way() {
+        let floor = |low_percent, high_percent| {
+            let interval = ConfidenceInterval { low_percent, high_percent, level: 0.98 };
+            floor_percent(Some(&interval)).round()
+        };
+        assert_eq!(floor(-1.0, 2.0), 5.0, "the threshold at least");
+        assert_eq!(floor(-12.0, 3.0), 12.0);
+        assert_eq!(floor(-3.0, 25.0), 20.0, "a quarter slower is a fifth faster, turned round");
+        assert_eq!(floor_percent(None), 100.0, "too few pairs: nothing is called");
+    }
 }

@@ -136,7 +136,7 @@ mod tests {
 
     fn binding(kind: BindingKind, sql: &str) -> Binding {
         let label = format!("{kind:?}");
-        Binding { label, kind, sql: sql.to_owned(), assumed: false, values: Vec::new() }
+        Binding { label, kind, sql: sql.to_owned(), ..Binding::default() }
     }
 
     #[test]
@@ -155,6 +155,7 @@ mod tests {
             plan: serde_json::Value::Null,
             dependencies: optischema::plan::Dependencies::default(),
             search_path: Vec::new(),
+            template: None,
         };
         let chosen: Vec<&str> =
             measured_bindings(&plannable).into_iter().map(|binding| binding.sql.as_str()).collect();

@@ -13,6 +13,7 @@ use super::protocol::{Protocol, not_equivalent};
 use super::request::{BenchmarkRequest, Report};
 use super::site::Site;
 use super::{BenchmarkError, write_cost};
+use crate::postgres::{ExplainMode, explain};
 
 /// What was measured in one place.
 pub(super) struct Measured {
@@ -32,11 +33,12 @@ pub(super) async fn run_all(
     bound: &[Bound],
     report: Report<'_>,
 ) -> Result<Measured, BenchmarkError> {
-    report("measuring a statement against itself", 0.5);
+    report("measuring a change that cannot matter", 0.5);
+    let cost = expected_cost(request, site, bound).await?;
+    let calibration = calibrate(site, &request.patch.kind, cost, request.seed).await?;
+    let floor = calibration.floor_percent / 100.0;
     site.limit_statements(request.statement_timeout_s).await?;
     let (fence, workspace) = (site.fence, site.workspace.clone());
-    let calibration =
-        calibrate(site.connection(), fence, workspace.as_deref(), request.seed).await?;
     let mut found = Measured {
         bindings: Vec::new(),
         plans: None,
@@ -51,7 +53,8 @@ pub(super) async fn run_all(
         report(&format!("comparing the rows of both arms ({})", one.label), share(0.0));
         let left = request.budget.saturating_sub(begun.elapsed());
         let deadline = Instant::now() + left / u32::try_from(bound.len() - number).unwrap_or(1);
-        let protocol = Protocol { seed: request.seed.wrapping_add(number as u64), deadline };
+        let seed = request.seed.wrapping_add(number as u64);
+        let protocol = Protocol { seed, deadline, floor };
         run_one(request, site, patched, one, protocol, &mut found, &mut |phase, done| {
             report(phase, share(done));
         })
@@ -64,6 +67,22 @@ pub(super) async fn run_all(
         found.write_cost = Some(cost);
     }
     Ok(found)
+}
+
+/// The planner's word on the first statement, in its units; none is none.
+async fn expected_cost(
+    request: &BenchmarkRequest<'_>,
+    site: &mut Site,
+    bound: &[Bound],
+) -> Result<f64, BenchmarkError> {
+    let Some(first) = bound.first() else { return Ok(0.0) };
+    let search_path = &request.cases[first.case].plannable.search_path;
+    let sql = site.placed(&first.statement, search_path)?;
+    let fence = site.fence;
+    let explained = fence.around(site.connection(), async |connection| {
+        Ok(explain(connection, ExplainMode::Plan, &sql).await?.0)
+    });
+    Ok(explained.await?.root.total_cost)
 }
 
 async fn run_one(

@@ -8,6 +8,7 @@ use sqlx::postgres::PgConnection;
 
 use super::BenchmarkError;
 use super::arms::execute;
+use super::sham;
 use super::site::Site;
 use crate::postgres::query;
 use crate::sql::{MaintenanceKind, PatchKind, Setting, drop_index_sql, index_definition_in};
@@ -49,8 +50,9 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
             let statement = index.sql(&table.schema, false)?;
             let warnings = install_for(site, &index.operator_classes()).await?;
             let started = Instant::now();
-            execute(site.connection(), statement).await?;
+            execute(site.connection(), statement.clone()).await?;
             let build_ms = started.elapsed().as_secs_f64() * 1000.0;
+            let sham = sham::index(site, &table, &statement).await?;
             // An expression index has statistics of its own.
             execute(site.connection(), format!("ANALYZE {}", table.quoted())).await?;
             let found = find_index(site.connection(), &table.schema, &index.name).await?;
@@ -59,6 +61,7 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
             };
             Ok(Patched {
                 baseline_setup: vec![drop_index_sql(&table.schema, &index.name, false)],
+                patched_setup: vec![sham],
                 index: Some(IndexMeasure {
                     definition: index.sql(&index.table.schema, false)?,
                     build_ms,
@@ -85,6 +88,7 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
                 )));
             };
             Ok(Patched {
+                baseline_setup: vec![sham::index(site, &found.table, &found.definition).await?],
                 patched_setup: vec![drop_index_sql(&schema, &drop.name, false)],
                 index: Some(IndexMeasure {
                     definition: index_definition_in(&found.definition, &drop.schema, false)?,
@@ -103,22 +107,29 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
         }
         PatchKind::CreateStatistics(statistics) => {
             let table = site.located(&statistics.table);
-            execute(site.connection(), statistics.sql(&table.schema)?).await?;
+            let statement = statistics.sql(&table.schema)?;
+            execute(site.connection(), statement.clone()).await?;
             execute(site.connection(), format!("ANALYZE {}", table.quoted())).await?;
             Ok(Patched {
                 baseline_setup: vec![statistics.undo(&table.schema)],
+                patched_setup: vec![sham::statistics(site, &table.schema, &statement).await?],
                 ..Patched::default()
             })
         }
         PatchKind::DropStatistics(drop) => {
             let schema = site.schema_of(&drop.schema);
-            Ok(Patched { patched_setup: vec![drop.sql(&schema)], ..Patched::default() })
+            let sham = sham::statistics_like(site, &schema, &drop.name).await?;
+            Ok(Patched {
+                baseline_setup: sham.into_iter().collect(),
+                patched_setup: vec![drop.sql(&schema)],
+                ..Patched::default()
+            })
         }
         PatchKind::AlterTable(alter) => {
             let table = site.located(&alter.table);
             let mut patched_setup = vec![alter.sql(&table.schema)?];
             let mut baseline_setup: Vec<String> =
-                same_again(site, &table).await?.into_iter().collect();
+                sham::alter_table(site, &table).await?.into_iter().collect();
             let mut warnings = Vec::new();
             if alter.needs_analyze {
                 // It is done before each run: only what is to change is looked at.
@@ -136,34 +147,11 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
             Ok(Patched { baseline_setup, patched_setup, warnings, ..Patched::default() })
         }
         PatchKind::Maintenance(maintenance) => {
-            maintain(site, maintenance.kind, maintenance.table.as_ref())
+            maintain(site, maintenance.kind, maintenance.table.as_ref()).await
         }
-        PatchKind::Setting(setting) => set(setting),
+        PatchKind::Setting(setting) => set(site, setting).await,
         PatchKind::Rewrite(_) => Ok(Patched::default()),
     }
-}
-
-/// An ALTER TABLE that leaves everything as it is. What any such statement does to the caches of the session, and to the
-/// transaction around it, is then the same for both arms. Absent for a table without columns.
-async fn same_again(site: &mut Site, table: &TableName) -> Result<Option<String>, BenchmarkError> {
-    let row = query(
-        "SELECT a.attname::pg_catalog.text AS name, COALESCE(a.attstattarget, -1)::pg_catalog.int4 AS target
-         FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-         WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped
-         ORDER BY a.attnum LIMIT 1",
-    )
-    .bind(&table.schema)
-    .bind(&table.name)
-    .fetch_optional(site.connection())
-    .await?;
-    let Some(row) = row else { return Ok(None) };
-    let (name, target): (String, i32) = (row.try_get("name")?, row.try_get("target")?);
-    Ok(Some(format!(
-        "ALTER TABLE {} ALTER COLUMN {} SET STATISTICS {target}",
-        table.quoted(),
-        quote_identifier(&name)
-    )))
 }
 
 /// Installs the extension of operator classes that nobody has yet into the benchmark's own schema, with which it goes.
@@ -194,16 +182,24 @@ async fn install_for(
 }
 
 /// What a copy mends by being made: only a clone has it still.
-fn maintain(
-    site: &Site,
+async fn maintain(
+    site: &mut Site,
     kind: MaintenanceKind,
     table: Option<&TableName>,
 ) -> Result<Patched, BenchmarkError> {
     match (site.is_copy, kind, table) {
-        (false, MaintenanceKind::Analyze, Some(table)) => Ok(Patched {
-            patched_setup: vec![format!("ANALYZE {}", site.located(table).quoted())],
-            ..Patched::default()
-        }),
+        (false, MaintenanceKind::Analyze, Some(table)) => {
+            let table = site.located(table);
+            let sham = match site.workspace.clone() {
+                Some(workspace) => Some(sham::analyze(site, &workspace, &table).await?),
+                None => None,
+            };
+            Ok(Patched {
+                baseline_setup: sham.into_iter().collect(),
+                patched_setup: vec![format!("ANALYZE {}", table.quoted())],
+                ..Patched::default()
+            })
+        }
         (true, _, _) => Err(BenchmarkError::Unsuitable(format!(
             "A copy has fresh statistics and no dead rows, so what {} mends is not there to be measured.",
             kind.label()
@@ -215,7 +211,7 @@ fn maintain(
     }
 }
 
-fn set(setting: &Setting) -> Result<Patched, BenchmarkError> {
+async fn set(site: &mut Site, setting: &Setting) -> Result<Patched, BenchmarkError> {
     if !setting.is_of_a_session() {
         return Err(BenchmarkError::Unsuitable(format!(
             "{} is the whole server's, and cannot be set for one session: it is not measured.",
@@ -235,7 +231,11 @@ fn set(setting: &Setting) -> Result<Patched, BenchmarkError> {
         )));
     };
     let (name, value) = (quote_identifier(&setting.name), quote_literal(value));
-    Ok(Patched { patched_setup: vec![format!("SET LOCAL {name} = {value}")], ..Patched::default() })
+    Ok(Patched {
+        baseline_setup: vec![sham::setting(site, &setting.name).await?],
+        patched_setup: vec![format!("SET LOCAL {name} = {value}")],
+        ..Patched::default()
+    })
 }
 
 struct FoundIndex {

@@ -33,6 +33,8 @@ pub(super) struct Protocol {
     pub seed: u64,
     /// No new pair is begun after this.
     pub deadline: Instant,
+    /// A winner needs more than this share: what the place shows where nothing differs.
+    pub floor: f64,
 }
 
 /// Runs of both arms, side by side, with what they show.
@@ -55,8 +57,9 @@ impl Protocol {
         arms: &mut Arms<'_>,
         progress: PairProgress<'_>,
     ) -> Result<Measured, BenchmarkError> {
-        let baseline_batch = batch_for(self.warm_up(arms, ArmKind::Baseline).await?);
-        let patched_batch = batch_for(self.warm_up(arms, ArmKind::Patched).await?);
+        let baseline = self.warm_up(arms, ArmKind::Baseline).await?;
+        let patched = self.warm_up(arms, ArmKind::Patched).await?;
+        let (baseline_batch, patched_batch) = batches_for(baseline, patched);
         let mut rng = fastrand::Rng::with_seed(self.seed);
         let mut pairs = Pairs::default();
         let most = LOOKS[LOOKS.len() - 1];
@@ -71,12 +74,12 @@ impl Protocol {
             pairs.baseline.push(baseline);
             pairs.patched.push(patched);
             progress(pairs.len(), most);
-            if LOOKS.contains(&pairs.len()) && pairs.is_decided() {
+            if LOOKS.contains(&pairs.len()) && pairs.is_decided(self.floor) {
                 break;
             }
         }
         let comparison = pairs
-            .comparison()
+            .comparison(self.floor)
             .ok_or_else(|| BenchmarkError::Failed("no pair of runs could be compared".into()))?;
         let verdict = if pairs.is_unstable() {
             Verdict::Unstable
@@ -158,6 +161,7 @@ impl Measured {
             batch: self.patched_batch,
             baseline_batch: self.baseline_batch,
             rows_compared: rows.rows,
+            found_rows: self.baseline.iter().any(|run| run.found_rows),
             comparison: rows,
         }
     }
@@ -218,6 +222,7 @@ pub(super) async fn not_equivalent(
         batch: 1,
         baseline_batch: 1,
         rows_compared: rows.rows,
+        found_rows: baseline.iter().chain(&patched).any(|run| run.found_rows),
         comparison: rows,
     })
 }
@@ -238,12 +243,12 @@ impl Pairs {
         self.patched.len()
     }
 
-    fn comparison(&self) -> Option<Comparison> {
-        compare(&times(&self.baseline), &times(&self.patched))
+    fn comparison(&self, floor: f64) -> Option<Comparison> {
+        compare(&times(&self.baseline), &times(&self.patched), floor)
     }
 
-    fn is_decided(&self) -> bool {
-        self.comparison().is_some_and(|comparison| comparison.verdict != Verdict::Inconclusive)
+    fn is_decided(&self, floor: f64) -> bool {
+        self.comparison(floor).is_some_and(|comparison| comparison.verdict != Verdict::Inconclusive)
     }
 
     /// A plan flipped inside one arm.
@@ -252,6 +257,19 @@ impl Pairs {
             .into_iter()
             .any(|runs| runs.windows(2).any(|pair| pair[0].plan != pair[1].plan))
     }
+}
+
+/// Arms whose run times lie nearer than this are run in batches of one size, so that both do the same.
+const ALIKE: f64 = 2.0;
+
+/// Executions in one timed run of each arm.
+fn batches_for(baseline_ms: f64, patched_ms: f64) -> (u32, u32) {
+    let (baseline, patched) = (batch_for(baseline_ms), batch_for(patched_ms));
+    if baseline_ms.max(patched_ms) <= ALIKE * baseline_ms.min(patched_ms) {
+        let both = baseline.max(patched);
+        return (both, both);
+    }
+    (baseline, patched)
 }
 
 /// Executions that make one timed run of a statement that takes `milliseconds`.
@@ -308,8 +326,20 @@ mod tests {
     }
 
     #[test]
+    fn arms_that_take_about_the_same_do_the_same() {
+        assert_eq!(batches_for(4.9, 5.1), (5, 5));
+        assert_eq!(batches_for(5.1, 4.9), (5, 5));
+        assert_eq!(batches_for(100.0, 0.01), (1, MAX_BATCH));
+    }
+
+    #[test]
     fn a_plan_that_flips_inside_one_arm_is_unstable() {
-        let run = |plan: &str| Run { milliseconds: 1.0, shared_blocks: 1, plan: plan.to_owned() };
+        let run = |plan: &str| Run {
+            milliseconds: 1.0,
+            shared_blocks: 1,
+            plan: plan.to_owned(),
+            found_rows: true,
+        };
         let mut pairs =
             Pairs { baseline: vec![run("a"), run("a")], patched: vec![run("b"), run("b")] };
         assert!(!pairs.is_unstable(), "the arms may differ from each other");

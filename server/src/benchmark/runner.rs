@@ -2,9 +2,10 @@
 //! end.
 
 use optischema::ground::{Choice, Ground, Need, choose};
-use optischema::model::{BenchmarkResult, Environment};
+use optischema::model::{BenchmarkResult, Catalog, Environment};
 
 use super::bound::{Bound, guard};
+use super::drawing::draw;
 use super::estimate::estimated;
 use super::full_scale::ask;
 use super::measuring::run_all;
@@ -30,13 +31,13 @@ pub async fn run_benchmark(
     report("asking main's planner", 0.0);
     let mut request = request;
     let mut main = MainSession::begin(&places.main).await?;
-    let mut bound = guard(&mut main, &request).await?;
-    if let PatchKind::Rewrite(rewrite) = &request.patch.kind {
-        let catalog = read_catalog(main.connection()).await?;
-        request.rewritten_shape = Some(sql::analyze(rewrite, &catalog)?);
-        for one in &mut bound {
-            one.predicates = sql::analyze(&one.statement, &catalog)?.predicates;
-        }
+    let catalog = match &request.patch.kind {
+        PatchKind::Rewrite(_) => Some(read_catalog(main.connection()).await?),
+        _ => None,
+    };
+    let bound = guard(&mut main, &request, catalog.as_ref()).await?;
+    if let (PatchKind::Rewrite(rewrite), Some(catalog)) = (&request.patch.kind, &catalog) {
+        request.rewritten_shape = Some(sql::analyze(rewrite, catalog)?);
     }
     let settings = plan_settings(main.connection()).await?;
     let environment = Environment {
@@ -52,8 +53,8 @@ pub async fn run_benchmark(
         if ground == Ground::Estimate {
             break;
         }
-        let measured =
-            measure(&request, places, ground, &bound, &settings, environment.clone(), report).await;
+        let asked = Asked { bound: &bound, catalog: catalog.as_ref(), settings: &settings };
+        let measured = measure(&request, places, ground, &asked, environment.clone(), report).await;
         match measured {
             Ok(result) => return Ok(with_reasons(result, &choice, ground)),
             Err(BenchmarkError::Unsuitable(reason)) => choice.passed_over.push((ground, reason)),
@@ -76,12 +77,19 @@ fn with_reasons(mut result: BenchmarkResult, choice: &Choice, ground: Ground) ->
     result
 }
 
+/// What main said beforehand.
+struct Asked<'a> {
+    bound: &'a [Bound],
+    /// Present where the change is a rewrite.
+    catalog: Option<&'a Catalog>,
+    settings: &'a [(String, String)],
+}
+
 async fn measure(
     request: &BenchmarkRequest<'_>,
     places: &Places,
     ground: Ground,
-    bound: &[Bound],
-    settings: &[(String, String)],
+    asked: &Asked<'_>,
     mut environment: Environment,
     report: Report<'_>,
 ) -> Result<BenchmarkResult, BenchmarkError> {
@@ -91,14 +99,18 @@ async fn measure(
         Ground::Sandbox | Ground::Estimate => open_scratch(request, places, report).await,
     };
     let mut site = opened.map_err(BenchmarkError::of_place)?;
-    report(&format!("making the change: {}", request.patch.kind.label()), 0.45);
     environment.target = site.address.clone();
-    environment.settings_left = site.take_settings(settings).await?;
+    environment.settings_left = site.take_settings(asked.settings).await?;
+    report("drawing values that occur together", 0.45);
+    let all = asked.bound.to_vec();
+    let (bound, warnings) = draw(request, &mut site, places, all, asked.catalog).await?;
+    site.warnings.extend(warnings);
+    report(&format!("making the change: {}", request.patch.kind.label()), 0.46);
     let built = build(&mut site, &request.patch.kind).await;
     let patched = built.map_err(BenchmarkError::of_place)?;
-    let measured = run_all(request, &mut site, &patched, bound, report).await?;
+    let measured = run_all(request, &mut site, &patched, &bound, report).await?;
     report("planning the rest of the workload", 0.95);
-    let mut answer = ask(request, places, bound).await?;
+    let mut answer = ask(request, places, &bound).await?;
     if !matches!(request.patch.kind, PatchKind::CreateIndex(_) | PatchKind::Rewrite(_)) {
         answer.workload = workload::plan_here(request, &mut site, &patched).await?;
     }

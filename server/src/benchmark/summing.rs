@@ -93,8 +93,13 @@ pub(super) fn summary(
         );
     }
     warnings.extend(unused(request, uses_index));
-    if !bindings.is_empty() && bindings.iter().all(|binding| binding.rows_compared == 0) {
-        warnings.push("The statement returned no rows here with any of its values: choose others, or the verdict says little.".to_owned());
+    let without: Vec<&str> =
+        bindings.iter().filter(|b| !b.found_rows).map(|b| b.label.as_str()).collect();
+    if !without.is_empty() {
+        warnings.push(format!(
+            "The statement found no rows here with {}: what was measured there is how fast it finds none.",
+            without.join("; nor with ")
+        ));
     }
     if site.fidelity.kind == FidelityKind::Sampled {
         match agreed(request, verdict, uses_index, &answer) {

@@ -3,7 +3,7 @@
 use optischema::model::{
     MeasuredWriteCost, WriteArm, WriteMeasure, WriteOperation, quote_identifier,
 };
-use optischema::statistics::{compare, median};
+use optischema::statistics::{THRESHOLD, compare, median};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
@@ -112,7 +112,7 @@ async fn one(
     }
     let (baseline, patched) = if is_made { (&without, &with) } else { (&with, &without) };
     let times = |runs: &[Written]| runs.iter().map(|run| run.milliseconds).collect::<Vec<_>>();
-    let comparison = compare(&times(baseline), &times(patched));
+    let comparison = compare(&times(baseline), &times(patched), THRESHOLD);
     let column = match operation {
         WriteOperation::UpdateIndexed => ground.indexed.clone(),
         WriteOperation::UpdateOther => ground.other.clone(),

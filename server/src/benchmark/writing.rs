@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::BenchmarkError;
 use super::arms::execute;
 use super::patching::TargetIndex;
+use super::sham;
 use crate::postgres::query;
 
 /// Rows of the table, at most.
@@ -79,6 +80,9 @@ pub(super) async fn prepare(
         format!("ANALYZE {}", table.quoted()),
     ] {
         execute(connection, statement).await?;
+    }
+    for sham in sham::indexes_of(connection, &table).await? {
+        execute(connection, sham).await?;
     }
     let Some(index) = twin(connection, &table, &target.definition).await? else {
         return Ok(

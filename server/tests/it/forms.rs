@@ -102,7 +102,7 @@ async fn lists_and_names_lead_to_the_columns_behind_them() {
     let lengths = "SELECT price FROM \"Items\" WHERE id IN ($1, $2);\nSELECT price FROM \"Items\" WHERE id IN ($1, $2, $3);\nSELECT price FROM \"Items\" WHERE id = $1;";
     let (planned, _) = analysed(&shop, lengths).await;
     assert!(planned.iter().all(|statement| statement.plannable.is_ok()), "{planned:?}");
-    let label = &statements[0].plannable.as_ref().unwrap().bindings[0].label;
+    let label = &statements[0].plannable.as_ref().unwrap().bindings[0].described();
     assert!(label.contains("lists of 10 values, assumed"), "{label}");
 }
 

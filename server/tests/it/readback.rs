@@ -75,7 +75,11 @@ async fn all_22_statements_of_tpch_are_planned_from_their_normalised_text() {
                 for binding in &plannable.bindings {
                     let bound = parse_one(&binding.sql).unwrap();
                     if let Err(error) = session.plan(&bound).await {
-                        failures.push(format!("{}: {error}\n  {}", binding.label, binding.sql));
+                        failures.push(format!(
+                            "{}: {error}\n  {}",
+                            binding.described(),
+                            binding.sql
+                        ));
                     }
                 }
             }

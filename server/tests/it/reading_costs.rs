@@ -227,7 +227,7 @@ async fn a_long_list_is_planned_as_a_sample_and_says_so() {
     let (collection, _) =
         analyze_once(&settings, Some(&text), &AdviseLimits::default()).await.unwrap();
     let plannable = collection.statements[0].plannable.as_ref().unwrap();
-    let label = &plannable.bindings[0].label;
+    let label = plannable.bindings[0].described();
     assert!(
         label.contains("of 20000 list values") || label.contains("of 19999 list values"),
         "{label}"

@@ -25,16 +25,17 @@ fn table(table: &CopiedTable) -> impl IntoView + use<> {
 fn calibration(calibration: &Calibration) -> impl IntoView + use<> {
     let interval = calibration.confidence_interval.as_ref().map(figures::interval);
     let text = format!(
-        "{} over {} of {}. ",
+        "{} over {} of {}. Nothing below {} is called faster or slower. ",
         interval.unwrap_or_default(),
         figures::counted(u64::from(calibration.pairs), "pair"),
-        figures::milliseconds(calibration.median_ms)
+        figures::milliseconds(calibration.median_ms),
+        figures::percent(calibration.floor_percent)
     );
     view! {
-        <dt>"A statement against itself"</dt>
+        <dt>"A change that cannot matter"</dt>
         <dd>
             <VerdictBadge verdict=calibration.verdict/> " " {text}
-            <span class="quiet">"Anything but \"No difference\" means that this place is noisy."</span>
+            <span class="quiet">"Of the same kind, on a table of OptiSchema's own. Anything but \"No difference\" means that this place is noisy."</span>
         </dd>
     }
 }

@@ -51,6 +51,7 @@ pub(crate) fn ResultVerdict(result: BenchmarkResult) -> impl IntoView {
     view! {
         <div class="verdict">
             <VerdictBadge verdict=result.verdict/>
+            {result.found_nothing().then(|| view! { <span class="badge badge-warn">"no rows found"</span> })}
             <strong class="headline">{headline(&result)}</strong>
             <Provenance text=result.fidelity.tag()/>
             <span class="badge badge-quiet">{result.source_tag()}</span>
