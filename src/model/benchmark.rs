@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::text_enum::text_enum;
-use super::{Calibration, Environment, MeasuredWriteCost, RowComparison, TableName};
+use super::{Calibration, Environment, MeasuredWriteCost, RowComparison, TableName, WrittenRows};
 use crate::figures;
 
 text_enum! {
@@ -215,6 +215,9 @@ pub struct BindingResult {
     /// Whether the statement found rows to work on: an aggregate returns one row over none.
     #[serde(default = "yes")]
     pub found_rows: bool,
+    /// What it wrote, where it was measured as it is and is no query.
+    #[serde(default)]
+    pub written: Option<WrittenRows>,
     /// What was compared before anything was timed.
     #[serde(default)]
     pub comparison: RowComparison,

@@ -45,6 +45,15 @@ pub struct WriteArm {
     pub hot_updates: i64,
 }
 
+/// What a statement wrote that was measured as it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WrittenRows {
+    /// Rows that one execution inserted, changed or removed.
+    pub rows: i64,
+    pub baseline: WriteArm,
+    pub patched: WriteArm,
+}
+
 /// One kind of write without and with the change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WriteMeasure {

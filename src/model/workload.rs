@@ -162,6 +162,9 @@ pub struct PlannableStatement {
     /// What the sets of values were put into, `$1`, `$2`, … in their places; absent where that is the statement's own text.
     #[serde(default)]
     pub template: Option<String>,
+    /// Tables that only the statement itself comes to, where the search for its rows is what is planned.
+    #[serde(default)]
+    pub writes_to: Vec<TableName>,
 }
 
 /// What earlier versions planned.

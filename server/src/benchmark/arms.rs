@@ -4,8 +4,8 @@
 use optischema::plan::{Plan, found_rows};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::BenchmarkError;
 use crate::hex::hex;
@@ -99,6 +99,19 @@ pub(super) struct Run {
     pub plan: String,
     /// Whether it worked on any row.
     pub found_rows: bool,
+    /// What it wrote, where it is no query.
+    pub written: Option<Written>,
+}
+
+/// What one execution of a statement wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Written {
+    /// Rows that were inserted, changed or removed.
+    pub rows: i64,
+    /// Of those that were changed: without touching an index.
+    pub hot_updates: i64,
+    pub wal_bytes: i64,
+    pub wal_records: i64,
 }
 
 /// One arm: what is done before the statement, and the statement.
@@ -107,6 +120,8 @@ pub(super) struct ArmSpec {
     /// Each one statement; undone afterwards.
     pub setup: Vec<String>,
     pub sql: String,
+    /// The schema whose rows it writes or locks; absent for a query.
+    pub writes_in: Option<String>,
 }
 
 /// Both arms on one connection.
@@ -153,6 +168,9 @@ impl Arms<'_> {
     /// One timed run: the mean of `batch` executions. What the arm's change did to the catalog, the caches of the
     /// session pay for before that, untimed: by planning, and where executions are short, by one more.
     pub async fn run(&mut self, arm: ArmKind, batch: u32) -> Result<Run, BenchmarkError> {
+        if let Some(schema) = self.spec(arm).writes_in.clone() {
+            return self.write(arm, &schema).await;
+        }
         self.within(arm, async |connection, sql| {
             let warming = if batch > 1 { ExplainMode::Timed } else { ExplainMode::Plan };
             explain(connection, warming, sql).await?;
@@ -170,9 +188,41 @@ impl Arms<'_> {
                 shared_blocks: plan.shared_blocks().unwrap_or_default(),
                 found_rows: found_rows(&plan).unwrap_or(true),
                 plan: plan_hash(&plan),
+                written: None,
             })
         })
         .await
+    }
+
+    /// One execution of a statement that writes: the second one would find what the first one left.
+    async fn write(&mut self, arm: ArmKind, schema: &str) -> Result<Run, BenchmarkError> {
+        self.within(arm, async |connection, sql| {
+            explain(connection, ExplainMode::Plan, sql).await?;
+            let before = rows_written(connection, schema).await?;
+            let (plan, json) = explain(connection, ExplainMode::Written, sql).await?;
+            let after = rows_written(connection, schema).await?;
+            let wal = |name: &str| json.pointer(&format!("/0/Plan/{name}")).and_then(Value::as_i64);
+            let rows = after.0 - before.0;
+            Ok(Run {
+                milliseconds: plan.execution_time_ms.ok_or_else(no_time)?.max(0.0005),
+                shared_blocks: plan.shared_blocks().unwrap_or_default(),
+                // What is locked is returned, and what is written is counted.
+                found_rows: rows > 0 || plan.root.actual_rows.is_some_and(|rows| rows > 0.0),
+                plan: plan_hash(&plan),
+                written: Some(Written {
+                    rows,
+                    hot_updates: after.1 - before.1,
+                    wal_bytes: wal("WAL Bytes").unwrap_or_default(),
+                    wal_records: wal("WAL Records").unwrap_or_default(),
+                }),
+            })
+        })
+        .await
+    }
+
+    /// Whether a run is one execution, whatever it takes.
+    pub fn writes(&self) -> bool {
+        self.baseline.writes_in.is_some() || self.patched.writes_in.is_some()
     }
 
     /// The plan that is shown: one run with the time of every node.
@@ -182,6 +232,25 @@ impl Arms<'_> {
         })
         .await
     }
+}
+
+/// Rows written in the tables of a schema in this transaction so far, and of these the heap-only updates.
+async fn rows_written(
+    connection: &mut PgConnection,
+    schema: &str,
+) -> Result<(i64, i64), BenchmarkError> {
+    let row = query(
+        "SELECT COALESCE(pg_catalog.sum(n_tup_ins), 0)::pg_catalog.int8 AS added,
+                COALESCE(pg_catalog.sum(n_tup_upd), 0)::pg_catalog.int8 AS changed,
+                COALESCE(pg_catalog.sum(n_tup_del), 0)::pg_catalog.int8 AS removed,
+                COALESCE(pg_catalog.sum(n_tup_hot_upd), 0)::pg_catalog.int8 AS hot
+         FROM pg_catalog.pg_stat_xact_user_tables WHERE schemaname = $1",
+    )
+    .bind(schema)
+    .fetch_one(connection)
+    .await?;
+    let count = |name: &str| row.try_get::<i64, _>(name);
+    Ok((count("added")? + count("changed")? + count("removed")?, count("hot")?))
 }
 
 /// Eight digits that tell plans of one statement apart.

@@ -17,6 +17,8 @@ pub(super) struct Bound {
     pub statement: Statement,
     /// The statement that takes its place, with the same values.
     pub rewritten: Option<Statement>,
+    /// Whether the statement that it stands for may run as it is where that is rolled back; else why not.
+    pub may_run: Result<(), String>,
     /// Its own conditions with their values, where it is rewritten.
     pub predicates: Vec<Predicate>,
 }
@@ -70,8 +72,16 @@ pub(super) async fn bound(
         Some(catalog) => sql::analyze(&statement, catalog)?.predicates,
         None => Vec::new(),
     };
+    let may_run = match &request.cases[number].whole {
+        None => Ok(()),
+        Some(whole) => match main.may_be_run(whole).await {
+            Ok(()) => Ok(()),
+            Err(failure) => Err(BenchmarkError::from(failure).refusal()?),
+        },
+    };
     Ok(Bound {
         case: number,
+        may_run,
         binding: binding.clone(),
         label: format!("{}{}", request.cases[number].label, binding.described()),
         statement,

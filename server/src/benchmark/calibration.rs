@@ -48,8 +48,8 @@ pub(super) async fn calibrate(
     let mut arms = Arms {
         connection: site.connection(),
         fence,
-        baseline: ArmSpec { setup: patched.baseline_setup, sql: sql.clone() },
-        patched: ArmSpec { setup: patched.patched_setup, sql },
+        baseline: ArmSpec { setup: patched.baseline_setup, sql: sql.clone(), ..ArmSpec::default() },
+        patched: ArmSpec { setup: patched.patched_setup, sql, ..ArmSpec::default() },
     };
     let deadline = Instant::now() + LONGEST;
     let protocol = Protocol { seed, deadline, floor: THRESHOLD };

@@ -1,7 +1,8 @@
 //! Which statements a change is measured with, and with which values.
 
 use optischema::model::{
-    Binding, BindingKind, PlannableStatement, QueryHash, Recommendation, TrackedStatement,
+    Binding, BindingKind, PlannableStatement, PlannedAs, QueryHash, Recommendation,
+    TrackedStatement,
 };
 
 use super::BenchmarkError;
@@ -20,6 +21,8 @@ pub struct Case {
     pub query_hash: QueryHash,
     /// What of it is planned: normalised, or as a person typed it.
     pub statement: Statement,
+    /// The statement itself, where it writes or locks rows and the search for them is what is planned.
+    pub whole: Option<Statement>,
     pub plannable: PlannableStatement,
     /// Put before the label of each binding, where there are several statements.
     pub label: String,
@@ -35,9 +38,12 @@ impl Case {
         text: &str,
         plannable: PlannableStatement,
     ) -> Result<Self, BenchmarkError> {
-        let planned = sql::planned(&sql::parse_one(text)?)
-            .map_err(|reason| BenchmarkError::Failed(reason.to_string()))?;
-        Ok(Self { query_hash, statement: planned.statement, plannable, label: String::new() })
+        let whole = sql::parse_one(text)?;
+        let planned =
+            sql::planned(&whole).map_err(|reason| BenchmarkError::Failed(reason.to_string()))?;
+        let whole = (planned.how == PlannedAs::RowSearch).then_some(whole);
+        let statement = planned.statement;
+        Ok(Self { query_hash, statement, whole, plannable, label: String::new() })
     }
 }
 
@@ -156,6 +162,7 @@ mod tests {
             dependencies: optischema::plan::Dependencies::default(),
             search_path: Vec::new(),
             template: None,
+            writes_to: Vec::new(),
         };
         let chosen: Vec<&str> =
             measured_bindings(&plannable).into_iter().map(|binding| binding.sql.as_str()).collect();

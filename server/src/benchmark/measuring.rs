@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use optischema::model::{BindingResult, Calibration, MeasuredWriteCost, PlanPair, PlannedAs};
+use optischema::model::{BindingResult, Calibration, MeasuredWriteCost, PlanPair};
 
 use super::arms::{ArmKind, ArmSpec, Arms};
 use super::bound::Bound;
@@ -12,7 +12,7 @@ use super::patching::Patched;
 use super::protocol::{Protocol, not_equivalent};
 use super::request::{BenchmarkRequest, Report};
 use super::site::Site;
-use super::{BenchmarkError, write_cost};
+use super::{BenchmarkError, as_itself, write_cost};
 use crate::postgres::{ExplainMode, explain};
 
 /// What was measured in one place.
@@ -100,10 +100,8 @@ async fn run_one(
         Some(rewritten) => site.placed(rewritten, &plannable.search_path)?,
         None => baseline.clone(),
     };
-    let mut specs = [
-        ArmSpec { setup: patched.baseline_setup.clone(), sql: baseline },
-        ArmSpec { setup: patched.patched_setup.clone(), sql: other },
-    ];
+    let specs = [(&patched.baseline_setup, baseline), (&patched.patched_setup, other)]
+        .map(|(setup, sql)| ArmSpec { setup: setup.clone(), sql, ..ArmSpec::default() });
     for (at, spec) in specs.iter().enumerate() {
         let plan = {
             let (fence, spec) = (site.fence, spec.clone());
@@ -120,16 +118,17 @@ async fn run_one(
         found.uses_index |= patched.target.as_ref().is_some_and(|target| arm(target.is_made))
             && patched.target.as_ref().is_some_and(|target| target.parts.iter().any(uses));
     }
-    if let Some(part) = part_measured(plannable.planned_as)
-        && !found.warnings.iter().any(|known| known == part)
-    {
-        found.warnings.push(part.to_owned());
-    }
     let rows = compare_rows(site, &specs, one, plannable).await?;
     found.warnings.extend(rows.ties.clone());
     found.warnings.extend(rows.not_added.clone());
+    let measurable = as_itself::whole(site, &request.cases[one.case], one, &specs).await?;
+    if let Some(warning) = measurable.warning
+        && !found.warnings.contains(&warning)
+    {
+        found.warnings.push(warning);
+    }
     let fence = site.fence;
-    let [baseline, patched] = std::mem::take(&mut specs);
+    let [baseline, patched] = measurable.specs;
     let mut arms = Arms { connection: site.connection(), fence, baseline, patched };
     if rows.difference.is_some() {
         found.warnings.push(rows.sentence());
@@ -155,17 +154,4 @@ async fn run_one(
         });
     }
     Ok(())
-}
-
-/// What of a statement is measured where it is not the whole.
-const fn part_measured(planned_as: PlannedAs) -> Option<&'static str> {
-    match planned_as {
-        PlannedAs::RowSearch => Some(
-            "Measured is the search for the rows that the statement writes or locks; writing and locking them is not.",
-        ),
-        PlannedAs::InnerQuery => Some(
-            "Measured is the query inside the statement; what the statement makes of its rows is not.",
-        ),
-        PlannedAs::Itself | PlannedAs::NotPlanned => None,
-    }
 }

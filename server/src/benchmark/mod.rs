@@ -3,6 +3,7 @@
 
 mod adversary;
 mod arms;
+mod as_itself;
 mod bound;
 mod calibration;
 mod case;

@@ -4,14 +4,16 @@
 use std::time::Instant;
 
 use optischema::figures;
-use optischema::model::{Arm, Binding, BindingResult, ConfidenceInterval, RowComparison, Verdict};
+use optischema::model::{
+    Arm, Binding, BindingResult, ConfidenceInterval, RowComparison, Verdict, WriteArm, WrittenRows,
+};
 use optischema::statistics::{
     Comparison, Interval, LOOK_LEVEL, LOOKS, compare, median, outliers, quantile,
     ratio_of_medians_interval, scaled_mad,
 };
 
 use super::BenchmarkError;
-use super::arms::{ArmKind, Arms, Run};
+use super::arms::{ArmKind, Arms, Run, Written};
 
 /// Warm-up runs of an arm: at least two, until the last three vary by at most 5 %, at most ten.
 const WARM_UP: std::ops::RangeInclusive<usize> = 2..=10;
@@ -59,7 +61,8 @@ impl Protocol {
     ) -> Result<Measured, BenchmarkError> {
         let baseline = self.warm_up(arms, ArmKind::Baseline).await?;
         let patched = self.warm_up(arms, ArmKind::Patched).await?;
-        let (baseline_batch, patched_batch) = batches_for(baseline, patched);
+        let (baseline_batch, patched_batch) =
+            if arms.writes() { (1, 1) } else { batches_for(baseline, patched) };
         let mut rng = fastrand::Rng::with_seed(self.seed);
         let mut pairs = Pairs::default();
         let most = LOOKS[LOOKS.len() - 1];
@@ -162,6 +165,7 @@ impl Measured {
             baseline_batch: self.baseline_batch,
             rows_compared: rows.rows,
             found_rows: self.baseline.iter().any(|run| run.found_rows),
+            written: written(&self.baseline, &self.patched),
             comparison: rows,
         }
     }
@@ -223,6 +227,7 @@ pub(super) async fn not_equivalent(
         baseline_batch: 1,
         rows_compared: rows.rows,
         found_rows: baseline.iter().chain(&patched).any(|run| run.found_rows),
+        written: written(&baseline, &patched),
         comparison: rows,
     })
 }
@@ -295,6 +300,25 @@ fn arm_of(runs: &[Run]) -> Arm {
     }
 }
 
+/// What each arm wrote, by its middle run.
+fn written(baseline: &[Run], patched: &[Run]) -> Option<WrittenRows> {
+    let middle = |runs: &[Run], of: fn(&Written) -> i64| {
+        let values: Vec<f64> =
+            runs.iter().filter_map(|run| run.written.as_ref()).map(|w| of(w) as f64).collect();
+        median(&values).map(|value| value as i64)
+    };
+    let arm = |runs: &[Run]| {
+        Some(WriteArm {
+            median_ms: median(&times(runs))?,
+            wal_bytes: middle(runs, |written| written.wal_bytes)?,
+            wal_records: middle(runs, |written| written.wal_records)?,
+            hot_updates: middle(runs, |written| written.hot_updates)?,
+        })
+    };
+    let rows = middle(patched, |written| written.rows)?;
+    Some(WrittenRows { rows, baseline: arm(baseline)?, patched: arm(patched)? })
+}
+
 pub(super) fn percent(ratio: f64) -> f64 {
     100.0 * (ratio - 1.0)
 }
@@ -339,6 +363,7 @@ mod tests {
             shared_blocks: 1,
             plan: plan.to_owned(),
             found_rows: true,
+            written: None,
         };
         let mut pairs =
             Pairs { baseline: vec![run("a"), run("a")], patched: vec![run("b"), run("b")] };

@@ -43,6 +43,7 @@ impl BenchmarkRequest<'_> {
     pub(super) fn tables(&self) -> Vec<TableName> {
         let mut tables: BTreeSet<TableName> =
             self.cases.iter().flat_map(|case| case.plannable.shape.tables.clone()).collect();
+        tables.extend(self.cases.iter().flat_map(|case| case.plannable.writes_to.clone()));
         tables.extend(self.rewritten_shape.iter().flat_map(|shape| shape.tables.clone()));
         tables.extend(self.changed_tables());
         tables.into_iter().collect()

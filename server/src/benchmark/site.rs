@@ -78,6 +78,24 @@ impl Site {
         search_path: &[String],
     ) -> Result<String, BenchmarkError> {
         sql::check_select(statement)?;
+        self.moved(statement, search_path)
+    }
+
+    /// A statement that may write as it reads here.
+    pub(super) fn placed_to_run(
+        &self,
+        statement: &Statement,
+        search_path: &[String],
+    ) -> Result<String, BenchmarkError> {
+        sql::check_runnable(statement)?;
+        self.moved(statement, search_path)
+    }
+
+    fn moved(
+        &self,
+        statement: &Statement,
+        search_path: &[String],
+    ) -> Result<String, BenchmarkError> {
         let (Some(schema), true) = (&self.workspace, self.is_copy) else {
             return Ok(statement.sql.clone());
         };

@@ -40,7 +40,11 @@ pub(super) async fn plan_here(
             }
         };
         let fence = site.fence;
-        let spec = |setup: &[String]| ArmSpec { setup: setup.to_vec(), sql: placed.clone() };
+        let spec = |setup: &[String]| ArmSpec {
+            setup: setup.to_vec(),
+            sql: placed.clone(),
+            ..ArmSpec::default()
+        };
         let mut arms = Arms {
             connection: site.connection(),
             fence,

@@ -17,6 +17,8 @@ pub enum ExplainMode {
     Verbose,
     /// Executed and timed as a whole, with buffers: what a benchmark's runs use.
     Timed,
+    /// The same with what it wrote to the log.
+    Written,
     /// Executed, with the time of every node.
     Analyzed,
 }
@@ -27,6 +29,7 @@ impl ExplainMode {
             Self::Plan => "FORMAT JSON",
             Self::Verbose => "VERBOSE, FORMAT JSON",
             Self::Timed => "ANALYZE, TIMING OFF, BUFFERS, FORMAT JSON",
+            Self::Written => "ANALYZE, TIMING OFF, BUFFERS, WAL, FORMAT JSON",
             Self::Analyzed => "ANALYZE, BUFFERS, FORMAT JSON",
         }
     }

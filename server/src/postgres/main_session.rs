@@ -278,6 +278,23 @@ impl MainSession {
         self.check(statement).await
     }
 
+    /// Whether a statement that may write could run in the sandbox: its form, and every function in its reach. Nothing of
+    /// it is planned here.
+    ///
+    /// # Errors
+    /// Running it could run a function of the database's, or one that does more than give a result.
+    pub async fn may_be_run(&mut self, statement: &Statement) -> Result<(), PlanFailure> {
+        sql::check_runnable(statement)?;
+        if let Err(failure) = self.read_suspects().await {
+            self.is_spoilt = true;
+            return Err(failure);
+        }
+        let Some(suspects) = &self.suspects else { return Ok(()) };
+        let checked = suspects.check(&mut self.session.connection, statement).await;
+        self.is_spoilt |= matches!(checked, Err(PlanFailure::Target(_)));
+        checked
+    }
+
     /// Whether the rows of a table may be sent as they are: no query is planned, and values are written by the
     /// functions of their types.
     ///

@@ -109,12 +109,58 @@ const PARTS: &[&str] = &[
     "query",
 ];
 
+/// What may stand in a statement that writes or locks, besides.
+const WRITING_NODES: &[&str] = &[
+    "UpdateStmt",
+    "DeleteStmt",
+    "InsertStmt",
+    "MergeStmt",
+    "MergeWhenClause",
+    "MultiAssignRef",
+    "SetToDefault",
+    "LockingClause",
+    "IndexElem",
+    "ReturningOption",
+    "MergeSupportFunc",
+];
+const WRITING_PARTS: &[&str] =
+    &["relation", "on_conflict_clause", "infer", "returning_clause", "returning_list"];
+
+/// Checks that a statement is a query, an UPDATE, a DELETE, a MERGE or an INSERT, locks or none, with nothing inside that is
+/// not known to be harmless: what may run where it is rolled back, on rows that nobody needs.
+///
+/// # Errors
+/// The sentence that says what it is instead.
+pub fn check_runnable(statement: &Statement) -> Result<(), SqlError> {
+    let is_allowed = |name: &str| {
+        let is_node = name.starts_with(|c: char| c.is_ascii_uppercase());
+        let more = if is_node { WRITING_NODES } else { WRITING_PARTS };
+        more.contains(&name)
+    };
+    let root = check(statement, &is_allowed)?;
+    match root.as_deref() {
+        Some("SelectStmt" | "UpdateStmt" | "DeleteStmt" | "InsertStmt" | "MergeStmt") => Ok(()),
+        _ => Err(SqlError::Refused("it neither reads nor writes rows".into())),
+    }
+}
+
 /// Checks that a statement is a SELECT without locks, without INTO, and without anything inside that is
 /// not known to be harmless.
 ///
 /// # Errors
 /// The sentence that says what it is instead.
 pub fn check_select(statement: &Statement) -> Result<(), SqlError> {
+    match check(statement, &|_| false)?.as_deref() {
+        Some("SelectStmt") => Ok(()),
+        _ => Err(SqlError::Refused("it is not a SELECT".into())),
+    }
+}
+
+/// Looks at every part; gives the name of the outermost one.
+fn check(
+    statement: &Statement,
+    is_allowed: &dyn Fn(&str) -> bool,
+) -> Result<Option<String>, SqlError> {
     let json = tree::as_json(&statement.tree)?;
     let mut objection = None;
     let mut root = None;
@@ -124,14 +170,16 @@ pub fn check_select(statement: &Statement) -> Result<(), SqlError> {
         }
         // A field that holds a node is judged by that node's own name.
         let wraps_node = object.len() == 1 && object.contains_key("node");
-        if !wraps_node && let Some(reason) = objection_to(name) {
+        if !wraps_node
+            && !is_allowed(name)
+            && let Some(reason) = objection_to(name)
+        {
             objection.get_or_insert(reason);
         }
     });
-    match (objection, root.as_deref()) {
-        (Some(reason), _) => Err(SqlError::Refused(reason)),
-        (None, Some("SelectStmt")) => Ok(()),
-        (None, _) => Err(SqlError::Refused("it is not a SELECT".into())),
+    match objection {
+        Some(reason) => Err(SqlError::Refused(reason)),
+        None => Ok(root),
     }
 }
 
@@ -236,6 +284,37 @@ mod tests {
             assert!(matches!(verdict(sql), Err(SqlError::Refused(_))), "{sql}: {:?}", verdict(sql));
         }
         assert_eq!(verdict("SELECT 1; COMMIT; DROP TABLE t"), Err(SqlError::NotOne(3)));
+    }
+
+    #[test]
+    fn what_writes_rows_may_run_where_it_is_rolled_back_and_nothing_else() {
+        let verdict = |sql: &str| check_runnable(&parse_one(sql).unwrap());
+        for sql in [
+            "SELECT * FROM t FOR NO KEY UPDATE OF t SKIP LOCKED",
+            "UPDATE t SET a = 1, (b, c) = (SELECT 1, 2), d[1] = 3, e = DEFAULT FROM s WHERE t.x = s.x RETURNING *",
+            "DELETE FROM t USING s WHERE t.x = s.x RETURNING t.a AS b",
+            "INSERT INTO t (a) SELECT b FROM s ON CONFLICT (a) WHERE c DO UPDATE SET a = excluded.a WHERE t.b > 1 RETURNING a",
+            "INSERT INTO t VALUES (1, DEFAULT) ON CONFLICT ON CONSTRAINT k DO NOTHING",
+            "INSERT INTO t DEFAULT VALUES",
+            "MERGE INTO t USING s ON t.a = s.a WHEN MATCHED AND s.b THEN UPDATE SET a = s.c WHEN NOT MATCHED THEN INSERT (a) VALUES (s.a) WHEN NOT MATCHED BY SOURCE THEN DELETE RETURNING merge_action()",
+            "WITH gone AS (DELETE FROM t RETURNING *) INSERT INTO s SELECT * FROM gone",
+        ] {
+            assert_eq!(verdict(sql), Ok(()), "{sql}");
+        }
+        for sql in [
+            "DROP TABLE t",
+            "SELECT * INTO x FROM t",
+            "COPY t FROM PROGRAM 'sh'",
+            "EXPLAIN ANALYZE DELETE FROM t",
+            "TRUNCATE t",
+            "UPDATE t SET a = 1 WHERE CURRENT OF c",
+            "PREPARE p AS DELETE FROM t",
+            "LOCK TABLE t",
+            "CALL p()",
+            "SET role = x",
+        ] {
+            assert!(verdict(sql).is_err(), "{sql}");
+        }
     }
 
     #[test]

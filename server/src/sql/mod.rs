@@ -1,6 +1,7 @@
 //! SQL as PostgreSQL's own parser sees it. What is known of a statement comes from its syntax tree, never
 //! from a regular expression.
 
+mod assigned;
 mod calls;
 mod constants;
 mod cursor;
@@ -28,11 +29,12 @@ mod writes;
 use optischema::model::{NotPlanned, QueryHash, ReasonCode};
 use thiserror::Error;
 
+pub use assigned::{Assigned, assigned_parameters};
 pub use calls::{Calls, Name, Range, calls};
 pub use constants::{Constant, Parameterised, parameterised};
 pub use cursor::{CursorUse, cursor_use};
 pub use drawing::{Drawing, Drawn, drawing};
-pub use guard::check_select;
+pub use guard::{check_runnable, check_select};
 pub use highlight::highlighted;
 pub use kind::{OWN_MARK, kind_of};
 pub use lone::{LoneExpression, is_called_over_columns, lone_expression};

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use optischema::model::{
-    Binding, BindingKind, Catalog, NotPlanned, PlannableStatement, Predicate, QueryHash, QueryKind,
-    ReasonCode, StatementShape, TableName, TrackedStatement,
+    Binding, BindingKind, Catalog, NotPlanned, PlannableStatement, PlannedAs, Predicate, QueryHash,
+    QueryKind, ReasonCode, StatementShape, TableName, TrackedStatement,
 };
 use optischema::plan::{Lineage, dependencies};
 use serde_json::Value;
@@ -247,7 +247,16 @@ impl Reader<'_> {
         let mut plan = plan.1;
         drop_outputs(&mut plan);
         let template = (statement.sql != raw.sql.trim()).then(|| statement.sql.clone());
+        let writes_to = match how {
+            PlannedAs::RowSearch => sql::relation_names(&whole)
+                .iter()
+                .filter_map(|(schema, name)| self.table(schema, name, path))
+                .filter(|table| !shape.tables.contains(table))
+                .collect(),
+            _ => Vec::new(),
+        };
         Ok(PlannableStatement {
+            writes_to,
             planned_as: how,
             shape,
             bindings,

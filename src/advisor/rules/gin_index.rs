@@ -192,6 +192,7 @@ mod tests {
             temp_blocks: 0,
             plannable: Ok(PlannableStatement {
                 template: None,
+                writes_to: Vec::new(),
                 planned_as: crate::model::PlannedAs::Itself,
                 shape,
                 bindings: vec![],

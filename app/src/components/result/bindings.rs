@@ -2,13 +2,28 @@
 
 use leptos::prelude::*;
 use optischema::figures;
-use optischema::model::BindingResult;
+use optischema::model::{BindingResult, WrittenRows};
 
 use crate::components::badge::{Provenance, VerdictBadge};
+
+/// What a statement that writes wrote.
+fn written(written: &WrittenRows) -> impl IntoView + use<> {
+    let (without, with) = (&written.baseline, &written.patched);
+    let text = format!(
+        "{} written a run; WAL {} → {}; heap-only updates {} → {}.",
+        figures::counted(written.rows.unsigned_abs(), "row"),
+        figures::bytes(without.wal_bytes),
+        figures::bytes(with.wal_bytes),
+        figures::grouped(without.hot_updates as f64),
+        figures::grouped(with.hot_updates as f64)
+    );
+    view! { <div class="quiet">{text}</div> }
+}
 
 fn row(binding: &BindingResult) -> impl IntoView + use<> {
     let values = (!binding.values.is_empty()).then(|| binding.values.join(", "));
     let ties = binding.comparison.ties.clone();
+    let written = binding.written.as_ref().map(written);
     view! {
         <tr>
             <td>
@@ -24,7 +39,7 @@ fn row(binding: &BindingResult) -> impl IntoView + use<> {
                 {figures::grouped(binding.baseline.shared_blocks as f64)} " → "
                 {figures::grouped(binding.patched.shared_blocks as f64)}
             </td>
-            <td class="rows">{binding.comparison.sentence()} {ties.map(|ties| format!(" {ties}"))}</td>
+            <td class="rows">{binding.comparison.sentence()} {ties.map(|ties| format!(" {ties}"))} {written}</td>
         </tr>
     }
 }
