@@ -17,6 +17,9 @@ pub struct Catalog {
     /// The query behind each view, with every name in full.
     #[serde(default)]
     pub views: BTreeMap<TableName, String>,
+    /// The query that fills each materialized view, likewise.
+    #[serde(default)]
+    pub materialized: BTreeMap<TableName, String>,
     /// Row security of the tables that have it.
     #[serde(default)]
     pub row_security: BTreeMap<TableName, RowSecurity>,

@@ -165,6 +165,9 @@ pub struct PlannableStatement {
     /// Tables that only the statement itself comes to, where the search for its rows is what is planned.
     #[serde(default)]
     pub writes_to: Vec<TableName>,
+    /// Whether main's own plan is pinned by advice (PostgreSQL 19), which this one was made without.
+    #[serde(default)]
+    pub pinned: bool,
 }
 
 /// What earlier versions planned.

@@ -163,6 +163,7 @@ mod tests {
             search_path: Vec::new(),
             template: None,
             writes_to: Vec::new(),
+            pinned: false,
         };
         let chosen: Vec<&str> =
             measured_bindings(&plannable).into_iter().map(|binding| binding.sql.as_str()).collect();

@@ -129,9 +129,9 @@ const STATISTICS: &str = "
 
 const VIEWS: &str = "
     SELECT /* optischema */ n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name,
-           pg_catalog.pg_get_viewdef(c.oid) AS text
+           c.relkind = 'm' AS is_materialized, pg_catalog.pg_get_viewdef(c.oid) AS text
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind = 'v' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    WHERE c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
       AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_class'::pg_catalog.regclass
                       AND d.objid = c.oid AND d.deptype = 'e')";
 
@@ -182,19 +182,21 @@ async fn read_row_security(
     Ok(tables)
 }
 
-/// The query behind each view. The path of our own queries is PostgreSQL's own schema: every other name is in full.
+/// The query behind each view, and behind each materialized one. The path of our own queries is PostgreSQL's own schema: every other name is in full.
 async fn read_views(
     connection: &mut PgConnection,
-) -> Result<BTreeMap<TableName, String>, PgFailure> {
-    let mut views = BTreeMap::new();
+) -> Result<[BTreeMap<TableName, String>; 2], PgFailure> {
+    let (mut views, mut materialized) = (BTreeMap::new(), BTreeMap::new());
     for row in query(VIEWS).fetch_all(connection).await? {
         let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
         // A view that is dropped meanwhile has no text.
         if let Some(text) = row.try_get::<Option<String>, _>("text")? {
-            views.insert(TableName::new(schema, name), text);
+            let is_materialized: bool = row.try_get("is_materialized")?;
+            let of_kind = if is_materialized { &mut materialized } else { &mut views };
+            of_kind.insert(TableName::new(schema, name), text);
         }
     }
-    Ok(views)
+    Ok([views, materialized])
 }
 
 /// Reads every user table of the connected database, with columns, indexes and statistics.
@@ -206,11 +208,13 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
     )
     .fetch_one(&mut *connection)
     .await?;
+    let [views, materialized] = read_views(connection).await?;
     let mut catalog = Catalog {
         database: row.try_get("database")?,
         search_path: row.try_get("search_path")?,
         tables: BTreeMap::new(),
-        views: read_views(connection).await?,
+        views,
+        materialized,
         row_security: read_row_security(connection).await?,
         server: ServerFacts::default(),
     };

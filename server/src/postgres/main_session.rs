@@ -40,6 +40,8 @@ pub struct MainSession {
     /// Texts that have passed.
     approved: std::collections::HashSet<String>,
     planner: Planner,
+    /// Advice that main's own sessions plan with, and these do not.
+    own_advice: Vec<(String, String)>,
     /// When the transaction began.
     begun: Instant,
     /// The transaction failed outside a savepoint: a new one must begin.
@@ -63,7 +65,9 @@ impl MainSession {
         open(&mut session.connection).await?;
         let tracking = tracking(&mut session.connection).await?;
         let planner = Planner::new(dsn.budget().clone(), tracking);
+        let own_advice = own_advice(&mut session.connection).await?;
         Ok(Self {
+            own_advice,
             session,
             dsn: dsn.clone(),
             was_lost: false,
@@ -335,6 +339,39 @@ impl MainSession {
         }
     }
 
+    /// Whether main's own plan of a statement is pinned by advice.
+    ///
+    /// # Errors
+    /// As of [`Self::plan`].
+    pub async fn is_pinned(&mut self, statement: &Statement) -> Result<bool, PlanFailure> {
+        if self.own_advice.is_empty() {
+            return Ok(false);
+        }
+        self.prepare_to_plan().await?;
+        self.check(statement).await?;
+        let path = self.own_path();
+        loop {
+            let connection = &mut self.session.connection;
+            execute(connection, "SAVEPOINT step").await?;
+            set_path(connection, &path).await?;
+            for (name, value) in &self.own_advice {
+                query("SELECT /* optischema */ pg_catalog.set_config($1, $2, true)")
+                    .bind(name)
+                    .bind(value)
+                    .execute(&mut *connection)
+                    .await
+                    .map_err(PgFailure::from)?;
+            }
+            let asked = self.planner.ask(connection, ExplainMode::Plan, statement).await;
+            execute(connection, "ROLLBACK TO SAVEPOINT step").await?;
+            execute(connection, "RELEASE SAVEPOINT step").await?;
+            self.planner.went_back();
+            if let Asked::Plan(found) = asked? {
+                return Ok(follows_advice(&found.1));
+            }
+        }
+    }
+
     /// The same for many plans of statements, one after the other.
     pub(super) async fn plan_what_if(
         &mut self,
@@ -506,6 +543,7 @@ async fn open(connection: &mut PgConnection) -> Result<(), PgFailure> {
         // Nothing runs, and LLVM would take memory for what could.
         "SET LOCAL jit = off",
         BOUNDED_SEARCH,
+        UNPINNED,
     ] {
         execute(connection, statement).await?;
     }
@@ -523,6 +561,30 @@ const BOUNDED_SEARCH: &str = "
     UNION ALL
     SELECT pg_catalog.set_config(s.name, '0', true), ''
     FROM pg_catalog.pg_settings s WHERE s.name IN ('geqo_pool_size', 'geqo_generations')";
+
+/// PostgreSQL 19 lets somebody pin plans by advice: with none, an index that is only thought of can be chosen.
+const UNPINNED: &str = "
+    SELECT /* optischema */ pg_catalog.set_config(s.name, '', true) FROM pg_catalog.pg_settings s
+    WHERE s.name IN ('pg_plan_advice.advice', 'pg_stash_advice.stash_name')";
+
+/// The advice that sessions of this database begin with: names of settings, and their values.
+async fn own_advice(connection: &mut PgConnection) -> Result<Vec<(String, String)>, PgFailure> {
+    let rows = query(
+        "SELECT /* optischema */ s.name, s.reset_val AS value FROM pg_catalog.pg_settings s
+         WHERE s.name IN ('pg_plan_advice.advice', 'pg_stash_advice.stash_name') AND s.reset_val <> ''",
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("value")?))).collect()
+}
+
+/// Whether a plan was made with advice that fits it.
+fn follows_advice(plan: &Value) -> bool {
+    let supplied = plan.pointer("/0/Supplied Plan Advice").and_then(Value::as_str);
+    supplied.is_some_and(|text| {
+        text.lines().any(|line| line.contains("matched") && !line.contains("not matched"))
+    })
+}
 
 /// What `pg_stat_statements` keeps of what this role does.
 async fn tracking(connection: &mut PgConnection) -> Result<Tracking, PgFailure> {

@@ -32,6 +32,7 @@ pub fn kind_of(text: &str, catalog: &Catalog) -> QueryKind {
     });
     let read = match root.as_deref() {
         Some("SelectStmt" | "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt") => &json,
+        Some("RefreshMatViewStmt") => &json,
         // What it makes is no table that it reads.
         Some(kind) if CARRYING.contains(&kind) => match carried(&json) {
             Some(query) => query,
@@ -107,6 +108,7 @@ mod tests {
             "INSERT INTO t VALUES ($1)",
             "SELEC",
             "SELECT * FROM pg_class, t",
+            "REFRESH MATERIALIZED VIEW CONCURRENTLY sums",
             "EXPLAIN SELECT * FROM orders",
             "DECLARE c CURSOR FOR SELECT * FROM orders",
             "PREPARE p AS SELECT * FROM orders",

@@ -37,6 +37,19 @@ pub fn planned(statement: &Statement) -> Result<Planned, NotPlanned> {
     Ok(Planned { how, statement })
 }
 
+/// Schema (empty where none is named) and name of the materialized view that a statement fills anew; absent for others.
+#[must_use]
+pub fn refreshed(statement: &Statement) -> Option<(String, String)> {
+    let root = statement.tree.stmts.first()?.stmt.as_ref()?.node.as_ref()?;
+    match root {
+        NodeEnum::RefreshMatViewStmt(refresh) if !refresh.skip_data => {
+            let view = refresh.relation.as_ref()?;
+            Some((view.schemaname.clone(), view.relname.clone()))
+        }
+        _ => None,
+    }
+}
+
 fn tree_of(select: SelectStmt) -> ParseResult {
     let stmt = Some(Box::new(node(NodeEnum::SelectStmt(Box::new(select)))));
     ParseResult { version: 0, stmts: vec![RawStmt { stmt, ..RawStmt::default() }] }
@@ -68,6 +81,10 @@ fn of_node(root: &NodeEnum, depth: usize) -> Result<(PlannedAs, SelectStmt), Not
         NodeEnum::CreateTableAsStmt(create) => carried(&create.query),
         NodeEnum::ExplainStmt(explain) => carried(&explain.query),
         NodeEnum::CopyStmt(copy) if !copy.is_from && copy.query.is_some() => carried(&copy.query),
+        NodeEnum::RefreshMatViewStmt(_) => Err(NotPlanned::new(
+            ReasonCode::NoTable,
+            "it fills a materialized view that is not a user's of this database",
+        )),
         NodeEnum::ExecuteStmt(execute) => Err(NotPlanned::with_remedy(
             ReasonCode::PreparedElsewhere,
             format!("it runs {}, which was prepared elsewhere: its text is not here", execute.name),

@@ -127,6 +127,13 @@ impl Reader<'_> {
         if differs { sql::parse_one(&qualified).ok() } else { None }
     }
 
+    /// The query of the materialized view that a statement fills anew.
+    fn filling(&self, statement: &Statement, path: &[String]) -> Option<&str> {
+        let (schema, name) = sql::refreshed(statement)?;
+        let view = self.table(&schema, &name, path)?;
+        self.catalog.materialized.get(&view).map(String::as_str)
+    }
+
     /// A table by its search path; else the only one of that name.
     fn table(&self, schema: &str, name: &str, path: &[String]) -> Option<TableName> {
         if !schema.is_empty() {
@@ -192,7 +199,12 @@ impl Reader<'_> {
         let text = listed.as_deref().unwrap_or(text);
         let path = raw.search_path.as_deref().unwrap_or(&self.catalog.search_path);
         let whole = sql::parse_one(text).map_err(|error| self.parse_failure(text, error))?;
-        let sql::Planned { how, statement } = sql::planned(&whole)?;
+        let sql::Planned { how, statement } = match self.filling(&whole, path) {
+            Some(query) => {
+                sql::Planned { how: PlannedAs::InnerQuery, statement: sql::parse_one(query)? }
+            }
+            None => sql::planned(&whole)?,
+        };
         let statement = self.qualified(&statement.sql, path).unwrap_or(statement);
         let statement = self.under_policies(statement, raw, path)?;
         sql::check_select(&statement)?;
@@ -240,6 +252,10 @@ impl Reader<'_> {
         }
         bindings.extend(variants.into_iter().take(MOST_PLANNED).map(|(binding, _)| binding));
         let (bindings, plan) = planned(session, &statement, bindings).await?;
+        let pinned = match bindings.first() {
+            Some(first) => target_or_reason(session.is_pinned(&sql::parse_one(&first.sql)?).await)?,
+            None => false,
+        };
         let named = shape.tables.iter().cloned().collect();
         let lineage = Lineage { named, ..self.lineage.clone() };
         let dependencies = dependencies(&plan.0, &lineage);
@@ -257,6 +273,7 @@ impl Reader<'_> {
         };
         Ok(PlannableStatement {
             writes_to,
+            pinned,
             planned_as: how,
             shape,
             bindings,

@@ -52,6 +52,11 @@ async fn writes_locks_and_wrapped_queries_are_planned_through_what_they_search()
         let indexed = titles.iter().any(|title| title.contains("\"Items\" on (order_id)"));
         assert!(indexed || joined, "{statement}: {titles:?}");
     }
+    let view = "CREATE MATERIALIZED VIEW bought AS SELECT price FROM \"Items\" WHERE order_id = 7";
+    shop.run("app", "shop", &[view]).await;
+    let (refreshes, titles) = analysed(&shop, "REFRESH MATERIALIZED VIEW bought").await;
+    assert_eq!(refreshes[0].planned_as(), PlannedAs::InnerQuery, "{:?}", refreshes[0].plannable);
+    assert!(titles.iter().any(|title| title.contains("on (order_id)")), "{titles:?}");
     let (statements, _) = analysed(&shop, "INSERT INTO orders (name) VALUES ('x')").await;
     let code = |statement: &TrackedStatement| {
         statement.plannable.as_ref().err().map(|NotPlanned { code, .. }| *code)

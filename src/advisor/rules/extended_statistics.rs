@@ -163,6 +163,7 @@ mod tests {
             plannable: Ok(PlannableStatement {
                 template: None,
                 writes_to: Vec::new(),
+                pinned: false,
                 planned_as: crate::model::PlannedAs::Itself,
                 shape,
                 bindings: vec![],

@@ -155,6 +155,21 @@ fn facts(rule: &MissingIndex<'_>) -> Vec<Fact> {
         value: figures::percent(100.0 * rule.costed.marginal_gain),
         provenance: rule.provenance,
     }];
+    let pinned = rule.costed.effects.iter().filter(|(number, _, _)| {
+        let plannable = rule.statements.get(*number).map(|statement| &statement.plannable);
+        matches!(plannable, Some(Ok(plannable)) if plannable.pinned)
+    });
+    let pinned = pinned.count();
+    if pinned > 0 {
+        facts.push(Fact {
+            label: "Pinned".into(),
+            value: format!(
+                "main's plan of {} is pinned by advice: the index is used once that is taken back",
+                figures::counted(pinned as u64, "statement")
+            ),
+            provenance: Provenance::Planned,
+        });
+    }
     if rule.planned_share < WHOLE {
         facts.push(Fact {
             label: "Looked at".into(),

@@ -73,6 +73,11 @@ const SAMPLING: &[&str] = &["system", "bernoulli"];
 /// More than a result, whatever they are marked as: they take a transaction number, read the whole database,
 /// run a text, or read a value by a type that is given as a number or text.
 const HARMFUL: &[&str] = &[
+    // Advice that they keep stays after a rollback.
+    "pg_create_advice_stash",
+    "pg_drop_advice_stash",
+    "pg_set_stashed_advice",
+    "pg_start_stash_advice_worker",
     "txid_current",
     "pg_current_xact_id",
     "table_to_xml",
