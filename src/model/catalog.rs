@@ -71,6 +71,12 @@ impl Catalog {
         }
     }
 
+    /// Every partition of a table, and theirs.
+    #[must_use]
+    pub fn parts_of(&self, top: &TableName) -> Vec<&CatalogTable> {
+        self.tables.values().filter(|part| self.is_below(part, top)).collect()
+    }
+
     /// Whether a table is a partition of another, or of one of its partitions.
     fn is_below(&self, part: &CatalogTable, top: &TableName) -> bool {
         let mut at = part.partition_of.as_ref();
@@ -272,9 +278,12 @@ pub struct SequenceFacts {
     /// Absent while it was never used.
     pub last_value: Option<i64>,
     pub max_value: i64,
+    pub min_value: i64,
+    /// `smallint`, `integer` or `bigint`.
+    pub data_type: String,
     pub increment: i64,
     pub cycles: bool,
-    /// The column that owns it, with its type.
+    /// The column that it fills, by its default or as an identity, with its type.
     pub owner: Option<(TableName, String, String)>,
 }
 

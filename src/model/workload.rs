@@ -168,6 +168,9 @@ pub struct PlannableStatement {
     /// Whether main's own plan is pinned by advice (PostgreSQL 19), which this one was made without.
     #[serde(default)]
     pub pinned: bool,
+    /// Other tables that its calls may have been on: what counts them tells tables of one name not apart.
+    #[serde(default)]
+    pub may_mean: Vec<TableName>,
 }
 
 /// What earlier versions planned.

@@ -164,6 +164,7 @@ mod tests {
             template: None,
             writes_to: Vec::new(),
             pinned: false,
+            may_mean: Vec::new(),
         };
         let chosen: Vec<&str> =
             measured_bindings(&plannable).into_iter().map(|binding| binding.sql.as_str()).collect();

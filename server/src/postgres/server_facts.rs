@@ -35,18 +35,24 @@ const SETTINGS: &[&str] = &[
 ];
 
 const SEQUENCES: &str = "
-    SELECT /* optischema */ n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name,
+    SELECT /* optischema */ DISTINCT ON (c.oid) n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name,
            CASE WHEN pg_catalog.has_sequence_privilege(c.oid, 'USAGE, SELECT') THEN pg_catalog.pg_sequence_last_value(c.oid) END AS last_value,
-           s.seqmax AS max_value, s.seqincrement AS increment, s.seqcycle AS cycles,
+           s.seqmax AS max_value, s.seqmin AS min_value, pg_catalog.format_type(s.seqtypid, NULL) AS data_type, s.seqincrement AS increment, s.seqcycle AS cycles,
            tn.nspname::pg_catalog.text AS owner_schema, t.relname::pg_catalog.text AS owner_table, a.attname::pg_catalog.text AS owner_column,
            pg_catalog.format_type(a.atttypid, a.atttypmod) AS owner_type
     FROM pg_catalog.pg_sequence s JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')
-        AND d.refclassid = 'pg_class'::pg_catalog.regclass AND d.refobjsubid > 0
-    LEFT JOIN pg_catalog.pg_class t ON t.oid = d.refobjid LEFT JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
-    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    -- A column may take its numbers without owning the sequence: its default says so.
+    LEFT JOIN (SELECT d.objid AS sequence, d.refobjid AS relation, d.refobjsubid::pg_catalog.int4 AS number FROM pg_catalog.pg_depend d
+               WHERE d.classid = 'pg_class'::pg_catalog.regclass AND d.deptype IN ('a', 'i')
+                 AND d.refclassid = 'pg_class'::pg_catalog.regclass AND d.refobjsubid > 0
+               UNION ALL
+               SELECT d.refobjid, f.adrelid, f.adnum FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_attrdef f ON f.oid = d.objid
+               WHERE d.classid = 'pg_attrdef'::pg_catalog.regclass AND d.refclassid = 'pg_class'::pg_catalog.regclass) fed ON fed.sequence = c.oid
+    LEFT JOIN pg_catalog.pg_class t ON t.oid = fed.relation LEFT JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = fed.relation AND a.attnum = fed.number
     WHERE c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-    ORDER BY 1, 2";
+    -- Of several columns the narrowest runs out first.
+    ORDER BY c.oid, a.attlen, t.relname, a.attname";
 
 /// Reads it.
 pub async fn read_server(connection: &mut PgConnection) -> Result<ServerFacts, PgFailure> {
@@ -80,6 +86,8 @@ pub async fn read_server(connection: &mut PgConnection) -> Result<ServerFacts, P
             ),
             last_value: row.try_get("last_value")?,
             max_value: row.try_get("max_value")?,
+            min_value: row.try_get("min_value")?,
+            data_type: row.try_get("data_type")?,
             increment: row.try_get("increment")?,
             cycles: row.try_get("cycles")?,
             owner: match row.try_get::<Option<String>, _>("owner_schema")? {
@@ -92,6 +100,7 @@ pub async fn read_server(connection: &mut PgConnection) -> Result<ServerFacts, P
             },
         });
     }
+    facts.sequences.sort_by(|a, b| a.name.cmp(&b.name));
     facts.extensions = names(
         connection,
         "SELECT /* optischema */ extname::pg_catalog.text AS name FROM pg_catalog.pg_extension",

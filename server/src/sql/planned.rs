@@ -50,6 +50,31 @@ pub fn refreshed(statement: &Statement) -> Option<(String, String)> {
     }
 }
 
+fn no_query(message: &str) -> NotPlanned {
+    NotPlanned::new(ReasonCode::NoQuery, message)
+}
+
+/// Why a statement that runs another one is not planned; absent for what does not.
+#[must_use]
+pub fn runs_another(statement: &Statement) -> Option<NotPlanned> {
+    of_another(statement.tree.stmts.first()?.stmt.as_ref()?.node.as_ref()?)
+}
+
+fn of_another(root: &NodeEnum) -> Option<NotPlanned> {
+    match root {
+        NodeEnum::ExecuteStmt(execute) => Some(NotPlanned::with_remedy(
+            ReasonCode::PreparedElsewhere,
+            format!("it runs {}, which was prepared elsewhere: its text is not here", execute.name),
+            "the statement that was prepared is listed where pg_stat_statements or the log has it",
+        )),
+        NodeEnum::FetchStmt(fetch) => Some(no_query(&format!(
+            "it fetches from the cursor {}, whose declaration is a statement of its own",
+            fetch.portalname
+        ))),
+        _ => None,
+    }
+}
+
 fn tree_of(select: SelectStmt) -> ParseResult {
     let stmt = Some(Box::new(node(NodeEnum::SelectStmt(Box::new(select)))));
     ParseResult { version: 0, stmts: vec![RawStmt { stmt, ..RawStmt::default() }] }
@@ -85,18 +110,9 @@ fn of_node(root: &NodeEnum, depth: usize) -> Result<(PlannedAs, SelectStmt), Not
             ReasonCode::NoTable,
             "it fills a materialized view that is not a user's of this database",
         )),
-        NodeEnum::ExecuteStmt(execute) => Err(NotPlanned::with_remedy(
-            ReasonCode::PreparedElsewhere,
-            format!("it runs {}, which was prepared elsewhere: its text is not here", execute.name),
-            "the statement that was prepared is listed where pg_stat_statements or the log has it",
-        )),
-        NodeEnum::FetchStmt(fetch) => Err(NotPlanned::new(
-            ReasonCode::NoQuery,
-            format!(
-                "it fetches from the cursor {}, whose declaration is not here",
-                fetch.portalname
-            ),
-        )),
+        NodeEnum::ExecuteStmt(_) | NodeEnum::FetchStmt(_) => {
+            Err(of_another(root).unwrap_or_else(|| no_query("it holds no query")))
+        }
         _ => Err(NotPlanned::new(ReasonCode::NoQuery, "it is no query, and searches no rows")),
     }
 }

@@ -1,6 +1,8 @@
 //! A file of statements. A comment of its own before a statement weighs it (`-- weight: 40`), and
 //! `SET search_path` holds for what follows.
 
+use std::borrow::Cow;
+
 use pg_query::NodeEnum;
 use pg_query::protobuf::Token;
 
@@ -20,7 +22,8 @@ const MOST_TRIES: usize = 500;
 pub fn read_sql(text: &str) -> Result<Vec<RawStatement>, SqlError> {
     let mut found = Vec::new();
     let mut search_path = None;
-    for part in split(text)? {
+    let text = without_commands_of_psql(text);
+    for part in split(&text)? {
         let (weight, sql) = weighed(part);
         if sql.is_empty() {
             continue;
@@ -37,6 +40,37 @@ pub fn read_sql(text: &str) -> Result<Vec<RawStatement>, SqlError> {
         });
     }
     Ok(found)
+}
+
+/// Lines that are for psql (`\timing`, `\set`) stand between statements, and end with the line.
+fn without_commands_of_psql(text: &str) -> Cow<'_, str> {
+    if !text.lines().any(|line| line.trim_start().starts_with('\\')) {
+        return Cow::Borrowed(text);
+    }
+    let mut kept = String::with_capacity(text.len());
+    // Within a statement a line may begin so: in a literal of several lines.
+    let mut open = String::new();
+    for line in text.split_inclusive('\n') {
+        let is_between = open.trim().is_empty();
+        if is_between && line.trim_start().starts_with('\\') {
+            continue;
+        }
+        open.push_str(line);
+        kept.push_str(line);
+        if is_ended(&open) {
+            open.clear();
+        }
+    }
+    Cow::Owned(kept)
+}
+
+/// Whether a text ends with a statement: its last token but comments is a semicolon, or it has none.
+fn is_ended(text: &str) -> bool {
+    let Ok(scanned) = pg_query::scan(text) else { return false };
+    let is_comment =
+        |token: i32| token == Token::SqlComment as i32 || token == Token::CComment as i32;
+    let last = scanned.tokens.iter().rev().find(|token| !is_comment(token.token));
+    last.is_none_or(|token| token.token == Token::Ascii59 as i32)
 }
 
 /// The parts between semicolons, comments included. The scanner knows what is quoted, and a statement that
@@ -146,6 +180,17 @@ mod tests {
             found[2].search_path.as_deref(),
             Some(&["My Shop".to_owned(), "public".to_owned()][..])
         );
+    }
+
+    #[test]
+    fn lines_for_psql_are_no_statements() {
+        let found = read_sql(
+            "\\set VERBOSITY terse\nSELECT 1 FROM a;\n-- weight: 3\n\\timing on\nSELECT '\n\\d\n' FROM b; -- c\n\\q\n",
+        )
+        .unwrap();
+        let seen: Vec<(i64, &str)> =
+            found.iter().map(|raw| (raw.calls, raw.sql.as_str())).collect();
+        assert_eq!(seen, [(1, "SELECT 1 FROM a"), (3, "SELECT '\n\\d\n' FROM b")]);
     }
 
     #[test]

@@ -26,6 +26,9 @@ const LONGEST_LIST: usize = 200;
 /// Texts with other constants that are planned with; what all of them share is looked for in every one.
 const MOST_PLANNED: usize = 6;
 
+/// `pg_stat_statements` goes by the names of tables, whatever their schema, from this version on.
+const FIRST_THAT_MERGES: i32 = 180_000;
+
 /// What is kept of a text, and what it is called.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
@@ -125,6 +128,23 @@ impl Reader<'_> {
         })
         .ok()?;
         if differs { sql::parse_one(&qualified).ok() } else { None }
+    }
+
+    /// Tables of other schemas under the names of those that a statement reads, where it was counted by a server that tells
+    /// them not apart: PostgreSQL from 18 on.
+    fn namesakes(&self, raw: &RawStatement, shape: &StatementShape) -> Vec<TableName> {
+        // Only counters name a role.
+        if self.catalog.server.version_number < FIRST_THAT_MERGES || raw.role.is_none() {
+            return Vec::new();
+        }
+        let is_read = |name: &TableName| shape.tables.contains(name);
+        let is_named = |name: &TableName| shape.tables.iter().any(|read| read.name == name.name);
+        self.catalog
+            .tables
+            .keys()
+            .filter(|name| is_named(name) && !is_read(name))
+            .cloned()
+            .collect()
     }
 
     /// The query of the materialized view that a statement fills anew.
@@ -251,7 +271,7 @@ impl Reader<'_> {
             }
         }
         bindings.extend(variants.into_iter().take(MOST_PLANNED).map(|(binding, _)| binding));
-        let (bindings, plan) = planned(session, &statement, bindings).await?;
+        let (mut bindings, plan) = planned(session, &statement, bindings).await?;
         let pinned = match bindings.first() {
             Some(first) => target_or_reason(session.is_pinned(&sql::parse_one(&first.sql)?).await)?,
             None => false,
@@ -263,6 +283,15 @@ impl Reader<'_> {
         let mut plan = plan.1;
         drop_outputs(&mut plan);
         let template = (statement.sql != raw.sql.trim()).then(|| statement.sql.clone());
+        let may_mean = self.namesakes(raw, &shape);
+        if !may_mean.is_empty() {
+            let names: Vec<String> = may_mean.iter().map(ToString::to_string).collect();
+            let remark = format!(
+                "its calls may have been on {} too: PostgreSQL counts tables of one name as one",
+                names.join(", ")
+            );
+            bindings.iter_mut().for_each(|binding| binding.remarks.push(remark.clone()));
+        }
         let writes_to = match how {
             PlannedAs::RowSearch => sql::relation_names(&whole)
                 .iter()
@@ -272,6 +301,7 @@ impl Reader<'_> {
             _ => Vec::new(),
         };
         Ok(PlannableStatement {
+            may_mean,
             writes_to,
             pinned,
             planned_as: how,
@@ -398,9 +428,7 @@ impl Reader<'_> {
                 Some(reason) => Err(reason),
                 None => self.understand(session, raw).await?,
             },
-            QueryKind::System => {
-                Err(NotPlanned::new(ReasonCode::System, "it reads no table of the application"))
-            }
+            QueryKind::System => Err(why_system(&raw.sql)),
             QueryKind::Own => Err(NotPlanned::new(ReasonCode::Own, "it is OptiSchema's own")),
         };
         // PostgreSQL does not normalise every statement, and one of them may hold a password.
@@ -481,6 +509,14 @@ async fn planned(
         ..Binding::default()
     };
     Ok((vec![generic], plan))
+}
+
+/// Of FETCH and EXECUTE something is known: they run a query that stands elsewhere.
+fn why_system(text: &str) -> NotPlanned {
+    let known = sql::parse_one(text).ok().and_then(|statement| sql::runs_another(&statement));
+    known.unwrap_or_else(|| {
+        NotPlanned::new(ReasonCode::System, "it reads no table of the application")
+    })
 }
 
 /// The columns that each node hands on are most of a verbose plan, and nobody reads them.

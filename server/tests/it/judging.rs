@@ -193,6 +193,19 @@ async fn a_function_that_is_an_expression_of_postgresqls_own_is_planned_with() {
         ],
     )
     .await;
+    if shop.version().await >= 140_000 {
+        let functions = [
+            "CREATE FUNCTION atomic(text) RETURNS text IMMUTABLE LANGUAGE sql RETURN lower($1)",
+            "CREATE FUNCTION atomic_trap(int) RETURNS int IMMUTABLE LANGUAGE sql RETURN public.trap(1) + $1",
+            "CREATE FUNCTION atomic_query() RETURNS bigint STABLE LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM orders; END",
+        ];
+        shop.run("postgres", "shop", &functions).await;
+        all_planned(&shop, &["SELECT id FROM people WHERE name = atomic('Ann')"]).await;
+        for (call, word) in [("atomic_trap(id)", "atomic_trap"), ("atomic_query()", "atomic_query")]
+        {
+            all_refused(&shop, &[&format!("SELECT {call} FROM people")], word).await;
+        }
+    }
     for (call, word) in [
         ("calls_trap(id)", "calls_trap"),
         ("calls_own(name)", "calls_own"),

@@ -194,6 +194,7 @@ mod tests {
                 template: None,
                 writes_to: Vec::new(),
                 pinned: false,
+                may_mean: Vec::new(),
                 planned_as: crate::model::PlannedAs::Itself,
                 shape,
                 bindings: vec![],

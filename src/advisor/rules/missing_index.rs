@@ -4,7 +4,7 @@ use crate::advisor::{Costed, IndexCandidate, IndexMethod, WriteCost};
 use crate::figures;
 use crate::model::{
     CatalogTable, Evidence, Fact, IndexEvidence, Proposal, Provenance, RecommendationType,
-    RiskLevel, Rule, StatementEvidence, TableName, TrackedStatement, quote_identifier,
+    RiskLevel, Rule, StatementEvidence, TableName, TrackedStatement,
 };
 
 /// Above this size building the index takes long enough to be planned.
@@ -12,6 +12,16 @@ const LARGE_TABLE_BYTES: i64 = 10 * 1024 * 1024 * 1024;
 
 /// Above this part of the workload it counts as all of it.
 const WHOLE: f64 = 0.995;
+
+/// A part of a partitioned table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partition {
+    pub table: TableName,
+    /// What it is a part of.
+    pub parent: TableName,
+    /// Whether it has parts of its own.
+    pub is_partitioned: bool,
+}
 
 /// What the rule is given.
 #[derive(Debug)]
@@ -34,8 +44,8 @@ pub struct MissingIndex<'a> {
     /// Confidence is at most this, 0 to 1: what the method is worth.
     pub worth: f64,
     pub write_cost: Option<WriteCost>,
-    /// The parts of a partitioned table: its index is made part by part.
-    pub partitions: &'a [TableName],
+    /// The parts of a partitioned table, each behind the one that it is a part of: its index is made part by part.
+    pub partitions: &'a [Partition],
 }
 
 /// The proposal; `None` where no statement is behind it.
@@ -133,17 +143,28 @@ fn sql_for_main(rule: &MissingIndex<'_>) -> String {
     if rule.partitions.is_empty() {
         return format!("{};", candidate.create_sql_named(rule.name, true));
     }
-    let schema = quote_identifier(&candidate.table.schema);
-    let parent = candidate.create_sql_named(rule.name, false).replacen(" ON ", " ON ONLY ", 1);
-    let mut lines = vec![format!("{parent};")];
+    // On a partitioned one alone: its parts' own follow.
+    let only = |text: String| format!("{};", text.replacen(" ON ", " ON ONLY ", 1));
+    let of = |table: &TableName| IndexCandidate { table: table.clone(), ..candidate.clone() };
+    let name = |table: &TableName| {
+        if *table == candidate.table { rule.name.to_owned() } else { of(table).name() }
+    };
+    let index = |table: &TableName| TableName::new(&table.schema, name(table)).quoted();
+    let mut lines = vec![only(candidate.create_sql_named(rule.name, false))];
     for part in rule.partitions {
-        let own = IndexCandidate { table: part.clone(), ..candidate.clone() };
-        lines.push(format!("{};", own.create_sql(true)));
+        let own = of(&part.table);
+        lines.push(if part.is_partitioned {
+            only(own.create_sql(false))
+        } else {
+            format!("{};", own.create_sql(true))
+        });
+    }
+    // From the leaves up: an index is valid once all its parts are attached.
+    for part in rule.partitions.iter().rev() {
         lines.push(format!(
-            "ALTER INDEX {schema}.{} ATTACH PARTITION {}.{};",
-            quote_identifier(rule.name),
-            quote_identifier(&part.schema),
-            quote_identifier(&own.name())
+            "ALTER INDEX {} ATTACH PARTITION {};",
+            index(&part.parent),
+            index(&part.table)
         ));
     }
     lines.join("\n")
@@ -227,6 +248,17 @@ fn makes_redundant(table: &CatalogTable, candidate: &IndexCandidate) -> Vec<Stri
 fn confidence(rule: &MissingIndex<'_>, main: &StatementEvidence, assumed: bool) -> (f64, String) {
     if rule.table.rows < 0.0 {
         return (0.3, "The table was never analysed, so the planner guesses.".into());
+    }
+    let may_mean = rule.costed.effects.first().and_then(|(number, _, _)| {
+        rule.statements.get(*number)?.plannable.as_ref().ok()?.may_mean.first()
+    });
+    if let Some(other) = may_mean {
+        return (
+            0.2,
+            format!(
+                "Uncertain: the server counts calls on {other} and on other tables of that name as one statement, so they may not have been on this one; not measured."
+            ),
+        );
     }
     if rule.is_suspect {
         return (0.2, "The planner's cost is more than a hundred times off what other statements cost for their time, with every set of values: the application's values may be others; not measured.".into());
@@ -324,6 +356,48 @@ mod tests {
         );
         assert_eq!(proposal.estimated_improvement_percent, Some(50.0));
         assert_eq!(proposal.evidence.provenance, Provenance::Planned);
+    }
+
+    #[test]
+    fn indexes_of_parts_are_attached_to_those_of_their_parents() {
+        let name = |table: &str| TableName::new("public", table);
+        let part = |table: &str, parent: &str, is_partitioned| Partition {
+            table: name(table),
+            parent: name(parent),
+            is_partitioned,
+        };
+        let partitions = [
+            part("o_1", "orders", true),
+            part("o_1_a", "o_1", false),
+            part("o_2", "orders", false),
+        ];
+        let proposal = propose_index(&MissingIndex {
+            costed: &costed(vec![(0, 1000.0, 10.0)]),
+            table: &table(1e6),
+            name: "i",
+            statements: &[&statement()],
+            is_suspect: false,
+            planned_share: 1.0,
+            plans: None,
+            method: "HypoPG",
+            provenance: Provenance::Planned,
+            worth: 1.0,
+            write_cost: None,
+            partitions: &partitions,
+        })
+        .unwrap();
+        let lines: Vec<&str> = proposal.sql_fix.lines().collect();
+        assert!(lines[0].contains("\"i\" ON ONLY \"public\".\"orders\""), "{lines:?}");
+        assert!(lines[1].starts_with("CREATE INDEX \"o_1_customer_id_idx\" ON ONLY"), "{lines:?}");
+        assert!(lines[2].starts_with("CREATE INDEX CONCURRENTLY"), "{lines:?}");
+        assert_eq!(
+            lines[4..],
+            [
+                "ALTER INDEX \"public\".\"i\" ATTACH PARTITION \"public\".\"o_2_customer_id_idx\";",
+                "ALTER INDEX \"public\".\"o_1_customer_id_idx\" ATTACH PARTITION \"public\".\"o_1_a_customer_id_idx\";",
+                "ALTER INDEX \"public\".\"i\" ATTACH PARTITION \"public\".\"o_1_customer_id_idx\";",
+            ]
+        );
     }
 
     #[test]

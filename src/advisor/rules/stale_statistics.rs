@@ -2,7 +2,7 @@
 
 use super::{Draft, Facts, Findings};
 use crate::figures;
-use crate::model::{CatalogTable, RecommendationType, RelationKind, RiskLevel, Rule};
+use crate::model::{CatalogTable, Proposal, RecommendationType, RelationKind, RiskLevel, Rule};
 
 /// Share of rows changed since the last ANALYZE.
 const MAX_CHANGED: f64 = 0.2;
@@ -10,6 +10,10 @@ const MIN_CHANGED: f64 = 1000.0;
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     for table in facts.catalog.tables.values() {
+        if table.kind == RelationKind::Partitioned {
+            findings.proposals.extend(never_as_a_whole(facts, table));
+            continue;
+        }
         if !matches!(table.kind, RelationKind::Table | RelationKind::MaterializedView) {
             continue;
         }
@@ -57,6 +61,33 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     }
 }
 
+/// Autovacuum analyses partitions and never their parent: what the parts have in common nobody knows until a person asks.
+fn never_as_a_whole(facts: &Facts<'_>, table: &CatalogTable) -> Option<Proposal> {
+    let is_known = table.columns.iter().any(|column| column.n_distinct.is_some());
+    let parts: Vec<&CatalogTable> = facts.catalog.parts_of(&table.name);
+    let rows: f64 = parts.iter().map(|part| part.rows.max(0.0)).sum();
+    if is_known || table.partition_of.is_some() || rows < MIN_CHANGED {
+        return None;
+    }
+    let mut draft =
+        Draft::new(Rule::StaleStatistics, RecommendationType::Statistics, table.name.to_string())
+            .sql(format!("ANALYZE {}", table.name.quoted()))
+            .fact("Rows of its partitions", figures::grouped(rows));
+    draft.title = format!("Analyse {}", table.name);
+    draft.description = format!(
+        "Autovacuum analyses the partitions of {} and never the table as a whole, so the planner guesses how many different values its columns have: groups, joins and their memory are planned for other numbers. Its statistics must be taken by hand, and again from time to time.",
+        table.name
+    );
+    draft.tables = vec![table.name.clone()];
+    draft.confidence = (0.9, "There are no statistics of the whole.");
+    draft.risk = (
+        RiskLevel::Low,
+        "It reads a sample of the rows of every partition and blocks nobody. Plans may change, which cannot be undone.",
+    );
+    draft.magnitude = rows;
+    Some(draft.proposal())
+}
+
 /// Whether it was analysed a moment ago: changes of before may be counted after it.
 fn just_now(facts: &Facts<'_>, table: &CatalogTable) -> bool {
     let last = table.activity.as_ref().and_then(|activity| activity.last_analyze);
@@ -80,6 +111,20 @@ mod tests {
         shop.table().activity = None;
         shop.table().rows = -1.0;
         assert_eq!(shop.sql(check).len(), 1);
+    }
+
+    #[test]
+    fn a_partitioned_table_is_analysed_as_a_whole() {
+        let mut shop = shop();
+        let mut part = shop.table().clone();
+        part.name = crate::model::TableName::new("public", "t_1");
+        part.partition_of = Some(shop.table().name.clone());
+        shop.catalog.tables.insert(part.name.clone(), part);
+        shop.table().kind = crate::model::RelationKind::Partitioned;
+        shop.table().columns.iter_mut().for_each(|column| column.n_distinct = None);
+        assert_eq!(shop.sql(check), ["ANALYZE \"public\".\"t\";"]);
+        shop.table().columns[0].n_distinct = Some(10.0);
+        assert!(shop.sql(check).is_empty());
     }
 
     #[test]

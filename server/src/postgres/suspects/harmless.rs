@@ -25,9 +25,15 @@ const BODIES: &str = "
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     WHERE p.oid::pg_catalog.int8 >= 16384 AND l.lanname = 'sql' AND p.prokind = 'f' AND p.provolatile IN ('i', 's')
       AND NOT p.proretset AND NOT p.prosecdef AND p.pronargdefaults = 0 AND p.provariadic = '0'
-      AND pg_catalog.octet_length(p.prosrc) <= $1 AND p.prosrc <> ''
+      AND pg_catalog.octet_length(p.prosrc) <= $1
       AND NOT EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) c (setting)
                       WHERE pg_catalog.split_part(c.setting, '=', 1) <> 'search_path')";
+
+/// Bodies that the catalogs keep as trees, from PostgreSQL 14 on.
+const PARSED_BODY: &str = "
+    SELECT /* optischema */ CASE WHEN pg_catalog.pg_column_size(p.prosqlbody) <= 65536
+           THEN pg_catalog.pg_get_function_sqlbody(p.oid) END AS body
+    FROM pg_catalog.pg_proc p WHERE p.oid = $1::pg_catalog.int8::pg_catalog.oid";
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -44,9 +50,20 @@ pub(super) async fn read(
 ) -> Result<Harmless, PgFailure> {
     let mut found = Harmless::default();
     let mut long = BTreeSet::new();
-    for row in query(BODIES).bind(LONGEST).fetch_all(connection).await? {
+    for row in query(BODIES).bind(LONGEST).fetch_all(&mut *connection).await? {
         let (oid, name): (i64, String) = (row.try_get("oid")?, row.try_get("name")?);
-        let is_short = judged(suspects, &row.try_get::<String, _>("body")?);
+        let mut body: String = row.try_get("body")?;
+        // Without a text it is kept as a tree, and written as RETURN and an expression.
+        if body.is_empty() {
+            let row = query(PARSED_BODY).bind(oid).fetch_optional(&mut *connection).await?;
+            let written = row.map(|row| row.try_get::<Option<String>, _>("body")).transpose()?;
+            body = written
+                .flatten()
+                .filter(|text| i32::try_from(text.len()).is_ok_and(|length| length <= LONGEST))
+                .and_then(|text| Some(format!("SELECT {}", text.strip_prefix("RETURN ")?)))
+                .unwrap_or_default();
+        }
+        let is_short = judged(suspects, &body);
         if is_short.is_some() {
             found.functions.insert(oid);
         }

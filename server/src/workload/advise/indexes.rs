@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use optischema::advisor::rules::{MissingIndex, propose_index};
+use optischema::advisor::rules::{MissingIndex, Partition, propose_index};
 use optischema::advisor::{
     ArithmeticOracle, Choice, Costed, IndexCandidate, Limits, Priced, Selection, TableWrites,
     WeightedStatement, generate, index_size, select_indexes, write_cost,
 };
 use optischema::model::{
     Catalog, NotPlanned, PlannableStatement, PlannedAs, Provenance, QueryKind, ReasonCode,
-    RejectedCandidate, Rule, StatementShape, TableName, TrackedStatement,
+    RejectedCandidate, RelationKind, Rule, StatementShape, TableName, TrackedStatement,
 };
 use optischema::plan::parse_plan;
 
@@ -264,6 +264,23 @@ fn on_main(costed: &Costed, planned: &[Planned<'_>]) -> Costed {
     Costed { effects: costed.effects.iter().filter_map(of_main).collect(), ..costed.clone() }
 }
 
+/// The parts of a table, each behind what it is a part of.
+fn parts_in_order(catalog: &Catalog, top: &TableName) -> Vec<Partition> {
+    let (mut found, mut waiting) = (Vec::new(), vec![top.clone()]);
+    while let Some(parent) = waiting.pop() {
+        let below = catalog.tables.values().filter(|t| t.partition_of.as_ref() == Some(&parent));
+        for part in below {
+            let is_partitioned = part.kind == RelationKind::Partitioned;
+            let (table, parent) = (part.name.clone(), parent.clone());
+            if is_partitioned {
+                waiting.push(table.clone());
+            }
+            found.push(Partition { table, parent, is_partitioned });
+        }
+    }
+    found
+}
+
 /// Turns choices into proposals, each with a name of its own.
 struct Proposer<'a> {
     planned: &'a [Planned<'a>],
@@ -274,12 +291,12 @@ struct Proposer<'a> {
     kind: PlannerKind,
     /// Tables and indexes share one name space in each schema.
     taken: BTreeSet<(String, String)>,
-    partitions: BTreeMap<TableName, Vec<TableName>>,
+    catalog: &'a Catalog,
 }
 
 impl<'a> Proposer<'a> {
     fn new(
-        catalog: &Catalog,
+        catalog: &'a Catalog,
         planned: &'a [Planned<'a>],
         writes: &'a BTreeMap<TableName, TableWrites>,
         kind: PlannerKind,
@@ -296,8 +313,8 @@ impl<'a> Proposer<'a> {
             })
             .collect();
         let tracked = planned.iter().map(|p| p.tracked).collect();
-        let (planned_share, partitions) = (selection.planned_share, partitions(catalog));
-        Self { planned, tracked, planned_share, writes, kind, taken, partitions }
+        let planned_share = selection.planned_share;
+        Self { planned, tracked, planned_share, writes, kind, taken, catalog }
     }
 
     fn propose(
@@ -334,7 +351,7 @@ impl<'a> Proposer<'a> {
             provenance: self.kind.provenance(),
             worth: self.kind.worth(),
             write_cost: write_cost(table, &costed.candidate, &counted),
-            partitions: self.partitions.get(&table.name).map_or(&[], Vec::as_slice),
+            partitions: &parts_in_order(self.catalog, &table.name),
         })
     }
 }

@@ -2,8 +2,8 @@
 
 use optischema::advisor::rules::Draft;
 use optischema::model::{
-    Binding, PlannableStatement, PlannedAs, Provenance, RecommendationType, RejectedCandidate,
-    Rule, StatementEvidence, TrackedStatement, quote_literal,
+    Binding, BindingKind, PlannableStatement, PlannedAs, Provenance, RecommendationType,
+    RejectedCandidate, Rule, StatementEvidence, TrackedStatement, quote_literal,
 };
 
 use super::{Advice, Planned, costed};
@@ -157,6 +157,12 @@ fn propose(
 
 /// Columns that PostgreSQL casts for every row, since the value has a wider type.
 fn casts(planned: &Planned<'_>, collection: &Collection) -> Option<optischema::model::Proposal> {
+    // Of parameters nobody knows the type that the application sends: the cast may be of OptiSchema's own making.
+    let is_written =
+        planned.plannable.bindings.first().is_some_and(|b| b.kind == BindingKind::AsWritten);
+    if !is_written {
+        return None;
+    }
     let plan = optischema::plan::parse_plan(&planned.plannable.plan).ok()?;
     let filters = plan.root.walk().filter_map(|node| node.filter.clone()).collect::<Vec<_>>();
     let found = filters.iter().flat_map(|filter| sql::casts_in_filter(filter)).find_map(
@@ -193,7 +199,7 @@ fn casts(planned: &Planned<'_>, collection: &Collection) -> Option<optischema::m
     draft.confidence = (0.6, "PostgreSQL's own plan shows the cast.");
     draft.risk = (
         optischema::model::RiskLevel::Medium,
-        "The statement stays as it is; the application hands over another type. A value with decimals finds no row either way.",
+        "The statement stays as it is; the application hands over another type. A value that has decimals, or that the type cannot hold, means other rows then, or is an error: such values must keep their type.",
     );
     draft.magnitude = tracked.total_time_ms.max(1.0);
     Some(draft.proposal())
