@@ -479,9 +479,15 @@ impl MainSession {
                 // database's path.
                 set_path(connection, OWN_QUERIES_PATH).await?;
                 let row = query(
-                    "SELECT /* optischema */ ARRAY(SELECT t.typname::pg_catalog.text
+                    "SELECT /* optischema */ ARRAY(SELECT pg_catalog.concat(
+                             -- Types of this database by their schema: the path that they are read by is another.
+                             CASE WHEN t.oid::pg_catalog.int8 >= 16384
+                                  THEN pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(COALESCE(e.typname, t.typname)))
+                                  ELSE COALESCE(e.typname, t.typname)::pg_catalog.text END, CASE WHEN e.oid IS NOT NULL THEN '[]' END)
                          FROM pg_catalog.unnest(p.parameter_types) WITH ORDINALITY u (type, n)
-                         JOIN pg_catalog.pg_type t ON t.oid = u.type::pg_catalog.oid ORDER BY u.n) AS types
+                         JOIN pg_catalog.pg_type t ON t.oid = u.type::pg_catalog.oid
+                         JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+                         LEFT JOIN pg_catalog.pg_type e ON e.typarray = t.oid AND t.typarray = '0' ORDER BY u.n) AS types
                      FROM pg_catalog.pg_prepared_statements p WHERE p.name = 'optischema_types'",
                 )
                 .fetch_one(connection)

@@ -50,6 +50,43 @@ pub fn refreshed(statement: &Statement) -> Option<(String, String)> {
     }
 }
 
+/// Schema (empty where none is named) and name of what an UPDATE, a DELETE or a MERGE changes; absent for others.
+#[must_use]
+pub fn changed(statement: &Statement) -> Option<(String, String)> {
+    let root = statement.tree.stmts.first()?.stmt.as_ref()?.node.as_ref()?;
+    let relation = match root {
+        NodeEnum::UpdateStmt(update) => update.relation.as_ref(),
+        NodeEnum::DeleteStmt(delete) => delete.relation.as_ref(),
+        NodeEnum::MergeStmt(merge) => merge.relation.as_ref(),
+        _ => None,
+    }?;
+    Some((relation.schemaname.clone(), relation.relname.clone()))
+}
+
+/// A search for rows with the rows themselves in the place of where they stand: those of a view stand nowhere.
+///
+/// # Errors
+/// The deparser refuses the tree.
+pub fn without_places(search: &Statement) -> Result<Statement, SqlError> {
+    let mut tree = search.tree.clone();
+    let root = tree.stmts.first_mut().and_then(|raw| raw.stmt.as_mut()?.node.as_mut());
+    if let Some(NodeEnum::SelectStmt(select)) = root {
+        for output in &mut select.target_list {
+            let Some(NodeEnum::ResTarget(output)) = &mut output.node else { continue };
+            let value = output.val.as_mut().and_then(|value| value.node.as_mut());
+            let Some(NodeEnum::ColumnRef(column)) = value else { continue };
+            let is_place = column.fields.len() == 2
+                && column.fields.last().is_some_and(|last| {
+                    matches!(&last.node, Some(NodeEnum::String(name)) if name.sval == "ctid")
+                });
+            if is_place {
+                column.fields.pop();
+            }
+        }
+    }
+    parse_one(&pg_query::deparse(&tree, Default::default())?)
+}
+
 fn no_query(message: &str) -> NotPlanned {
     NotPlanned::new(ReasonCode::NoQuery, message)
 }

@@ -34,6 +34,8 @@ pub struct Repair {
     pub cast_already: BTreeSet<i32>,
     /// Those of them that are cast to an interval of one unit (`$1::interval day`).
     pub interval_units: BTreeSet<i32>,
+    /// Elements of arrays whose type is written.
+    typed_elements: BTreeSet<i32>,
 }
 
 /// The protocol counts parameters in 16 bits.
@@ -117,7 +119,7 @@ impl Repair {
     fn alike(&mut self, parts: Option<&Value>, column: &dyn Fn(i32) -> Option<String>) {
         let parts = parts.and_then(Value::as_array).into_iter().flatten();
         for number in parts.filter_map(parameter) {
-            if let Some(known) = column(number) {
+            if let (Some(known), false) = (column(number), self.typed_elements.contains(&number)) {
                 self.casts.entry(number).or_insert(known);
             }
         }
@@ -170,6 +172,7 @@ impl Repair {
     }
 
     fn type_cast(&mut self, cast: &serde_json::Map<String, Value>) {
+        self.typed_elements.extend(elements(cast.get("arg")));
         let Some(number) = cast.get("arg").and_then(parameter) else { return };
         self.cast_already.insert(number);
         let type_name = cast.get("type_name");
@@ -191,6 +194,12 @@ impl Repair {
         column: &dyn Fn(i32) -> Option<String>,
     ) {
         let operator = tree::names(expression.get("name")).pop().unwrap_or_default();
+        // Keys of a document are texts, whatever the document is.
+        if matches!(operator.as_str(), "?|" | "?&") {
+            for number in elements(expression.get("rexpr")) {
+                self.casts.insert(number, "text".to_owned());
+            }
+        }
         let side = |key: &str| expression.get(key).and_then(parameter);
         let (Some(left), Some(right)) = (side("lexpr"), side("rexpr")) else { return };
         if !matches!(operator.as_str(), "+" | "-" | "*" | "/" | "%") {
@@ -258,6 +267,12 @@ impl Repair {
             _ => {}
         }
     }
+}
+
+/// Parameters that are elements of an array that is written out.
+fn elements(value: Option<&Value>) -> Vec<i32> {
+    let array = value.and_then(|value| value.get("node")?.get("AArrayExpr")?.get("elements"));
+    array.and_then(Value::as_array).into_iter().flatten().filter_map(parameter).collect()
 }
 
 /// A place in an expression where a constant stands, or stood.
@@ -380,6 +395,18 @@ mod tests {
     use super::*;
     use crate::sql::{analyze, parse_one};
     use optischema::model::{CatalogColumn, CatalogTable, RelationKind, TableName};
+
+    #[test]
+    fn elements_take_the_type_that_is_written_or_that_of_keys() {
+        assert_eq!(
+            prepared("SELECT 1 FROM t WHERE s = ANY (ARRAY[$1, $2]::varchar[])"),
+            "SELECT 1 FROM t WHERE s = ANY(ARRAY[$1, $2]::varchar[])"
+        );
+        assert_eq!(
+            prepared("SELECT 1 FROM t WHERE s::jsonb ?| ARRAY[$1]"),
+            "SELECT 1 FROM t WHERE s::jsonb ?| ARRAY[CAST($1 AS text)]"
+        );
+    }
 
     fn prepared(sql: &str) -> String {
         let name = TableName::new("public", "t");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use optischema::model::{
     Binding, BindingKind, Catalog, CatalogColumn, ColumnName, ParameterRole, ParameterUse,
-    StatementShape, quote_literal,
+    StatementShape, quote_identifier, quote_literal,
 };
 
 use super::values::{array_of, assumed_value, from_statistics};
@@ -219,10 +219,12 @@ impl BindingSource<'_> {
         let length = known.unwrap_or(USUAL_LENGTH).clamp(1, LONGEST_LIST);
         let mut values: Vec<String> = Vec::new();
         for nth in 0..length {
-            let value = from_statistics(column, ParameterRole::Compared, element, kind, nth)?;
-            if !values.contains(&value) {
-                values.push(value);
-            }
+            // A column of few values gives no more than it has.
+            let value = from_statistics(column, ParameterRole::Compared, element, kind, nth);
+            values.extend(value.filter(|value| !values.contains(value)));
+        }
+        if values.is_empty() {
+            return None;
         }
         Some(Value { text: Some(array_of(&values)), assumed: known.is_none() })
     }
@@ -237,17 +239,12 @@ impl BindingSource<'_> {
     }
 }
 
-/// sqlx names built-in types in capitals; PostgreSQL's grammar takes them in any case, but for `CHAR`,
-/// which would mean `character(1)`.
+/// A type by its name in the catalogs, as a cast names it. In quotes these are the types of that name; bare ones would be
+/// of one letter or bit, and cut the value.
 fn cast_name(type_name: &str) -> String {
     match type_name {
-        "\"CHAR\"" => "\"char\"".to_owned(),
-        // Without a length it would be `character(1)`, and cut the value.
-        "CHAR" => "bpchar".to_owned(),
-        other if other.chars().all(|c| c.is_ascii_alphanumeric() || "_[]() ".contains(c)) => {
-            other.to_owned()
-        }
-        other => optischema::model::quote_identifier(other),
+        "char" | "bit" => quote_identifier(type_name),
+        other => other.to_owned(),
     }
 }
 
@@ -297,6 +294,10 @@ mod tests {
                 column("body", &["a fine product_x"], &[]),
                 column("doc", &["{\"n\": [1], \"kind\": \"click\"}"], &[]),
                 column("unknown", &[], &[]),
+                CatalogColumn {
+                    data_type: "text[]".into(),
+                    ..column("tags", &["{a,\"b c\"}"], &[])
+                },
             ],
             ..CatalogTable::default()
         };
@@ -389,6 +390,17 @@ mod tests {
         assert_eq!(texts(&pattern[0]), ["%product%"]);
         let document = bound("SELECT * FROM t WHERE doc @> $1", &["JSONB"]);
         assert_eq!(texts(&document[0]), ["{\"kind\":\"click\"}"]);
+    }
+
+    #[test]
+    fn arrays_are_whole_where_the_column_is_one_and_of_one_element_where_they_are_contained() {
+        let whole = bound("SELECT * FROM t WHERE tags = $1", &["text[]"]);
+        assert_eq!(texts(&whole[0]), ["{a,\"b c\"}"]);
+        assert!(whole[0].sql.contains("AS text[])"), "{}", whole[0].sql);
+        let contained = bound("SELECT * FROM t WHERE tags @> $1", &["text[]"]);
+        assert_eq!(texts(&contained[0]), ["{\"a\"}"]);
+        let element = bound("SELECT * FROM t WHERE $1 = ANY (tags)", &["text"]);
+        assert_eq!(texts(&element[0]), ["a"]);
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use optischema::model::{
     Binding, BindingKind, Catalog, NotPlanned, PlannableStatement, PlannedAs, Predicate, QueryHash,
-    QueryKind, ReasonCode, StatementShape, TableName, TrackedStatement,
+    QueryKind, ReasonCode, RelationKind, StatementShape, TableName, TrackedStatement,
 };
 use optischema::plan::{Lineage, dependencies};
+use pg_query::protobuf::Token;
 use serde_json::Value;
 
 use super::bindings::{BindingSource, bind};
@@ -79,7 +80,7 @@ impl Reader<'_> {
             Ok(hash) => hash,
             Err(error) => {
                 return Identity {
-                    sql: first_word(text),
+                    sql: if kind == QueryKind::User { shown(text) } else { first_word(text) },
                     query_hash: hashed(text),
                     kind,
                     unreadable: Some(self.parse_failure(text, error)),
@@ -128,6 +129,13 @@ impl Reader<'_> {
         })
         .ok()?;
         if differs { sql::parse_one(&qualified).ok() } else { None }
+    }
+
+    fn changes_view(&self, statement: &Statement, path: &[String]) -> bool {
+        let table =
+            sql::changed(statement).and_then(|(schema, name)| self.table(&schema, &name, path));
+        let known = table.and_then(|table| self.catalog.tables.get(&table));
+        known.is_some_and(|table| table.kind == RelationKind::View)
     }
 
     /// Tables of other schemas under the names of those that a statement reads, where it was counted by a server that tells
@@ -224,6 +232,11 @@ impl Reader<'_> {
                 sql::Planned { how: PlannedAs::InnerQuery, statement: sql::parse_one(query)? }
             }
             None => sql::planned(&whole)?,
+        };
+        let statement = if self.changes_view(&whole, path) {
+            sql::without_places(&statement)?
+        } else {
+            statement
         };
         let statement = self.qualified(&statement.sql, path).unwrap_or(statement);
         let statement = self.under_policies(statement, raw, path)?;
@@ -546,6 +559,31 @@ fn of_long(text: &str, reason: String) -> Identity {
 fn hashed(text: &str) -> QueryHash {
     use sha2::{Digest, Sha256};
     QueryHash(crate::hex::hex(&Sha256::digest(text.as_bytes())[..8]))
+}
+
+/// A text that no parser reads, and that a later PostgreSQL may. Statements that only read and write rows are normalised
+/// there, so that it holds nobody's password; literals are left out all the same.
+fn shown(text: &str) -> String {
+    let Ok(scanned) = pg_query::scan(text) else { return first_word(text) };
+    let literal = |token: i32| {
+        [Token::Sconst, Token::Usconst, Token::Bconst, Token::Xconst, Token::Iconst, Token::Fconst]
+            .iter()
+            .any(|kind| *kind as i32 == token)
+    };
+    let place = |at: i32| usize::try_from(at).unwrap_or_default();
+    let (mut shown, mut end) = (String::new(), 0);
+    for token in &scanned.tokens {
+        let (from, to) = (place(token.start), place(token.end));
+        shown.push_str(text.get(end..from).unwrap_or_default());
+        shown.push_str(if literal(token.token) {
+            "…"
+        } else {
+            text.get(from..to).unwrap_or_default()
+        });
+        end = to;
+    }
+    shown.truncate(shown.floor_char_boundary(KEPT_OF_LONG));
+    format!("{shown}{CUT}")
 }
 
 fn first_word(text: &str) -> String {

@@ -42,6 +42,13 @@ pub(super) fn from_statistics(
         let arrays = column.common_values.iter().chain(&column.histogram);
         return arrays.filter_map(|array| first_element(array)).nth(nth);
     }
+    if column.data_type.ends_with("[]") {
+        let array = pick(column, kind, nth)?;
+        return match role {
+            ParameterRole::Contained => Some(array_of(&[first_element(&array)?])),
+            _ => Some(array),
+        };
+    }
     if let (Some(wanted), Some(known)) = (family(type_name), family(&column.data_type))
         && wanted != known
         && wanted != Family::Text

@@ -80,6 +80,49 @@ async fn a_benchmark_of_a_write_says_what_it_measures() {
     assert!(plan.contains("ModifyTable"), "{plan}");
 }
 
+/// Types of the application's own, in a schema that the reader's path lacks, and arrays of all kinds.
+#[tokio::test]
+async fn values_have_the_types_of_their_columns() {
+    let shop = Shop::start().await;
+    let setup = [
+        "CREATE SCHEMA app",
+        "CREATE TYPE app.\"PostStatus\" AS ENUM ('DRAFT', 'PUBLISHED')",
+        "CREATE TABLE app.posts (id int, status app.\"PostStatus\", tags text[], dims int[], letter \"char\", flags bit(8))",
+        "INSERT INTO app.posts SELECT i, (ARRAY['DRAFT', 'PUBLISHED'])[1 + i % 2]::app.\"PostStatus\",
+             ARRAY['t' || i % 50], ARRAY[i % 7, i % 3], 'x', (i % 256)::bit(8) FROM generate_series(1, 20000) i",
+        "ANALYZE app.posts",
+    ];
+    shop.run("app", "shop", &setup).await;
+    for statement in [
+        "SELECT id FROM app.posts WHERE status = $1",
+        "SELECT id FROM app.posts WHERE status = ANY ($1)",
+        "SELECT id FROM app.posts WHERE status IN ($1, $2)",
+        "SELECT id FROM app.posts WHERE tags @> $1::text[] AND dims @> ARRAY[$2]",
+        "SELECT id FROM app.posts WHERE dims > ARRAY[$1] OR tags = $2",
+        "SELECT id FROM app.posts WHERE letter = $1",
+        "SELECT id FROM app.posts WHERE flags = $1",
+        "VALUES ((SELECT count(*) FROM app.posts WHERE id = $1))",
+    ] {
+        let (statements, _) = analysed(&shop, statement).await;
+        let plannable = statements[0].plannable.as_ref();
+        let plannable = plannable.unwrap_or_else(|reason| panic!("{statement}: {reason}"));
+        let first = &plannable.bindings[0];
+        // How long a list is nobody knows; what stands in it is known.
+        let is_list = statement.contains("ANY");
+        assert_eq!(first.assumed, is_list, "{statement}: {first:?}");
+        assert!(first.values.iter().all(|v| v.as_deref() != Some("{}")), "{statement}: {first:?}");
+        assert_eq!(first.kind, optischema::model::BindingKind::Common, "{statement}");
+    }
+    shop.run("app", "shop", &["CREATE VIEW cheap AS SELECT * FROM \"Items\" WHERE price < 10"])
+        .await;
+    let (statements, _) = analysed(&shop, "UPDATE cheap SET note = 'x' WHERE order_id = 7").await;
+    assert_eq!(statements[0].planned_as(), PlannedAs::RowSearch, "{:?}", statements[0].plannable);
+    let (later, _) =
+        analysed(&shop, "SELECT id FROM orders GROUP BY ALL HAVING name = 'secret'").await;
+    assert!(later[0].sql.starts_with("SELECT id FROM orders GROUP BY ALL"), "{}", later[0].sql);
+    assert!(!later[0].sql.contains("secret"), "{}", later[0].sql);
+}
+
 /// Writes and locking reads run as they are, with values of the rows that they find; nothing of it stays.
 #[tokio::test]
 async fn what_writes_or_locks_is_measured_as_it_is() {

@@ -140,8 +140,8 @@ impl<'a> Walker<'a> {
             }
         }
         let rest = [&select.group_clause, &select.sort_clause, &select.distinct_clause];
-        let rest = rest.into_iter().flatten().filter_map(|node| node.node.as_ref());
-        self.expressions(rest, &scope, depth + 1)?;
+        let rest = rest.into_iter().flatten().chain(&select.values_lists);
+        self.expressions(rest.filter_map(|node| node.node.as_ref()), &scope, depth + 1)?;
         self.extremes(select, &scope);
         self.limits(select);
         // The first rows of a query inside: of a queue, or of each row outside.
