@@ -20,6 +20,9 @@ pub struct Catalog {
     /// The query that fills each materialized view, likewise.
     #[serde(default)]
     pub materialized: BTreeMap<TableName, String>,
+    /// Schemas in which a type of a name stands: those of the database, without rows of tables and arrays.
+    #[serde(default)]
+    pub types: BTreeMap<String, Vec<String>>,
     /// Row security of the tables that have it.
     #[serde(default)]
     pub row_security: BTreeMap<TableName, RowSecurity>,

@@ -135,6 +135,13 @@ const VIEWS: &str = "
       AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_class'::pg_catalog.regclass
                       AND d.objid = c.oid AND d.deptype = 'e')";
 
+const TYPES: &str = "
+    SELECT /* optischema */ t.typname::pg_catalog.text AS name, pg_catalog.array_agg(n.nspname::pg_catalog.text ORDER BY n.nspname) AS schemas
+    FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+    LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
+    WHERE t.oid::pg_catalog.int8 >= 16384 AND t.typarray <> '0' AND (c.oid IS NULL OR c.relkind = 'c')
+    GROUP BY t.typname";
+
 const ROW_SECURITY: &str = "
     SELECT /* optischema */ n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name,
            pg_catalog.row_security_active(c.oid) AS is_active,
@@ -199,6 +206,13 @@ async fn read_views(
     Ok([views, materialized])
 }
 
+async fn read_types(
+    connection: &mut PgConnection,
+) -> Result<BTreeMap<String, Vec<String>>, PgFailure> {
+    let rows = query(TYPES).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("schemas")?))).collect()
+}
+
 /// Reads every user table of the connected database, with columns, indexes and statistics.
 pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFailure> {
     let row = query(
@@ -215,6 +229,7 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
         tables: BTreeMap::new(),
         views,
         materialized,
+        types: read_types(connection).await?,
         row_security: read_row_security(connection).await?,
         server: ServerFacts::default(),
     };

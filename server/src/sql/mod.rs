@@ -11,6 +11,7 @@ mod highlight;
 mod kind;
 mod lone;
 mod names;
+mod nested;
 mod patch;
 mod planned;
 mod planning_size;
@@ -39,6 +40,7 @@ pub use highlight::highlighted;
 pub use kind::{OWN_MARK, kind_of};
 pub use lone::{LoneExpression, is_called_over_columns, lone_expression};
 pub use names::{LONGEST_NAME, ambiguous_name, cut_name};
+pub use nested::{unwrapped, with_variables};
 pub use patch::{
     AlterTable, CreateIndex, CreateStatistics, DropIndex, DropStatistics, IndexForm, Maintenance,
     MaintenanceKind, Patch, PatchKind, SESSION_SETTINGS, Setting, SettingScope, drop_index_sql,
@@ -49,7 +51,9 @@ pub use planned::{Planned, changed, planned, refreshed, runs_another, without_pl
 pub use planning_size::{Surroundings, check_planning_size, has_known_growth, is_short};
 pub use policies::with_policies;
 pub use repair::{Repair, parameter_places};
-pub use rewrite::{bind_parameters, qualify, relation_names, retarget, retarget_types, unqualify};
+pub use rewrite::{
+    bind_parameters, qualify, qualify_types, relation_names, retarget, retarget_types, unqualify,
+};
 pub use rewrites::{Rewrite, Sameness, casts_in_filter, rewrites};
 pub use select::{Ending, SortedBy, ending, offsets, sorted_by, without_limit};
 pub use shape::analyze;

@@ -147,6 +147,14 @@ impl Repair {
                     }
                 }
             }
+            // They take anything, so that a parameter has no type; a constant was a text.
+            "json_build_object" | "jsonb_build_object" | "json_build_array"
+            | "jsonb_build_array" | "concat" | "concat_ws" | "format" | "num_nulls"
+            | "num_nonnulls" => {
+                for number in arguments.iter().filter_map(|argument| parameter(argument)) {
+                    self.casts.entry(number).or_insert_with(|| "text".to_owned());
+                }
+            }
             "date_part" | "date_trunc" => {
                 if let Some(number) = arguments.first().and_then(|node| parameter(node)) {
                     self.units.insert(number, "day");

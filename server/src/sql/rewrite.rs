@@ -147,6 +147,37 @@ pub fn relation_names(statement: &Statement) -> Vec<(String, String)> {
     relations.map(|relation| (relation.schema, relation.name)).collect()
 }
 
+/// The statement with types that it names without a schema named in full, where `schema_of` knows better; absent where none
+/// is.
+///
+/// # Errors
+/// The text and its tokens do not fit.
+pub fn qualify_types(
+    statement: &Statement,
+    schema_of: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<String>, SqlError> {
+    let json = tree::as_json(&statement.tree)?;
+    let lexemes = lexemes(&statement.sql)?;
+    let mut edits = Vec::new();
+    tree::walk(&json, &mut |kind, object| {
+        if !matches!(kind, "TypeName" | "type_name") {
+            return;
+        }
+        let names = tree::names(object.get("names"));
+        let [name] = names.as_slice() else { return };
+        let location = object.get("location").and_then(serde_json::Value::as_u64);
+        let place = location.and_then(|at| usize::try_from(at).ok());
+        let found = lexemes.iter().find(|lexeme| Some(lexeme.start) == place);
+        if let (Some(found), Some(schema)) = (found, schema_of(name)) {
+            let text = format!("{}.{}", quote_identifier(&schema), quote_identifier(name));
+            edits.push(Edit { start: found.start, end: found.end, text });
+        }
+    });
+    edits.sort_by_key(|edit| edit.start);
+    edits.dedup_by_key(|edit| edit.start);
+    if edits.is_empty() { Ok(None) } else { apply(&statement.sql, edits).map(Some) }
+}
+
 /// A text of one statement with the schemas of types and collations changed as `schema_of` says; those that it does not
 /// know stay. Nothing else is touched.
 ///

@@ -58,6 +58,8 @@ impl Reader<'_> {
     #[must_use]
     pub fn identify(&self, text: &str, search_path: Option<&[String]>) -> Identity {
         let text = text.trim();
+        let unwrapped = sql::unwrapped(text);
+        let unread = unwrapped.as_deref().unwrap_or(text);
         if text.len() > LONGEST {
             return of_long(
                 text,
@@ -69,8 +71,8 @@ impl Reader<'_> {
             );
         }
         // A tree of a long list takes hundreds of times its room.
-        let short = sql::shortened(text).ok().flatten();
-        let read = short.as_ref().map_or(text, |short| &short.sql);
+        let short = sql::shortened(unread).ok().flatten();
+        let read = short.as_ref().map_or(unread, |short| &short.sql);
         // What cannot be scanned is told by the fingerprint.
         if let Err(sql::SqlError::Refused(reason)) = sql::check_length(read) {
             return of_long(text, reason);
@@ -162,6 +164,26 @@ impl Reader<'_> {
         self.catalog.materialized.get(&view).map(String::as_str)
     }
 
+    /// The statement with types named in full that its search path finds and the session's does not, or finds elsewhere.
+    fn typed(&self, statement: Statement, path: &[String]) -> Result<Statement, sql::SqlError> {
+        if self.catalog.types.is_empty() {
+            return Ok(statement);
+        }
+        let schema_of = |name: &str| {
+            let schemas = self.catalog.types.get(name)?;
+            let first =
+                |path: &[String]| path.iter().find(|schema| schemas.contains(schema)).cloned();
+            let usual = first(&self.catalog.search_path);
+            let only = || schemas.first().filter(|_| schemas.len() == 1).cloned();
+            let meant = first(path).or_else(only)?;
+            (usual.as_ref() != Some(&meant)).then_some(meant)
+        };
+        match sql::qualify_types(&statement, &schema_of)? {
+            Some(text) => sql::parse_one(&text),
+            None => Ok(statement),
+        }
+    }
+
     /// A table by its search path; else the only one of that name.
     fn table(&self, schema: &str, name: &str, path: &[String]) -> Option<TableName> {
         if !schema.is_empty() {
@@ -185,7 +207,14 @@ impl Reader<'_> {
         session: &mut MainSession,
         raw: &RawStatement,
     ) -> Result<Result<PlannableStatement, NotPlanned>, PgFailure> {
-        match self.plannable(session, raw).await {
+        let mut found = self.plannable(session, raw, Names::OfColumns).await;
+        if let Err(Unplannable::UnknownName(reason)) = found {
+            found = match self.plannable(session, raw, Names::OfVariables).await {
+                Err(Unplannable::UnknownName(_)) => Err(Unplannable::Reason(reason)),
+                other => other,
+            };
+        }
+        match found {
             Ok(plannable) => Ok(Ok(plannable)),
             // The server process may have ended over this very statement, and the server may live on.
             Err(Unplannable::Target(failure @ PgFailure::Unreachable(_))) => {
@@ -198,7 +227,7 @@ impl Reader<'_> {
                 }
             }
             Err(Unplannable::Target(failure)) => Err(failure),
-            Err(Unplannable::Reason(reason)) => Ok(Err(reason)),
+            Err(Unplannable::Reason(reason) | Unplannable::UnknownName(reason)) => Ok(Err(reason)),
         }
     }
 
@@ -206,8 +235,10 @@ impl Reader<'_> {
         &self,
         session: &mut MainSession,
         raw: &RawStatement,
+        names: Names,
     ) -> Result<PlannableStatement, Unplannable> {
-        let text = raw.sql.trim();
+        let unwrapped = sql::unwrapped(raw.sql.trim());
+        let text = unwrapped.as_deref().unwrap_or(raw.sql.trim());
         if text == "<insufficient privilege>" {
             return Err(NotPlanned::with_remedy(
                 ReasonCode::Hidden,
@@ -226,7 +257,14 @@ impl Reader<'_> {
             .map_err(|error| self.parse_failure(text, error))?;
         let text = listed.as_deref().unwrap_or(text);
         let path = raw.search_path.as_deref().unwrap_or(&self.catalog.search_path);
-        let whole = sql::parse_one(text).map_err(|error| self.parse_failure(text, error))?;
+        let mut whole = sql::parse_one(text).map_err(|error| self.parse_failure(text, error))?;
+        if names == Names::OfVariables {
+            let columns_of = |schema: &str, name: &str| {
+                let table = self.catalog.tables.get(&self.table(schema, name, path)?)?;
+                Some(table.columns.iter().map(|column| column.name.clone()).collect())
+            };
+            whole = sql::with_variables(&whole, &columns_of)?.unwrap_or(whole);
+        }
         let sql::Planned { how, statement } = match self.filling(&whole, path) {
             Some(query) => {
                 sql::Planned { how: PlannedAs::InnerQuery, statement: sql::parse_one(query)? }
@@ -239,6 +277,7 @@ impl Reader<'_> {
             statement
         };
         let statement = self.qualified(&statement.sql, path).unwrap_or(statement);
+        let statement = self.typed(statement, path)?;
         let statement = self.under_policies(statement, raw, path)?;
         sql::check_select(&statement)?;
         let no_table = |message: String| NotPlanned::new(ReasonCode::NoTable, message);
@@ -370,6 +409,7 @@ impl Reader<'_> {
         let one = |(text, calls): (&str, i64)| {
             let statement = sql::planned(&sql::parse_one(text).ok()?).ok()?.statement;
             let statement = self.qualified(&statement.sql, path).unwrap_or(statement);
+            let statement = self.typed(statement, path).ok()?;
             let statement = self.under_policies(statement, raw, path).ok()?;
             sql::check_select(&statement).ok()?;
             // One with parameters has no constants to tell it apart by.
@@ -607,9 +647,19 @@ fn of_kept(logged: &[Vec<Option<String>>], short: &sql::Shortened) -> Vec<Vec<Op
     logged.iter().filter_map(kept).collect()
 }
 
+/// What names are taken for that no table has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    OfColumns,
+    /// Of the function that the statement stands in.
+    OfVariables,
+}
+
 enum Unplannable {
     /// Main itself is gone.
     Target(PgFailure),
+    /// PostgreSQL knows no column of a name.
+    UnknownName(NotPlanned),
     Reason(NotPlanned),
 }
 
@@ -642,6 +692,11 @@ fn target_or_reason<T>(result: Result<T, PlanFailure>) -> Result<T, Unplannable>
         Ok(value) => Ok(value),
         Err(PlanFailure::Target(failure)) if failure.is_connection() => {
             Err(Unplannable::Target(failure))
+        }
+        Err(PlanFailure::Target(failure))
+            if matches!(failure.sqlstate(), Some("42703" | "42P01")) =>
+        {
+            Err(Unplannable::UnknownName(refused(&failure)))
         }
         Err(PlanFailure::Target(failure)) => Err(refused(&failure).into()),
         Err(PlanFailure::Sql(error)) => Err(error.into()),

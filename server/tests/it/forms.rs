@@ -113,6 +113,17 @@ async fn values_have_the_types_of_their_columns() {
         assert!(first.values.iter().all(|v| v.as_deref() != Some("{}")), "{statement}: {first:?}");
         assert_eq!(first.kind, optischema::model::BindingKind::Common, "{statement}");
     }
+    for statement in [
+        "SELECT id FROM posts WHERE status = $1::\"PostStatus\" AND id = ANY ($2::bigint[])",
+        "SELECT COALESCE(json_agg(json_build_object($1, p.id, $2, p.letter)), $3::json) FROM posts p WHERE p.id = $4",
+        "SELECT jsonb_build_object($1, p.id, $2, p.dims), format($3, p.id, $4) FROM posts p WHERE p.id = $5 LIMIT $6",
+        "v_n := (SELECT count(*) FROM posts WHERE id = v_id AND status = $2)",
+        "EXISTS (SELECT FROM posts p WHERE p.id = rec.id AND p.letter = $3)",
+    ] {
+        let (statements, _) = analysed(&shop, statement).await;
+        let plannable = statements[0].plannable.as_ref();
+        plannable.unwrap_or_else(|reason| panic!("{statement}: {reason}"));
+    }
     shop.run("app", "shop", &["CREATE VIEW cheap AS SELECT * FROM \"Items\" WHERE price < 10"])
         .await;
     let (statements, _) = analysed(&shop, "UPDATE cheap SET note = 'x' WHERE order_id = 7").await;
