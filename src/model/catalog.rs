@@ -23,6 +23,12 @@ pub struct Catalog {
     /// Schemas in which a type of a name stands: those of the database, without rows of tables and arrays.
     #[serde(default)]
     pub types: BTreeMap<String, Vec<String>>,
+    /// The first label of each enum, by the type's name in full, quoted where it must be.
+    #[serde(default)]
+    pub first_labels: BTreeMap<String, String>,
+    /// Names of functions and procedures of the database, those of extensions left out.
+    #[serde(default)]
+    pub functions: BTreeSet<String>,
     /// Row security of the tables that have it.
     #[serde(default)]
     pub row_security: BTreeMap<TableName, RowSecurity>,

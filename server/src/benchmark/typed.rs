@@ -18,7 +18,7 @@ pub async fn typed_cases(main: &Dsn, text: &str, what: &str) -> Result<Vec<Case>
     let ground = Ground::read(&mut session)
         .await
         .map_err(|error| BenchmarkError::Error(error.to_string()))?;
-    let raw = RawStatement { sql: text.to_owned(), ..RawStatement::default() };
+    let raw = RawStatement { sql: text.to_owned(), is_typed: true, ..RawStatement::default() };
     let plannable = ground.reader().understand(&mut session, &raw).await?;
     let plannable = plannable
         .map_err(|reason| BenchmarkError::Failed(format!("{what} cannot be measured: {reason}")))?;

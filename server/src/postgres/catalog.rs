@@ -1,6 +1,6 @@
 //! Reading the system catalogs into [`Catalog`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use optischema::model::{
     Catalog, CatalogColumn, CatalogIndex, CatalogTable, ExtendedStatistics, ForeignKey, Policy,
@@ -142,6 +142,17 @@ const TYPES: &str = "
     WHERE t.oid::pg_catalog.int8 >= 16384 AND t.typarray <> '0' AND (c.oid IS NULL OR c.relkind = 'c')
     GROUP BY t.typname";
 
+const FIRST_LABELS: &str = "
+    SELECT /* optischema */ DISTINCT ON (e.enumtypid) pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(t.typname)) AS name,
+           e.enumlabel::pg_catalog.text AS label
+    FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+    ORDER BY e.enumtypid, e.enumsortorder";
+
+const OWN_FUNCTIONS: &str = "
+    SELECT /* optischema */ DISTINCT p.proname::pg_catalog.text AS name FROM pg_catalog.pg_proc p
+    WHERE p.oid::pg_catalog.int8 >= 16384 AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+        WHERE d.classid = 'pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e')";
+
 const ROW_SECURITY: &str = "
     SELECT /* optischema */ n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name,
            pg_catalog.row_security_active(c.oid) AS is_active,
@@ -206,6 +217,18 @@ async fn read_views(
     Ok([views, materialized])
 }
 
+async fn read_first_labels(
+    connection: &mut PgConnection,
+) -> Result<BTreeMap<String, String>, PgFailure> {
+    let rows = query(FIRST_LABELS).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("label")?))).collect()
+}
+
+async fn read_functions(connection: &mut PgConnection) -> Result<BTreeSet<String>, PgFailure> {
+    let rows = query(OWN_FUNCTIONS).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok(row.try_get("name")?)).collect()
+}
+
 async fn read_types(
     connection: &mut PgConnection,
 ) -> Result<BTreeMap<String, Vec<String>>, PgFailure> {
@@ -230,6 +253,8 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
         views,
         materialized,
         types: read_types(connection).await?,
+        first_labels: read_first_labels(connection).await?,
+        functions: read_functions(connection).await?,
         row_security: read_row_security(connection).await?,
         server: ServerFacts::default(),
     };

@@ -133,14 +133,24 @@ impl<'a> HypoOracle<'a> {
         let bound = self.statements.get(statement).ok_or_else(no_statement)?;
         self.stand(indexes).await?;
         let mut plans = Vec::new();
+        let mut unfit = None;
         for statement in bound.iter().take(most) {
             self.explained += 1;
             match self.session.plan_what_if(statement).await {
                 Ok(plan) => plans.push(plan),
+                // Values that the statement cannot work with, beside any indexes: the other sets stand for it.
+                Err(PlanFailure::Target(failure))
+                    if failure.sqlstate().is_some_and(|state| state.starts_with("22")) =>
+                {
+                    unfit = Some(said(failure));
+                }
                 Err(error) => return Err(said(error)),
             }
         }
-        Ok(plans)
+        match unfit {
+            Some(reason) if plans.is_empty() => Err(reason),
+            _ => Ok(plans),
+        }
     }
 
     /// Makes exactly these indexes stand: what stands already stays.

@@ -176,6 +176,7 @@ pub(super) async fn plan_queries(
 fn raw(query: &StoredQuery) -> RawStatement {
     let statement = &query.statement;
     RawStatement {
+        is_typed: false,
         temp_blocks: query.statement.temp_blocks,
         sql: statement.sql.clone(),
         calls: statement.calls,

@@ -31,7 +31,9 @@ pub fn kind_of(text: &str, catalog: &Catalog) -> QueryKind {
         }
     });
     let read = match root.as_deref() {
-        Some("SelectStmt" | "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt") => &json,
+        Some(
+            "CallStmt" | "SelectStmt" | "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt",
+        ) => &json,
         Some("RefreshMatViewStmt") => &json,
         // What it makes is no table that it reads.
         Some(kind) if CARRYING.contains(&kind) => match carried(&json) {
@@ -45,7 +47,22 @@ pub fn kind_of(text: &str, catalog: &Catalog) -> QueryKind {
         "" => relation.name.starts_with("pg_") && catalog.resolve("", &relation.name).is_none(),
         schema => relation.name.starts_with("pg_stat_statements") && !schema.is_empty(),
     };
-    if tree::relations(read).iter().all(is_system) { QueryKind::System } else { QueryKind::User }
+    if !tree::relations(read).iter().all(is_system) || calls_own(read, catalog) {
+        QueryKind::User
+    } else {
+        QueryKind::System
+    }
+}
+
+/// Whether a function of the database is called: what it reads is the application's.
+fn calls_own(read: &Value, catalog: &Catalog) -> bool {
+    let mut found = false;
+    tree::walk(read, &mut |kind, object| {
+        let name = || tree::names(object.get("funcname")).pop();
+        found |= matches!(kind, "FuncCall" | "funccall")
+            && name().is_some_and(|name| catalog.functions.contains(&name));
+    });
+    found
 }
 
 /// Utility statements that carry a query.
@@ -134,6 +151,10 @@ mod tests {
         ] {
             assert_eq!(of(sql), QueryKind::System, "{sql}");
         }
+        let with_own = Catalog { functions: ["total".to_owned()].into(), ..Catalog::default() };
+        assert_eq!(kind_of("SELECT total($1)", &with_own), QueryKind::User);
+        assert_eq!(kind_of("CALL total(1)", &with_own), QueryKind::User);
+        assert_eq!(kind_of("SELECT lower($1)", &with_own), QueryKind::System);
         assert_eq!(of("SELECT /* optischema */ * FROM orders"), QueryKind::Own);
         assert_eq!(of("SELECT '/* optischema */' FROM orders"), QueryKind::User);
     }

@@ -55,7 +55,9 @@ pub use rewrite::{
     bind_parameters, qualify, qualify_types, relation_names, retarget, retarget_types, unqualify,
 };
 pub use rewrites::{Rewrite, Sameness, casts_in_filter, rewrites};
-pub use select::{Ending, SortedBy, ending, offsets, sorted_by, without_limit};
+pub use select::{
+    Ending, SortedBy, ending, left_out_of_fingerprints, offsets, sorted_by, without_limit,
+};
 pub use shape::analyze;
 pub use shorten::{Shortened, shortened};
 pub use squashed::written_out;

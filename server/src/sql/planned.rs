@@ -143,6 +143,11 @@ fn of_node(root: &NodeEnum, depth: usize) -> Result<(PlannedAs, SelectStmt), Not
         NodeEnum::CreateTableAsStmt(create) => carried(&create.query),
         NodeEnum::ExplainStmt(explain) => carried(&explain.query),
         NodeEnum::CopyStmt(copy) if !copy.is_from && copy.query.is_some() => carried(&copy.query),
+        NodeEnum::CallStmt(_) => Err(NotPlanned::with_remedy(
+            ReasonCode::NoQuery,
+            "it calls a procedure, and what that runs is not counted by itself",
+            "pg_stat_statements.track = 'all' counts the statements inside functions: ALTER SYSTEM SET pg_stat_statements.track = 'all'; SELECT pg_reload_conf();",
+        )),
         NodeEnum::RefreshMatViewStmt(_) => Err(NotPlanned::new(
             ReasonCode::NoTable,
             "it fills a materialized view that is not a user's of this database",

@@ -34,6 +34,8 @@ pub struct Repair {
     pub cast_already: BTreeSet<i32>,
     /// Those of them that are cast to an interval of one unit (`$1::interval day`).
     pub interval_units: BTreeSet<i32>,
+    /// Values that are valid for parameters that are cast to an enum: its first label.
+    pub labels: BTreeMap<i32, String>,
     /// Elements of arrays whose type is written.
     typed_elements: BTreeSet<i32>,
 }
@@ -67,7 +69,10 @@ impl Repair {
         };
         tree::walk(&json, &mut |kind, object| match kind {
             "FuncCall" => repair.function(object, &column),
-            "TypeCast" => repair.type_cast(object),
+            "TypeCast" => {
+                repair.type_cast(object);
+                repair.label(object, catalog);
+            }
             "AExpr" => repair.arithmetic(object, &column),
             "AArrayExpr" => repair.alike(object.get("elements"), &|number| {
                 let known = column(number)?;
@@ -179,6 +184,23 @@ impl Repair {
         }
     }
 
+    /// A parameter in a cast to an enum, other casts in between or not.
+    fn label(&mut self, cast: &serde_json::Map<String, Value>, catalog: &Catalog) {
+        let names = cast.get("type_name").map(|name| tree::names(name.get("names")));
+        let Some(name) = names.as_ref().and_then(|names| names.last()) else { return };
+        let is_it = |known: &str| known.replace('"', "").rsplit('.').next() == Some(name.as_str());
+        let Some((_, label)) = catalog.first_labels.iter().find(|(known, _)| is_it(known)) else {
+            return;
+        };
+        let mut inner = cast.get("arg");
+        while let Some(value) = inner {
+            if let Some(number) = parameter(value) {
+                self.labels.insert(number, label.clone());
+            }
+            inner = value.get("node").and_then(|node| node.get("TypeCast")?.get("arg"));
+        }
+    }
+
     fn type_cast(&mut self, cast: &serde_json::Map<String, Value>) {
         self.typed_elements.extend(elements(cast.get("arg")));
         let Some(number) = cast.get("arg").and_then(parameter) else { return };
@@ -229,7 +251,13 @@ impl Repair {
             .chain(items("sort_clause"))
             .chain(select.get("having_clause"))
             .collect();
-        for grouped in items("group_clause").chain(items("distinct_clause")) {
+        // With DISTINCT the outputs are what is grouped by.
+        let is_distinct = items("distinct_clause").next().is_some();
+        let outputs = items("target_list").filter(|_| is_distinct);
+        let outputs = outputs.filter_map(|output| output.get("node")?.get("ResTarget")?.get("val"));
+        let mut grouped = Vec::new();
+        items("group_clause").for_each(|item| sets(item, &mut grouped));
+        for grouped in grouped.into_iter().chain(items("distinct_clause")).chain(outputs) {
             let wanted = Masked::of(grouped);
             // A bare constant is a place in the target list: GROUP BY 1.
             if wanted.slots.is_empty() || wanted.is_bare() {
@@ -274,6 +302,15 @@ impl Repair {
             }
             _ => {}
         }
+    }
+}
+
+/// What stands inside ROLLUP, CUBE and GROUPING SETS; anything else is itself.
+fn sets<'v>(item: &'v Value, found: &mut Vec<&'v Value>) {
+    let content = item.get("node").and_then(|node| node.get("GroupingSet")?.get("content"));
+    match content.and_then(Value::as_array) {
+        Some(inside) => inside.iter().for_each(|item| sets(item, found)),
+        None => found.push(item),
     }
 }
 
@@ -403,6 +440,18 @@ mod tests {
     use super::*;
     use crate::sql::{analyze, parse_one};
     use optischema::model::{CatalogColumn, CatalogTable, RelationKind, TableName};
+
+    #[test]
+    fn constants_of_distinct_outputs_and_of_grouping_sets_are_the_same_again() {
+        assert_eq!(
+            prepared("SELECT DISTINCT lower(repeat(s, $1)) FROM t ORDER BY lower(repeat(s, $2))"),
+            "SELECT DISTINCT lower(repeat(s, $1)) FROM t ORDER BY lower(repeat(s, $1))"
+        );
+        assert_eq!(
+            prepared("SELECT repeat(s, $1), count(*) FROM t GROUP BY ROLLUP (repeat(s, $2), n)"),
+            "SELECT repeat(s, $1), count(*) FROM t GROUP BY ROLLUP (repeat(s, $1), n)"
+        );
+    }
 
     #[test]
     fn elements_take_the_type_that_is_written_or_that_of_keys() {

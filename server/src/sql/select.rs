@@ -2,7 +2,7 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::a_const::Val;
-use pg_query::protobuf::{Node, ResTarget, SelectStmt};
+use pg_query::protobuf::{AExprKind, Node, ResTarget, SelectStmt};
 
 use super::{SqlError, Statement};
 
@@ -147,6 +147,45 @@ pub fn offsets(statement: &Statement) -> usize {
     super::tree::walk(&json, &mut |_, object| {
         found += usize::from(object.get("limit_offset").is_some_and(serde_json::Value::is_object));
     });
+    found
+}
+
+/// What shapes a plan and is no part of libpg_query's fingerprint: names of tables behind aliases, lists beside single
+/// values, and places that ORDER BY and GROUP BY name.
+#[must_use]
+pub fn left_out_of_fingerprints(statement: &Statement) -> Vec<String> {
+    let Ok(json) = super::tree::as_json(&statement.tree) else { return Vec::new() };
+    let (mut found, mut lists) = (Vec::new(), [0_usize; 2]);
+    let place = |value: Option<&serde_json::Value>| {
+        let constant = value.and_then(|value| value.get("node")?.get("AConst"));
+        constant.and_then(|c| c.get("val")?.get("Ival")?.get("ival")?.as_i64())
+    };
+    super::tree::walk(&json, &mut |kind, object| match kind {
+        "RangeVar" | "relation"
+            if object.get("alias").is_some_and(serde_json::Value::is_object) =>
+        {
+            found.extend(object.get("relname").and_then(|name| name.as_str()).map(str::to_owned));
+        }
+        "AExpr" => {
+            let kind = object.get("kind").and_then(serde_json::Value::as_i64);
+            let is = |other: AExprKind| kind == Some(i64::from(other as i32));
+            lists[0] += usize::from(is(AExprKind::AexprIn));
+            lists[1] += usize::from(is(AExprKind::AexprOpAny) || is(AExprKind::AexprOpAll));
+        }
+        "SortBy" => found.extend(place(object.get("node")).map(|at| format!("by {at}"))),
+        "SelectStmt" => {
+            let keys = object.get("group_clause").and_then(serde_json::Value::as_array);
+            for key in keys.into_iter().flatten() {
+                found.extend(place(Some(key)).map(|at| format!("of {at}")));
+            }
+        }
+        _ => {}
+    });
+    for (count, what) in lists.iter().zip(["lists", "arrays"]) {
+        if *count > 0 {
+            found.push(format!("{count} {what}"));
+        }
+    }
     found
 }
 

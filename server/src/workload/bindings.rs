@@ -176,17 +176,19 @@ impl BindingSource<'_> {
         if self.repair.interval_units.contains(&number) {
             return Value { text: Some("1".to_owned()), assumed: true };
         }
-        let Some(parameter) = self.parameter(number) else { return assumed(type_name) };
+        let Some(parameter) = self.parameter(number) else {
+            return self.assumed(number, type_name);
+        };
         match parameter.role {
             ParameterRole::Limit => match self.raw_rows {
                 Some(rows) => real(rows.to_string()),
                 None => Value { text: Some("10".into()), assumed: true },
             },
             ParameterRole::Offset => Value { text: Some("1000".into()), assumed: true },
-            ParameterRole::Other => assumed(type_name),
-            ParameterRole::Listed => {
-                self.list(parameter, type_name, kind).unwrap_or_else(|| assumed(type_name))
-            }
+            ParameterRole::Other => self.assumed(number, type_name),
+            ParameterRole::Listed => self
+                .list(parameter, type_name, kind)
+                .unwrap_or_else(|| self.assumed(number, type_name)),
             ParameterRole::Compared | ParameterRole::Pattern | ParameterRole::Contained => {
                 if kind == BindingKind::Null && self.takes_null(parameter) {
                     return Value { text: None, assumed: false };
@@ -199,9 +201,19 @@ impl BindingSource<'_> {
                     .and_then(|column| {
                         from_statistics(column, parameter.role, type_name, kind, nth)
                     })
-                    .map_or_else(|| assumed(type_name), real)
+                    .map_or_else(|| self.assumed(number, type_name), real)
             }
         }
+    }
+}
+
+impl BindingSource<'_> {
+    /// A value that nobody has seen: of an enum its first, for any other would be an error.
+    fn assumed(&self, number: i32, type_name: &str) -> Value {
+        let of_type = self.catalog.first_labels.get(type_name);
+        let label = self.repair.labels.get(&number).or(of_type).map(String::as_str);
+        let text = label.unwrap_or_else(|| assumed_value(type_name)).to_owned();
+        Value { text: Some(text), assumed: true }
     }
 }
 
@@ -259,11 +271,6 @@ fn nth_of_column(parameter: &ParameterUse, shape: &StatementShape) -> usize {
         .iter()
         .filter(|other| other.column == parameter.column && other.number < parameter.number)
         .count()
-}
-
-/// A value that nobody has seen.
-fn assumed(type_name: &str) -> Value {
-    Value { text: Some(assumed_value(type_name).to_owned()), assumed: true }
 }
 
 #[cfg(test)]

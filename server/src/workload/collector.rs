@@ -85,6 +85,7 @@ pub async fn collect(
         .filter(|reading| reading.key.toplevel)
         .filter_map(|reading| {
             let raw = RawStatement {
+                is_typed: false,
                 sql: texts.get(&reading.key.queryid)?.clone(),
                 calls: reading.counters.calls,
                 total_time_ms: reading.counters.total_time_ms,

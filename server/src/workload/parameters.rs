@@ -7,11 +7,20 @@ use crate::postgres::{MainSession, PgFailure, PlanFailure};
 use crate::sql::{Repair, Statement, parameter_places, parse_one};
 
 /// Types to be tried, the likeliest first.
-const CANDIDATES: &[&str] =
-    &["numeric", "text", "integer", "timestamptz", "interval", "date", "boolean", "text[]"];
+const CANDIDATES: &[&str] = &[
+    "numeric",
+    "text",
+    "integer",
+    "timestamptz",
+    "interval",
+    "date",
+    "boolean",
+    "text[]",
+    "jsonb",
+];
 
 /// Attempts for one statement; each is a round trip.
-const MOST_ATTEMPTS: usize = 40;
+const MOST_ATTEMPTS: usize = 80;
 
 /// What PostgreSQL said against a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,5 +120,5 @@ fn suspects(statement: &Statement, repair: &Repair, complaint: &Complaint) -> Ve
         .filter(|(_, number)| open(number))
         .collect();
     near.sort_unstable();
-    near.into_iter().map(|(_, number)| number).take(4).collect()
+    near.into_iter().map(|(_, number)| number).take(8).collect()
 }

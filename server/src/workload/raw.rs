@@ -14,6 +14,8 @@ pub struct RawStatement {
     pub logged: Vec<Vec<Option<String>>>,
     /// The role that runs it, where that is known.
     pub role: Option<String>,
+    /// A person typed it: a name that no table has is a mistake, and no variable of a function around it.
+    pub is_typed: bool,
     /// The same statement with other constants, each with its calls; the text above is not among them.
     pub variants: Vec<(String, i64)>,
 }

@@ -108,6 +108,7 @@ impl Reader<'_> {
                 apart.push(format!("{}.{}", table.schema, table.name));
             }
         }
+        apart.extend(sql::left_out_of_fingerprints(&statement));
         let offsets = sql::offsets(&statement);
         if offsets > 0 {
             apart.push(format!("{offsets} OFFSET"));
@@ -184,6 +185,27 @@ impl Reader<'_> {
         }
     }
 
+    /// Why a statement that reads no table itself is not planned.
+    fn why_no_table(&self, statement: &Statement, how: PlannedAs) -> NotPlanned {
+        let calls = sql::calls(statement).unwrap_or_default();
+        let called = calls.functions.iter().find(|f| self.catalog.functions.contains(&f.name));
+        match (called, how) {
+            (Some(called), _) => NotPlanned::with_remedy(
+                ReasonCode::NoTable,
+                format!(
+                    "it only calls {}, and what that runs is not counted by itself",
+                    called.name
+                ),
+                "pg_stat_statements.track = 'all' counts the statements inside functions: ALTER SYSTEM SET pg_stat_statements.track = 'all'; SELECT pg_reload_conf();",
+            ),
+            (None, PlannedAs::RowSearch) => NotPlanned::new(
+                ReasonCode::RowsGiven,
+                "it adds rows that it makes itself: no row is searched for",
+            ),
+            (None, _) => NotPlanned::new(ReasonCode::NoTable, "it reads no user table"),
+        }
+    }
+
     /// A table by its search path; else the only one of that name.
     fn table(&self, schema: &str, name: &str, path: &[String]) -> Option<TableName> {
         if !schema.is_empty() {
@@ -208,11 +230,12 @@ impl Reader<'_> {
         raw: &RawStatement,
     ) -> Result<Result<PlannableStatement, NotPlanned>, PgFailure> {
         let mut found = self.plannable(session, raw, Names::OfColumns).await;
-        if let Err(Unplannable::UnknownName(reason)) = found {
-            found = match self.plannable(session, raw, Names::OfVariables).await {
-                Err(Unplannable::UnknownName(_)) => Err(Unplannable::Reason(reason)),
-                other => other,
-            };
+        if !raw.is_typed && matches!(found, Err(Unplannable::UnknownName(_))) {
+            let again = self.plannable(session, raw, Names::OfVariables).await;
+            // Where that is no answer either, the first reason is the true one.
+            if !matches!(again, Err(Unplannable::UnknownName(_))) {
+                found = again;
+            }
         }
         match found {
             Ok(plannable) => Ok(Ok(plannable)),
@@ -288,7 +311,7 @@ impl Reader<'_> {
             keep_common_constants(&mut shape, other);
         }
         if shape.tables.is_empty() {
-            return Err(no_table("it reads no user table".to_owned()).into());
+            return Err(self.why_no_table(&whole, how).into());
         }
         let mut repair = Repair::of(&statement, &shape, self.catalog)?;
         let demanded = repair.casts.clone();
@@ -306,6 +329,10 @@ impl Reader<'_> {
             logged: &logged,
         };
         let mut bindings = bind(&statement, &source)?;
+        if names == Names::OfVariables {
+            let remark = "names that no table has are taken for variables".to_owned();
+            bindings.iter_mut().for_each(|binding| binding.remarks.push(remark.clone()));
+        }
         for (number, name) in repair.casts.iter().filter(|(n, _)| !demanded.contains_key(n)) {
             let remark = format!("type of ${number} assumed: {name}");
             bindings.iter_mut().for_each(|binding| binding.remarks.push(remark.clone()));
@@ -756,6 +783,30 @@ mod tests {
         let of_year = |year: u32| hash(&format!("SELECT * FROM invoice_{year} WHERE id = 1"), &[]);
         assert_ne!(of_year(2024), of_year(2025));
         assert_eq!(of_year(2024), of_year(2024));
+        // An alias hides the table from the fingerprint, and places are constants to it.
+        let aliased = |table: &str| hash(&format!("SELECT * FROM {table} t WHERE t.id = 1"), &[]);
+        assert_ne!(aliased("orders"), aliased("invoice"));
+        assert_eq!(aliased("orders"), aliased("orders"));
+        assert_ne!(
+            hash("UPDATE orders o SET a = 1 WHERE o.id = 2", &[]),
+            hash("UPDATE invoice o SET a = 1 WHERE o.id = 2", &[])
+        );
+        assert_ne!(
+            hash("SELECT id, a FROM orders ORDER BY 1", &[]),
+            hash("SELECT id, a FROM orders ORDER BY 2", &[])
+        );
+        assert_ne!(
+            hash("SELECT id FROM orders WHERE id IN (1, 2)", &[]),
+            hash("SELECT id FROM orders WHERE id = 1", &[])
+        );
+        assert_ne!(
+            hash("SELECT id FROM orders WHERE id = ANY ($1)", &[]),
+            hash("SELECT id FROM orders WHERE id = $1", &[])
+        );
+        assert_eq!(
+            hash("SELECT id FROM orders WHERE id IN (1, 2)", &[]),
+            hash("SELECT id FROM orders WHERE id IN ($1, $2, $3)", &[])
+        );
         assert_ne!(
             hash("SELECT * FROM orders LIMIT 5", &[]),
             hash("SELECT * FROM orders LIMIT 5 OFFSET 5", &[])

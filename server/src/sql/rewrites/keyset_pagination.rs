@@ -89,6 +89,16 @@ mod tests {
     use optischema::model::Rule;
 
     #[test]
+    fn an_output_that_counts_other_rows_keeps_them() {
+        for sql in [
+            "SELECT id, count(*) OVER () FROM orders ORDER BY created_at, id LIMIT $1 OFFSET $2",
+            "SELECT id, 1 + rank() OVER (ORDER BY note) FROM orders ORDER BY id LIMIT $1 OFFSET $2",
+        ] {
+            assert_eq!(by(Rule::KeysetPagination, sql), None, "{sql}");
+        }
+    }
+
+    #[test]
     fn the_next_page_begins_after_the_last_row() {
         assert_eq!(
             by(Rule::KeysetPagination, "SELECT id FROM orders ORDER BY created_at, id LIMIT $1 OFFSET $2").unwrap(),

@@ -57,6 +57,17 @@ pub(super) fn is_grouped(select: &SelectStmt) -> bool {
     !select.group_clause.is_empty()
         || select.having_clause.is_some()
         || !select.window_clause.is_empty()
+        || counts_over_rows(select)
+}
+
+/// Whether an output depends on the other rows: an aggregate, or a window that is written beside it.
+fn counts_over_rows(select: &SelectStmt) -> bool {
+    let Ok(outputs) = serde_json::to_value(&select.target_list) else { return true };
+    let mut found = false;
+    crate::sql::tree::walk(&outputs, &mut |kind, object| {
+        found |= kind == "FuncCall" && object.get("over").is_some_and(serde_json::Value::is_object);
+    });
+    found
 }
 
 /// The names of FROM with their tables, in order; `None` where anything but tables and inner joins of them

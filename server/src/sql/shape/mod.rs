@@ -39,6 +39,12 @@ pub fn analyze(statement: &Statement, catalog: &Catalog) -> Result<StatementShap
     let json = tree::as_json(&statement.tree)?;
     let relations = tree::relations(&json);
     for relation in &relations {
+        // PostgreSQL's own tables are nobody's to tune; beside others they are read all the same.
+        let of_catalog = relation.schema == "pg_catalog"
+            || (relation.schema.is_empty() && relation.name.starts_with("pg_"));
+        if of_catalog && catalog.resolve(&relation.schema, &relation.name).is_none() {
+            continue;
+        }
         let is_system = matches!(relation.schema.as_str(), "pg_catalog" | "information_schema");
         if is_system || catalog.resolve(&relation.schema, &relation.name).is_none() {
             let name = if relation.schema.is_empty() {

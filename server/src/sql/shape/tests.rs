@@ -332,7 +332,9 @@ fn a_pattern_that_begins_with_letters_is_a_prefix() {
 
 #[test]
 fn an_unknown_relation_is_named() {
-    for sql in ["SELECT * FROM secrets", "SELECT * FROM pg_catalog.pg_class"] {
+    let beside = shape("SELECT c.relname FROM pg_class c JOIN orders o ON o.tableoid = c.oid");
+    assert_eq!(beside.tables, [TableName::new("public", "orders")]);
+    for sql in ["SELECT * FROM secrets", "SELECT * FROM information_schema.tables"] {
         let error = analyze(&parse_one(sql).unwrap(), &catalog()).unwrap_err();
         assert!(error.to_string().contains("not a user's table"), "{error}");
     }
