@@ -39,18 +39,23 @@ test-rust:
 	@echo "==> cargo nextest run"
 	@$(ENV) cargo nextest run
 
-# Servers of other versions come as binaries for this platform only.
+# Servers of other versions come as binaries for this platform only. 19 can be added: VERSIONS="13 18 19".
+VERSIONS ?= 13 18
 .PHONY: test-versions
 test-versions:
 ifeq ($(shell uname -sm),Linux x86_64)
-	@$(ENV) for bin in $$(scripts/postgres-versions 13 18); do \
+	@$(ENV) for bin in $$(scripts/postgres-versions $(VERSIONS)); do \
 		echo "==> cargo nextest run (attacks, on $$bin)"; \
 		OPTISCHEMA_POSTGRES_BIN=$$bin cargo nextest run -p optischema-server \
-			-E 'test(attacks::) + test(shadowing::) + test(reaching::) + test(memberships_)' || exit 1; \
+			-E 'test(attacks::) + test(shadowing::) + test(reaching::) + test(judging::) + test(corpus::) + test(memberships_)' || exit 1; \
 	done
 else
 	@echo "==> other versions of PostgreSQL are tested on Linux x86_64 only: left out"
 endif
+
+.PHONY: placebo
+placebo: test-setup build ## Changes that cannot touch a statement, benchmarked (OPTISCHEMA_PLACEBOS=N times each)
+	@$(ENV) cargo nextest run -p optischema-server --run-ignored only --no-capture -E 'test(placebos_)'
 
 .PHONY: test-migrations
 test-migrations:

@@ -1,8 +1,6 @@
 //! How much each statement counts for: its measured time where there is one. The planner gives the factor by which a
 //! change shortens it, and nothing more: cost units of different statements are not worth the same.
 
-use crate::statistics::median;
-
 /// One statement as selection sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WeightedStatement {
@@ -29,13 +27,13 @@ pub struct Weights {
 #[must_use]
 pub fn weigh(statements: &[WeightedStatement], costs: &[Option<f64>], left_ms: f64) -> Weights {
     let cost_of = |at: usize| costs.get(at).copied().flatten().filter(|cost| *cost > 0.0);
-    let rates: Vec<f64> = statements
+    let rates: Vec<(f64, f64)> = statements
         .iter()
         .enumerate()
-        .filter_map(|(at, s)| Some(s.time_ms? / (s.calls * cost_of(at)?)))
-        .filter(|rate| rate.is_finite() && *rate > 0.0)
+        .filter_map(|(at, s)| Some((s.time_ms? / (s.calls * cost_of(at)?), s.time_ms?)))
+        .filter(|(rate, _)| rate.is_finite() && *rate > 0.0)
         .collect();
-    let unit = median(&rates).unwrap_or(1.0);
+    let unit = middle(rates.clone()).unwrap_or(1.0);
     let by_statement: Vec<f64> = statements
         .iter()
         .enumerate()
@@ -57,6 +55,18 @@ pub fn weigh(statements: &[WeightedStatement], costs: &[Option<f64>], left_ms: f
     let whole = planned + left;
     let planned_share = if whole > 0.0 { planned / whole } else { 1.0 };
     Weights { by_statement, unit, whole, planned_share }
+}
+
+/// The rate that half of the time lies at or below: one statement with an absurd cost moves it little, and so do many that
+/// take no time.
+fn middle(mut rates: Vec<(f64, f64)>) -> Option<f64> {
+    rates.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let whole: f64 = rates.iter().map(|(_, time)| time).sum();
+    let mut seen = 0.0;
+    rates.into_iter().find_map(|(rate, time)| {
+        seen += time;
+        (2.0 * seen >= whole).then_some(rate)
+    })
 }
 
 /// Beyond this factor from the others' cost of a millisecond, a planner's cost is of other values than the application's.
@@ -88,6 +98,14 @@ mod tests {
         assert!((weights.by_statement[1] * 1e12 - 300.0).abs() < 1e-6);
         assert!((weights.whole - 1000.0).abs() < 1e-6, "what was not planned counts too");
         assert!((weights.planned_share - 0.4).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_unit_is_that_of_the_time_and_not_of_the_statements() {
+        let quick = measured(1.0, 1.0);
+        let statements = [quick, quick, quick, measured(1.0, 100.0)];
+        let costs = [Some(1.0), Some(1.0), Some(1.0), Some(1000.0)];
+        assert_eq!(weigh(&statements, &costs, 0.0).unit, 0.1);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Values that occur together: drawn from the rows that are measured on, so that what is measured finds rows.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use optischema::model::{Binding, BindingKind, Catalog, quote_literal};
 use sqlx::{AssertSqlSafe, Row};
@@ -40,19 +41,18 @@ pub(super) async fn draw(
     let mut main = MainSession::begin(&places.main).await?;
     let mut sources: BTreeMap<usize, Option<Source>> = BTreeMap::new();
     for old in all {
-        if !sources.contains_key(&old.case) {
-            let source = match Source::read(request, site, &old).await {
+        let source = match sources.entry(old.case) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(match Source::read(request, site, &old).await {
                 Ok(source) => source,
                 Err(error) => {
                     let reason = error.refusal()?;
                     warnings.push(format!("No values could be drawn from the rows: {reason}"));
                     None
                 }
-            };
-            sources.insert(old.case, source);
-        }
-        let source = sources.get(&old.case).and_then(Option::as_ref);
-        let binding = source.and_then(|source| source.binding(&old.binding));
+            }),
+        };
+        let binding = source.as_ref().and_then(|source| source.binding(&old.binding));
         let Some(binding) = binding else {
             drawn.push(old);
             continue;

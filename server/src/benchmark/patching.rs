@@ -75,7 +75,6 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
                     is_made: true,
                 }),
                 warnings,
-                ..Patched::default()
             })
         }
         PatchKind::DropIndex(drop) => {

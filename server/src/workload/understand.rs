@@ -649,7 +649,7 @@ fn shown(text: &str) -> String {
         });
         end = to;
     }
-    shown.truncate(shown.floor_char_boundary(KEPT_OF_LONG));
+    let shown: String = shown.chars().take(KEPT_OF_LONG).collect();
     format!("{shown}{CUT}")
 }
 

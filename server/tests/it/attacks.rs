@@ -465,7 +465,7 @@ async fn types_of_parameters_are_read_with_postgresqls_own_functions() {
     let dsn: optischema_server::postgres::Dsn = shop.url("reader", "shop").parse().unwrap();
     let mut session = MainSession::begin(&dsn).await.unwrap();
     let statement = parse_one("SELECT * FROM coloured WHERE c = $1 AND id = $2").unwrap();
-    assert_eq!(session.parameter_types(&statement).await.unwrap(), ["colour", "int4"]);
+    assert_eq!(session.parameter_types(&statement).await.unwrap(), ["public.colour", "int4"]);
     assert_eq!(state(&shop).await, before);
 }
 

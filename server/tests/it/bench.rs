@@ -20,6 +20,7 @@ pub struct Options {
     pub sandbox: Option<String>,
     pub replica: Option<String>,
     pub others: Vec<TrackedStatement>,
+    pub seed: u64,
 }
 
 impl Options {
@@ -33,6 +34,7 @@ impl Options {
             sandbox: Some(shop.url("sandbox", "staging")),
             replica: None,
             others: Vec::new(),
+            seed: 7,
         }
     }
 }
@@ -63,7 +65,7 @@ pub async fn run(
             others: &options.others,
             name: "optischema test".into(),
             schema: &schema,
-            seed: 7,
+            seed: options.seed,
             copy_limit_bytes: options.copy_limit_bytes,
             sample_percent: options.sample_percent,
             budget: Duration::from_secs(options.seconds),

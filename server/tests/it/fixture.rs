@@ -341,7 +341,9 @@ impl App {
         let response = self.post("/api/analyze").await;
         assert_eq!(response.status(), StatusCode::OK, "{:?}", response.text().await);
         let page: RecommendationPage = self.get("/api/recommendations").await.json().await.unwrap();
-        page.items.into_iter().find(|item| item.title == TITLE).expect("the slow statement's index")
+        let titles: Vec<String> = page.items.iter().map(|item| item.title.clone()).collect();
+        let found = page.items.into_iter().find(|item| item.title == TITLE);
+        found.unwrap_or_else(|| panic!("{TITLE} is not among {titles:?}, {} folded", page.folded))
     }
 
     /// Starts a job by a POST, and waits for its end.

@@ -31,6 +31,7 @@ mod month;
 mod moving;
 mod odd_input;
 mod partitions;
+mod placebo;
 mod places;
 mod process;
 mod proposing;

@@ -91,7 +91,7 @@ fn reject(
         "what is recommended serves the same statements".to_owned()
     } else if alone < MIN_WORKLOAD_GAIN * workload {
         format!("it saves less than {:.2} % of the workload", MIN_WORKLOAD_GAIN * 100.0)
-    } else if beside < priced.upkeep * explorer.weights.unit {
+    } else if beside < explorer.upkeep(candidate) {
         "keeping it up to date costs more than it saves".to_owned()
     } else if limits.bytes.is_some() {
         "others save more within the storage budget".to_owned()

@@ -84,6 +84,20 @@ impl<'a> Explorer<'a> {
         self.weights.whole.max(f64::MIN_POSITIVE)
     }
 
+    /// What keeping a candidate up to date takes, in the measure of the workload: a cost unit is worth what it is worth in
+    /// the statements that the candidate was made for.
+    pub fn upkeep(&self, candidate: usize) -> f64 {
+        let priced = &self.priced[candidate];
+        let (mut time, mut cost) = (0.0, 0.0);
+        for statement in &priced.wanted_by {
+            let Some(base) = self.baseline[*statement] else { continue };
+            time += self.weight(*statement) * base;
+            cost += self.statements[*statement].calls * base;
+        }
+        let rate = if cost > 0.0 { time / cost } else { self.weights.unit };
+        priced.upkeep * rate
+    }
+
     pub fn weight(&self, statement: usize) -> f64 {
         self.weights.by_statement[statement]
     }

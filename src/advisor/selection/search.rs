@@ -1,7 +1,7 @@
 //! Choosing among atoms: no planner, no waiting.
 
 use super::explore::{Atom, Explorer};
-use super::{Limits, MIN_GAIN, MIN_WORKLOAD_GAIN, Priced, STORAGE_PRICE};
+use super::{Limits, MIN_GAIN, MIN_WORKLOAD_GAIN, STORAGE_PRICE};
 
 /// Sets beyond this size are not searched pair by pair.
 const MAX_PAIRS: usize = 24;
@@ -16,6 +16,8 @@ pub(super) struct Search<'s, 'a> {
     /// Cost units that a byte takes.
     byte_price: f64,
     workload: f64,
+    /// By candidate, what having it takes.
+    keeping: Vec<f64>,
     /// What can be added at once: the members of an atom.
     packages: Vec<Vec<usize>>,
     /// By statement, the packages that some plan of it used.
@@ -67,8 +69,14 @@ impl<'s, 'a> Search<'s, 'a> {
             Some(_) => 0.0,
             None => STORAGE_PRICE * workload / limits.data_bytes.max(1 << 20) as f64,
         };
+        let keeping = (0..explorer.priced.len())
+            .map(|candidate| {
+                let bytes = explorer.priced[candidate].bytes as f64;
+                explorer.upkeep(candidate) + bytes * byte_price
+            })
+            .collect();
         let bytes = limits.bytes.unwrap_or(i64::MAX);
-        Self { explorer, bytes, byte_price, workload, packages, near, users }
+        Self { explorer, bytes, byte_price, workload, keeping, packages, near, users }
     }
 
     /// The packages that may gain when a candidate goes: those of the statements that used it. Within a budget, any
@@ -156,11 +164,6 @@ impl<'s, 'a> Search<'s, 'a> {
         State { has: vec![false; self.explorer.priced.len()], bytes: 0, costs, total }
     }
 
-    /// What having it takes.
-    fn keeping(&self, priced: &Priced) -> f64 {
-        priced.upkeep * self.explorer.weights.unit + priced.bytes as f64 * self.byte_price
-    }
-
     /// Adds or removes a candidate.
     fn set(&self, state: &mut State, candidate: usize, present: bool) {
         if state.has[candidate] == present {
@@ -170,7 +173,7 @@ impl<'s, 'a> Search<'s, 'a> {
         let sign = if present { 1.0 } else { -1.0 };
         let priced = &self.explorer.priced[candidate];
         state.bytes += if present { priced.bytes } else { -priced.bytes };
-        state.total += sign * self.keeping(priced);
+        state.total += sign * self.keeping[candidate];
         for (statement, _) in &self.users[candidate] {
             let base = self.explorer.baseline[*statement].unwrap_or_default();
             let has = |i: usize| state.has[i];
@@ -221,8 +224,7 @@ impl<'s, 'a> Search<'s, 'a> {
         // The cheapest atom of each statement that a missing member makes possible.
         let mut cheaper: Vec<(usize, f64)> = Vec::new();
         for candidate in missing {
-            let priced = &self.explorer.priced[*candidate];
-            saved -= self.keeping(priced);
+            saved -= self.keeping[*candidate];
             for (statement, atoms) in &self.users[*candidate] {
                 let now = state.costs[*statement];
                 let found = atoms
