@@ -22,8 +22,16 @@ fn read(path: &Path) -> String {
 async fn make(shop: &Shop, database: &str, schema: &str) {
     let statements: Vec<String> =
         read_sql(schema).unwrap().into_iter().map(|raw| raw.sql).collect();
-    let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
+    // HypoPG is not there for every version, and planning needs none.
+    let needed = |sql: &&str| !sql.ends_with("hypopg");
+    let statements: Vec<&str> = statements.iter().map(String::as_str).filter(needed).collect();
+    let grants = "DO $$ DECLARE s text; BEGIN
+        FOR s IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema)' LOOP
+            EXECUTE format('GRANT USAGE ON SCHEMA %I TO reader', s);
+            EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO reader', s);
+        END LOOP; END $$";
     shop.run("postgres", database, &statements).await;
+    shop.run("postgres", database, &[grants]).await;
 }
 
 async fn understood(shop: &Shop, database: &str, workload: &str) -> Vec<TrackedStatement> {
@@ -83,9 +91,13 @@ fn forms() -> Vec<Form> {
 #[tokio::test]
 async fn forms_of_statements_are_planned() {
     let shop = Shop::start().await;
+    let version = shop.version().await / 10_000;
+    // The tables have a multirange, which came with 14.
+    if version < 14 {
+        return;
+    }
     shop.run("postgres", "postgres", &["CREATE DATABASE forms OWNER app"]).await;
     make(&shop, "forms", &read(&folder().join("schema.sql"))).await;
-    let version = shop.version().await / 10_000;
     let forms = forms();
     assert!(forms.len() >= 250, "{}", forms.len());
     let of = |is_planned: bool| {

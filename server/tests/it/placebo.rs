@@ -29,8 +29,7 @@ const STATEMENTS: &[(&str, &str)] = &[
 #[tokio::test]
 #[ignore = "takes an hour: make placebo"]
 async fn placebos_find_no_winner() {
-    let times: u64 =
-        std::env::var("OPTISCHEMA_PLACEBOS").ok().and_then(|n| n.parse().ok()).unwrap_or(20);
+    let times: u64 = option_env!("OPTISCHEMA_PLACEBOS").and_then(|n| n.parse().ok()).unwrap_or(20);
     let shop = Shop::start().await;
     let setup = [
         "CREATE INDEX unused ON \"Items\" (note)",

@@ -50,6 +50,8 @@ const HARMLESS: &[&str] = &[
     "random",
     "clock_timestamp",
     "timeofday",
+    // Of times with a zone it asks the clock; up to 13 it is marked so.
+    "timezone",
     "gen_random_uuid",
     "uuidv4",
     "uuidv7",
