@@ -1134,6 +1134,7 @@ SELECT customer_total(5);
 SELECT product_of(qty) FROM order_items WHERE order_id = $1;
 
 -- form: nextval with table
+-- expect: not_planned not_safe
 SELECT nextval('ticket_no'), id FROM orders WHERE id = 5;
 
 -- form: nextval only
@@ -1149,6 +1150,7 @@ SELECT pg_advisory_xact_lock($1);
 SELECT id FROM jobs WHERE pg_try_advisory_lock(id) AND status = $1 LIMIT $2;
 
 -- form: set_config beside a table
+-- expect: not_planned not_safe
 SELECT set_config('app.user', full_name, true) FROM customers WHERE id = 5;
 
 -- form: pg_sleep / size functions beside a table
