@@ -224,10 +224,14 @@ async fn a_function_that_is_an_expression_of_postgresqls_own_is_planned_with() {
     springs(&shop, "SELECT calls_trap(id) FROM people").await;
 }
 
-/// citext brings functions in SQL under the names of PostgreSQL's own.
+/// citext brings functions in SQL under the names of PostgreSQL's own. From 18 on their bodies are kept as trees, which are
+/// not proven to be harmless yet: there these names stay refused.
 #[tokio::test]
 async fn functions_of_citext_do_not_speak_against_those_of_text() {
     let shop = Shop::start().await;
+    if shop.version().await >= 180_000 {
+        return;
+    }
     shop.run("postgres", "shop", &["CREATE EXTENSION citext", TRAP[1]]).await;
     all_planned(
         &shop,
