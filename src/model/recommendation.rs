@@ -108,7 +108,7 @@ pub struct Recommendation {
     /// `{"before": plan, "after": plan}` of that statement, as `EXPLAIN (FORMAT JSON)` gives them.
     #[schema(value_type = Option<Object>)]
     pub execution_plan_json: Option<serde_json::Value>,
-    /// The planner's cost of the whole tracked workload saved by this change alone, in percent.
+    /// Percent of the whole workload's measured time that this change alone saves; of its cost where no time was measured.
     pub estimated_improvement_percent: Option<f64>,
     /// 0 to 1; the reason stands in the evidence.
     pub confidence_score: f64,

@@ -34,7 +34,7 @@ pub struct WhatIfReport {
     pub statements: Vec<StatementEvidence>,
     /// Statements whose plan uses it.
     pub used_by: Vec<QueryHash>,
-    /// Of the whole workload's planned cost, weighted by calls.
+    /// Percent of the whole workload's measured time; of its cost where no time was measured.
     pub saved_percent: Option<f64>,
     /// An index that does all this already.
     pub covered_by: Option<String>,

@@ -271,7 +271,7 @@ pub struct RejectedCandidate {
     /// Bytes that it would take, where that is known.
     #[serde(default)]
     pub estimated_bytes: Option<i64>,
-    /// What it alone would save of the workload's planned cost, in percent, where the planner was asked.
+    /// Percent of the whole workload that it alone would save, where the planner was asked.
     #[serde(default)]
     pub alone_percent: Option<f64>,
 }

@@ -60,7 +60,7 @@ fn facts(r: &Recommendation) -> impl IntoView + use<> {
     view! {
         <dl class="facts">
             {r.estimated_improvement_percent.map(|percent| view! {
-                <dt>"Workload cost saved"</dt>
+                <dt>"Saved of the workload"</dt>
                 <dd>{figures::percent(percent)} " " <Provenance text=r.evidence.provenance.as_str()/></dd>
             })}
             <dt>"Confidence"</dt>

@@ -41,6 +41,11 @@ pub(super) async fn draw(
     let mut main = MainSession::begin(&places.main).await?;
     let mut sources: BTreeMap<usize, Option<Source>> = BTreeMap::new();
     for old in all {
+        // Values of a log and values that are written stay; they come first, and say nothing of the others.
+        if !KINDS.contains(&old.binding.kind) {
+            drawn.push(old);
+            continue;
+        }
         let source = match sources.entry(old.case) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => place.insert(match Source::read(request, site, &old).await {
@@ -105,7 +110,7 @@ impl Source {
         site: &mut Site,
         one: &Bound,
     ) -> Result<Option<Self>, BenchmarkError> {
-        if !KINDS.contains(&one.binding.kind) || one.binding.literals.is_empty() {
+        if one.binding.literals.is_empty() {
             return Ok(None);
         }
         let Some(drawing) = sql::drawing(&template(request, one)?)? else { return Ok(None) };
