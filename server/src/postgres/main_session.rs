@@ -322,6 +322,16 @@ impl MainSession {
         statement: &Statement,
         mode: ExplainMode,
     ) -> Result<(Plan, Value), PlanFailure> {
+        self.plan_under(statement, mode, &[]).await
+    }
+
+    /// The same, with settings that hold for this plan alone: names and values.
+    async fn plan_under(
+        &mut self,
+        statement: &Statement,
+        mode: ExplainMode,
+        settings: &[(String, String)],
+    ) -> Result<(Plan, Value), PlanFailure> {
         self.prepare_to_plan().await?;
         self.check(statement).await?;
         let path = self.own_path();
@@ -329,6 +339,14 @@ impl MainSession {
             let connection = &mut self.session.connection;
             execute(connection, "SAVEPOINT step").await?;
             set_path(connection, &path).await?;
+            for (name, value) in settings {
+                query("SELECT /* optischema */ pg_catalog.set_config($1, $2, true)")
+                    .bind(name)
+                    .bind(value)
+                    .execute(&mut *connection)
+                    .await
+                    .map_err(PgFailure::from)?;
+            }
             let asked = self.planner.ask(connection, mode, statement).await;
             execute(connection, "ROLLBACK TO SAVEPOINT step").await?;
             execute(connection, "RELEASE SAVEPOINT step").await?;
@@ -347,29 +365,9 @@ impl MainSession {
         if self.own_advice.is_empty() {
             return Ok(false);
         }
-        self.prepare_to_plan().await?;
-        self.check(statement).await?;
-        let path = self.own_path();
-        loop {
-            let connection = &mut self.session.connection;
-            execute(connection, "SAVEPOINT step").await?;
-            set_path(connection, &path).await?;
-            for (name, value) in &self.own_advice {
-                query("SELECT /* optischema */ pg_catalog.set_config($1, $2, true)")
-                    .bind(name)
-                    .bind(value)
-                    .execute(&mut *connection)
-                    .await
-                    .map_err(PgFailure::from)?;
-            }
-            let asked = self.planner.ask(connection, ExplainMode::Plan, statement).await;
-            execute(connection, "ROLLBACK TO SAVEPOINT step").await?;
-            execute(connection, "RELEASE SAVEPOINT step").await?;
-            self.planner.went_back();
-            if let Asked::Plan(found) = asked? {
-                return Ok(follows_advice(&found.1));
-            }
-        }
+        let advice = self.own_advice.clone();
+        let (_, plan) = self.plan_under(statement, ExplainMode::Plan, &advice).await?;
+        Ok(follows_advice(&plan))
     }
 
     /// The same for many plans of statements, one after the other.
