@@ -131,7 +131,8 @@ async fn on_tpch(cluster: &Cluster, folder: &Path) {
         let budget = (megabytes > 0.0).then_some((megabytes * 1e6) as i64);
         let limits =
             AdviseLimits { budget, deadline: Duration::from_secs(10), ..AdviseLimits::default() };
-        let (_, advice) = analyze_once(&settings, Some(&workload), &limits).await.expect("advice");
+        let (_, advice) =
+            analyze_once(&settings, Some(&mut workload.as_bytes()), &limits).await.expect("advice");
         run(&mut connection, "BEGIN").await;
         let mut bytes = 0_i64;
         let mut names = Vec::new();
@@ -229,7 +230,8 @@ async fn growing(cluster: &Cluster, folder: &Path) {
             (0..count).map(|number| statement(number, &mut random)).collect();
         let workload = format!("{};", statements.join(";\n"));
         let limits = AdviseLimits { deadline: Duration::from_secs(60), ..AdviseLimits::default() };
-        let (_, advice) = analyze_once(&settings, Some(&workload), &limits).await.expect("advice");
+        let (_, advice) =
+            analyze_once(&settings, Some(&mut workload.as_bytes()), &limits).await.expect("advice");
         let effort = &advice.effort;
         let asked = (effort.calls + effort.reused + effort.bounded) as f64;
         println!(

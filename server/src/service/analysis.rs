@@ -1,5 +1,6 @@
 //! Collecting and advising, stored or not.
 
+use std::io::{BufRead, Read};
 use std::time::{Duration, Instant};
 
 use optischema::model::AnalyzeReport;
@@ -11,7 +12,7 @@ use crate::postgres::{Dsn, MainSession, check_main, main_is_refused, prove_not_m
 use crate::store::{AdviceTaken, Store};
 use crate::workload::{
     Advice, AdviseLimits, CollectError, Collection, Ground, LogContents, OtherPlanners, advise,
-    collect, collect_given, looks_like_log, read_log, read_sql,
+    collect, collect_given, looks_like_log, peek, read_log, read_sql,
 };
 
 impl From<CollectError> for OperationError {
@@ -63,9 +64,10 @@ pub(super) async fn other_planners(settings: &Settings, main: &mut MainSession) 
 /// of main's own.
 pub async fn analyze_once(
     settings: &Settings,
-    workload: Option<&str>,
+    workload: Option<&mut (dyn BufRead + Send)>,
     limits: &AdviseLimits,
 ) -> Outcome<(Collection, Advice)> {
+    let workload = workload.map(given).transpose()?;
     let mut session = MainSession::begin(checked_main(settings).await?).await?;
     let begun = Instant::now();
     session.wait_until(begun + limits.deadline);
@@ -74,8 +76,7 @@ pub async fn analyze_once(
     let mut notes = Vec::new();
     let collection = match workload {
         None => collect(&mut session, understood).await?,
-        Some(text) => {
-            let contents = given(text)?;
+        Some(contents) => {
             notes = contents.notes;
             collect_given(&mut session, contents.statements, understood).await?
         }
@@ -103,23 +104,37 @@ pub async fn collected(settings: &Settings) -> Outcome<Collection> {
     Ok(collection)
 }
 
+/// SQL files are read as a whole, up to this size in bytes; logs are read entry by entry, whatever their size.
+const LONGEST_SQL: u64 = 64 << 20;
+
+fn invalid(message: String) -> OperationError {
+    OperationError::Invalid { field: "workload".into(), message }
+}
+
 /// Statements that a person gives: SQL, or a log.
-pub(super) fn given(text: &str) -> Outcome<LogContents> {
-    if looks_like_log(text) {
-        let contents = read_log(text);
+pub(super) fn given(source: impl BufRead) -> Outcome<LogContents> {
+    let unreadable = |error: std::io::Error| invalid(format!("cannot read it: {error}"));
+    let (head, source) = peek(source).map_err(unreadable)?;
+    if looks_like_log(&head) {
+        let contents = read_log(&head, source).map_err(unreadable)?;
         if contents.statements.is_empty() && contents.plans.is_empty() {
-            let message = "the log holds no statement and no plan: set log_min_duration_statement = 0 for a while (or auto_explain with log_format = json)";
-            return Err(OperationError::Invalid {
-                field: "workload".into(),
-                message: message.into(),
-            });
+            let notes: String = contents.notes.iter().map(|note| format!(". {note}")).collect();
+            return Err(invalid(format!(
+                "the log holds no statement and no plan: set log_min_duration_statement = 0 for a while (or auto_explain with log_format = json){notes}"
+            )));
         }
         return Ok(contents);
     }
-    let statements = read_sql(text).map_err(|error| OperationError::Invalid {
-        field: "workload".into(),
-        message: error.to_string(),
-    })?;
+    let mut text = Vec::new();
+    source.take(LONGEST_SQL + 1).read_to_end(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > LONGEST_SQL {
+        return Err(invalid(format!(
+            "it is no log, and SQL files above {} are not read: split it",
+            optischema::figures::bytes(LONGEST_SQL.cast_signed())
+        )));
+    }
+    let statements =
+        read_sql(&String::from_utf8_lossy(&text)).map_err(|error| invalid(error.to_string()))?;
     Ok(LogContents { statements, is_log: false, ..LogContents::default() })
 }
 

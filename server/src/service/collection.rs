@@ -205,7 +205,7 @@ fn seen(query: i64, logged: bool, json: &PlanJson, binding: String) -> Option<Se
 
 /// Takes statements that a person gives, and plans them.
 pub(super) async fn add(settings: &Settings, store: &Store, text: &str) -> Outcome<AddedQueries> {
-    let contents = given(text)?;
+    let contents = given(text.as_bytes())?;
     if contents.statements.is_empty() && contents.plans.is_empty() {
         let message = "there is no statement in it".to_owned();
         return Err(OperationError::Invalid { field: "text".into(), message });

@@ -16,7 +16,7 @@ pub use advise::{Advice, AdviseLimits, Effort, OtherPlanners, PlannerKind, advis
 pub(crate) use advise::{as_one, costed, partitions};
 pub use collector::{CollectError, Collection, Ground, collect, collect_given};
 
-pub use log::{LogContents, LoggedPlan, looks_like_log, read_log};
+pub use log::{LogContents, LoggedPlan, looks_like_log, peek, read_log};
 pub use raw::RawStatement;
 pub use sql_file::read_sql;
 pub(crate) use values::{array_of, length_of};

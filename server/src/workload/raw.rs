@@ -41,6 +41,14 @@ impl RawStatement {
         self.logged.extend(other.logged);
     }
 
+    /// Keeps at most so many texts with other constants, those that were called most often.
+    pub(super) fn keep_variants(&mut self, most: usize) {
+        if self.variants.len() > most {
+            self.variants.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+            self.variants.truncate(most);
+        }
+    }
+
     /// The texts with other constants, those that were called most often first.
     pub(super) fn commonest(&self) -> Vec<(&str, i64)> {
         let mut variants: Vec<(&str, i64)> =

@@ -409,7 +409,8 @@ async fn a_workload_of_attacks_is_listed_with_reasons_and_changes_nothing() {
     })
     .unwrap();
     for (attack, _) in ATTACKS {
-        match analyze_once(&settings, Some(attack), &AdviseLimits::default()).await {
+        match analyze_once(&settings, Some(&mut attack.as_bytes()), &AdviseLimits::default()).await
+        {
             Ok((collection, _)) => {
                 // Of what would write, the query inside may be planned, through the same gates.
                 let planned = |s: &TrackedStatement| {

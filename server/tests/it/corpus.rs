@@ -44,7 +44,8 @@ async fn understood(shop: &Shop, database: &str, workload: &str) -> Vec<TrackedS
     let settings = Settings::resolve(&args).unwrap();
     // Only what is planned counts here, not what is advised.
     let limits = AdviseLimits { deadline: Duration::from_millis(100), ..AdviseLimits::default() };
-    let (collection, _) = analyze_once(&settings, Some(workload), &limits).await.unwrap();
+    let (collection, _) =
+        analyze_once(&settings, Some(&mut workload.as_bytes()), &limits).await.unwrap();
     collection.statements
 }
 

@@ -12,7 +12,9 @@ use crate::fixture::Shop;
 async fn analysed(shop: &Shop, workload: &str) -> (Vec<TrackedStatement>, Vec<String>) {
     let settings = Settings::resolve(&shop.settings()).unwrap();
     let (collection, advice) =
-        analyze_once(&settings, Some(workload), &AdviseLimits::default()).await.unwrap();
+        analyze_once(&settings, Some(&mut workload.as_bytes()), &AdviseLimits::default())
+            .await
+            .unwrap();
     let titles = advice.proposals.iter().map(|proposal| proposal.title.clone()).collect();
     (collection.statements, titles)
 }

@@ -126,7 +126,7 @@ async fn what_the_budget_does_not_allow_in_time_is_named() {
     let deadline = std::time::Duration::from_secs(5);
     let limits = AdviseLimits { deadline, ..AdviseLimits::default() };
     let (collection, advice) =
-        analyze_once(&settings, Some(&texts.join("\n")), &limits).await.unwrap();
+        analyze_once(&settings, Some(&mut texts.join("\n").as_bytes()), &limits).await.unwrap();
     let codes: Vec<ReasonCode> = collection
         .statements
         .iter()
@@ -139,7 +139,8 @@ async fn what_the_budget_does_not_allow_in_time_is_named() {
     assert!(advice.complete.is_empty(), "{:?}", advice.complete);
     // With enough of it all are planned, and everything is looked at.
     let settings = Settings::resolve(&shop.settings()).unwrap();
-    let (_, advice) = analyze_once(&settings, Some(&texts.join("\n")), &limits).await.unwrap();
+    let (_, advice) =
+        analyze_once(&settings, Some(&mut texts.join("\n").as_bytes()), &limits).await.unwrap();
     assert!(advice.complete.contains(&Rule::MissingIndex), "{:?}", advice.notes);
 }
 
@@ -225,7 +226,9 @@ async fn a_long_list_is_planned_as_a_sample_and_says_so() {
     let settings = Settings::resolve(&shop.settings()).unwrap();
     let text = format!("SELECT price FROM \"Items\" WHERE order_id IN ({list});");
     let (collection, _) =
-        analyze_once(&settings, Some(&text), &AdviseLimits::default()).await.unwrap();
+        analyze_once(&settings, Some(&mut text.as_bytes()), &AdviseLimits::default())
+            .await
+            .unwrap();
     let plannable = collection.statements[0].plannable.as_ref().unwrap();
     let label = plannable.bindings[0].described();
     assert!(
@@ -471,7 +474,7 @@ async fn no_statement_takes_more_than_200_mb_of_optischemas_own_memory() {
     ] {
         let before = own_peak();
         // Whether it is planned or listed with a reason: the program stays small.
-        drop(analyze_once(&settings, Some(&text), &AdviseLimits::default()).await);
+        drop(analyze_once(&settings, Some(&mut text.as_bytes()), &AdviseLimits::default()).await);
         let took = own_peak().saturating_sub(before);
         assert!(took <= 200, "{took} MB for {}…", &text[..60]);
     }

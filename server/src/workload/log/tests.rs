@@ -1,5 +1,9 @@
 //! Log in, statements out.
 
+use serde_json::Value;
+
+use super::messages::parameters;
+use super::plain::process_of;
 use super::*;
 
 const PLAIN: &str = include_str!("../recorded/logs/stderr15.log");
@@ -7,22 +11,27 @@ const CSV: &str = include_str!("../recorded/logs/csv15.csv");
 const JSON: &str = include_str!("../recorded/logs/json15.json");
 const EIGHTEEN: &str = include_str!("../recorded/logs/stderr18.log");
 
+fn read(text: &str) -> LogContents {
+    let (head, source) = peek(text.as_bytes()).unwrap();
+    read_log(&head, source).unwrap()
+}
+
 fn named<'a>(contents: &'a LogContents, part: &str) -> &'a RawStatement {
     contents.statements.iter().find(|raw| raw.sql.contains(part)).unwrap()
 }
 
 #[test]
 fn the_three_formats_of_one_log_hold_the_same() {
-    let plain = read_log(PLAIN);
+    let plain = read(PLAIN);
     assert!(plain.statements.len() >= 4, "{plain:?}");
-    assert_eq!(read_log(CSV), plain);
-    assert_eq!(read_log(JSON), plain);
+    assert_eq!(read(CSV), plain);
+    assert_eq!(read(JSON), plain);
 }
 
 #[test]
 fn values_are_read_as_they_were() {
     for log in [PLAIN, EIGHTEEN] {
-        let contents = read_log(log);
+        let contents = read(log);
         let raw = named(&contents, "is distinct from");
         assert_eq!(raw.calls, 1, "parse, bind and execute are one call");
         let first = Some("O'Brien \"Zoë\"\nZürich – 東京".to_owned());
@@ -36,7 +45,7 @@ fn values_are_read_as_they_were() {
 
 #[test]
 fn statements_of_many_lines_are_whole_and_errors_are_passed_over() {
-    let contents = read_log(PLAIN);
+    let contents = read(PLAIN);
     let raw = named(&contents, "sum(o.total)");
     assert!(raw.sql.ends_with("order by total desc"), "{}", raw.sql);
     assert!(
@@ -51,7 +60,7 @@ fn statements_of_many_lines_are_whole_and_errors_are_passed_over() {
 #[test]
 fn plans_of_auto_explain_come_with_their_statement() {
     for (log, values) in [(PLAIN, 0), (EIGHTEEN, 2)] {
-        let contents = read_log(log);
+        let contents = read(log);
         assert_eq!(contents.plans.len(), 1, "{:?}", contents.notes);
         let plan = &contents.plans[0];
         assert!(plan.sql.starts_with("select id,"));
@@ -63,7 +72,7 @@ fn plans_of_auto_explain_come_with_their_statement() {
 #[test]
 fn a_plan_that_is_not_json_is_noted_and_the_rest_is_read() {
     let log = "2026-01-01 [1] LOG:  duration: 1.0 ms  plan:\n\tQuery Text: SELECT 1\n\tResult  (cost=0.00..0.01)\n2026-01-01 [1] LOG:  duration: 2.0 ms  statement: SELECT 2 FROM t";
-    let contents = read_log(log);
+    let contents = read(log);
     assert_eq!(contents.statements.len(), 1);
     assert!(contents.notes[0].contains("auto_explain.log_format = json"), "{:?}", contents.notes);
 }
@@ -79,7 +88,7 @@ fn values_that_were_shortened_are_not_used() {
 fn a_time_that_is_no_time_is_passed_over() {
     for time in ["NaN", "inf", "-1e308"] {
         let log = format!("x LOG:  duration: {time} ms  statement: SELECT 1 FROM t");
-        assert!(read_log(&log).statements.is_empty(), "{time}");
+        assert!(read(&log).statements.is_empty(), "{time}");
     }
 }
 
@@ -104,7 +113,7 @@ fn text_and_time_on_different_lines_belong_together_by_their_process() {
         "2026-03-05 11:00:02.000 UTC [5001] shop@shop DETAIL:  prepare: PREPARE p(int) AS SELECT 4 FROM d WHERE y = $1",
         "2026-03-05 11:00:02.001 UTC [5001] shop@shop LOG:  duration: 1.500 ms",
     ];
-    let contents = read_log(&lines.join("\n"));
+    let contents = read(&lines.join("\n"));
     let times: Vec<(&str, i64, f64)> =
         contents.statements.iter().map(|s| (s.sql.as_str(), s.calls, s.total_time_ms)).collect();
     assert_eq!(
@@ -120,7 +129,7 @@ fn text_and_time_on_different_lines_belong_together_by_their_process() {
     assert!(contents.notes.is_empty(), "{:?}", contents.notes);
     // Without a process in the prefix nobody's time is taken for another's.
     let bare = "LOG:  statement: SELECT 1 FROM a\nLOG:  statement: SELECT 2 FROM b\nLOG:  duration: 5.000 ms";
-    let contents = read_log(bare);
+    let contents = read(bare);
     assert!(contents.statements.iter().all(|s| s.calls == 1 && s.total_time_ms == 0.0));
     assert!(contents.notes[0].contains("log_min_duration_statement"), "{:?}", contents.notes);
 }
@@ -155,10 +164,51 @@ fn lines_in_envelopes_of_services_are_read() {
         wrapped(serde_json::json!({ "log": line, "stream": "stderr" })),
     ] {
         assert!(looks_like_log(&text), "{text}");
-        let contents = read_log(&text);
+        let contents = read(&text);
         assert_eq!(contents.statements.len(), 1, "{text}");
         assert_eq!(contents.statements[0].total_time_ms, 12.5, "{text}");
     }
+}
+
+#[test]
+fn envelopes_of_single_lines_belong_together() {
+    let enveloped =
+        |pid: u32, line: &str| serde_json::json!({ "message": line, "pid": pid }).to_string();
+    let text = [
+        enveloped(1, "2026-03-05 11:00:00 UTC LOG:  statement: SELECT id"),
+        enveloped(1, "\tFROM a"),
+        enveloped(2, "2026-03-05 11:00:00 UTC LOG:  statement: SELECT 2 FROM b"),
+        enveloped(2, "2026-03-05 11:00:01 UTC LOG:  duration: 7.000 ms"),
+        enveloped(1, "2026-03-05 11:00:02 UTC LOG:  duration: 9.000 ms"),
+    ];
+    let contents = read(&text.join("\n"));
+    let times: Vec<(&str, f64)> =
+        contents.statements.iter().map(|raw| (raw.sql.as_str(), raw.total_time_ms)).collect();
+    assert_eq!(times, [("SELECT 2 FROM b", 7.0), ("SELECT id\nFROM a", 9.0)]);
+}
+
+#[test]
+fn half_a_log_is_read_from_its_first_whole_entry() {
+    for log in [PLAIN, CSV, JSON] {
+        let whole = read(log).statements.len();
+        let half = log.find("sum(o.total)").unwrap();
+        let contents = read(&log[half..]);
+        assert!((1..whole).contains(&contents.statements.len()), "{:?}", contents.statements);
+        let cut_off = read(&log[..half]);
+        assert!(cut_off.statements.iter().all(|raw| !raw.sql.is_empty()));
+    }
+}
+
+#[test]
+fn plans_are_kept_once_for_each_shape() {
+    let plan = |ms: u32, node: &str| {
+        format!(
+            "2026-03-05 11:00:00 UTC [7] LOG:  duration: {ms}.0 ms  plan:\n\t{{\"Query Text\": \"SELECT 1 FROM a\", \"Plan\": {{\"Node Type\": \"{node}\", \"Startup Cost\": 0.0, \"Total Cost\": 1.0, \"Plan Rows\": 1, \"Plan Width\": 4}}}}\n"
+        )
+    };
+    let log: String = (1..=40).map(|ms| plan(ms, "Seq Scan") + &plan(ms, "Result")).collect();
+    let contents = read(&log);
+    assert_eq!((contents.statements[0].calls, contents.plans.len()), (80, 2));
 }
 
 #[test]
@@ -168,7 +218,7 @@ fn plans_alone_count_every_execution() {
             "2026-03-05 11:00:00 UTC [7] LOG:  duration: {ms} ms  plan:\n\t{{\"Query Text\": \"SELECT 1 FROM a\", \"Plan\": {{}}}}\n"
         )
     };
-    let contents = read_log(&(plan("10.0") + &plan("20.0") + &plan("30.0")));
+    let contents = read(&(plan("10.0") + &plan("20.0") + &plan("30.0")));
     let statement = &contents.statements[0];
     assert_eq!((statement.calls, statement.total_time_ms), (3, 60.0));
 }

@@ -1,0 +1,164 @@
+//! Logs of PostgreSQL: statements with their times and real values (`log_min_duration_statement`), and plans
+//! (`auto_explain` with `log_format = json`). Plain text with any `log_line_prefix`, CSV and JSON, read entry by entry.
+
+mod envelopes;
+mod formats;
+mod lines;
+mod messages;
+mod plain;
+mod plans;
+mod texts;
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, Read};
+
+use serde_json::Value;
+
+use self::formats::{Format, read_entries};
+use self::messages::{Event, event};
+use self::plans::Plans;
+use self::texts::Texts;
+use super::raw::RawStatement;
+
+/// One plan that `auto_explain` wrote.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoggedPlan {
+    pub sql: String,
+    pub duration_ms: f64,
+    /// `$1`, `$2`, …; empty where the log does not say.
+    pub values: Vec<Option<String>>,
+    pub plan: Value,
+}
+
+/// What a log holds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LogContents {
+    /// False where the text was SQL.
+    pub is_log: bool,
+    /// Each text once, with its calls, time and sets of values.
+    pub statements: Vec<RawStatement>,
+    /// Of each statement, one of each shape.
+    pub plans: Vec<LoggedPlan>,
+    /// What could not be read, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// One entry, whatever the format.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Entry {
+    message: String,
+    detail: String,
+    /// Which process wrote it; empty where the log does not say.
+    process: String,
+}
+
+/// Bytes that are looked at to tell a log from SQL.
+const HEAD: u64 = 256 << 10;
+
+/// Whether a text is a log rather than SQL, by its first lines.
+#[must_use]
+pub fn looks_like_log(text: &str) -> bool {
+    Format::of(text).is_some()
+}
+
+/// The first bytes of a source as text, and the whole source.
+///
+/// # Errors
+/// It cannot be read.
+pub fn peek<R: BufRead>(mut source: R) -> io::Result<(String, impl BufRead)> {
+    let mut head = Vec::new();
+    (&mut source).take(HEAD).read_to_end(&mut head)?;
+    let text = String::from_utf8_lossy(&head).into_owned();
+    Ok((text, io::Cursor::new(head).chain(source)))
+}
+
+/// Reads a log whose first lines are `head`. What is no statement and no plan is passed over. Memory is bounded, whatever
+/// the size of the log.
+///
+/// # Errors
+/// The source cannot be read.
+pub fn read_log(head: &str, source: impl BufRead) -> io::Result<LogContents> {
+    let mut reading = Reading::default();
+    let format = Format::of(head).unwrap_or(Format::Plain);
+    read_entries(format, source, &mut |entry| reading.take(entry))?;
+    Ok(reading.contents())
+}
+
+/// Statements that wait for their time at most; a server has fewer processes at one time.
+const MOST_WAITING: usize = 10_000;
+
+/// What is known while a log is read.
+#[derive(Default)]
+struct Reading {
+    timed: Texts,
+    /// Executions that `auto_explain` logged.
+    planned: Texts,
+    plans: Plans,
+    /// Statements whose time stands on a later line of the same process.
+    waiting: BTreeMap<String, (String, Vec<Option<String>>)>,
+    /// Statements without a time.
+    untimed: i64,
+}
+
+impl Reading {
+    fn take(&mut self, entry: Entry) {
+        let process = entry.process.clone();
+        match event(&entry) {
+            Some(Event::Ran { sql, duration_ms, values }) => {
+                self.timed.ran(sql, duration_ms, values);
+            }
+            // Whose time comes next cannot be told.
+            Some(Event::Began { sql, values }) if process.is_empty() => {
+                self.ran_untimed(sql, values);
+            }
+            Some(Event::Began { sql, values }) => {
+                if self.waiting.len() >= MOST_WAITING {
+                    self.end_waiting();
+                }
+                if let Some((sql, values)) = self.waiting.insert(process, (sql, values)) {
+                    self.ran_untimed(sql, values);
+                }
+            }
+            Some(Event::Took(duration_ms)) => {
+                if let Some((sql, values)) = self.waiting.remove(&process) {
+                    self.timed.ran(sql, duration_ms, values);
+                }
+            }
+            Some(Event::Planned(plan)) => {
+                self.planned.ran(plan.sql.clone(), plan.duration_ms, plan.values.clone());
+                self.plans.take(plan);
+            }
+            Some(Event::Unreadable(why)) => self.plans.pass_over(why),
+            None => {}
+        }
+    }
+
+    fn ran_untimed(&mut self, sql: String, values: Vec<Option<String>>) {
+        self.untimed += 1;
+        self.timed.ran(sql, 0.0, values);
+    }
+
+    fn end_waiting(&mut self) {
+        for (sql, values) in std::mem::take(&mut self.waiting).into_values() {
+            self.ran_untimed(sql, values);
+        }
+    }
+
+    fn contents(mut self) -> LogContents {
+        self.end_waiting();
+        // Where only plans are logged, they tell the calls too.
+        self.timed.complete_with(self.planned);
+        let (plans, mut notes) = self.plans.contents();
+        notes.extend(self.timed.note());
+        if self.untimed > 0 {
+            notes.push(format!(
+                "{} statements of the log have no time of their own: log_min_duration_statement = 0 in place of log_statement gives text and time on one line, and %p in log_line_prefix tells whose time a line is",
+                self.untimed
+            ));
+        }
+        LogContents { is_log: true, statements: self.timed.into_statements(), plans, notes }
+    }
+}
+
+#[cfg(test)]
+mod tests;
