@@ -118,12 +118,15 @@ pub struct NotPlanned {
     pub code: ReasonCode,
     pub message: String,
     pub remedy: Option<String>,
+    /// Functions of the database that keep it from being planned, as `schema.name`; the store does not keep them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<String>,
 }
 
 impl NotPlanned {
     #[must_use]
     pub fn new(code: ReasonCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), remedy: None }
+        Self { code, message: message.into(), remedy: None, functions: Vec::new() }
     }
 
     #[must_use]
@@ -144,9 +147,10 @@ impl std::fmt::Display for NotPlanned {
 }
 
 /// A statement with parameters bound to real values.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlannableStatement {
-    #[serde(default = "itself")]
+    /// Earlier versions planned statements themselves only.
+    #[serde(default)]
     pub planned_as: PlannedAs,
     pub shape: StatementShape,
     /// The first set stands for the whole.
@@ -173,9 +177,10 @@ pub struct PlannableStatement {
     pub may_mean: Vec<TableName>,
 }
 
-/// What earlier versions planned.
-const fn itself() -> PlannedAs {
-    PlannedAs::Itself
+impl Default for PlannedAs {
+    fn default() -> Self {
+        Self::Itself
+    }
 }
 
 /// Which of its columns' values a binding has.

@@ -3,9 +3,11 @@
 //! Pure values: reading them is the server's business.
 
 mod counters;
+mod coverage;
 mod delta;
 mod resolution;
 
 pub use counters::{Counters, Reading, Snapshot, StatementKey};
+pub use coverage::{Coverage, ReasonGroup};
 pub use delta::{Delta, Deltas, Known, Origin, deltas};
 pub use resolution::{KEPT_SECONDS, RESOLUTIONS, Resolution, bucket_start};

@@ -1,11 +1,13 @@
 //! `optischema analyze`: advice as a table, as JSON or as SQL.
 
-use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use optischema::figures;
-use optischema::model::{NotPlanned, Proposal, ReasonCode, RecommendationType, StatementReport};
+use optischema::model::{Proposal, RecommendationType, TableName};
+use optischema::workload::Coverage;
 use serde_json::json;
 
 use super::AnalyzeFormat;
@@ -24,13 +26,15 @@ pub(super) async fn analyze(
     limits: AdviseLimits,
     format: AnalyzeFormat,
 ) -> Result<ExitCode, CommandError> {
-    let text = workload
+    let mut source = workload
         .map(|path| {
-            std::fs::read_to_string(&path).map_err(|error| CommandError::Folder(path, error))
+            let file = File::open(&path).map_err(|error| CommandError::Folder(path, error))?;
+            Ok::<_, CommandError>(BufReader::new(file))
         })
         .transpose()?;
+    let source = source.as_mut().map(|file| file as &mut (dyn BufRead + Send));
     let least = settings.list_from_percent;
-    let (_, advice) = analyze_once(&settings, text.as_deref(), &limits).await?;
+    let (collection, advice) = analyze_once(&settings, source, &limits).await?;
     for note in &advice.notes {
         eprintln!("{note}");
     }
@@ -67,51 +71,135 @@ pub(super) async fn analyze(
             println!("{}", serde_json::to_string_pretty(&report)?);
         }
         AnalyzeFormat::Table => {
-            let mut table = super::table();
-            table.set_header(["Recommendation", "Planned saving", "SQL for main"]);
-            let is_small = |p: &&Proposal| {
-                p.estimated_improvement_percent.is_some_and(|saving| saving < least)
-            };
-            for p in advice.proposals.iter().filter(|p| !is_small(p)) {
-                let saving = p
-                    .estimated_improvement_percent
-                    .map_or_else(|| "–".to_owned(), |saving| format!("{saving:.1} %"));
-                table.add_row([p.title.clone(), saving, p.sql_fix.clone()]);
+            let (small, listed): (Vec<&Proposal>, Vec<&Proposal>) =
+                advice.proposals.iter().partition(|proposal| {
+                    proposal.estimated_improvement_percent.is_some_and(|saving| saving < least)
+                });
+            for (heading, proposals) in by_table(&listed) {
+                println!("{heading}\n{}\n", of_one(&proposals));
             }
-            println!("{table}");
-            let folded = advice.proposals.iter().filter(is_small).count();
-            if folded > 0 {
-                eprintln!(
-                    "{folded} more would save less than {} of the workload each",
-                    figures::percent(least)
-                );
+            let coverage = Coverage::of(&collection.statements);
+            if !coverage.reasons.is_empty() {
+                println!("Statements that are not planned\n{}\n", not_planned(&coverage));
             }
-            for line in why_not_planned(&advice.statements) {
+            for line in closing(&coverage, listed.len(), small.len(), least, advice.rejected.len())
+            {
                 eprintln!("{line}");
             }
-            let planned = advice.statements.iter().filter(|statement| statement.planned).count();
-            eprintln!(
-                "{planned} of {} statements planned; {} candidates rejected (--format json lists all, with reasons)",
-                advice.statements.len(),
-                advice.rejected.len()
-            );
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Statements that were not planned, by their reason, the commonest first.
-fn why_not_planned(statements: &[StatementReport]) -> Vec<String> {
-    let mut groups: BTreeMap<ReasonCode, Vec<&NotPlanned>> = BTreeMap::new();
-    for reason in statements.iter().filter_map(|statement| statement.reason.as_ref()) {
-        groups.entry(reason.code).or_default().push(reason);
+/// Recommendations by their table, the largest saving first; what belongs to no table comes last.
+fn by_table<'a>(proposals: &[&'a Proposal]) -> Vec<(String, Vec<&'a Proposal>)> {
+    let mut groups: Vec<(Option<&TableName>, Vec<&'a Proposal>)> = Vec::new();
+    for proposal in proposals {
+        let table = proposal.tables.first();
+        match groups.iter_mut().find(|(known, _)| *known == table) {
+            Some((_, group)) => group.push(proposal),
+            None => groups.push((table, vec![proposal])),
+        }
     }
-    let mut groups: Vec<Vec<&NotPlanned>> = groups.into_values().collect();
-    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
-    let line = |group: &Vec<&NotPlanned>| {
-        let first = group.first()?;
-        let example = if group.len() == 1 { "" } else { ", for example" };
-        Some(format!("{} not planned{example}: {first}", group.len()))
+    let saving = |proposal: &&Proposal| proposal.estimated_improvement_percent.unwrap_or(-1.0);
+    for (_, group) in &mut groups {
+        group.sort_by(|a, b| saving(b).total_cmp(&saving(a)));
+    }
+    let first = |group: &[&Proposal]| group.first().map_or(-1.0, saving);
+    groups.sort_by(|a, b| {
+        a.0.is_none().cmp(&b.0.is_none()).then(first(&b.1).total_cmp(&first(&a.1)))
+    });
+    let heading = |table: Option<&TableName>| {
+        table.map_or_else(|| "The whole database".to_owned(), ToString::to_string)
     };
-    groups.iter().filter_map(line).collect()
+    groups.into_iter().map(|(table, group)| (heading(table), group)).collect()
+}
+
+fn of_one(proposals: &[&Proposal]) -> comfy_table::Table {
+    let mut table = super::table();
+    table.set_header(["Planned saving", "Recommendation", "SQL for main"]);
+    for proposal in proposals {
+        let saving = proposal
+            .estimated_improvement_percent
+            .map_or_else(|| "–".to_owned(), |saving| format!("{saving:.1} %"));
+        table.add_row([saving, proposal.title.clone(), proposal.sql_fix.clone()]);
+    }
+    table
+}
+
+fn not_planned(coverage: &Coverage) -> comfy_table::Table {
+    let mut table = super::table();
+    table.set_header(["Statements", "Time", "Reason", "Remedy"]);
+    for group in &coverage.reasons {
+        let time = group.time_percent.map_or_else(|| "–".to_owned(), figures::percent);
+        let message = group.messages.first().map_or("", |reason| reason.message.as_str());
+        let others = group.messages.len().saturating_sub(1);
+        let reason = match others {
+            0 => message.to_owned(),
+            _ => format!("{message} (and {})", figures::counted(others as u64, "other reason")),
+        };
+        let remedy = group.remedy().unwrap_or_default().to_owned();
+        table.add_row([group.statements.to_string(), time, reason, remedy]);
+    }
+    table
+}
+
+/// What was looked at, and why there is no advice where there is none.
+fn closing(
+    coverage: &Coverage,
+    listed: usize,
+    small: usize,
+    least: f64,
+    rejected: usize,
+) -> Vec<String> {
+    if coverage.statements == 0 {
+        return vec![
+            "The workload holds no statement of an application: nothing can be recommended."
+                .to_owned(),
+        ];
+    }
+    let mut lines = Vec::new();
+    if small > 0 {
+        lines.push(format!(
+            "{small} more would save less than {} of the workload each (--format json lists them).",
+            figures::percent(least)
+        ));
+    }
+    lines.push(format!("{}.", coverage.sentence()));
+    if listed + small == 0 {
+        lines.push(
+            match (coverage.planned, rejected) {
+                (0, _) => "No recommendation: no statement can be planned.",
+                (_, 0) => "No recommendation: nothing that could help was found.",
+                _ => "No recommendation: every candidate was rejected.",
+            }
+            .to_owned(),
+        );
+    }
+    if rejected > 0 {
+        lines.push(format!(
+            "{} rejected (--format json gives the reasons).",
+            figures::counted(rejected as u64, "candidate")
+        ));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_name_the_true_cause() {
+        let none =
+            Coverage { statements: 0, planned: 0, planned_time_percent: None, reasons: Vec::new() };
+        assert!(closing(&none, 0, 0, 1.0, 0)[0].contains("no statement of an application"));
+        let unplanned = Coverage { statements: 2, ..none.clone() };
+        assert!(closing(&unplanned, 0, 0, 1.0, 0)[1].contains("no statement can be planned"));
+        let planned = Coverage { planned: 2, ..unplanned };
+        assert!(closing(&planned, 0, 0, 1.0, 3)[1].contains("every candidate was rejected"));
+        let lines = closing(&planned, 1, 2, 1.0, 0);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].starts_with("2 more would save less than 1.0 %"), "{lines:?}");
+    }
 }

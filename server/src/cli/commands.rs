@@ -23,7 +23,7 @@ use crate::instance::{
 };
 use crate::postgres::PgFailure;
 use crate::sandbox::SandboxError;
-use crate::service::Targets;
+use crate::service::{Targets, rehearse_workload};
 use crate::store::{ImportError, StoreError};
 use crate::workload::AdviseLimits;
 
@@ -196,6 +196,7 @@ async fn demo_on(args: &SettingsArgs, once: bool, lock: FolderLock) -> Done {
 
 async fn check_targets(settings: Settings, format: Format) -> Done {
     let mut targets = Targets::new(std::sync::Arc::new(settings.clone())).check().await;
+    rehearse_workload(&settings, &mut targets).await;
     check::tell_servers_usage(&settings, &mut targets).await;
     match format {
         Format::Table => println!("{}", check::table(&targets)),

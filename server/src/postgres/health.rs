@@ -143,7 +143,10 @@ pub(super) fn version_finding(session: &Session) -> Finding {
             "use PostgreSQL 13 or later",
         )
     } else {
-        Finding::ok("version", format!("PostgreSQL {} answers.", session.version))
+        Finding::ok(
+            "version",
+            format!("PostgreSQL {} answers (OptiSchema is tested with 13 to 19).", session.version),
+        )
     }
 }
 

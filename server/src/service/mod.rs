@@ -7,6 +7,7 @@ mod compare;
 mod failure;
 mod handing_over;
 mod query_detail;
+mod readiness;
 mod report;
 mod restoring;
 mod rule_page;
@@ -42,6 +43,7 @@ use crate::store::{Kept, NewJob, Store};
 
 pub(crate) use analysis::{analyze, checked_main};
 pub use analysis::{analyze_once, collected};
+pub use readiness::rehearse_workload;
 pub(crate) use restoring::RESTORE_PREFIX;
 pub use staging::Refreshed;
 pub use targets::Targets;

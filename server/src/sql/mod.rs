@@ -73,6 +73,9 @@ pub enum SqlError {
     NotOne(usize),
     #[error("{0}")]
     Refused(String),
+    /// Planning it could run functions of the database, named as `schema.name`; the person may vouch for them.
+    #[error("{reason}")]
+    CallsOwn { reason: String, functions: Vec<String> },
 }
 
 impl From<pg_query::Error> for SqlError {
@@ -89,11 +92,26 @@ impl From<pg_query::Error> for SqlError {
 
 impl From<SqlError> for NotPlanned {
     fn from(error: SqlError) -> Self {
-        let code = match error {
-            SqlError::Parse(_) | SqlError::NotOne(_) => ReasonCode::NotParsed,
-            SqlError::Refused(_) => ReasonCode::NotSafe,
-        };
-        Self::new(code, error.to_string())
+        match error {
+            SqlError::Parse(_) | SqlError::NotOne(_) => {
+                Self::new(ReasonCode::NotParsed, error.to_string())
+            }
+            SqlError::Refused(reason) => Self::new(ReasonCode::NotSafe, reason),
+            SqlError::CallsOwn { reason, functions } if functions.is_empty() => {
+                Self::new(ReasonCode::NotSafe, reason)
+            }
+            SqlError::CallsOwn { reason, functions } => Self {
+                functions: functions.clone(),
+                ..Self::with_remedy(
+                    ReasonCode::NotSafe,
+                    reason,
+                    format!(
+                        "where it only computes a result: OPTISCHEMA_TRUSTED_FUNCTIONS={}",
+                        functions.join(",")
+                    ),
+                )
+            },
+        }
     }
 }
 

@@ -35,7 +35,10 @@ fn reason(row: &SqliteRow) -> Result<Option<NotPlanned>, StoreError> {
         Some(_) => parsed(row, "reason_code")?,
         None => ReasonCode::Other,
     };
-    Ok(Some(NotPlanned { code, message, remedy: optional_text(row, "reason_remedy")? }))
+    Ok(Some(NotPlanned {
+        remedy: optional_text(row, "reason_remedy")?,
+        ..NotPlanned::new(code, message)
+    }))
 }
 
 /// A row of the list. `whole_ms` is the time of all statements of its kind.

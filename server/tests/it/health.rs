@@ -1,7 +1,10 @@
 //! Bad targets: each gives one clear sentence with the remedy, and the rest keeps working.
 
+use std::sync::Arc;
+
 use optischema::model::{Finding, Health, TargetKind, TargetState};
-use optischema_server::config::SettingsArgs;
+use optischema_server::config::{Settings, SettingsArgs};
+use optischema_server::service::{Targets, rehearse_workload};
 use reqwest::StatusCode;
 
 use crate::fixture::{App, Shop};
@@ -578,4 +581,55 @@ async fn a_function_that_is_vouched_for_and_not_there_is_named() {
     assert!(found.message.ends_with("not there: nowhere.*, public.plian."), "{found:?}");
     let (_, findings) = health(&shop.settings(), TargetKind::Main).await;
     assert!(!findings.iter().any(|finding| finding.code == "trusted_functions_missing"));
+}
+
+/// `check` plans the workload: it says what share can be planned, and what is in the way of the rest.
+#[tokio::test]
+async fn the_check_rehearses_the_workload() {
+    let shop = Shop::start().await;
+    let setup = [
+        "CREATE EXTENSION citext",
+        "CREATE TABLE member (id int PRIMARY KEY, nick citext NOT NULL, folder int NOT NULL)",
+        "INSERT INTO member SELECT g, 'nick' || g, g % 7 FROM generate_series(1, 5000) g",
+        "CREATE FUNCTION folder_of(text) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN length($1); END'",
+        "CREATE TABLE memo (id int PRIMARY KEY, author int NOT NULL)",
+        "ALTER TABLE memo ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY own ON memo USING (author = 7)",
+        "GRANT SELECT ON memo, member TO app",
+        "ANALYZE",
+    ];
+    shop.run("postgres", "shop", &setup).await;
+    let used = [
+        "SELECT id FROM member WHERE folder = folder_of('abc')",
+        "SELECT id FROM memo WHERE author = 7",
+        "SELECT id FROM member WHERE folder = 3",
+    ];
+    shop.run("app", "shop", &used).await;
+    let settings = Settings::resolve(&shop.settings()).unwrap();
+    let mut targets = Targets::new(Arc::new(settings.clone())).check().await;
+    rehearse_workload(&settings, &mut targets).await;
+    let of = |kind| targets.iter().find(|target| target.target == kind).unwrap();
+    let main = &of(TargetKind::Main).findings;
+    let planned = main.iter().find(|finding| finding.code == "workload_planned").unwrap();
+    assert!(planned.message.contains("statements can be planned"), "{}", planned.message);
+    let remedy = |code: &str| finding(main, code).remedy.clone().unwrap();
+    assert_eq!(remedy("functions_in_the_way"), "OPTISCHEMA_TRUSTED_FUNCTIONS=public.folder_of");
+    assert_eq!(remedy("policies_in_the_way"), "ALTER ROLE \"reader\" BYPASSRLS;");
+    let sandbox = &of(TargetKind::Sandbox).findings;
+    let lacking = finding(sandbox, "extensions_missing");
+    assert!(lacking.message.contains("citext"), "{lacking:?}");
+    assert!(!lacking.message.contains("pg_stat_statements"), "{lacking:?}");
+    // The line, pasted, lets them be planned.
+    let trusted = Some(vec!["public.folder_of".to_owned()]);
+    let args = SettingsArgs { trusted_functions: trusted, ..shop.settings() };
+    let settings = Settings::resolve(&args).unwrap();
+    shop.run("postgres", "shop", &["ALTER ROLE reader BYPASSRLS"]).await;
+    shop.run("sandbox", "staging", &["CREATE EXTENSION citext"]).await;
+    let mut targets = Targets::new(Arc::new(settings.clone())).check().await;
+    rehearse_workload(&settings, &mut targets).await;
+    let codes: Vec<&str> =
+        targets.iter().flat_map(|t| &t.findings).map(|finding| finding.code.as_str()).collect();
+    for code in ["functions_in_the_way", "policies_in_the_way", "extensions_missing"] {
+        assert!(!codes.contains(&code), "{codes:?}");
+    }
 }

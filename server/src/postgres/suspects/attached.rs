@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
-use super::{Relation, Suspects};
+use super::{Objection, Relation, Suspects};
 use crate::postgres::{PgFailure, query};
 use crate::sql::{self, Calls, Name};
 
@@ -39,6 +39,8 @@ pub(super) struct Attached {
     pub to: AttachedTo,
     /// In words.
     pub what: String,
+    /// Where it is a function that the person may vouch for: its name.
+    pub function: Option<String>,
 }
 
 impl Suspects {
@@ -48,13 +50,13 @@ impl Suspects {
         calls: &Calls,
         relations: &[(&Name, &Relation)],
         through_view: bool,
-    ) -> Option<String> {
+    ) -> Option<Objection> {
         relations.iter().find_map(|(name, table)| {
             if table.is_foreign {
-                return Some(format!(
+                return Some(Objection::from(format!(
                     "it reads {}, a foreign table or the parent of one: planning may reach another server",
                     name.name
-                ));
+                )));
             }
             let is_taken_up = |attached: &&Attached| match attached.to {
                 // The arms of a UNION ALL are parts of a table to the planner.
@@ -66,10 +68,11 @@ impl Suspects {
                 AttachedTo::Index | AttachedTo::Other => true,
             };
             let attached = table.attached.iter().find(is_taken_up)?;
-            Some(format!(
-                "the table {} carries an expression that calls {}",
-                name.name, attached.what
-            ))
+            let all = table.attached.iter().filter(is_taken_up);
+            let functions: BTreeSet<String> = all.filter_map(|a| a.function.clone()).collect();
+            let said =
+                format!("the table {} carries an expression that calls {}", name.name, attached.what);
+            Some(Objection { said, functions: functions.into_iter().collect() })
         })
     }
 }

@@ -42,6 +42,25 @@ impl Function {
     fn said(&self) -> String {
         format!("{}.{}, {}", self.schema, self.name, self.why)
     }
+
+    /// Its name where the person may vouch for it: nobody vouches for what PostgreSQL itself marks as doing more.
+    fn vouchable(&self) -> Option<String> {
+        (self.schema != "pg_catalog").then(|| format!("{}.{}", self.schema, self.name))
+    }
+}
+
+/// Why a statement is not planned.
+struct Objection {
+    /// In words.
+    said: String,
+    /// Functions that the person may vouch for, all that are in sight.
+    functions: Vec<String>,
+}
+
+impl From<String> for Objection {
+    fn from(said: String) -> Self {
+        Self { said, functions: Vec::new() }
+    }
 }
 
 /// An operator of this database.
@@ -167,11 +186,12 @@ impl Suspects {
             let relations: Vec<(&Name, &Relation)> =
                 calls.relations.iter().filter_map(|name| self.relation(name)).collect();
             let through_view = !place.is_empty() || relations.iter().any(|(_, r)| r.is_view);
-            if let Some(objection) = self
+            if let Some(Objection { said, functions }) = self
                 .objection(&calls, &relations)
                 .or_else(|| self.objection_to_tables(&calls, &relations, through_view))
             {
-                return Err(SqlError::Refused(format!("{objection}{place}")).into());
+                let reason = format!("{said}{place}");
+                return Err(SqlError::CallsOwn { reason, functions }.into());
             }
             let written =
                 calls.relations.iter().filter_map(|name| Some((name, self.relation(name)?)));
@@ -287,14 +307,20 @@ impl Suspects {
         known.flatten()
     }
 
-    fn objection(&self, calls: &Calls, relations: &[(&Name, &Relation)]) -> Option<String> {
-        self.objection_to_calls(calls).or_else(|| self.objection_to_types(calls, relations))
+    fn objection(&self, calls: &Calls, relations: &[(&Name, &Relation)]) -> Option<Objection> {
+        let of_types = || self.objection_to_types(calls, relations).map(Objection::from);
+        self.objection_to_calls(calls).or_else(of_types)
     }
 
-    fn objection_to_calls(&self, calls: &Calls) -> Option<String> {
-        let called = calls.functions.iter().find_map(|name| {
-            self.functions.get(&name.name)?.iter().find(|f| self.in_sight(name, &f.schema))
-        });
+    fn objection_to_calls(&self, calls: &Calls) -> Option<Objection> {
+        let every_called: Vec<&Function> = calls
+            .functions
+            .iter()
+            .filter_map(|name| {
+                self.functions.get(&name.name)?.iter().find(|f| self.in_sight(name, &f.schema))
+            })
+            .collect();
+        let called = every_called.first().copied();
         let find = |name: &String, fits: fn(&Function) -> bool| {
             self.functions.get(name)?.iter().find(|function| fits(function))
         };
@@ -306,7 +332,11 @@ impl Suspects {
         };
         let found = called.or_else(of_field).or_else(of_column);
         if let Some(function) = found {
-            return Some(format!("it calls {}", function.said()));
+            let functions = match every_called.is_empty() {
+                true => function.vouchable().into_iter().collect(),
+                false => every_called.iter().filter_map(|function| function.vouchable()).collect(),
+            };
+            return Some(Objection { said: format!("it calls {}", function.said()), functions });
         }
         let is_inlined = |name: &&Name| self.inlined.contains(&name.name);
         let inlined = calls.functions.iter().find(is_inlined)?;
@@ -315,6 +345,7 @@ impl Suspects {
                 "it calls {}, whose body PostgreSQL puts in place, among more than {MOST_INLINED} calls",
                 inlined.name
             )
+            .into()
         })
     }
 

@@ -139,6 +139,11 @@ impl Reading {
         function >= FIRST_OWN_OID && !self.known.contains(&function)
     }
 
+    /// The name of a function that the person may vouch for.
+    fn vouchable(&self, oid: i64) -> Option<String> {
+        self.functions.get(&oid)?.vouchable()
+    }
+
     /// Whether an object that an expression depends on is a suspect, in words.
     fn suspect(&self, catalog: &str, oid: i64) -> Option<String> {
         match catalog {
@@ -522,7 +527,11 @@ async fn read_relations(
         let Some(relation) = row.try_get::<Option<i64>, _>("relation")? else { continue };
         let to = AttachedTo::of(&row.try_get::<String, _>("kind")?);
         let is_run = to != AttachedTo::Index || !over_columns.contains(&(relation, oid));
-        let suspect = suspect.filter(|_| is_run).map(|what| Attached { to, what });
+        let suspect = suspect.filter(|_| is_run).map(|what| Attached {
+            to,
+            what,
+            function: (catalog == "pg_proc").then(|| reading.vouchable(oid)).flatten(),
+        });
         for at in family(&parents, relation) {
             let Some((_, table)) = by_oid.get_mut(&at) else { continue };
             table.attached.extend(suspect.clone());
@@ -546,17 +555,17 @@ async fn read_relations(
         let is_large: bool = row.try_get("is_large")?;
         // However it is used, a session reads it with the table.
         let to = if is_large { AttachedTo::Other } else { to };
-        let suspect = match suspect {
-            Some(suspect) => suspect.said(),
+        let (what, function) = match suspect {
+            Some(suspect) => (suspect.said(), suspect.vouchable()),
             None if is_large => {
-                "functions that are not looked at, since it is too large".to_owned()
+                ("functions that are not looked at, since it is too large".to_owned(), None)
             }
             None => continue,
         };
         if let Some(domain) = suspects.types.get_mut(&row.try_get("domain")?) {
             domain.why = Some("is checked by a function that does more than give a result");
         }
-        let attached = Attached { to, what: suspect };
+        let attached = Attached { to, what, function };
         for at in family(&parents, relation) {
             if let Some((_, table)) = by_oid.get_mut(&at) {
                 table.attached.push(attached.clone());

@@ -1,0 +1,179 @@
+//! How much of a workload can be planned, and why the rest cannot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::figures;
+use crate::model::{NotPlanned, ReasonCode, TrackedStatement};
+
+/// What of a workload can be planned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Coverage {
+    pub statements: u64,
+    pub planned: u64,
+    /// The share of the measured time that planned statements took, in percent; absent where no time was measured.
+    pub planned_time_percent: Option<f64>,
+    /// The rest by its reason: the most time first, then the most statements.
+    pub reasons: Vec<ReasonGroup>,
+}
+
+/// Statements that are not planned for one kind of reason.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReasonGroup {
+    pub code: ReasonCode,
+    pub statements: u64,
+    /// Of the workload's measured time, in percent.
+    pub time_percent: Option<f64>,
+    /// Each different message once, that of the dearest statement first.
+    pub messages: Vec<NotPlanned>,
+    /// Functions of the database that are in the way.
+    pub functions: BTreeSet<String>,
+}
+
+impl Coverage {
+    #[must_use]
+    pub fn of(statements: &[TrackedStatement]) -> Self {
+        let total: f64 = statements.iter().map(|statement| statement.total_time_ms).sum();
+        let percent = |time: f64| (total > 0.0).then(|| 100.0 * time / total);
+        let mut groups: BTreeMap<ReasonCode, (f64, ReasonGroup)> = BTreeMap::new();
+        let (mut planned, mut planned_time) = (0, 0.0);
+        let mut dearest: Vec<&TrackedStatement> = statements.iter().collect();
+        dearest.sort_by(|a, b| b.total_time_ms.total_cmp(&a.total_time_ms));
+        for statement in dearest {
+            let reason = match &statement.plannable {
+                Ok(_) => {
+                    planned += 1;
+                    planned_time += statement.total_time_ms;
+                    continue;
+                }
+                Err(reason) => reason,
+            };
+            let (time, group) = groups.entry(reason.code).or_insert_with(|| {
+                let code = reason.code;
+                (
+                    0.0,
+                    ReasonGroup {
+                        code,
+                        statements: 0,
+                        time_percent: None,
+                        messages: Vec::new(),
+                        functions: BTreeSet::new(),
+                    },
+                )
+            });
+            *time += statement.total_time_ms;
+            group.statements += 1;
+            group.functions.extend(reason.functions.iter().cloned());
+            if !group.messages.contains(reason) {
+                group.messages.push(reason.clone());
+            }
+        }
+        let mut groups: Vec<(f64, ReasonGroup)> = groups.into_values().collect();
+        groups.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.statements.cmp(&a.1.statements)));
+        Self {
+            statements: statements.len() as u64,
+            planned,
+            planned_time_percent: percent(planned_time),
+            reasons: groups
+                .into_iter()
+                .map(|(time, group)| ReasonGroup { time_percent: percent(time), ..group })
+                .collect(),
+        }
+    }
+
+    /// Statements and their share of the time, in one line.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let statements = figures::counted(self.statements, "statement");
+        let of_time = self.planned_time_percent.map_or_else(String::new, |share| {
+            format!(", which took {} of the time", figures::percent(share))
+        });
+        format!("{} of {statements} can be planned{of_time}", figures::grouped(self.planned as f64))
+    }
+
+    /// Every function that is in the way.
+    #[must_use]
+    pub fn functions(&self) -> BTreeSet<String> {
+        self.reasons.iter().flat_map(|group| group.functions.iter().cloned()).collect()
+    }
+}
+
+impl ReasonGroup {
+    /// Statements, their share of the time, and the reason of the dearest one.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let statements = figures::counted(self.statements, "statement");
+        let of_time =
+            self.time_percent.filter(|share| *share > 0.0).map_or_else(String::new, |share| {
+                format!(" ({} of the time)", figures::percent(share))
+            });
+        let example = if self.messages.len() > 1 { ", for example" } else { "" };
+        let message = self.messages.first().map_or("", |reason| reason.message.as_str());
+        format!("{statements}{of_time} not planned{example}: {message}")
+    }
+
+    /// What mends the dearest one, where that is known.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&str> {
+        self.messages.iter().find_map(|reason| reason.remedy.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{QueryHash, QueryKind};
+
+    fn statement(time: f64, plannable: Option<NotPlanned>) -> TrackedStatement {
+        TrackedStatement {
+            query_hash: QueryHash("a".into()),
+            sql: String::new(),
+            kind: QueryKind::User,
+            calls: 1,
+            total_time_ms: time,
+            rows: 0,
+            temp_blocks: 0,
+            plannable: plannable
+                .map_or_else(|| Ok(crate::model::PlannableStatement::default()), Err),
+        }
+    }
+
+    #[test]
+    fn reasons_are_grouped_and_the_most_time_comes_first() {
+        let of = |function: &str| NotPlanned {
+            functions: vec![function.to_owned()],
+            ..NotPlanned::with_remedy(
+                ReasonCode::NotSafe,
+                format!("it calls {function}"),
+                "name it",
+            )
+        };
+        let no_table = || NotPlanned::new(ReasonCode::NoTable, "it reads no user table");
+        let coverage = Coverage::of(&[
+            statement(60.0, None),
+            statement(10.0, Some(no_table())),
+            statement(1.0, Some(of("app.g"))),
+            statement(29.0, Some(of("app.f"))),
+        ]);
+        assert_eq!(
+            coverage.sentence(),
+            "1 of 4 statements can be planned, which took 60 % of the time"
+        );
+        let sentences: Vec<String> = coverage.reasons.iter().map(ReasonGroup::sentence).collect();
+        assert_eq!(
+            sentences,
+            [
+                "2 statements (30 % of the time) not planned, for example: it calls app.f",
+                "1 statement (10 % of the time) not planned: it reads no user table",
+            ]
+        );
+        assert_eq!(coverage.reasons[0].remedy(), Some("name it"));
+        assert_eq!(coverage.functions().into_iter().collect::<Vec<_>>(), ["app.f", "app.g"]);
+    }
+
+    #[test]
+    fn without_times_only_statements_are_counted() {
+        let coverage = Coverage::of(&[statement(0.0, None)]);
+        assert_eq!(coverage.sentence(), "1 of 1 statement can be planned");
+        assert_eq!(coverage.planned_time_percent, None);
+    }
+}
