@@ -34,6 +34,10 @@ struct Spent {
     planning: Duration,
     hour: Instant,
     texts: HashSet<u64>,
+    /// Entries that the view does not show. They stay until the server makes room.
+    hidden: HashSet<u64>,
+    /// How many of them there may be.
+    room: usize,
 }
 
 /// Budgets say nothing about which database an address means.
@@ -56,6 +60,8 @@ impl Budget {
             planning: Duration::ZERO,
             hour: now,
             texts: HashSet::new(),
+            hidden: HashSet::new(),
+            room: 0,
         };
         Self(Some(Arc::new(Shared {
             limits,
@@ -112,9 +118,7 @@ impl Budget {
             spent.hour = Instant::now();
             spent.texts.clear();
         }
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        let hash = hasher.finish();
+        let hash = hash_of(text);
         if !spent.texts.contains(&hash)
             && spent.texts.len() >= shared.limits.texts_per_hour as usize
         {
@@ -125,6 +129,33 @@ impl Budget {
         }
         spent.texts.insert(hash);
         Ok(())
+    }
+
+    /// Tells how many entries that `pg_stat_statements` does not show it has room for.
+    pub fn found_room(&self, room: usize) {
+        if let Some(shared) = &self.0 {
+            shared.lock().room = room;
+        }
+    }
+
+    /// Counts a text that `pg_stat_statements` keeps without showing it: free as long as it has room, so that it pushes
+    /// nothing out.
+    ///
+    /// # Errors
+    /// As of [`Self::new_text`].
+    pub fn new_hidden_text(&self, text: &str) -> Result<(), PgFailure> {
+        let Some(shared) = &self.0 else { return Ok(()) };
+        let mut spent = shared.lock();
+        let hash = hash_of(text);
+        if spent.hidden.contains(&hash) {
+            return Ok(());
+        }
+        if spent.hidden.len() < spent.room {
+            spent.hidden.insert(hash);
+            return Ok(());
+        }
+        drop(spent);
+        self.new_text(text)
     }
 
     /// What is in use now, and since when each window counts; absent without limits.
@@ -142,6 +173,12 @@ impl Budget {
             texts: u32::try_from(spent.texts.len()).unwrap_or(u32::MAX),
         })
     }
+}
+
+fn hash_of(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Shared {
@@ -192,6 +229,18 @@ mod tests {
         assert!(budget.new_text("b").is_err());
         let usage = budget.usage().unwrap();
         assert_eq!((usage.planner_calls, usage.texts, usage.connections), (2, 1, 0));
+    }
+
+    #[test]
+    fn entries_that_nobody_sees_are_free_as_long_as_there_is_room() {
+        let budget = Budget::new(limits());
+        budget.found_room(2);
+        assert!(["a", "b", "a"].iter().all(|text| budget.new_hidden_text(text).is_ok()));
+        assert_eq!(budget.usage().unwrap().texts, 0);
+        // Without room they count as the others do.
+        assert!(budget.new_hidden_text("c").is_ok());
+        assert_eq!(budget.usage().unwrap().texts, 1);
+        assert!(budget.new_hidden_text("d").is_err());
     }
 
     #[tokio::test]

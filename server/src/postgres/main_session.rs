@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::connection::{OWN_QUERIES_PATH, look_again};
 use super::planning::{Asked, Planner, Tracking};
 use super::query;
+use super::statements_view::StatementsView;
 use super::suspects::{Suspects, schema_of_trusted};
 use super::{Dsn, ExplainMode, PgFailure, Session, connect_main, explain};
 use crate::sql::{self, SqlError, Statement};
@@ -64,7 +65,20 @@ impl MainSession {
         let mut session = connect_main(dsn).await?;
         open(&mut session.connection).await?;
         let tracking = tracking(&mut session.connection).await?;
-        let planner = Planner::new(dsn.budget().clone(), tracking);
+        if tracking != Tracking::None {
+            let room = match room(&mut session.connection).await {
+                Ok(room) => room,
+                Err(failure) if failure.is_connection() => return Err(failure),
+                // Where the view cannot be read there is no room that is known of; the health check says why.
+                Err(_) => {
+                    execute(&mut session.connection, "ROLLBACK").await?;
+                    open(&mut session.connection).await?;
+                    0
+                }
+            };
+            dsn.budget().found_room(room);
+        }
+        let planner = Planner::new(dsn.budget().clone(), tracking, session.version_number);
         let own_advice = own_advice(&mut session.connection).await?;
         Ok(Self {
             own_advice,
@@ -441,7 +455,7 @@ impl MainSession {
         let count = parameters.last().copied().unwrap_or_default();
         let values = vec!["NULL"; usize::try_from(count).unwrap_or_default()].join(", ");
         let prepare = format!("PREPARE optischema_generic AS {}", statement.sql);
-        self.planner.leaves(&prepare)?;
+        self.planner.leaves_prepared(statement)?;
         let asked = Instant::now();
         let planned = self
             .guarded(async |connection| {
@@ -467,7 +481,7 @@ impl MainSession {
         self.check(statement).await?;
         let path = self.own_path();
         let prepare = format!("PREPARE optischema_types AS {}", statement.sql);
-        self.planner.leaves(&prepare)?;
+        self.planner.leaves_prepared(statement)?;
         let asked = Instant::now();
         let types = self
             .guarded(async |connection| {
@@ -602,6 +616,20 @@ async fn tracking(connection: &mut PgConnection) -> Result<Tracking, PgFailure> 
         Some("all") => Tracking::All,
         Some(_) => Tracking::Top,
     })
+}
+
+/// Entries that `pg_stat_statements` takes before a fifth of it is left. Where that cannot be asked there is no room.
+async fn room(connection: &mut PgConnection) -> Result<usize, PgFailure> {
+    let Ok(view) = StatementsView::find(connection).await else { return Ok(0) };
+    let row = query(
+        "SELECT /* optischema */ pg_catalog.current_setting('pg_stat_statements.max', true)::pg_catalog.int8 AS most",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let most: Option<i64> = row.try_get("most")?;
+    let used = view.count(connection).await?;
+    let room = most.unwrap_or_default() / 5 * 4 - used;
+    Ok(usize::try_from(room).unwrap_or_default())
 }
 
 /// For the transaction or the step.

@@ -14,14 +14,17 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::explain::explain;
+use super::main_session::PlanFailure;
 use super::{Budget, ExplainMode, PgFailure, query};
-use crate::sql::{self, Constant, Parameterised, Statement};
+use crate::sql::{self, Constant, Left, Parameterised, Statement};
 
 /// The name that every statement is prepared under.
 const NAME: &str = "optischema_plan";
 /// Values in one setting. Each parameter reads its setting as a whole: were all values in one, the work and the memory
 /// would grow with the square of their number.
 const GROUP: usize = 16;
+/// `pg_stat_statements` records the places of parameters as it does those of constants, from this version on.
+const FIRST_THAT_KEEPS_PARAMETERS: i32 = 180_000;
 /// OIDs from here on are the database's own.
 const FIRST_OWN_OID: i64 = 16_384;
 
@@ -49,6 +52,8 @@ pub(super) enum Tracking {
 pub(super) struct Planner {
     budget: Budget,
     tracking: Tracking,
+    /// Whether a text that is prepared is an entry, though it has parameters only: PostgreSQL from 18 on.
+    keeps_parameters: bool,
     forms: BTreeMap<String, Form>,
     prepared: Option<Prepared>,
     /// What the session's settings hold; absent where it is not known.
@@ -70,8 +75,9 @@ pub(super) enum Asked {
 }
 
 impl Planner {
-    pub(super) fn new(budget: Budget, tracking: Tracking) -> Self {
-        Self { budget, tracking, ..Self::default() }
+    pub(super) fn new(budget: Budget, tracking: Tracking, version_number: i32) -> Self {
+        let keeps_parameters = version_number >= FIRST_THAT_KEEPS_PARAMETERS;
+        Self { budget, tracking, keeps_parameters, ..Self::default() }
     }
 
     /// How long the next question must wait; where it need not, it is counted.
@@ -85,6 +91,31 @@ impl Planner {
             Tracking::None => Ok(()),
             Tracking::Top | Tracking::All => self.budget.new_text(text),
         }
+    }
+
+    fn leaves_hidden(&self, text: &str) -> Result<(), PgFailure> {
+        match self.tracking {
+            Tracking::None => Ok(()),
+            Tracking::Top | Tracking::All => self.budget.new_hidden_text(text),
+        }
+    }
+
+    /// Counts what preparing a statement leaves there.
+    ///
+    /// # Errors
+    /// It leaves an entry, and there were as many as may be in this hour.
+    pub(super) fn leaves_prepared(&self, statement: &Statement) -> Result<(), PlanFailure> {
+        let left = sql::left_by(statement)?;
+        Ok(match (self.tracking, left) {
+            (Tracking::None, _) => Ok(()),
+            (Tracking::All, _) | (Tracking::Top, Left::WithConstants) => {
+                self.leaves(&statement.sql)
+            }
+            (Tracking::Top, Left::WithParameters) if self.keeps_parameters => {
+                self.budget.new_hidden_text(&statement.sql)
+            }
+            (Tracking::Top, Left::WithParameters | Left::Nothing) => Ok(()),
+        }?)
     }
 
     /// Explains a statement. Where it fails the transaction must go back to its savepoint, and this must be told
@@ -143,6 +174,8 @@ impl Planner {
         // PostgreSQL keeps an entry for what it prepares where that has constants.
         if bound.has_constants || self.tracking == Tracking::All {
             self.leaves(&bound.sql)?;
+        } else if self.keeps_parameters && !bound.constants.is_empty() {
+            self.leaves_hidden(&bound.sql)?;
         }
         let is_prepared = self.prepared.as_ref().is_some_and(|known| known.sql == bound.sql);
         if !is_prepared && let Err(failure) = self.prepare(connection, bound).await {

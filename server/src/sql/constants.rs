@@ -65,6 +65,34 @@ pub fn parameterised(statement: &Statement) -> Result<Parameterised, SqlError> {
     Ok(Parameterised { sql, constants, has_constants: taken.left })
 }
 
+/// What `pg_stat_statements` keeps of a text that is prepared and never run: an entry that its view does not show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    Nothing,
+    /// Where it has no constant: only parameters.
+    WithParameters,
+    WithConstants,
+}
+
+/// What of a statement makes `pg_stat_statements` keep its text.
+///
+/// # Errors
+/// It cannot be scanned.
+pub fn left_by(statement: &Statement) -> Result<Left, SqlError> {
+    let json = tree::as_json(&statement.tree)?;
+    let lexemes = lexemes(&statement.sql)?;
+    let mut taken =
+        Taken { sql: &statement.sql, lexemes: &lexemes, found: Vec::new(), left: false };
+    taken.visit(&json);
+    Ok(if taken.left || !taken.found.is_empty() {
+        Left::WithConstants
+    } else if tree::parameter_numbers(&json).is_empty() {
+        Left::Nothing
+    } else {
+        Left::WithParameters
+    })
+}
+
 struct Taken<'a> {
     sql: &'a str,
     lexemes: &'a [Lexeme],
@@ -229,6 +257,18 @@ mod tests {
         let Parameterised { sql, constants, .. } = parameterised(&parse_one(sql).unwrap()).unwrap();
         let shown = |c: Constant| format!("{} {}", c.type_name.unwrap_or("?".into()), c.text);
         (sql, constants.into_iter().map(shown).collect())
+    }
+
+    #[test]
+    fn texts_with_constants_are_kept_and_those_with_parameters_are_not() {
+        let left = |sql: &str| left_by(&parse_one(sql).unwrap()).unwrap();
+        assert_eq!(left("SELECT a FROM t WHERE b = c ORDER BY 1"), Left::Nothing);
+        assert_eq!(
+            left("SELECT a FROM t WHERE b = $1::varchar(10) LIMIT $2"),
+            Left::WithParameters
+        );
+        assert_eq!(left("SELECT a FROM t WHERE b = $1 LIMIT 1"), Left::WithConstants);
+        assert_eq!(left("SELECT extract(day FROM a) FROM t WHERE b = $1"), Left::WithConstants);
     }
 
     #[test]

@@ -32,7 +32,7 @@ use thiserror::Error;
 
 pub use assigned::{Assigned, assigned_parameters};
 pub use calls::{Calls, Name, Range, calls};
-pub use constants::{Constant, Parameterised, parameterised};
+pub use constants::{Constant, Left, Parameterised, left_by, parameterised};
 pub use cursor::{CursorUse, cursor_use};
 pub use drawing::{Drawing, Drawn, drawing};
 pub use guard::{check_runnable, check_select};

@@ -113,6 +113,36 @@ async fn texts_with_constants_are_counted_and_capped() {
     session.plan(&parse_one(&sql(99)).unwrap()).await.unwrap();
 }
 
+/// Statements with parameters only are planned however many there are: up to 17 nothing of them is kept, and from 18 on
+/// what is kept finds room.
+#[tokio::test]
+async fn statements_with_parameters_push_nothing_out() {
+    let shop = Shop::start().await;
+    let columns = ["id", "order_id", "kind", "price", "tags", "note", "at"];
+    let texts: Vec<String> = (1..128)
+        .map(|bits: u32| {
+            let read = (0..7).filter(|at| bits >> at & 1 == 1).map(|at| columns[at]);
+            let read = read.collect::<Vec<_>>().join(", ");
+            format!("SELECT {read} FROM \"Items\" WHERE order_id = $1 AND price > $2;")
+        })
+        .collect();
+    let args = SettingsArgs { main_texts_per_hour: Some(5), ..shop.settings() };
+    let settings = Settings::resolve(&args).unwrap();
+    let deallocated = "SELECT dealloc::text FROM pg_stat_statements_info";
+    let version = shop.version().await;
+    let text = texts.join("\n");
+    let (collection, _) =
+        analyze_once(&settings, Some(&mut text.as_bytes()), &AdviseLimits::default())
+            .await
+            .unwrap();
+    let refused: Vec<_> =
+        collection.statements.iter().filter_map(|s| s.plannable.as_ref().err()).collect();
+    assert!(refused.is_empty(), "{:?}", refused.first());
+    if version >= 140_000 {
+        assert_eq!(shop.text("shop", deallocated).await, "0");
+    }
+}
+
 /// What would wait for the budget longer than a person gives is not planned, says so, and proves nothing about advice.
 #[tokio::test]
 async fn what_the_budget_does_not_allow_in_time_is_named() {
