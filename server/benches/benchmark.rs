@@ -63,7 +63,7 @@ async fn copy(shop: &Shop) -> f64 {
     main.read_rows_whole().await.unwrap();
     let mut sandbox = connect_writable(&shop.sandbox_url().parse().unwrap(), 600).await.unwrap();
     let names = COPIED.map(|name| TableName::new("public", name));
-    let family = read_family(main.connection(), &names).await.unwrap();
+    let family = read_family(main.connection().await.unwrap(), &names).await.unwrap();
     let scratch = schema();
     let connection = &mut sandbox.connection;
     create_scratch(connection, &scratch).await.unwrap();

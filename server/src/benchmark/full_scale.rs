@@ -9,7 +9,7 @@ use super::bound::Bound;
 use super::request::BenchmarkRequest;
 use super::survey::Places;
 use crate::postgres::{HypoOracle, MainSession, has_hypopg, read_catalog};
-use crate::sql::{self, PatchKind, Statement};
+use crate::sql::{self, PatchKind};
 use crate::workload::{costed, partitions};
 
 /// Other statements that are planned, at most.
@@ -121,7 +121,7 @@ async fn with_index(
         answer.note = Some("HypoPG is not installed on main, so its planner cannot be asked whether it would use the index on all rows.".into());
         return Ok(answer);
     }
-    let catalog = read_catalog(main.connection()).await?;
+    let catalog = read_catalog(main.connection().await?).await?;
     let candidate = match sql::typed_index(request.patch_text, &catalog) {
         Ok(candidate) => candidate,
         Err(error) => {
@@ -133,10 +133,11 @@ async fn with_index(
         main.plan(&sql::parse_one(&evaluated)?).await?;
     }
     let others = others_of(request);
-    let mut statements: Vec<Vec<Statement>> =
-        bound.iter().map(|one| vec![one.statement.clone()]).collect();
+    let mut statements: Vec<Vec<String>> =
+        bound.iter().map(|one| vec![one.statement.sql.clone()]).collect();
     for (_, plannable) in &others {
-        let bindings = costed(plannable).filter_map(|binding| sql::parse_one(&binding.sql).ok());
+        let bindings =
+            costed(plannable).filter_map(|binding| Some(sql::parse_one(&binding.sql).ok()?.sql));
         statements.push(bindings.collect());
     }
     let mut oracle = HypoOracle::new(main, &statements).with_partitions(partitions(&catalog));

@@ -32,14 +32,14 @@ pub async fn run_benchmark(
     let mut request = request;
     let mut main = MainSession::begin(&places.main).await?;
     let catalog = match &request.patch.kind {
-        PatchKind::Rewrite(_) => Some(read_catalog(main.connection()).await?),
+        PatchKind::Rewrite(_) => Some(read_catalog(main.connection().await?).await?),
         _ => None,
     };
     let bound = guard(&mut main, &request, catalog.as_ref()).await?;
     if let (PatchKind::Rewrite(rewrite), Some(catalog)) = (&request.patch.kind, &catalog) {
         request.rewritten_shape = Some(sql::analyze(rewrite, catalog)?);
     }
-    let settings = plan_settings(main.connection()).await?;
+    let settings = plan_settings(main.connection().await?).await?;
     let environment = Environment {
         optischema_version: env!("CARGO_PKG_VERSION").to_owned(),
         main_version: main.version().to_owned(),

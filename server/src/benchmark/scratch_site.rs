@@ -38,7 +38,7 @@ pub(super) async fn open_scratch(
     let mut session = connect(Ground::Sandbox, dsn, request, places, report).await?;
     let mut main = reading(request, places).await?;
     report("reading the tables' structure", 0.02);
-    let family = read_family(main.connection(), &request.tables()).await?;
+    let family = read_family(main.connection().await?, &request.tables()).await?;
     check_names(&family)?;
     let plan = sample_plan(request, &family)?;
     let schema = request.schema.name.clone();
@@ -54,7 +54,7 @@ pub(super) async fn open_scratch(
     execute(sandbox, "COMMIT".to_owned()).await?;
     let choices = RowChoices { choices: plan.choices.clone(), seed: request.seed };
     let copied = copy_all(&family, &choices, &schema, &mut main, sandbox, report).await?;
-    let mut warnings = differences(main.connection(), sandbox).await?;
+    let mut warnings = differences(main.connection().await?, sandbox).await?;
     // Main has given all it is asked for.
     main.end().await?;
     report("building keys and indexes of the copy", 0.36);

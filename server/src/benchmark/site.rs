@@ -244,7 +244,7 @@ async fn begin<'a>(
     };
     let session = connect(ground, dsn, request, places, report).await?;
     let mut main = reading(request, places).await?;
-    let family = read_family(main.connection(), &request.tables()).await?;
+    let family = read_family(main.connection().await?, &request.tables()).await?;
     Ok(Begun { dsn, session, main, family })
 }
 

@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::PgFailure;
 use super::main_session::{MainSession, PlanFailure};
 use super::query;
-use crate::sql::{self, Statement};
+use crate::sql;
 
 /// Whether HypoPG can be called in the connected database.
 pub async fn has_hypopg(session: &mut MainSession) -> Result<bool, PgFailure> {
@@ -24,8 +24,8 @@ pub async fn has_hypopg(session: &mut MainSession) -> Result<bool, PgFailure> {
 #[derive(Debug)]
 pub struct HypoOracle<'a> {
     session: &'a mut MainSession,
-    /// Statements by number, each with every set of values that it is planned with.
-    statements: &'a [Vec<Statement>],
+    /// The texts of statements by number, each with every set of values that it is planned with.
+    statements: &'a [Vec<String>],
     /// Partitions of partitioned tables: an index on the whole is one on each.
     partitions: BTreeMap<TableName, Vec<TableName>>,
     deadline: Option<Instant>,
@@ -43,7 +43,7 @@ pub struct HypoOracle<'a> {
 
 impl<'a> HypoOracle<'a> {
     /// An oracle for these statements.
-    pub fn new(session: &'a mut MainSession, statements: &'a [Vec<Statement>]) -> Self {
+    pub fn new(session: &'a mut MainSession, statements: &'a [Vec<String>]) -> Self {
         Self {
             session,
             statements,
@@ -136,7 +136,7 @@ impl<'a> HypoOracle<'a> {
         let mut unfit = None;
         for statement in bound.iter().take(most) {
             self.explained += 1;
-            match self.session.plan_what_if(statement).await {
+            match self.session.plan_text(statement).await {
                 Ok(plan) => plans.push(plan),
                 // Values that the statement cannot work with, beside any indexes: the other sets stand for it.
                 Err(PlanFailure::Target(failure))
@@ -267,7 +267,7 @@ impl<'a> HypoOracle<'a> {
     pub async fn reset(&mut self) -> Result<(), PgFailure> {
         let Some(schema) = &self.schema else { return Ok(()) };
         let call = format!("SELECT /* optischema */ {schema}.hypopg_reset()");
-        query(AssertSqlSafe(call)).execute(self.session.connection()).await?;
+        query(AssertSqlSafe(call)).execute(self.session.connection().await?).await?;
         // Only now: where it fails they stand still.
         self.standing.clear();
         Ok(())

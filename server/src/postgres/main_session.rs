@@ -153,9 +153,13 @@ impl MainSession {
         Ok(self.hypopg.clone())
     }
 
-    /// The connection, for OptiSchema's own queries on the catalogs.
-    pub fn connection(&mut self) -> &mut PgConnection {
-        &mut self.session.connection
+    /// The connection, for OptiSchema's own queries on the catalogs: names are looked for in PostgreSQL's own schema.
+    ///
+    /// # Errors
+    /// Main is lost.
+    pub async fn connection(&mut self) -> Result<&mut PgConnection, PgFailure> {
+        self.leave_own_path().await?;
+        Ok(&mut self.session.connection)
     }
 
     /// `pg_backend_pid()`: what a cancel request names.
@@ -256,6 +260,10 @@ impl MainSession {
             self.is_spoilt = true;
             return Err(failure);
         }
+        // What views read is asked for with every name in full.
+        if self.suspects.as_ref().is_some_and(|suspects| suspects.asks_for(statement)) {
+            self.leave_own_path().await?;
+        }
         if let Some(suspects) = &self.suspects
             && let Err(failure) = suspects.check(&mut self.session.connection, statement).await
         {
@@ -267,16 +275,21 @@ impl MainSession {
         Ok(())
     }
 
-    /// Reads what must not be reached, where this transaction has not yet. Our own queries follow, and find
-    /// PostgreSQL's own names only.
-    async fn read_suspects(&mut self) -> Result<(), PlanFailure> {
-        // Our own queries look for names in PostgreSQL's own schema only.
+    /// Our own queries look for names in PostgreSQL's own schema only.
+    async fn leave_own_path(&mut self) -> Result<(), PgFailure> {
         if self.is_on_own_path {
             set_path(&mut self.session.connection, OWN_QUERIES_PATH).await?;
             execute(&mut self.session.connection, "RELEASE SAVEPOINT what_if").await?;
             self.is_on_own_path = false;
         }
+        Ok(())
+    }
+
+    /// Reads what must not be reached, where this transaction has not yet. Our own queries follow, and find
+    /// PostgreSQL's own names only.
+    async fn read_suspects(&mut self) -> Result<(), PlanFailure> {
         if self.suspects.is_none() {
+            self.leave_own_path().await?;
             let (trusted, path) = (self.trusted.clone(), self.own_path());
             look_again(&mut self.session.connection, &path).await?;
             let read =
@@ -307,6 +320,7 @@ impl MainSession {
             self.is_spoilt = true;
             return Err(failure);
         }
+        self.leave_own_path().await?;
         let Some(suspects) = &self.suspects else { return Ok(()) };
         let checked = suspects.check(&mut self.session.connection, statement).await;
         self.is_spoilt |= matches!(checked, Err(PlanFailure::Target(_)));
@@ -336,7 +350,39 @@ impl MainSession {
         statement: &Statement,
         mode: ExplainMode,
     ) -> Result<(Plan, Value), PlanFailure> {
-        self.plan_under(statement, mode, &[]).await
+        self.prepare_to_plan().await?;
+        self.check(statement).await?;
+        self.planner.learn(statement);
+        self.ask(&statement.sql, mode).await
+    }
+
+    /// The same for the text of a statement that was parsed before: it is parsed again only where the guard must look
+    /// again.
+    pub(crate) async fn plan_text(&mut self, sql: &str) -> Result<(Plan, Value), PlanFailure> {
+        self.prepare_to_plan().await?;
+        if self.approved.contains(sql) && self.planner.knows(sql) {
+            return self.ask(sql, ExplainMode::Plan).await;
+        }
+        let statement = sql::parse_one(sql)?;
+        self.check(&statement).await?;
+        self.planner.learn(&statement);
+        self.ask(&statement.sql, ExplainMode::Plan).await
+    }
+
+    /// Asks for the plan of a statement that has passed.
+    async fn ask(&mut self, sql: &str, mode: ExplainMode) -> Result<(Plan, Value), PlanFailure> {
+        loop {
+            self.enter_own_path().await?;
+            let connection = &mut self.session.connection;
+            let asked = self.planner.ask(connection, mode, sql).await;
+            if !matches!(asked, Ok(Asked::Plan(..))) {
+                execute(connection, "ROLLBACK TO SAVEPOINT what_if").await?;
+                self.planner.went_back();
+            }
+            if let Asked::Plan(found) = asked? {
+                return Ok(*found);
+            }
+        }
     }
 
     /// The same, with settings that hold for this plan alone: names and values.
@@ -348,6 +394,7 @@ impl MainSession {
     ) -> Result<(Plan, Value), PlanFailure> {
         self.prepare_to_plan().await?;
         self.check(statement).await?;
+        self.planner.learn(statement);
         let path = self.own_path();
         loop {
             let connection = &mut self.session.connection;
@@ -361,7 +408,7 @@ impl MainSession {
                     .await
                     .map_err(PgFailure::from)?;
             }
-            let asked = self.planner.ask(connection, mode, statement).await;
+            let asked = self.planner.ask(connection, mode, &statement.sql).await;
             execute(connection, "ROLLBACK TO SAVEPOINT step").await?;
             execute(connection, "RELEASE SAVEPOINT step").await?;
             self.planner.went_back();
@@ -382,27 +429,6 @@ impl MainSession {
         let advice = self.own_advice.clone();
         let (_, plan) = self.plan_under(statement, ExplainMode::Plan, &advice).await?;
         Ok(follows_advice(&plan))
-    }
-
-    /// The same for many plans of statements, one after the other.
-    pub(super) async fn plan_what_if(
-        &mut self,
-        statement: &Statement,
-    ) -> Result<(Plan, Value), PlanFailure> {
-        self.prepare_to_plan().await?;
-        self.check(statement).await?;
-        loop {
-            self.enter_own_path().await?;
-            let connection = &mut self.session.connection;
-            let asked = self.planner.ask(connection, ExplainMode::Plan, statement).await;
-            if !matches!(asked, Ok(Asked::Plan(..))) {
-                execute(connection, "ROLLBACK TO SAVEPOINT what_if").await?;
-                self.planner.went_back();
-            }
-            if let Asked::Plan(found) = asked? {
-                return Ok(*found);
-            }
-        }
     }
 
     /// One of many steps with the database's own search path: path and savepoint are set once for all of
@@ -479,38 +505,17 @@ impl MainSession {
     ) -> Result<Vec<String>, PlanFailure> {
         self.prepare_to_plan().await?;
         self.check(statement).await?;
-        let path = self.own_path();
-        let prepare = format!("PREPARE optischema_types AS {}", statement.sql);
         self.planner.leaves_prepared(statement)?;
+        self.enter_own_path().await?;
         let asked = Instant::now();
-        let types = self
-            .guarded(async |connection| {
-                set_path(connection, &path).await?;
-                query(AssertSqlSafe(prepare)).execute(&mut *connection).await?;
-                // Read with PostgreSQL's own names only: the driver's look at types would be made with the
-                // database's path.
-                set_path(connection, OWN_QUERIES_PATH).await?;
-                let row = query(
-                    "SELECT /* optischema */ ARRAY(SELECT pg_catalog.concat(
-                             -- Types of this database by their schema: the path that they are read by is another.
-                             CASE WHEN t.oid::pg_catalog.int8 >= 16384
-                                  THEN pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(COALESCE(e.typname, t.typname)))
-                                  ELSE COALESCE(e.typname, t.typname)::pg_catalog.text END, CASE WHEN e.oid IS NOT NULL THEN '[]' END)
-                         FROM pg_catalog.unnest(p.parameter_types) WITH ORDINALITY u (type, n)
-                         JOIN pg_catalog.pg_type t ON t.oid = u.type::pg_catalog.oid
-                         JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-                         LEFT JOIN pg_catalog.pg_type e ON e.typarray = t.oid AND t.typarray = '0' ORDER BY u.n) AS types
-                     FROM pg_catalog.pg_prepared_statements p WHERE p.name = 'optischema_types'",
-                )
-                .fetch_one(connection)
-                .await?;
-                Ok(row.try_get("types")?)
-            })
-            .await;
-        // A rollback does not take it away. Where it was not made there is nothing to remove.
-        drop(self.guarded(async |c| execute(c, "DEALLOCATE optischema_types").await).await);
+        let connection = &mut self.session.connection;
+        let types = types_of(connection, &statement.sql).await;
+        if types.is_err() {
+            execute(connection, "ROLLBACK TO SAVEPOINT what_if").await?;
+            self.planner.went_back();
+        }
         self.planner.took(asked.elapsed());
-        types
+        Ok(types?)
     }
 
     /// Runs a step behind a savepoint, so that its failure does not end the transaction.
@@ -616,6 +621,32 @@ async fn tracking(connection: &mut PgConnection) -> Result<Tracking, PgFailure> 
         Some("all") => Tracking::All,
         Some(_) => Tracking::Top,
     })
+}
+
+/// What the texts of prepared statements begin with: places in what PostgreSQL says of them count from there.
+pub(crate) const PREPARED_AS: &str = "PREPARE optischema_types AS ";
+
+/// Types of parameters by their names, those of this database with their schema. The path is the database's: every
+/// function and operator is named in full.
+const TYPES: &str = "
+    SELECT /* optischema */ ARRAY(SELECT pg_catalog.concat(
+             CASE WHEN t.oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384
+                  THEN pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(COALESCE(e.typname, t.typname)))
+                  ELSE COALESCE(e.typname, t.typname)::pg_catalog.text END, CASE WHEN e.oid IS NOT NULL THEN '[]' END)
+         FROM pg_catalog.unnest(p.parameter_types) WITH ORDINALITY u (type, n)
+         JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) u.type::pg_catalog.oid
+         JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace
+         LEFT JOIN pg_catalog.pg_type e
+             ON e.typarray OPERATOR(pg_catalog.=) t.oid AND t.typarray OPERATOR(pg_catalog.=) '0' ORDER BY u.n) AS types
+     FROM pg_catalog.pg_prepared_statements p WHERE p.name OPERATOR(pg_catalog.=) 'optischema_types'";
+
+/// Prepares a statement, and asks for the types of its parameters. Nothing stays prepared; a failure ends the savepoint.
+async fn types_of(connection: &mut PgConnection, sql: &str) -> Result<Vec<String>, PgFailure> {
+    let prepare = format!("{PREPARED_AS}{sql}");
+    query(AssertSqlSafe(prepare)).execute(&mut *connection).await?;
+    let row = query(TYPES).fetch_one(&mut *connection).await?;
+    execute(connection, "DEALLOCATE optischema_types").await?;
+    Ok(row.try_get("types")?)
 }
 
 /// Entries that `pg_stat_statements` takes before a fifth of it is left. Where that cannot be asked there is no room.

@@ -30,6 +30,7 @@ pub use failure::PgFailure;
 pub use health::{check_main, check_sandbox, grants_for_main, main_is_refused};
 pub use hypopg::{HypoOracle, has_hypopg};
 pub use identity::{ReplicaKind, SameDatabase, database_id, prove_not_main, replica_kind};
+pub(crate) use main_session::PREPARED_AS;
 pub use main_session::{MainSession, PlanFailure};
 pub use query::query;
 pub use replica_health::check_replica;

@@ -118,23 +118,20 @@ impl Planner {
         }?)
     }
 
-    /// Explains a statement. Where it fails the transaction must go back to its savepoint, and this must be told
-    /// ([`Self::went_back`]).
+    /// Explains a statement that [`Self::learn`] was told of. Where it fails the transaction must go back to its savepoint,
+    /// and this must be told ([`Self::went_back`]).
     pub(super) async fn ask(
         &mut self,
         connection: &mut PgConnection,
         mode: ExplainMode,
-        statement: &Statement,
+        sql: &str,
     ) -> Result<Asked, PgFailure> {
-        let form = self.form(statement);
         let begun = Instant::now();
-        let answer = match form {
-            Form::Bound(bound) => self.ask_bound(connection, mode, statement, &bound).await,
+        let answer = match self.forms.get(sql).cloned().unwrap_or(Form::Literal) {
+            Form::Bound(bound) => self.ask_bound(connection, mode, sql, &bound).await,
             Form::Literal => {
-                self.leaves(&statement.sql)?;
-                explain(connection, mode, &statement.sql)
-                    .await
-                    .map(|found| Asked::Plan(Box::new(found)))
+                self.leaves(sql)?;
+                explain(connection, mode, sql).await.map(|found| Asked::Plan(Box::new(found)))
             }
         };
         self.budget.planned(begun.elapsed());
@@ -151,24 +148,29 @@ impl Planner {
         self.values = None;
     }
 
-    fn form(&mut self, statement: &Statement) -> Form {
-        if let Some(known) = self.forms.get(&statement.sql) {
-            return known.clone();
+    /// Whether it is known how to ask about a text.
+    pub(super) fn knows(&self, sql: &str) -> bool {
+        self.forms.contains_key(sql)
+    }
+
+    /// Takes the constants out of a statement, where that was not done before.
+    pub(super) fn learn(&mut self, statement: &Statement) {
+        if self.knows(&statement.sql) {
+            return;
         }
         let form = match sql::parameterised(statement) {
             Ok(bound) => Form::Bound(std::sync::Arc::new(bound)),
             // It has parameters of its own.
             Err(_) => Form::Literal,
         };
-        self.forms.insert(statement.sql.clone(), form.clone());
-        form
+        self.forms.insert(statement.sql.clone(), form);
     }
 
     async fn ask_bound(
         &mut self,
         connection: &mut PgConnection,
         mode: ExplainMode,
-        statement: &Statement,
+        sql: &str,
         bound: &Parameterised,
     ) -> Result<Asked, PgFailure> {
         // PostgreSQL keeps an entry for what it prepares where that has constants.
@@ -180,14 +182,14 @@ impl Planner {
         let is_prepared = self.prepared.as_ref().is_some_and(|known| known.sql == bound.sql);
         if !is_prepared && let Err(failure) = self.prepare(connection, bound).await {
             return if failure.sqlstate().is_some_and(|state| state.starts_with("42")) {
-                self.forms.insert(statement.sql.clone(), Form::Literal);
+                self.forms.insert(sql.to_owned(), Form::Literal);
                 Ok(Asked::NotBound)
             } else {
                 Err(failure)
             };
         }
         let Some(prepared) = &self.prepared else {
-            self.forms.insert(statement.sql.clone(), Form::Literal);
+            self.forms.insert(sql.to_owned(), Form::Literal);
             return Ok(Asked::NotBound);
         };
         let call = execute_text(&prepared.types);

@@ -140,7 +140,7 @@ impl CopyRows<'_> {
         let is_table = self.structure.kind == StructureKind::Table;
         let only = if is_table { "ONLY " } else { "" };
         let select = format!("SELECT {columns} FROM {only}{table} t{clauses}");
-        self.check_rights(main.connection()).await?;
+        self.check_rights(main.connection().await?).await?;
         let allowed = if is_table && clauses.is_empty() {
             main.may_be_sent(&self.structure.table).await
         } else {

@@ -49,13 +49,11 @@ pub(super) async fn other_planners(settings: &Settings, main: &mut MainSession) 
     }
     if let Some(sandbox) = &settings.sandbox_url
         && let Ok(mut session) = MainSession::begin(sandbox).await
+        && let (Ok(of_main), Ok(own)) = (main.connection().await, session.connection().await)
+        && prove_not_main(of_main, own, settings.allow_same_server).await.is_ok()
     {
-        let allowed = settings.allow_same_server;
-        if prove_not_main(main.connection(), session.connection(), allowed).await.is_ok() {
-            let apart = prove_not_main(main.connection(), session.connection(), false).await;
-            others.sandbox_is_apart = apart.is_ok();
-            others.sandbox = Some(session);
-        }
+        others.sandbox_is_apart = prove_not_main(of_main, own, false).await.is_ok();
+        others.sandbox = Some(session);
     }
     others
 }

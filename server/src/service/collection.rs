@@ -41,8 +41,8 @@ async fn read_once(settings: &Settings, store: &Store) -> Outcome<CollectionRepo
 
     let asking = Instant::now();
     let mut session = MainSession::begin(dsn).await?;
-    let view = StatementsView::find(session.connection()).await?;
-    let (snapshot, mut hidden) = view.snapshot(session.connection()).await?;
+    let view = StatementsView::find(session.connection().await?).await?;
+    let (snapshot, mut hidden) = view.snapshot(session.connection().await?).await?;
     on_main += asking.elapsed();
 
     let empty = BTreeMap::new();
@@ -69,7 +69,7 @@ async fn read_once(settings: &Settings, store: &Store) -> Outcome<CollectionRepo
         let ids: Vec<i64> = fresh_keys.iter().map(|key| key.queryid).collect();
         // A text of another database, in no encoding, can keep all of them from being read. What is known
         // goes on being counted; what is new waits, and is counted as hidden.
-        let texts = match view.texts(session.connection(), &ids).await {
+        let texts = match view.texts(session.connection().await?, &ids).await {
             Err(failure) if failure.sqlstate().is_some() => {
                 tracing::warn!(%failure, "the texts of new statements cannot be read");
                 // Its connection goes first: main's budget may allow only one.
@@ -81,7 +81,7 @@ async fn read_once(settings: &Settings, store: &Store) -> Outcome<CollectionRepo
             texts => texts?,
         };
         let ground = Ground::read(&mut session).await?;
-        let roles = role_paths(session.connection()).await?;
+        let roles = role_paths(session.connection().await?).await?;
         on_main += asking.elapsed();
         identify(&ground, &fresh_keys, &texts, &roles)
     };

@@ -111,7 +111,7 @@ async fn handed(
         rehearsal_schema: "optischema_unused",
         for_others: true,
     };
-    match plan_change(session.connection(), &patch, recommendation, ground).await {
+    match plan_change(session.connection().await?, &patch, recommendation, ground).await {
         Ok(plan) => {
             let statement = |step: &optischema::model::ChangeStep| HandedStatement {
                 sql: step.sql.clone(),
@@ -144,7 +144,7 @@ async fn server_setting(
 ) -> Outcome<()> {
     let row = query("SELECT pg_catalog.current_setting($1, true) AS now")
         .bind(&setting.name)
-        .fetch_one(session.connection())
+        .fetch_one(session.connection().await?)
         .await
         .map_err(PgFailure::from)?;
     let now: Option<String> = sqlx::Row::try_get(&row, "now").map_err(PgFailure::from)?;

@@ -118,7 +118,7 @@ const fn code_of(reason: ReasonCode) -> &'static str {
 /// Extensions that main's tables use and the sandbox lacks.
 async fn of_sandbox(main: &Dsn, sandbox: &Dsn) -> Result<Option<Finding>, PgFailure> {
     let mut session = MainSession::begin(main).await?;
-    let used = used_extensions(session.connection()).await;
+    let used = used_extensions(session.connection().await?).await;
     session.end().await?;
     let used = used?;
     let mut session = connect_writable(sandbox, 30).await?;

@@ -88,7 +88,7 @@ impl Service {
     ) -> Outcome<StagingReport> {
         let settings = &self.settings;
         let mut main = MainSession::begin(checked_main(settings).await?).await?;
-        let catalog = read_catalog(main.connection()).await?;
+        let catalog = read_catalog(main.connection().await?).await?;
         main.read_rows_whole().await?;
         let report = init_staging(
             &mut main,

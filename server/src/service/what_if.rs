@@ -9,7 +9,7 @@ use optischema::operations::{OperationError, Outcome};
 use super::analysis::{checked_main, other_planners};
 use crate::config::Settings;
 use crate::postgres::{HypoOracle, MainSession, has_hypopg, read_catalog, relation_exists};
-use crate::sql::{self, Statement};
+use crate::sql;
 use crate::store::Store;
 use crate::workload::{PlannerKind, as_one, best_planner, costed, partitions};
 
@@ -24,7 +24,7 @@ pub(super) async fn what_if(
     let text = definition(request)?;
     let mut main = MainSession::begin(checked_main(settings).await?).await?;
     main.wait_until(std::time::Instant::now() + DEADLINE);
-    let catalog = read_catalog(main.connection()).await?;
+    let catalog = read_catalog(main.connection().await?).await?;
     let candidate =
         sql::typed_index(&text, &catalog).map_err(|error| invalid(error.to_string()))?;
     let Some(table) = as_one(&catalog, &candidate.table) else {
@@ -37,8 +37,9 @@ pub(super) async fn what_if(
     let mut considered = Vec::new();
     for query in &queries {
         let Ok(plannable) = &query.statement.plannable else { continue };
-        let bound: Vec<Statement> =
-            costed(plannable).filter_map(|binding| sql::parse_one(&binding.sql).ok()).collect();
+        let bound: Vec<String> = costed(plannable)
+            .filter_map(|binding| Some(sql::parse_one(&binding.sql).ok()?.sql))
+            .collect();
         if !bound.is_empty() {
             considered.push((
                 &query.statement,
@@ -47,7 +48,7 @@ pub(super) async fn what_if(
             ));
         }
     }
-    let bound: Vec<Vec<Statement>> = considered.iter().map(|(_, _, bound)| bound.clone()).collect();
+    let bound: Vec<Vec<String>> = considered.iter().map(|(_, _, bound)| bound.clone()).collect();
     let mut others = other_planners(settings, &mut main).await;
     let wants_sandbox = candidate
         .predicate
@@ -59,7 +60,7 @@ pub(super) async fn what_if(
             // A sandbox that has no copy of the table can say nothing of it.
             Some(sandbox) => {
                 has_hypopg(sandbox).await.unwrap_or(false)
-                    && relation_exists(sandbox.connection(), &candidate.table)
+                    && relation_exists(sandbox.connection().await?, &candidate.table)
                         .await
                         .unwrap_or(false)
             }

@@ -18,7 +18,7 @@ pub struct Assigned {
 /// # Errors
 /// The tree cannot be walked.
 pub fn assigned_parameters(statement: &Statement) -> Result<BTreeMap<i32, Assigned>, SqlError> {
-    let json = tree::as_json(&statement.tree)?;
+    let json = statement.json()?;
     let mut found = BTreeMap::new();
     let mut take = |table: &str, targets: Option<&Value>| {
         for target in targets.and_then(Value::as_array).into_iter().flatten() {
@@ -30,7 +30,7 @@ pub fn assigned_parameters(statement: &Statement) -> Result<BTreeMap<i32, Assign
             }
         }
     };
-    tree::walk(&json, &mut |kind, object| {
+    tree::walk(json, &mut |kind, object| {
         let table = object.get("relation").and_then(|relation| relation.get("relname")?.as_str());
         let table = table.unwrap_or_default();
         match kind {

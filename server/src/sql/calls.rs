@@ -83,10 +83,10 @@ fn name_of(mut parts: Vec<String>) -> Option<Name> {
 /// # Errors
 /// Its tree cannot be walked.
 pub fn calls(statement: &Statement) -> Result<Calls, SqlError> {
-    let json = tree::as_json(&statement.tree)?;
+    let json = statement.json()?;
     let mut calls = Calls::default();
     let mut ctes = BTreeSet::new();
-    tree::walk(&json, &mut |kind, object| {
+    tree::walk(json, &mut |kind, object| {
         let named = |key: &str| name_of(tree::names(object.get(key)));
         match kind {
             "FuncCall" => {
@@ -159,7 +159,7 @@ pub fn calls(statement: &Statement) -> Result<Calls, SqlError> {
     });
     let implied = IMPLIED.iter().map(|name| Name { schema: String::new(), name: (*name).into() });
     calls.operators.extend(implied);
-    calls.relations = relations(&json);
+    calls.relations = relations(json);
     // A name that a WITH query has somewhere may be that query here.
     for range in calls.ranges.values_mut().flatten() {
         if matches!(range, Range::Table(name) if name.schema.is_empty() && ctes.contains(&name.name))

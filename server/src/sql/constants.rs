@@ -35,15 +35,15 @@ pub struct Constant {
 /// # Errors
 /// The statement has parameters of its own, or cannot be scanned.
 pub fn parameterised(statement: &Statement) -> Result<Parameterised, SqlError> {
-    let json = tree::as_json(&statement.tree)?;
-    if !tree::parameter_numbers(&json).is_empty() {
+    let json = statement.json()?;
+    if !tree::parameter_numbers(json).is_empty() {
         return Err(SqlError::Refused("it has parameters without values".into()));
     }
     let lexemes = lexemes(&statement.sql)?;
     let mut taken =
         Taken { sql: &statement.sql, lexemes: &lexemes, found: Vec::new(), left: false };
-    taken.visit(&json);
-    let groups = groups(&json);
+    taken.visit(json);
+    let groups = groups(json);
     let mut numbers: BTreeMap<Constant, usize> = BTreeMap::new();
     let mut constants = Vec::new();
     let mut edits = Vec::new();
@@ -79,14 +79,14 @@ pub enum Left {
 /// # Errors
 /// It cannot be scanned.
 pub fn left_by(statement: &Statement) -> Result<Left, SqlError> {
-    let json = tree::as_json(&statement.tree)?;
+    let json = statement.json()?;
     let lexemes = lexemes(&statement.sql)?;
     let mut taken =
         Taken { sql: &statement.sql, lexemes: &lexemes, found: Vec::new(), left: false };
-    taken.visit(&json);
+    taken.visit(json);
     Ok(if taken.left || !taken.found.is_empty() {
         Left::WithConstants
-    } else if tree::parameter_numbers(&json).is_empty() {
+    } else if tree::parameter_numbers(json).is_empty() {
         Left::Nothing
     } else {
         Left::WithParameters

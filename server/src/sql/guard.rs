@@ -161,10 +161,10 @@ fn check(
     statement: &Statement,
     is_allowed: &dyn Fn(&str) -> bool,
 ) -> Result<Option<String>, SqlError> {
-    let json = tree::as_json(&statement.tree)?;
+    let json = statement.json()?;
     let mut objection = None;
     let mut root = None;
-    tree::walk(&json, &mut |name, object| {
+    tree::walk(json, &mut |name, object| {
         if root.is_none() && name.starts_with(|c: char| c.is_ascii_uppercase()) {
             root = Some(name.to_owned());
         }

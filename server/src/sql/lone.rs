@@ -36,9 +36,9 @@ pub fn lone_expression(statement: &Statement) -> Option<LoneExpression> {
     if !is_bare {
         return None;
     }
-    let json = tree::as_json(&statement.tree).ok()?;
+    let json = statement.json().ok()?;
     let (mut arguments, mut selects) = (0, 0);
-    tree::walk(&json, &mut |kind, _| match kind {
+    tree::walk(json, &mut |kind, _| match kind {
         "ParamRef" | "ColumnRef" => arguments += 1,
         "SelectStmt" => selects += 1,
         _ => {}
@@ -51,9 +51,9 @@ pub fn lone_expression(statement: &Statement) -> Option<LoneExpression> {
 #[must_use]
 pub fn is_called_over_columns(expressions: &str, name: &str) -> bool {
     let Ok(statement) = parse_one(&format!("SELECT {expressions}")) else { return false };
-    let Ok(json) = tree::as_json(&statement.tree) else { return false };
+    let Ok(json) = statement.json() else { return false };
     let mut is_so = true;
-    tree::walk(&json, &mut |kind, object| {
+    tree::walk(json, &mut |kind, object| {
         let called = || tree::names(object.get("funcname")).pop();
         if kind == "FuncCall" && called().as_deref() == Some(name) {
             let arguments = object.get("args").and_then(Value::as_array);

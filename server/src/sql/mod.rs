@@ -27,7 +27,10 @@ mod tree;
 mod typed_index;
 mod writes;
 
+use std::sync::OnceLock;
+
 use optischema::model::{NotPlanned, QueryHash, ReasonCode};
+use serde_json::Value;
 use thiserror::Error;
 
 pub use assigned::{Assigned, assigned_parameters};
@@ -50,7 +53,7 @@ pub use patch::{
 pub use planned::{Planned, changed, planned, refreshed, runs_another, without_places};
 pub use planning_size::{Surroundings, check_planning_size, has_known_growth, is_short};
 pub use policies::with_policies;
-pub use repair::{Repair, parameter_places};
+pub use repair::{Repair, column_places, parameter_places};
 pub use rewrite::{
     bind_parameters, qualify, qualify_types, relation_names, retarget, retarget_types, unqualify,
 };
@@ -123,6 +126,23 @@ pub struct Statement {
     /// prepared.
     pub sql: String,
     pub tree: pg_query::protobuf::ParseResult,
+    /// The tree as JSON, made where it is first asked for.
+    json: OnceLock<Value>,
+}
+
+impl Statement {
+    const fn of(sql: String, tree: pg_query::protobuf::ParseResult) -> Self {
+        Self { sql, tree, json: OnceLock::new() }
+    }
+
+    /// The tree as JSON: what must not be missed is found wherever it stands.
+    fn json(&self) -> Result<&Value, SqlError> {
+        if let Some(known) = self.json.get() {
+            return Ok(known);
+        }
+        let json = tree::as_json(&self.tree)?;
+        Ok(self.json.get_or_init(|| json))
+    }
 }
 
 /// Parses a text that must be one statement.
@@ -143,14 +163,14 @@ pub fn parse_one(text: &str) -> Result<Statement, SqlError> {
         if let Ok(again) = pg_query::parse(&sql, 0)
             && again.protobuf.stmts.len() == 1
         {
-            return Ok(Statement { sql, tree: again.protobuf });
+            return Ok(Statement::of(sql, again.protobuf));
         }
     }
     // The deparser is not perfect (`(ARRAY[1])[1]` loses its parentheses): then the text itself.
     let sql = own_text(text, &parsed.protobuf).to_owned();
     let tree = pg_query::parse(&sql, 0)?.protobuf;
     match tree.stmts.len() {
-        1 => Ok(Statement { sql, tree }),
+        1 => Ok(Statement::of(sql, tree)),
         other => Err(SqlError::NotOne(other)),
     }
 }

@@ -52,20 +52,20 @@ pub fn with_variables(
     statement: &Statement,
     columns_of: &dyn Fn(&str, &str) -> Option<Vec<String>>,
 ) -> Result<Option<Statement>, SqlError> {
-    let json = tree::as_json(&statement.tree)?;
+    let json = statement.json()?;
     let mut known = Known::default();
-    for relation in tree::relations(&json) {
+    for relation in tree::relations(json) {
         // Of what is not known nobody can say which names are its columns.
         let Some(columns) = columns_of(&relation.schema, &relation.name) else { return Ok(None) };
         known.columns.extend(columns);
         known.ranges.insert(relation.name);
     }
-    tree::walk(&json, &mut |kind, object| known.take(kind, object));
-    let used: BTreeSet<i32> = tree::parameter_numbers(&json).into_iter().collect();
+    tree::walk(json, &mut |kind, object| known.take(kind, object));
+    let used: BTreeSet<i32> = tree::parameter_numbers(json).into_iter().collect();
     let mut free = (1..).filter(|number| !used.contains(number));
     let tokens = lexemes(&statement.sql)?;
     let mut places: Vec<(usize, Vec<String>)> = Vec::new();
-    tree::walk(&json, &mut |kind, object| {
+    tree::walk(json, &mut |kind, object| {
         if kind != "ColumnRef" {
             return;
         }

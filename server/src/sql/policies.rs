@@ -22,16 +22,16 @@ pub fn with_policies(
     statement: &Statement,
     condition_of: ConditionOf<'_>,
 ) -> Result<Option<Statement>, SqlError> {
-    let json = tree::as_json(&statement.tree)?;
+    let json = statement.json()?;
     let tokens = lexemes(&statement.sql)?;
-    let mut next = tree::parameter_numbers(&json).last().copied().unwrap_or_default() + 1;
+    let mut next = tree::parameter_numbers(json).last().copied().unwrap_or_default() + 1;
     let mut settings = BTreeMap::new();
     let mut edits = Vec::new();
-    for relation in tree::relations(&json) {
+    for relation in tree::relations(json) {
         let Some((table, condition)) = condition_of(&relation.schema, &relation.name) else {
             continue;
         };
-        let found = relation.location.and_then(|at| ranges(&json).remove(&at));
+        let found = relation.location.and_then(|at| ranges(json).remove(&at));
         let first = relation.location.and_then(|at| tokens.iter().position(|t| t.start == at));
         let (Some(range), Some(first)) = (found, first) else {
             return Err(SqlError::Refused(format!(

@@ -53,8 +53,8 @@ impl Repair {
         shape: &StatementShape,
         catalog: &Catalog,
     ) -> Result<Self, SqlError> {
-        let json = tree::as_json(&statement.tree)?;
-        let mut repair = Self { numbers: tree::parameter_numbers(&json), ..Self::default() };
+        let json = statement.json()?;
+        let mut repair = Self { numbers: tree::parameter_numbers(json), ..Self::default() };
         if repair.numbers.is_empty() {
             return Ok(repair);
         }
@@ -67,7 +67,7 @@ impl Repair {
             let used = shape.parameters.iter().find(|parameter| parameter.number == number)?;
             type_of(catalog, used.column.as_ref()?)
         };
-        tree::walk(&json, &mut |kind, object| match kind {
+        tree::walk(json, &mut |kind, object| match kind {
             "FuncCall" => repair.function(object, &column),
             "TypeCast" => {
                 repair.type_cast(object);
@@ -411,6 +411,24 @@ fn case_results(node: &Value) -> Vec<Option<i32>> {
 }
 
 /// A column's type as SQL writes it, without its modifier.
+/// Where columns stand in a statement, in bytes, and their names without their tables.
+///
+/// # Errors
+/// The tree cannot be walked.
+pub fn column_places(statement: &Statement) -> Result<Vec<(usize, String)>, SqlError> {
+    let json = statement.json()?;
+    let mut found = Vec::new();
+    tree::walk(json, &mut |kind, object| {
+        if kind == "ColumnRef"
+            && let Some(place) = object.get("location").and_then(Value::as_u64)
+            && let Some(name) = tree::names(object.get("fields")).pop()
+        {
+            found.push((usize::try_from(place).unwrap_or_default(), name));
+        }
+    });
+    Ok(found)
+}
+
 fn type_of(catalog: &Catalog, column: &ColumnName) -> Option<String> {
     let known = catalog.tables.get(&column.table)?.column(&column.column)?;
     let base = match known.data_type.split_once('(') {

@@ -100,12 +100,12 @@ fn rename_relations(
     statement: &Statement,
     resolve: &dyn Fn(&str, &str) -> Option<TableName>,
 ) -> Result<String, SqlError> {
-    let json = tree::as_json(&statement.tree)?;
+    let json = statement.json()?;
     let lexemes = lexemes(&statement.sql)?;
     let at = |location: usize| lexemes.iter().position(|lexeme| lexeme.start == location);
     let dot = Token::Ascii46 as i32;
     let mut edits = Vec::new();
-    for relation in tree::relations(&json) {
+    for relation in tree::relations(json) {
         let Some(table) = resolve(&relation.schema, &relation.name) else {
             return Err(SqlError::Refused(format!(
                 "it reads {}, which is not a known table",
@@ -122,7 +122,7 @@ fn rename_relations(
         });
     }
     // schema.table.column: the first part moves too.
-    tree::walk(&json, &mut |name, object| {
+    tree::walk(json, &mut |name, object| {
         let fields = object.get("fields").and_then(serde_json::Value::as_array);
         let location = object.get("location").and_then(serde_json::Value::as_u64);
         if let ("ColumnRef", Some(3..), Some(location)) = (name, fields.map(Vec::len), location) {
@@ -142,8 +142,8 @@ fn rename_relations(
 /// Every relation that a statement names, by schema (empty where it names none) and name; as often as it does.
 #[must_use]
 pub fn relation_names(statement: &Statement) -> Vec<(String, String)> {
-    let Ok(json) = tree::as_json(&statement.tree) else { return Vec::new() };
-    let relations = tree::relations(&json).into_iter();
+    let Ok(json) = statement.json() else { return Vec::new() };
+    let relations = tree::relations(json).into_iter();
     relations.map(|relation| (relation.schema, relation.name)).collect()
 }
 
@@ -156,10 +156,10 @@ pub fn qualify_types(
     statement: &Statement,
     schema_of: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Option<String>, SqlError> {
-    let json = tree::as_json(&statement.tree)?;
+    let json = statement.json()?;
     let lexemes = lexemes(&statement.sql)?;
     let mut edits = Vec::new();
-    tree::walk(&json, &mut |kind, object| {
+    tree::walk(json, &mut |kind, object| {
         if !matches!(kind, "TypeName" | "type_name") {
             return;
         }

@@ -142,9 +142,9 @@ fn tree_of(select: SelectStmt) -> pg_query::protobuf::ParseResult {
 /// How many OFFSETs a statement has, wherever they stand.
 #[must_use]
 pub fn offsets(statement: &Statement) -> usize {
-    let Ok(json) = super::tree::as_json(&statement.tree) else { return 0 };
+    let Ok(json) = statement.json() else { return 0 };
     let mut found = 0;
-    super::tree::walk(&json, &mut |_, object| {
+    super::tree::walk(json, &mut |_, object| {
         found += usize::from(object.get("limit_offset").is_some_and(serde_json::Value::is_object));
     });
     found
@@ -154,13 +154,13 @@ pub fn offsets(statement: &Statement) -> usize {
 /// values, and places that ORDER BY and GROUP BY name.
 #[must_use]
 pub fn left_out_of_fingerprints(statement: &Statement) -> Vec<String> {
-    let Ok(json) = super::tree::as_json(&statement.tree) else { return Vec::new() };
+    let Ok(json) = statement.json() else { return Vec::new() };
     let (mut found, mut lists) = (Vec::new(), [0_usize; 2]);
     let place = |value: Option<&serde_json::Value>| {
         let constant = value.and_then(|value| value.get("node")?.get("AConst"));
         constant.and_then(|c| c.get("val")?.get("Ival")?.get("ival")?.as_i64())
     };
-    super::tree::walk(&json, &mut |kind, object| match kind {
+    super::tree::walk(json, &mut |kind, object| match kind {
         "RangeVar" | "relation"
             if object.get("alias").is_some_and(serde_json::Value::is_object) =>
         {

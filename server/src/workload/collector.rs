@@ -44,13 +44,13 @@ pub struct Ground {
 impl Ground {
     /// Reads it from main.
     pub async fn read(session: &mut MainSession) -> Result<Self, PgFailure> {
-        let catalog = read_catalog(session.connection()).await?;
-        let lineage = read_lineage(session.connection()).await?;
+        let catalog = read_catalog(session.connection().await?).await?;
+        let lineage = read_lineage(session.connection().await?).await?;
         let row = query(
             "SELECT /* optischema */ setting::pg_catalog.int8 AS size FROM pg_catalog.pg_settings
              WHERE name = 'track_activity_query_size'",
         )
-        .fetch_one(session.connection())
+        .fetch_one(session.connection().await?)
         .await?;
         let size: i64 = row.try_get("size")?;
         Ok(Self { catalog, lineage, cut_at: usize::try_from(size).unwrap_or_default() })
@@ -73,11 +73,11 @@ pub async fn collect(
     until: Option<Instant>,
 ) -> Result<Collection, CollectError> {
     let ground = Ground::read(session).await?;
-    let view = StatementsView::find(session.connection()).await?;
-    let (snapshot, _) = view.snapshot(session.connection()).await?;
-    let roles = role_paths(session.connection()).await?;
+    let view = StatementsView::find(session.connection().await?).await?;
+    let (snapshot, _) = view.snapshot(session.connection().await?).await?;
+    let roles = role_paths(session.connection().await?).await?;
     let ids: Vec<i64> = snapshot.readings.iter().map(|reading| reading.key.queryid).collect();
-    let texts = view.texts(session.connection(), &ids).await.map_err(no_texts)?;
+    let texts = view.texts(session.connection().await?, &ids).await.map_err(no_texts)?;
     let mut raw: Vec<(i64, RawStatement)> = snapshot
         .readings
         .iter()

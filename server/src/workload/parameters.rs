@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::postgres::{MainSession, PgFailure, PlanFailure};
-use crate::sql::{Repair, Statement, parameter_places, parse_one};
+use crate::postgres::{MainSession, PREPARED_AS, PgFailure, PlanFailure};
+use crate::sql::{Repair, Statement, column_places, parameter_places, parse_one};
 
 /// Types to be tried, the likeliest first.
 const CANDIDATES: &[&str] = &[
@@ -29,7 +29,9 @@ struct Complaint {
     position: Option<usize>,
 }
 
-/// Finds a type for every parameter that is asked for; casts that were needed are added to `repair`.
+/// Finds a type for every parameter that is asked for; casts that were needed are added to `repair`. `columns` are the
+/// types of the columns of the statement's tables, by their names. Types of the columns nearest to a complaint are tried
+/// first: an index on such a column serves a value of its type, and not always one of another.
 ///
 /// # Errors
 /// PostgreSQL takes the statement with none of the types.
@@ -37,6 +39,7 @@ pub(super) async fn infer(
     session: &mut MainSession,
     statement: &Statement,
     repair: &mut Repair,
+    columns: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<i32, String>, PlanFailure> {
     let mut attempts = 0;
     let mut failure = match attempt(session, statement, repair).await {
@@ -45,14 +48,17 @@ pub(super) async fn infer(
     };
     while let Some(complaint) = complaint(&failure) {
         let mut progress = None;
+        let near = types_near(statement, repair, &complaint, columns);
+        let usual = || CANDIDATES.iter().map(|name| (*name).to_owned());
         for number in suspects(statement, repair, &complaint) {
-            for candidate in CANDIDATES {
+            let others = usual().filter(|name| !near.contains(name));
+            for candidate in near.iter().cloned().chain(others) {
                 attempts += 1;
                 if attempts > MOST_ATTEMPTS {
                     return Err(failure);
                 }
                 let mut tried = repair.clone();
-                tried.casts.insert(number, (*candidate).to_owned());
+                tried.casts.insert(number, candidate);
                 match attempt(session, statement, &tried).await {
                     Ok(types) => {
                         *repair = tried;
@@ -91,7 +97,8 @@ fn complaint(failure: &PlanFailure) -> Option<Complaint> {
                 "42725" | "42883" | "42P18" | "42804" | "42846" | "42P08"
             ) =>
         {
-            Some(Complaint { message: message.clone(), position: *position })
+            let position = position.map(|place| place.saturating_sub(PREPARED_AS.len()));
+            Some(Complaint { message: message.clone(), position })
         }
         _ => None,
     }
@@ -99,6 +106,30 @@ fn complaint(failure: &PlanFailure) -> Option<Complaint> {
 
 fn settles(before: &Complaint, next: &PlanFailure) -> bool {
     complaint(next).is_some_and(|next| next.position > before.position)
+}
+
+/// Columns near a complaint whose types are tried.
+const MOST_NEAR: usize = 2;
+
+/// The types of the columns nearest to a complaint, each once.
+fn types_near(
+    statement: &Statement,
+    repair: &Repair,
+    complaint: &Complaint,
+    columns: &BTreeMap<String, String>,
+) -> Vec<String> {
+    let prepared = repair.prepared_text(statement).and_then(|text| parse_one(&text));
+    let named = prepared.and_then(|prepared| column_places(&prepared));
+    let Ok(mut named) = named else { return Vec::new() };
+    let at = complaint.position.unwrap_or_default();
+    named.sort_by_key(|(place, _)| place.abs_diff(at));
+    let mut types: Vec<String> = Vec::new();
+    for name in named.iter().filter_map(|(_, name)| columns.get(name)).take(MOST_NEAR) {
+        if !types.contains(name) {
+            types.push(name.clone());
+        }
+    }
+    types
 }
 
 /// Parameters without a type, those nearest to the complaint first.

@@ -185,6 +185,19 @@ impl Reader<'_> {
         }
     }
 
+    /// Types of the columns of a statement's tables; where columns of one name have two types, neither counts.
+    fn types_by_name(&self, shape: &StatementShape) -> BTreeMap<String, String> {
+        let mut types: BTreeMap<String, Option<String>> = BTreeMap::new();
+        let tables = shape.tables.iter().filter_map(|table| self.catalog.tables.get(table));
+        for column in tables.flat_map(|table| &table.columns) {
+            let known = types.entry(column.name.clone()).or_insert(Some(column.data_type.clone()));
+            if known.as_ref().is_some_and(|known| *known != column.data_type) {
+                *known = None;
+            }
+        }
+        types.into_iter().filter_map(|(name, data_type)| Some((name, data_type?))).collect()
+    }
+
     /// Why a statement that reads no table itself is not planned.
     fn why_no_table(&self, statement: &Statement, how: PlannedAs) -> NotPlanned {
         let calls = sql::calls(statement).unwrap_or_default();
@@ -318,7 +331,8 @@ impl Reader<'_> {
         let types = if repair.numbers.is_empty() {
             BTreeMap::new()
         } else {
-            target_or_reason(infer(session, &statement, &mut repair).await)?
+            let columns = self.types_by_name(&shape);
+            target_or_reason(infer(session, &statement, &mut repair, &columns).await)?
         };
         let source = BindingSource {
             catalog: self.catalog,

@@ -480,7 +480,9 @@ async fn reading_the_structure_of_main_runs_nothing_of_its_own() {
     session.read_rows_whole().await.unwrap();
     let table = optischema::model::TableName::new("public", "orders");
     let structure =
-        optischema_server::sandbox::read_structure(session.connection(), &table).await.unwrap();
+        optischema_server::sandbox::read_structure(session.connection().await.unwrap(), &table)
+            .await
+            .unwrap();
     assert!(structure.bytes > 0);
     assert_eq!(state(&shop).await, before);
 }

@@ -255,7 +255,7 @@ impl Shop {
         let mut sandbox =
             connect_writable(settings.sandbox_url.as_ref().unwrap(), 60).await.unwrap();
         main.read_rows_whole().await.unwrap();
-        let catalog = read_catalog(main.connection()).await.unwrap();
+        let catalog = read_catalog(main.connection().await.unwrap()).await.unwrap();
         optischema_server::sandbox::init_staging(
             &mut main,
             &mut sandbox.connection,

@@ -37,7 +37,7 @@ async fn staged(shop: &Shop, limit: i64) -> StagingReport {
     let mut main = MainSession::begin(settings.main_url.as_ref().unwrap()).await.unwrap();
     let mut sandbox = connect_writable(settings.sandbox_url.as_ref().unwrap(), 60).await.unwrap();
     main.read_rows_whole().await.unwrap();
-    let catalog = read_catalog(main.connection()).await.unwrap();
+    let catalog = read_catalog(main.connection().await.unwrap()).await.unwrap();
     let sandbox = &mut sandbox.connection;
     init_staging(&mut main, sandbox, &catalog, limit, 1.0, &mut |_| {}).await.unwrap()
 }

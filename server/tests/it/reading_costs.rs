@@ -5,7 +5,7 @@ use optischema::model::{ReasonCode, Rule, TableName};
 use optischema_server::config::{Settings, SettingsArgs};
 use optischema_server::postgres::{Dsn, HypoOracle, MainSession, PlanFailure};
 use optischema_server::service::analyze_once;
-use optischema_server::sql::{Statement, parse_one};
+use optischema_server::sql::parse_one;
 use optischema_server::workload::{AdviseLimits, Ground, RawStatement};
 
 use serde_json::json;
@@ -192,8 +192,8 @@ async fn the_server_process_does_not_grow_with_planner_calls() {
         "SELECT name FROM orders WHERE name = 'order 7' AND id > 3",
         "SELECT count(*) FROM \"Items\" WHERE at > '2026-01-05'::timestamptz GROUP BY order_id",
     ];
-    let statements: Vec<Vec<Statement>> =
-        texts.iter().map(|sql| vec![parse_one(sql).unwrap()]).collect();
+    let statements: Vec<Vec<String>> =
+        texts.iter().map(|sql| vec![parse_one(sql).unwrap().sql]).collect();
     let index = |column: &str, table: &str| IndexCandidate {
         table: TableName::new("public", table),
         keys: vec![IndexKey::column(column)],
@@ -350,7 +350,7 @@ async fn what_was_asked_of_a_session_outlives_its_transaction() {
     let mut seen = Vec::new();
     for _ in 0..2 {
         session.plan(&parse_one("SELECT name FROM orders WHERE id = 1").unwrap()).await.unwrap();
-        let row = sqlx::query(query).fetch_one(session.connection()).await.unwrap();
+        let row = sqlx::query(query).fetch_one(session.connection().await.unwrap()).await.unwrap();
         let text: String = row.get(0);
         assert!(text.starts_with("a name of its own, off, "), "{text}");
         seen.push(text);

@@ -425,7 +425,7 @@ async fn hypopg_and_pg_stat_statements_are_called_only_as_their_scripts_made_the
         app.stop().await;
     }
     let mut connection = MainSession::begin(&dsn).await.unwrap();
-    assert!(StatementsView::find(connection.connection()).await.is_ok());
+    assert!(StatementsView::find(connection.connection().await.unwrap()).await.is_ok());
     drop(connection);
     // The view on top may be anything: the function below is what is read.
     shop.run(
@@ -437,8 +437,8 @@ async fn hypopg_and_pg_stat_statements_are_called_only_as_their_scripts_made_the
     )
     .await;
     let mut session = MainSession::begin(&dsn).await.unwrap();
-    let view = StatementsView::find(session.connection()).await.unwrap();
-    view.snapshot(session.connection()).await.unwrap();
+    let view = StatementsView::find(session.connection().await.unwrap()).await.unwrap();
+    view.snapshot(session.connection().await.unwrap()).await.unwrap();
     drop(session);
     shop.run(
         "postgres",
@@ -447,7 +447,8 @@ async fn hypopg_and_pg_stat_statements_are_called_only_as_their_scripts_made_the
     )
     .await;
     let mut session = MainSession::begin(&dsn).await.unwrap();
-    let refused = StatementsView::find(session.connection()).await.unwrap_err().to_string();
+    let refused =
+        StatementsView::find(session.connection().await.unwrap()).await.unwrap_err().to_string();
     assert!(refused.contains("is not the one that the extension's script makes"), "{refused}");
     assert!(shop.log_lines(SPRUNG).is_empty());
 }

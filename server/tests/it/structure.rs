@@ -112,12 +112,12 @@ async fn a_copy_has_everything_that_its_original_has() {
     let mut sandbox = connect_writable(&sandbox, 60).await.unwrap();
     // A partition that is named alone has for its own what it has from its parent.
     let alone = [TableName::new("app", "events_old")];
-    let alone = read_family(main.connection(), &alone).await.unwrap();
+    let alone = read_family(main.connection().await.unwrap(), &alone).await.unwrap();
     let own = format!("{:?}", alone.tables[0]);
     assert!(own.contains("events_old_parent_id_idx") && own.contains("REFERENCES"), "{own}");
     let names =
         ["parent", "events", "animal", "summary", "happier"].map(|n| TableName::new("app", n));
-    let family = read_family(main.connection(), &names).await.unwrap();
+    let family = read_family(main.connection().await.unwrap(), &names).await.unwrap();
 
     let scratch = ScratchSchema::new(ScratchKind::Benchmark, uuid());
     let schema = scratch.name.clone();

@@ -230,6 +230,13 @@ impl Suspects {
         Ok(sql::check_planning_size(statement, around)?)
     }
 
+    /// Whether checking a statement asks main: for the queries of views.
+    pub fn asks_for(&self, statement: &Statement) -> bool {
+        let Ok(mut calls) = sql::calls(statement) else { return true };
+        self.add_policies(&mut calls);
+        calls.relations.iter().any(|name| self.relation(name).is_some_and(|(_, r)| r.is_view))
+    }
+
     /// Checks that values of a table's columns are written by PostgreSQL's own functions.
     ///
     /// # Errors

@@ -85,8 +85,8 @@ pub fn check_planning_size(
     for (name, view) in around.views {
         sizing.views.insert(name.clone(), tree::as_json(&view.tree)?);
     }
-    let json = tree::as_json(&statement.tree)?;
-    if let Some(select) = find_select(&json) {
+    let json = statement.json()?;
+    if let Some(select) = find_select(json) {
         sizing.select(select, &Scope::default(), 0);
     }
     let is_joined = around.is_partitionwise && sizing.relations > 1;
@@ -99,7 +99,7 @@ pub fn check_planning_size(
         None if sizing.copies > MOST_COPIES => Err(SqlError::Refused(
             "its BETWEEN and IN stand in one another, and PostgreSQL copies the left side of each: planning it could take too much of main's memory".to_owned(),
         )),
-        None if let Some(reason) = branches::objection(&json, sizing.parts) => {
+        None if let Some(reason) = branches::objection(json, sizing.parts) => {
             Err(SqlError::Refused(reason))
         }
         None if sizing.constants > LARGEST_CONSTANTS => Err(SqlError::Refused(format!(

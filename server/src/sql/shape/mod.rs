@@ -36,8 +36,8 @@ const MAX_DEPTH: usize = 200;
 /// # Errors
 /// It names a relation that the catalog does not have, or is nested too deeply.
 pub fn analyze(statement: &Statement, catalog: &Catalog) -> Result<StatementShape, SqlError> {
-    let json = tree::as_json(&statement.tree)?;
-    let relations = tree::relations(&json);
+    let json = statement.json()?;
+    let relations = tree::relations(json);
     for relation in &relations {
         // PostgreSQL's own tables are nobody's to tune; beside others they are read all the same.
         let of_catalog = relation.schema == "pg_catalog"
@@ -72,7 +72,7 @@ pub fn analyze(statement: &Statement, catalog: &Catalog) -> Result<StatementShap
             walker.shape.sort = keys;
         }
     }
-    for number in tree::parameter_numbers(&json) {
+    for number in tree::parameter_numbers(json) {
         walker.parameters.entry(number).or_insert(ParameterUse {
             number,
             role: ParameterRole::Other,
@@ -287,11 +287,11 @@ impl<'a> Walker<'a> {
         let Some(text) = self.catalog.views.get(&view.name) else { return Ok(None) };
         // PostgreSQL wrote it: one that this parser cannot read is taken as it is.
         let Ok(statement) = parse_one(text) else { return Ok(None) };
-        let json = tree::as_json(&statement.tree)?;
+        let json = statement.json()?;
         let is_known = |relation: &tree::Relation| {
             self.catalog.resolve(&relation.schema, &relation.name).is_some()
         };
-        let inside = tree::relations(&json).into_iter().filter(is_known);
+        let inside = tree::relations(json).into_iter().filter(is_known);
         let inside = inside.filter_map(|relation| relation.location).collect();
         // Places are those of a text: the view has one of its own.
         let around = std::mem::replace(&mut self.tables_at, inside);

@@ -58,7 +58,7 @@ pub(super) async fn settle(
         planned[at].is_suspect = suspicion(1.0, best.0.exp(), 1.0).is_some();
         left += usize::from(planned[at].is_suspect);
         if let (_, Some(statement)) = best {
-            planned[at].bound = vec![statement];
+            planned[at].bound = vec![statement.sql];
         }
     }
     let sentence = match left {

@@ -17,7 +17,6 @@ use optischema::plan::parse_plan;
 
 use super::{Advice, AdviseLimits, Effort, OtherPlanners, writes};
 use crate::postgres::{HypoOracle, MainSession, PgFailure, has_hypopg};
-use crate::sql::Statement;
 use crate::workload::Collection;
 
 /// Of a storage budget, what sizes by arithmetic may take.
@@ -28,7 +27,7 @@ const BUDGET_SHARE: f64 = 0.96;
 pub(crate) struct Planned<'a> {
     pub tracked: &'a TrackedStatement,
     pub plannable: &'a PlannableStatement,
-    pub bound: Vec<Statement>,
+    pub bound: Vec<String>,
     /// Whether what it costs is far off what others cost for their time.
     pub is_suspect: bool,
 }
@@ -194,7 +193,7 @@ pub(super) async fn advise(
         },
     };
     let tracked: Vec<&TrackedStatement> = planned.iter().map(|p| p.tracked).collect();
-    let bound: Vec<Vec<Statement>> = planned.iter().map(|p| p.bound.clone()).collect();
+    let bound: Vec<Vec<String>> = planned.iter().map(|p| p.bound.clone()).collect();
     let begun = Instant::now();
     let sandbox_is_apart = others.is_apart(PlannerKind::Sandbox);
     let (session, kind) = best_planner(main, others).await?;

@@ -17,7 +17,7 @@ use optischema::model::{
 
 use super::collector::Collection;
 use crate::postgres::{MainSession, PgFailure};
-use crate::sql::{self, Statement};
+use crate::sql;
 
 pub(crate) use indexes::{Planned, as_one, partitions};
 pub use indexes::{PlannerKind, best_planner};
@@ -120,8 +120,9 @@ pub async fn advise(
                 paging.push(Planned { tracked, plannable, bound: Vec::new(), is_suspect: false });
                 return None;
             }
-            let bound: Option<Vec<Statement>> =
-                costed(plannable).map(|b| sql::parse_one(&b.sql).ok()).collect();
+            // Texts, not trees: those of a whole workload take gigabytes.
+            let bound: Option<Vec<String>> =
+                costed(plannable).map(|b| Some(sql::parse_one(&b.sql).ok()?.sql)).collect();
             let bound = bound.filter(|bound| !bound.is_empty())?;
             Some(Planned { tracked, plannable, bound, is_suspect: false })
         })
