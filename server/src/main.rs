@@ -15,5 +15,10 @@ async fn main() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
-    optischema_server::cli::run().await
+    // A task runs where the sockets are looked after: the main thread would be woken by another one for each answer.
+    match tokio::spawn(optischema_server::cli::run()).await {
+        Ok(code) => code,
+        Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+        Err(_) => ExitCode::FAILURE,
+    }
 }

@@ -72,7 +72,37 @@ pub struct IndexKey {
     pub operator_class: Option<String>,
 }
 
+impl IndexCandidate {
+    /// Whether it has the keys of another one behind further ones, so that it reads in the same order a part of what the
+    /// other reads. An index is read backwards just as well.
+    #[must_use]
+    pub fn narrows(&self, other: &Self) -> bool {
+        let Some(first) = self.keys.len().checked_sub(other.keys.len()).filter(|more| *more > 0)
+        else {
+            return false;
+        };
+        let alike = |mirrored: bool| {
+            self.keys[first..].iter().zip(&other.keys).all(|(own, key)| {
+                own.target == key.target
+                    && own.operator_class == key.operator_class
+                    && (own.descending != key.descending) == mirrored
+                    && own.nulls_are_first() == (key.nulls_are_first() != mirrored)
+            })
+        };
+        self.table == other.table
+            && self.method == IndexMethod::Btree
+            && other.method == IndexMethod::Btree
+            && self.predicate == other.predicate
+            && (alike(false) || alike(true))
+    }
+}
+
 impl IndexKey {
+    /// Where NULLs are, read forwards.
+    fn nulls_are_first(&self) -> bool {
+        self.nulls_first.unwrap_or(self.descending)
+    }
+
     /// A column, ascending.
     #[must_use]
     pub fn column(name: impl Into<String>) -> Self {

@@ -177,6 +177,7 @@ pub struct PlannableStatement {
     pub may_mean: Vec<TableName>,
 }
 
+#[expect(clippy::derivable_impls, reason = "the enum's derives are the macro's")]
 impl Default for PlannedAs {
     fn default() -> Self {
         Self::Itself

@@ -93,6 +93,12 @@ impl Budget {
         }
     }
 
+    /// Whether at least two connections are free: one more may be taken, and one is left.
+    #[must_use]
+    pub fn has_connections_to_spare(&self) -> bool {
+        self.0.as_ref().is_none_or(|shared| shared.connections.available_permits() >= 2)
+    }
+
     /// How long one more plan must wait; where it need not, it is counted. Whoever waits must hold nothing on main.
     #[must_use]
     pub fn planner_call(&self) -> Option<Duration> {

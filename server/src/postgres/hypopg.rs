@@ -28,6 +28,8 @@ pub struct HypoOracle<'a> {
     statements: &'a [Vec<String>],
     /// Partitions of partitioned tables: an index on the whole is one on each.
     partitions: BTreeMap<TableName, Vec<TableName>>,
+    /// What the first set of values of each statement costs without any of the indexes, where a plan has told.
+    known: Vec<Option<f64>>,
     deadline: Option<Instant>,
     /// The indexes that stand now, in order, each with the OIDs that HypoPG gave it.
     standing: Vec<(IndexCandidate, Vec<i64>)>,
@@ -48,6 +50,7 @@ impl<'a> HypoOracle<'a> {
             session,
             statements,
             partitions: BTreeMap::new(),
+            known: Vec::new(),
             deadline: None,
             standing: Vec::new(),
             schema: None,
@@ -62,6 +65,13 @@ impl<'a> HypoOracle<'a> {
     #[must_use]
     pub fn with_partitions(mut self, partitions: BTreeMap<TableName, Vec<TableName>>) -> Self {
         self.partitions = partitions;
+        self
+    }
+
+    /// With what the first set of values of each statement costs as the database is: it is not asked again.
+    #[must_use]
+    pub fn knowing(mut self, known: Vec<Option<f64>>) -> Self {
+        self.known = known;
         self
     }
 
@@ -108,7 +118,7 @@ impl<'a> HypoOracle<'a> {
         statement: usize,
         indexes: &[&IndexCandidate],
     ) -> Result<Value, CostError> {
-        let plans = self.plans(statement, indexes, 1).await?;
+        let plans = self.plans(statement, indexes, 0..1).await?;
         plans.into_iter().next().map(|(_, json)| json).ok_or_else(no_statement)
     }
 
@@ -116,10 +126,10 @@ impl<'a> HypoOracle<'a> {
         &mut self,
         statement: usize,
         indexes: &[&IndexCandidate],
-        most: usize,
+        sets: std::ops::Range<usize>,
     ) -> Result<Vec<(Plan, Value)>, CostError> {
         let begun = Instant::now();
-        let plans = self.planned(statement, indexes, most).await;
+        let plans = self.planned(statement, indexes, sets).await;
         self.spent += begun.elapsed();
         plans
     }
@@ -128,13 +138,13 @@ impl<'a> HypoOracle<'a> {
         &mut self,
         statement: usize,
         indexes: &[&IndexCandidate],
-        most: usize,
+        sets: std::ops::Range<usize>,
     ) -> Result<Vec<(Plan, Value)>, CostError> {
         let bound = self.statements.get(statement).ok_or_else(no_statement)?;
         self.stand(indexes).await?;
         let mut plans = Vec::new();
         let mut unfit = None;
-        for statement in bound.iter().take(most) {
+        for statement in bound.iter().take(sets.end).skip(sets.start) {
             self.explained += 1;
             match self.session.plan_text(statement).await {
                 Ok(plan) => plans.push(plan),
@@ -148,7 +158,7 @@ impl<'a> HypoOracle<'a> {
             }
         }
         match unfit {
-            Some(reason) if plans.is_empty() => Err(reason),
+            Some(reason) if plans.is_empty() && sets.start == 0 => Err(reason),
             _ => Ok(plans),
         }
     }
@@ -302,14 +312,17 @@ impl CostOracle for HypoOracle<'_> {
         statement: usize,
         indexes: &[&IndexCandidate],
     ) -> Result<WhatIf, CostError> {
-        let plans = self.plans(statement, indexes, usize::MAX).await?;
-        if plans.is_empty() {
+        let known = self.known.get(statement).copied().flatten().filter(|_| indexes.is_empty());
+        let first = usize::from(known.is_some());
+        let plans = self.plans(statement, indexes, first..usize::MAX).await?;
+        // One common value would hide what the many others cost.
+        let costs = plans.iter().map(|(plan, _)| plan.root.total_cost).chain(known);
+        let (sum, count) = costs.fold((0.0, 0.0), |(sum, count), cost| (sum + cost, count + 1.0));
+        if count == 0.0 {
             return Err(no_statement());
         }
-        // One common value would hide what the many others cost.
-        let cost = plans.iter().map(|(plan, _)| plan.root.total_cost).sum::<f64>();
         let used = plans.iter().flat_map(|(plan, _)| self.used(plan, indexes)).collect();
-        Ok(WhatIf { cost: cost / plans.len() as f64, used })
+        Ok(WhatIf { cost: sum / count, used })
     }
 
     fn is_out_of_time(&self) -> bool {

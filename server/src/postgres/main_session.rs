@@ -116,6 +116,19 @@ impl MainSession {
         Ok(())
     }
 
+    /// A second session like this one, at once or not at all: what is left of main's connections is for others too.
+    ///
+    /// # Errors
+    /// Main is out of reach, or no connection is free.
+    pub async fn another(&self) -> Result<Self, PgFailure> {
+        if !self.dsn.budget().has_connections_to_spare() {
+            return Err(PgFailure::Busy("no connection to main is to spare".into()));
+        }
+        let mut other = Self::begin(&self.dsn).await?;
+        other.asked.until = self.asked.until;
+        Ok(other)
+    }
+
     /// From here on rows are read whole or not at all: a policy would run its functions, and leave rows out in
     /// silence.
     ///

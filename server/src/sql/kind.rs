@@ -22,10 +22,17 @@ pub fn kind_of(text: &str, catalog: &Catalog) -> QueryKind {
     if super::check_length(text).is_err() {
         return kind_of_unread(text);
     }
+    if let Ok(statement) = super::parse_one(text) {
+        return statement.json().map_or(QueryKind::User, |json| kind_of_tree(json, catalog));
+    }
     let Ok(parsed) = pg_query::parse(text, 0) else { return kind_of_unread(text) };
     let Ok(json) = tree::as_json(&parsed.protobuf) else { return QueryKind::User };
+    kind_of_tree(&json, catalog)
+}
+
+fn kind_of_tree(json: &Value, catalog: &Catalog) -> QueryKind {
     let mut root = None;
-    tree::walk(&json, &mut |name, _| {
+    tree::walk(json, &mut |name, _| {
         if root.is_none() && name.starts_with(|c: char| c.is_ascii_uppercase()) {
             root = Some(name.to_owned());
         }
@@ -33,10 +40,10 @@ pub fn kind_of(text: &str, catalog: &Catalog) -> QueryKind {
     let read = match root.as_deref() {
         Some(
             "CallStmt" | "SelectStmt" | "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt",
-        ) => &json,
-        Some("RefreshMatViewStmt") => &json,
+        ) => json,
+        Some("RefreshMatViewStmt") => json,
         // What it makes is no table that it reads.
-        Some(kind) if CARRYING.contains(&kind) => match carried(&json) {
+        Some(kind) if CARRYING.contains(&kind) => match carried(json) {
             Some(query) => query,
             None => return QueryKind::System,
         },

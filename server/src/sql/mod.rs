@@ -16,6 +16,7 @@ mod patch;
 mod planned;
 mod planning_size;
 mod policies;
+mod recent;
 mod repair;
 mod rewrite;
 mod rewrites;
@@ -27,7 +28,7 @@ mod tree;
 mod typed_index;
 mod writes;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use optischema::model::{NotPlanned, QueryHash, ReasonCode};
 use serde_json::Value;
@@ -125,14 +126,14 @@ pub struct Statement {
     /// The text as PostgreSQL's deparser writes it: `date $1` has become `$1::date`, which can be
     /// prepared.
     pub sql: String,
-    pub tree: pg_query::protobuf::ParseResult,
+    pub tree: Arc<pg_query::protobuf::ParseResult>,
     /// The tree as JSON, made where it is first asked for.
-    json: OnceLock<Value>,
+    json: Arc<OnceLock<Value>>,
 }
 
 impl Statement {
-    const fn of(sql: String, tree: pg_query::protobuf::ParseResult) -> Self {
-        Self { sql, tree, json: OnceLock::new() }
+    fn of(sql: String, tree: pg_query::protobuf::ParseResult) -> Self {
+        Self { sql, tree: Arc::new(tree), json: Arc::default() }
     }
 
     /// The tree as JSON: what must not be missed is found wherever it stands.
@@ -150,15 +151,32 @@ impl Statement {
 /// # Errors
 /// It cannot be parsed, or it is not one statement.
 pub fn parse_one(text: &str) -> Result<Statement, SqlError> {
+    if let Some(known) = recent::known(text) {
+        return Ok(known);
+    }
+    let statement = parse_anew(text)?;
+    recent::keep(text, &statement);
+    if statement.sql != text {
+        recent::keep(&statement.sql, &statement);
+    }
+    Ok(statement)
+}
+
+fn parse_anew(text: &str) -> Result<Statement, SqlError> {
     check_length(text)?;
     let parsed = pg_query::parse(text, 0)?;
     match parsed.protobuf.stmts.len() {
         1 => {}
         other => return Err(SqlError::NotOne(other)),
     }
-    can_be_written(&parsed.protobuf)?;
+    let json = tree::as_json(&parsed.protobuf)?;
+    can_be_written(&json)?;
     if is_written(&parsed.protobuf) {
         let sql = pg_query::deparse(&parsed.protobuf, Default::default())?;
+        if sql == text {
+            let json = Arc::new(OnceLock::from(json));
+            return Ok(Statement { json, ..Statement::of(sql, parsed.protobuf) });
+        }
         // Parsed again, so that the locations in the tree are those of this text.
         if let Ok(again) = pg_query::parse(&sql, 0)
             && again.protobuf.stmts.len() == 1
@@ -241,14 +259,13 @@ fn is_written(tree: &pg_query::protobuf::ParseResult) -> bool {
 
 /// Refuses what the deparser would end the whole process over: `numeric(f(3), 2)`, a type whose modifiers are no
 /// constants.
-fn can_be_written(tree: &pg_query::protobuf::ParseResult) -> Result<(), SqlError> {
-    let json = tree::as_json(tree)?;
+fn can_be_written(json: &Value) -> Result<(), SqlError> {
     let mut is_odd = false;
     let is_plain = |modifier: &serde_json::Value| {
         let node = modifier.get("node").unwrap_or(modifier);
         ["AConst", "ColumnRef", "ParamRef"].iter().any(|kind| node.get(kind).is_some())
     };
-    tree::walk(&json, &mut |_, object| {
+    tree::walk(json, &mut |_, object| {
         let modifiers = object.get("typmods").and_then(serde_json::Value::as_array);
         is_odd |= modifiers.is_some_and(|modifiers| !modifiers.iter().all(is_plain));
     });

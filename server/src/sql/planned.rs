@@ -68,7 +68,7 @@ pub fn changed(statement: &Statement) -> Option<(String, String)> {
 /// # Errors
 /// The deparser refuses the tree.
 pub fn without_places(search: &Statement) -> Result<Statement, SqlError> {
-    let mut tree = search.tree.clone();
+    let mut tree = (*search.tree).clone();
     let root = tree.stmts.first_mut().and_then(|raw| raw.stmt.as_mut()?.node.as_mut());
     if let Some(NodeEnum::SelectStmt(select)) = root {
         for output in &mut select.target_list {

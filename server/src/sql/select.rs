@@ -206,7 +206,7 @@ fn without_locations(value: &mut serde_json::Value) {
 /// # Errors
 /// The deparser refuses the tree.
 pub fn without_limit(statement: &Statement) -> Result<Option<String>, SqlError> {
-    let mut tree = statement.tree.clone();
+    let mut tree = (*statement.tree).clone();
     let select = tree
         .stmts
         .first_mut()

@@ -34,7 +34,7 @@ const CLASSES: &[&str] = &[
 pub fn typed_index(text: &str, catalog: &Catalog) -> Result<IndexCandidate, SqlError> {
     let refuse = |reason: String| Err(SqlError::Refused(reason));
     let parsed = pg_query::parse(text.trim(), 0)?.protobuf;
-    super::can_be_written(&parsed)?;
+    super::can_be_written(&super::tree::as_json(&parsed)?)?;
     let count = parsed.stmts.len();
     let mut statements = parsed.stmts.into_iter();
     let (Some(only), None) = (statements.next(), statements.next()) else {

@@ -1,6 +1,7 @@
 //! A whole workload at once, without a store: what main counts, or what a person gives.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use optischema::model::{Catalog, QueryHash, QueryKind, TrackedStatement};
@@ -126,33 +127,74 @@ async fn understand_all(
     given: bool,
 ) -> Result<Collection, CollectError> {
     let reader = ground.reader();
-    let mut merged: BTreeMap<QueryHash, RawStatement> = BTreeMap::new();
+    let mut merged: BTreeMap<QueryHash, (RawStatement, Identity)> = BTreeMap::new();
     let mut left_out = 0;
     for raw in raw {
-        let Identity { query_hash: hash, kind, .. } =
-            reader.identify(&raw.sql, raw.search_path.as_deref());
-        if kind != QueryKind::User && !given {
+        let identity = reader.identify(&raw.sql, raw.search_path.as_deref());
+        if identity.kind != QueryKind::User && !given {
             left_out += 1;
             continue;
         }
-        match merged.get_mut(&hash) {
+        match merged.get_mut(&identity.query_hash) {
             None => {
-                merged.insert(hash, raw);
+                merged.insert(identity.query_hash.clone(), (raw, identity));
             }
-            Some(known) => known.take(raw),
+            Some((known, _)) => known.take(raw),
         }
     }
     // The dearest first: where the time is up, what is left out matters least.
-    let mut raw: Vec<RawStatement> = merged.into_values().collect();
-    raw.sort_by(|a, b| b.total_time_ms.total_cmp(&a.total_time_ms));
-    let mut statements = Vec::new();
-    for raw in &raw {
-        let is_late = until.is_some_and(|until| Instant::now() > until);
-        statements.push(match is_late {
-            true => reader.left_out(raw),
-            false => reader.track(session, raw).await?,
-        });
-    }
+    let mut raw: Vec<(RawStatement, Identity)> = merged.into_values().collect();
+    raw.sort_by(|(a, _), (b, _)| b.total_time_ms.total_cmp(&a.total_time_ms));
+    let mut statements = track_all(session, &reader, raw, until).await?;
     statements.sort_by(|a, b| b.total_time_ms.total_cmp(&a.total_time_ms));
     Ok(Collection { catalog: ground.catalog, statements, left_out })
+}
+
+/// Statements from here on are planned by two sessions: while one waits for the server, the other reads.
+const MANY: usize = 100;
+
+/// Understands statements in their order, by two sessions where there are many and main has a second connection to spare.
+async fn track_all(
+    session: &mut MainSession,
+    reader: &Reader<'_>,
+    raw: Vec<(RawStatement, Identity)>,
+    until: Option<Instant>,
+) -> Result<Vec<TrackedStatement>, PgFailure> {
+    let is_many = raw.len() >= MANY;
+    let waiting = Mutex::new(raw.into_iter());
+    if !is_many {
+        return track_each(session, reader, &waiting, until).await;
+    }
+    // One session is enough where a second one cannot be had.
+    let Ok(mut other) = session.another().await else {
+        return track_each(session, reader, &waiting, until).await;
+    };
+    let (one, two) = tokio::join!(
+        track_each(session, reader, &waiting, until),
+        track_each(&mut other, reader, &waiting, until)
+    );
+    // What it said is said; a failure to end changes nothing.
+    drop(other.end().await);
+    let mut statements = one?;
+    statements.extend(two?);
+    Ok(statements)
+}
+
+/// Takes the next statement as long as there is one.
+async fn track_each(
+    session: &mut MainSession,
+    reader: &Reader<'_>,
+    waiting: &Mutex<std::vec::IntoIter<(RawStatement, Identity)>>,
+    until: Option<Instant>,
+) -> Result<Vec<TrackedStatement>, PgFailure> {
+    let mut statements = Vec::new();
+    loop {
+        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let Some((raw, identity)) = next else { return Ok(statements) };
+        let is_late = until.is_some_and(|until| Instant::now() > until);
+        statements.push(match is_late {
+            true => reader.left_out(&raw, identity),
+            false => reader.track(session, &raw, identity).await?,
+        });
+    }
 }

@@ -483,9 +483,8 @@ impl Reader<'_> {
 
     /// What is listed without being planned, since the time was up.
     #[must_use]
-    pub fn left_out(&self, raw: &RawStatement) -> TrackedStatement {
-        let Identity { sql, query_hash, kind, unreadable } =
-            self.identify(&raw.sql, raw.search_path.as_deref());
+    pub fn left_out(&self, raw: &RawStatement, identity: Identity) -> TrackedStatement {
+        let Identity { sql, query_hash, kind, unreadable } = identity;
         let late = || {
             NotPlanned::with_remedy(
                 ReasonCode::Budget,
@@ -493,17 +492,12 @@ impl Reader<'_> {
                 "give more with --deadline-s",
             )
         };
-        let RawStatement { calls, total_time_ms, rows, temp_blocks, .. } = *raw;
-        TrackedStatement {
-            query_hash,
-            sql: normalised(&sql),
-            kind,
-            calls,
-            total_time_ms,
-            rows,
-            temp_blocks,
-            plannable: Err(unreadable.unwrap_or_else(late)),
-        }
+        let plannable = Err(unreadable.unwrap_or_else(late));
+        tracked(
+            raw,
+            Identity { sql: normalised(&sql), query_hash, kind, unreadable: None },
+            plannable,
+        )
     }
 
     /// The whole of it: what a source gives, as it is tracked.
@@ -514,9 +508,9 @@ impl Reader<'_> {
         &self,
         session: &mut MainSession,
         raw: &RawStatement,
+        identity: Identity,
     ) -> Result<TrackedStatement, PgFailure> {
-        let Identity { sql, query_hash, kind, unreadable } =
-            self.identify(&raw.sql, raw.search_path.as_deref());
+        let Identity { sql, query_hash, kind, unreadable } = identity;
         let plannable = match kind {
             QueryKind::User => match unreadable {
                 Some(reason) => Err(reason),
@@ -527,18 +521,17 @@ impl Reader<'_> {
         };
         // PostgreSQL does not normalise every statement, and one of them may hold a password.
         let sql = if plannable.is_ok() { sql } else { normalised(&sql) };
-        let RawStatement { calls, total_time_ms, rows, temp_blocks, .. } = *raw;
-        Ok(TrackedStatement {
-            query_hash,
-            sql,
-            kind,
-            calls,
-            total_time_ms,
-            rows,
-            temp_blocks,
-            plannable,
-        })
+        Ok(tracked(raw, Identity { sql, query_hash, kind, unreadable: None }, plannable))
     }
+}
+
+fn tracked(
+    raw: &RawStatement,
+    Identity { sql, query_hash, kind, .. }: Identity,
+    plannable: Result<PlannableStatement, NotPlanned>,
+) -> TrackedStatement {
+    let RawStatement { calls, total_time_ms, rows, temp_blocks, .. } = *raw;
+    TrackedStatement { query_hash, sql, kind, calls, total_time_ms, rows, temp_blocks, plannable }
 }
 
 /// A constant that another text of the statement does not have is none of the statement's.
@@ -571,8 +564,9 @@ async fn planned(
     let mut failure = None;
     let mut usable = Vec::new();
     let mut plan = None;
-    for binding in bindings {
+    for mut binding in bindings {
         let bound = sql::parse_one(&binding.sql)?;
+        binding.sql.clone_from(&bound.sql);
         if plan.is_none() {
             match target_or_reason(session.plan_verbose(&bound).await) {
                 Ok(found) => plan = Some(found),

@@ -26,6 +26,7 @@ SELECT * FROM order_items NATURAL JOIN (SELECT id AS order_id, total FROM orders
 SELECT * FROM memberships JOIN sales.leads USING (customer_id) WHERE score > 5.5;
 
 -- form: join using with alias
+-- from: 14
 SELECT j.customer_id FROM memberships m JOIN sales.leads l USING (customer_id) AS j WHERE j.customer_id = $1;
 
 -- form: nested parenthesised joins
@@ -1071,6 +1072,7 @@ SELECT lower(valid), upper(valid), upper_inf(valid), isempty(valid) FROM members
 SELECT id FROM places WHERE open @> current_date OR open @> date $1 OR open && $2::daterange;
 
 -- form: multirange
+-- from: 14
 SELECT customer_id FROM memberships WHERE seats @> $1 AND seats && int4multirange(int4range($2, $3));
 
 -- form: geometric

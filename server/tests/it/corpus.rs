@@ -89,16 +89,22 @@ fn forms() -> Vec<Form> {
     forms.collect()
 }
 
+const MULTIRANGE: &str =
+    "int4multirange(int4range(i % 10, i % 10 + 5), int4range(i % 10 + 20, i % 10 + 30))";
+const RANGE: &str = "int4range(i % 10, i % 10 + 5)";
+
 #[tokio::test]
 async fn forms_of_statements_are_planned() {
     let shop = Shop::start().await;
     let version = shop.version().await / 10_000;
-    // The tables have a multirange, which came with 14.
-    if version < 14 {
-        return;
-    }
     shop.run("postgres", "postgres", &["CREATE DATABASE forms OWNER app"]).await;
-    make(&shop, "forms", &read(&folder().join("schema.sql"))).await;
+    let mut schema = read(&folder().join("schema.sql"));
+    if version < 14 {
+        // Multiranges came with 14: the column is a range there.
+        schema =
+            schema.replace("seats int4multirange", "seats int4range").replace(MULTIRANGE, RANGE);
+    }
+    make(&shop, "forms", &schema).await;
     let forms = forms();
     assert!(forms.len() >= 250, "{}", forms.len());
     let of = |is_planned: bool| {

@@ -248,3 +248,28 @@ fn when_the_time_is_up_the_best_so_far_is_given() {
     // Both baselines, and the first statement beside all candidates.
     assert_eq!(names(&Case { patience: 3, ..case }.select()), ["a"]);
 }
+
+#[test]
+fn of_two_that_save_alike_the_one_that_begins_with_what_is_compared_is_taken() {
+    let columns = &["posted", "channel,posted"];
+    let near = select(&[1000.0], &[(0, "posted", 10.0), (0, "channel,posted", 12.0)], columns);
+    assert_eq!(names(&near), ["channel,posted"]);
+    let far = select(&[1000.0], &[(0, "posted", 10.0), (0, "channel,posted", 60.0)], columns);
+    assert_eq!(names(&far), ["posted"]);
+}
+
+#[test]
+fn an_index_narrows_another_in_the_same_or_the_other_direction() {
+    let sorted = |columns: &str, descending: bool| {
+        let mut found = candidate(columns);
+        found.keys.last_mut().unwrap().descending = descending;
+        found
+    };
+    assert!(sorted("a,b", true).narrows(&sorted("b", false)), "read backwards");
+    assert!(sorted("a,b", true).narrows(&sorted("b", true)));
+    assert!(!sorted("a,b,c", true).narrows(&sorted("b,c", false)), "b the same way, c the other");
+    assert!(!candidate("a,b").narrows(&candidate("a")) && !candidate("b").narrows(&candidate("b")));
+    let mut nulls = sorted("b", true);
+    nulls.keys[0].nulls_first = Some(false);
+    assert!(!sorted("a,b", true).narrows(&nulls), "NULLs are at the other end");
+}

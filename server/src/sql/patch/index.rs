@@ -172,7 +172,7 @@ pub fn index_definition_in(
 
 fn parsed(definition: &str) -> Result<Box<IndexStmt>, SqlError> {
     let statement = parse_one(definition)?;
-    let node = statement.tree.stmts.into_iter().next().and_then(|raw| raw.stmt?.node);
+    let node = statement.tree.stmts.first().and_then(|raw| raw.stmt.as_ref()?.node.clone());
     match node {
         Some(NodeEnum::IndexStmt(index)) => Ok(index),
         _ => refuse("it is not a CREATE INDEX"),

@@ -130,7 +130,7 @@ pub fn statistics_definition_in(
 
 fn parsed(definition: &str) -> Result<CreateStatsStmt, SqlError> {
     let statement = parse_one(definition)?;
-    let node = statement.tree.stmts.into_iter().next().and_then(|raw| raw.stmt?.node);
+    let node = statement.tree.stmts.first().and_then(|raw| raw.stmt.as_ref()?.node.clone());
     match node {
         Some(NodeEnum::CreateStatsStmt(statement)) => Ok(statement),
         _ => refuse("it is not a CREATE STATISTICS"),

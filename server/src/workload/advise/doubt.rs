@@ -59,6 +59,7 @@ pub(super) async fn settle(
         left += usize::from(planned[at].is_suspect);
         if let (_, Some(statement)) = best {
             planned[at].bound = vec![statement.sql];
+            planned[at].known_cost = None;
         }
     }
     let sentence = match left {

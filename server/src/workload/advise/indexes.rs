@@ -28,8 +28,21 @@ pub(crate) struct Planned<'a> {
     pub tracked: &'a TrackedStatement,
     pub plannable: &'a PlannableStatement,
     pub bound: Vec<String>,
+    /// What the first of them costs on main; absent where that was not planned.
+    pub known_cost: Option<f64>,
     /// Whether what it costs is far off what others cost for their time.
     pub is_suspect: bool,
+}
+
+impl<'a> Planned<'a> {
+    /// A statement that nothing is doubted of.
+    pub const fn of(
+        tracked: &'a TrackedStatement,
+        plannable: &'a PlannableStatement,
+        bound: Vec<String>,
+    ) -> Self {
+        Self { tracked, plannable, bound, known_cost: None, is_suspect: false }
+    }
 }
 
 /// Whose word is taken.
@@ -219,7 +232,9 @@ pub(super) async fn advise(
             kind.method()
         ));
     }
+    let known = planned.iter().map(|p| p.known_cost.filter(|_| kind == PlannerKind::Main));
     let mut oracle = HypoOracle::new(session, &bound)
+        .knowing(known.collect())
         .with_partitions(partitions(catalog))
         .on_sandbox(sandbox_is_apart && kind == PlannerKind::Sandbox)
         .until(begun + limits.deadline);

@@ -17,7 +17,6 @@ use optischema::model::{
 
 use super::collector::Collection;
 use crate::postgres::{MainSession, PgFailure};
-use crate::sql;
 
 pub(crate) use indexes::{Planned, as_one, partitions};
 pub use indexes::{PlannerKind, best_planner};
@@ -117,14 +116,16 @@ pub async fn advise(
             let skips = plannable.shape.parameters.iter().any(|p| p.role == ParameterRole::Offset);
             let is_logged = plannable.bindings.iter().any(|b| b.kind == BindingKind::Logged);
             if skips && !is_logged {
-                paging.push(Planned { tracked, plannable, bound: Vec::new(), is_suspect: false });
+                paging.push(Planned::of(tracked, plannable, Vec::new()));
                 return None;
             }
             // Texts, not trees: those of a whole workload take gigabytes.
-            let bound: Option<Vec<String>> =
-                costed(plannable).map(|b| Some(sql::parse_one(&b.sql).ok()?.sql)).collect();
-            let bound = bound.filter(|bound| !bound.is_empty())?;
-            Some(Planned { tracked, plannable, bound, is_suspect: false })
+            let bound: Vec<String> = costed(plannable).map(|b| b.sql.clone()).collect();
+            if bound.is_empty() {
+                return None;
+            }
+            let known_cost = known_cost(plannable);
+            Some(Planned { known_cost, ..Planned::of(tracked, plannable, bound) })
         })
         .collect();
     let mut advice = Advice { statements: reports(collection), ..Advice::default() };
@@ -199,6 +200,13 @@ pub(crate) fn costed(plannable: &PlannableStatement) -> impl Iterator<Item = &Bi
         .bindings
         .iter()
         .filter(|binding| binding.kind.is_representative() || binding.kind == BindingKind::Rare)
+}
+
+/// What the first set of values that costs are taken from was planned to cost.
+fn known_cost(plannable: &PlannableStatement) -> Option<f64> {
+    let is_first = costed(plannable).next() == plannable.bindings.first();
+    let plan = optischema::plan::parse_plan(&plannable.plan).ok().filter(|_| is_first);
+    plan.map(|plan| plan.root.total_cost)
 }
 
 fn leading_columns(proposals: &[Proposal]) -> BTreeMap<TableName, Vec<Vec<String>>> {
