@@ -77,6 +77,9 @@ impl IndexCandidate {
     /// other reads. An index is read backwards just as well.
     #[must_use]
     pub fn narrows(&self, other: &Self) -> bool {
+        if other.has_constant_key() {
+            return self.is_beside(other) && !self.has_constant_key();
+        }
         let Some(first) = self.keys.len().checked_sub(other.keys.len()).filter(|more| *more > 0)
         else {
             return false;
@@ -89,11 +92,23 @@ impl IndexCandidate {
                     && own.nulls_are_first() == (key.nulls_are_first() != mirrored)
             })
         };
+        self.is_beside(other) && (alike(false) || alike(true))
+    }
+
+    fn is_beside(&self, other: &Self) -> bool {
         self.table == other.table
             && self.method == IndexMethod::Btree
             && other.method == IndexMethod::Btree
             && self.predicate == other.predicate
-            && (alike(false) || alike(true))
+    }
+
+    /// Whether its only key is the column that its predicate pins to one value.
+    fn has_constant_key(&self) -> bool {
+        let pinned = self.predicate.as_ref().and_then(|predicate| match predicate.test {
+            PredicateTest::Equals(_) | PredicateTest::Null => predicate.column.as_deref(),
+            _ => None,
+        });
+        pinned.is_some() && self.keys.iter().all(|key| key.column_name() == pinned)
     }
 }
 

@@ -7,8 +7,7 @@ use crate::model::{CatalogIndex, RiskLevel, Rule};
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     for table in facts.catalog.tables.values() {
         for index in &table.indexes {
-            if table.kind == crate::model::RelationKind::Partitioned
-                || !index.valid
+            if !index.valid
                 || index.primary
                 || index.constraint.is_some()
                 || index.replica_identity
@@ -75,6 +74,16 @@ mod tests {
         let mut shop = shop();
         shop.table().indexes = vec![twin("t_a_again"), twin("t_a")];
         assert_eq!(shop.sql(check), ["DROP INDEX \"public\".\"t_a_again\";"]);
+    }
+
+    #[test]
+    fn twins_of_a_partitioned_table_go_with_those_of_its_parts() {
+        let mut shop = shop();
+        shop.table().indexes = vec![twin("t_a"), twin("t_a_again")];
+        shop.table().kind = crate::model::RelationKind::Partitioned;
+        let found = shop.check(check).proposals;
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].sql_fix, "DROP INDEX \"public\".\"t_a_again\";", "not concurrently");
     }
 
     #[test]

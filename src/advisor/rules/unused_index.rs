@@ -74,7 +74,8 @@ fn keep(findings: &mut Findings, table: &CatalogTable, index: &CatalogIndex, rea
 pub(super) fn drop_sql(table: &CatalogTable, index: &CatalogIndex, concurrently: bool) -> String {
     format!(
         "DROP INDEX {}{}.{}",
-        if concurrently { "CONCURRENTLY " } else { "" },
+        // A partitioned index cannot be dropped concurrently.
+        if concurrently && table.kind != RelationKind::Partitioned { "CONCURRENTLY " } else { "" },
         quote_identifier(&table.name.schema),
         quote_identifier(&index.name)
     )

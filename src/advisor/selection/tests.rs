@@ -1,6 +1,7 @@
 //! Costs in, indexes out.
 
 use super::*;
+use crate::advisor::{IndexPredicate, PredicateTest};
 use crate::model::TableName;
 use std::future::Future;
 use std::task::{Context, Poll, Waker};
@@ -269,6 +270,17 @@ fn an_index_narrows_another_in_the_same_or_the_other_direction() {
     assert!(sorted("a,b", true).narrows(&sorted("b", true)));
     assert!(!sorted("a,b,c", true).narrows(&sorted("b,c", false)), "b the same way, c the other");
     assert!(!candidate("a,b").narrows(&candidate("a")) && !candidate("b").narrows(&candidate("b")));
+    let pending = |columns: &str| IndexCandidate {
+        predicate: Some(IndexPredicate {
+            sql: "state = 'pending'".into(),
+            column: Some("state".into()),
+            test: PredicateTest::Equals("pending".into()),
+        }),
+        ..candidate(columns)
+    };
+    assert!(pending("desk").narrows(&pending("state")), "one key for all rows tells nothing apart");
+    assert!(!pending("state").narrows(&pending("state")));
+    assert!(!candidate("desk").narrows(&pending("state")));
     let mut nulls = sorted("b", true);
     nulls.keys[0].nulls_first = Some(false);
     assert!(!sorted("a,b", true).narrows(&nulls), "NULLs are at the other end");

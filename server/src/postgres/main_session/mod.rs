@@ -1,6 +1,9 @@
 //! Main, which is only ever read and planned on: one transaction, `READ ONLY`, pinned by its first
 //! SELECT, and rolled back at the end.
 
+mod opening;
+mod types;
+
 use std::time::{Duration, Instant};
 
 use optischema::model::TableName;
@@ -9,10 +12,12 @@ use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
+use self::opening::{follows_advice, open, own_advice, room, tracking};
+pub(crate) use self::types::PREPARED_AS;
+use self::types::types_of;
 use super::connection::{OWN_QUERIES_PATH, look_again};
 use super::planning::{Asked, Planner, Tracking};
 use super::query;
-use super::statements_view::StatementsView;
 use super::suspects::{Suspects, schema_of_trusted};
 use super::{Dsn, ExplainMode, PgFailure, Session, connect_main, explain};
 use crate::sql::{self, SqlError, Statement};
@@ -153,6 +158,7 @@ impl MainSession {
     /// The schema of HypoPG, quoted, where it is installed and is what its script makes.
     pub(super) async fn hypopg_schema(&mut self) -> Result<Option<String>, PgFailure> {
         if self.hypopg.is_none() {
+            self.leave_own_path().await?;
             let connection = &mut self.session.connection;
             self.hypopg = match schema_of_trusted(connection, "hypopg", HYPOPG_CALLS).await {
                 // Planned without, as where it is missing; the health check names it.
@@ -536,6 +542,7 @@ impl MainSession {
         &mut self,
         step: impl AsyncFnOnce(&mut PgConnection) -> Result<T, PgFailure>,
     ) -> Result<T, PlanFailure> {
+        self.leave_own_path().await?;
         let connection = &mut self.session.connection;
         execute(connection, "SAVEPOINT step").await?;
         let result = step(connection).await;
@@ -566,114 +573,6 @@ impl MainSession {
         sqlx::Connection::close(self.session.connection).await?;
         Ok(())
     }
-}
-
-/// Begins the read-only transaction.
-async fn open(connection: &mut PgConnection) -> Result<(), PgFailure> {
-    for statement in [
-        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-        // The first SELECT pins it: from then on PostgreSQL lets nobody make it READ WRITE.
-        "SELECT /* optischema */ 1",
-        // A plan is made for the values that it is asked with.
-        "SET LOCAL plan_cache_mode = force_custom_plan",
-        // Nothing runs, and LLVM would take memory for what could.
-        "SET LOCAL jit = off",
-        BOUNDED_SEARCH,
-        UNPINNED,
-    ] {
-        execute(connection, statement).await?;
-    }
-    Ok(())
-}
-
-/// A database's owner may let the planner search all orders of any join, or a larger sample of them: that takes gigabytes.
-/// Within these limits its own settings hold.
-const BOUNDED_SEARCH: &str = "
-    SELECT /* optischema */ pg_catalog.set_config('geqo', 'on', true),
-           pg_catalog.set_config(s.name, LEAST(s.setting::pg_catalog.int4, CASE s.name
-               WHEN 'geqo_threshold' THEN 10 WHEN 'geqo_effort' THEN 5 ELSE 12 END)::pg_catalog.text, true)
-    FROM pg_catalog.pg_settings s
-    WHERE s.name IN ('geqo_threshold', 'geqo_effort', 'join_collapse_limit', 'from_collapse_limit')
-    UNION ALL
-    SELECT pg_catalog.set_config(s.name, '0', true), ''
-    FROM pg_catalog.pg_settings s WHERE s.name IN ('geqo_pool_size', 'geqo_generations')";
-
-/// PostgreSQL 19 lets somebody pin plans by advice: with none, an index that is only thought of can be chosen.
-const UNPINNED: &str = "
-    SELECT /* optischema */ pg_catalog.set_config(s.name, '', true) FROM pg_catalog.pg_settings s
-    WHERE s.name IN ('pg_plan_advice.advice', 'pg_stash_advice.stash_name')";
-
-/// The advice that sessions of this database begin with: names of settings, and their values.
-async fn own_advice(connection: &mut PgConnection) -> Result<Vec<(String, String)>, PgFailure> {
-    let rows = query(
-        "SELECT /* optischema */ s.name, s.reset_val AS value FROM pg_catalog.pg_settings s
-         WHERE s.name IN ('pg_plan_advice.advice', 'pg_stash_advice.stash_name') AND s.reset_val <> ''",
-    )
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("value")?))).collect()
-}
-
-/// Whether a plan was made with advice that fits it.
-fn follows_advice(plan: &Value) -> bool {
-    let supplied = plan.pointer("/0/Supplied Plan Advice").and_then(Value::as_str);
-    supplied.is_some_and(|text| {
-        text.lines().any(|line| line.contains("matched") && !line.contains("not matched"))
-    })
-}
-
-/// What `pg_stat_statements` keeps of what this role does.
-async fn tracking(connection: &mut PgConnection) -> Result<Tracking, PgFailure> {
-    let row = query(
-        "SELECT /* optischema */ pg_catalog.current_setting('pg_stat_statements.track', true) AS track",
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(match row.try_get::<Option<String>, _>("track")?.as_deref() {
-        None | Some("none") => Tracking::None,
-        Some("all") => Tracking::All,
-        Some(_) => Tracking::Top,
-    })
-}
-
-/// What the texts of prepared statements begin with: places in what PostgreSQL says of them count from there.
-pub(crate) const PREPARED_AS: &str = "PREPARE optischema_types AS ";
-
-/// Types of parameters by their names, those of this database with their schema. The path is the database's: every
-/// function and operator is named in full.
-const TYPES: &str = "
-    SELECT /* optischema */ ARRAY(SELECT pg_catalog.concat(
-             CASE WHEN t.oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384
-                  THEN pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(COALESCE(e.typname, t.typname)))
-                  ELSE COALESCE(e.typname, t.typname)::pg_catalog.text END, CASE WHEN e.oid IS NOT NULL THEN '[]' END)
-         FROM pg_catalog.unnest(p.parameter_types) WITH ORDINALITY u (type, n)
-         JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) u.type::pg_catalog.oid
-         JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.typnamespace
-         LEFT JOIN pg_catalog.pg_type e
-             ON e.typarray OPERATOR(pg_catalog.=) t.oid AND t.typarray OPERATOR(pg_catalog.=) '0' ORDER BY u.n) AS types
-     FROM pg_catalog.pg_prepared_statements p WHERE p.name OPERATOR(pg_catalog.=) 'optischema_types'";
-
-/// Prepares a statement, and asks for the types of its parameters. Nothing stays prepared; a failure ends the savepoint.
-async fn types_of(connection: &mut PgConnection, sql: &str) -> Result<Vec<String>, PgFailure> {
-    let prepare = format!("{PREPARED_AS}{sql}");
-    query(AssertSqlSafe(prepare)).execute(&mut *connection).await?;
-    let row = query(TYPES).fetch_one(&mut *connection).await?;
-    execute(connection, "DEALLOCATE optischema_types").await?;
-    Ok(row.try_get("types")?)
-}
-
-/// Entries that `pg_stat_statements` takes before a fifth of it is left. Where that cannot be asked there is no room.
-async fn room(connection: &mut PgConnection) -> Result<usize, PgFailure> {
-    let Ok(view) = StatementsView::find(connection).await else { return Ok(0) };
-    let row = query(
-        "SELECT /* optischema */ pg_catalog.current_setting('pg_stat_statements.max', true)::pg_catalog.int8 AS most",
-    )
-    .fetch_one(&mut *connection)
-    .await?;
-    let most: Option<i64> = row.try_get("most")?;
-    let used = view.count(connection).await?;
-    let room = most.unwrap_or_default() / 5 * 4 - used;
-    Ok(usize::try_from(room).unwrap_or_default())
 }
 
 /// For the transaction or the step.

@@ -1,0 +1,86 @@
+//! Why a statement is not planned.
+
+use optischema::model::{NotPlanned, PlannedAs, ReasonCode};
+
+use super::Reader;
+use crate::postgres::{PgFailure, PlanFailure};
+use crate::sql::{self, Statement};
+
+pub(super) enum Unplannable {
+    /// Main itself is gone.
+    Target(PgFailure),
+    /// PostgreSQL knows no column of a name.
+    UnknownName(NotPlanned),
+    Reason(NotPlanned),
+}
+
+impl<E: Into<NotPlanned>> From<E> for Unplannable {
+    fn from(error: E) -> Self {
+        Self::Reason(error.into())
+    }
+}
+
+/// `insufficient_privilege`.
+pub(super) const NO_PERMISSION: &str = "42501";
+
+/// What PostgreSQL says of a statement that it does not plan.
+pub(super) fn refused(failure: &PgFailure) -> NotPlanned {
+    if let PgFailure::Spent(why) = failure {
+        return NotPlanned::new(ReasonCode::Budget, why);
+    }
+    match failure.sqlstate() {
+        Some(NO_PERMISSION) => NotPlanned::with_remedy(
+            ReasonCode::NoPermission,
+            failure.to_string(),
+            "GRANT SELECT on what it reads to the role on main",
+        ),
+        _ => NotPlanned::new(ReasonCode::Refused, failure.to_string()),
+    }
+}
+
+pub(super) fn target_or_reason<T>(result: Result<T, PlanFailure>) -> Result<T, Unplannable> {
+    match result {
+        Ok(value) => Ok(value),
+        Err(PlanFailure::Target(failure)) if failure.is_connection() => {
+            Err(Unplannable::Target(failure))
+        }
+        Err(PlanFailure::Target(failure))
+            if matches!(failure.sqlstate(), Some("42703" | "42P01")) =>
+        {
+            Err(Unplannable::UnknownName(refused(&failure)))
+        }
+        Err(PlanFailure::Target(failure)) => Err(refused(&failure).into()),
+        Err(PlanFailure::Sql(error)) => Err(error.into()),
+    }
+}
+
+/// Of FETCH and EXECUTE something is known: they run a query that stands elsewhere.
+pub(super) fn why_system(text: &str) -> NotPlanned {
+    let known = sql::parse_one(text).ok().and_then(|statement| sql::runs_another(&statement));
+    known.unwrap_or_else(|| {
+        NotPlanned::new(ReasonCode::System, "it reads no table of the application")
+    })
+}
+
+impl Reader<'_> {
+    /// Why a statement that reads no table itself is not planned.
+    pub(super) fn why_no_table(&self, statement: &Statement, how: PlannedAs) -> NotPlanned {
+        let calls = sql::calls(statement).unwrap_or_default();
+        let called = calls.functions.iter().find(|f| self.catalog.functions.contains(&f.name));
+        match (called, how) {
+            (Some(called), _) => NotPlanned::with_remedy(
+                ReasonCode::NoTable,
+                format!(
+                    "it only calls {}, and what that runs is not counted by itself",
+                    called.name
+                ),
+                "pg_stat_statements.track = 'all' counts the statements inside functions: ALTER SYSTEM SET pg_stat_statements.track = 'all'; SELECT pg_reload_conf();",
+            ),
+            (None, PlannedAs::RowSearch) => NotPlanned::new(
+                ReasonCode::RowsGiven,
+                "it adds rows that it makes itself: no row is searched for",
+            ),
+            (None, _) => NotPlanned::new(ReasonCode::NoTable, "it reads no user table"),
+        }
+    }
+}
