@@ -87,7 +87,21 @@ impl Coverage {
         let of_time = self.planned_time_percent.map_or_else(String::new, |share| {
             format!(", which took {} of the time", figures::percent(share))
         });
-        format!("{} of {statements} can be planned{of_time}", figures::grouped(self.planned as f64))
+        let planned = figures::grouped(self.planned as f64);
+        let late = self.late();
+        let (verb, and) = match late {
+            0 => ("can be planned", String::new()),
+            1 => ("were planned", "; the time was up for 1 more".to_owned()),
+            more => ("were planned", format!("; the time was up for {more} more")),
+        };
+        format!("{planned} of {statements} {verb}{of_time}{and}")
+    }
+
+    /// Statements whose turn did not come, or for which nothing more may be taken from main now.
+    #[must_use]
+    pub fn late(&self) -> u64 {
+        let late = self.reasons.iter().filter(|group| group.code == ReasonCode::Budget);
+        late.map(|group| group.statements).sum()
     }
 
     /// Every function that is in the way.
@@ -95,6 +109,25 @@ impl Coverage {
     pub fn functions(&self) -> BTreeSet<String> {
         self.reasons.iter().flat_map(|group| group.functions.iter().cloned()).collect()
     }
+}
+
+/// The setting that vouches for functions, as a shell takes it. Names with a comma cannot be in it.
+#[must_use]
+pub fn trusted_setting<'a>(names: impl Iterator<Item = &'a String>) -> Option<String> {
+    let mut names: Vec<&str> =
+        names.map(String::as_str).filter(|name| !name.contains(',')).collect();
+    names.dedup();
+    if names.is_empty() {
+        return None;
+    }
+    let list = names.join(",");
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_.,*".contains(c);
+    let value = if list.chars().all(is_plain) {
+        list
+    } else {
+        format!("'{}'", list.replace('\'', "'\\''"))
+    };
+    Some(format!("OPTISCHEMA_TRUSTED_FUNCTIONS={value}"))
 }
 
 impl ReasonGroup {
@@ -168,6 +201,20 @@ mod tests {
         );
         assert_eq!(coverage.reasons[0].remedy(), Some("name it"));
         assert_eq!(coverage.functions().into_iter().collect::<Vec<_>>(), ["app.f", "app.g"]);
+    }
+
+    #[test]
+    fn the_setting_is_one_that_a_shell_takes() {
+        let of = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            trusted_setting(names.iter())
+        };
+        assert_eq!(of(&["app.f", "app.*"]).unwrap(), "OPTISCHEMA_TRUSTED_FUNCTIONS=app.f,app.*");
+        assert_eq!(
+            of(&["app.My f", "a,b.g", "app.it's"]).unwrap(),
+            "OPTISCHEMA_TRUSTED_FUNCTIONS='app.My f,app.it'\\''s'"
+        );
+        assert_eq!(of(&["a,b.g"]), None);
     }
 
     #[test]

@@ -8,6 +8,6 @@ mod delta;
 mod resolution;
 
 pub use counters::{Counters, Reading, Snapshot, StatementKey};
-pub use coverage::{Coverage, ReasonGroup};
+pub use coverage::{Coverage, ReasonGroup, trusted_setting};
 pub use delta::{Delta, Deltas, Known, Origin, deltas};
 pub use resolution::{KEPT_SECONDS, RESOLUTIONS, Resolution, bucket_start};

@@ -169,6 +169,9 @@ fn closing(
     if listed + small == 0 {
         lines.push(
             match (coverage.planned, rejected) {
+                (0, _) if coverage.late() > 0 => {
+                    "No recommendation: the time was up. Give more with --deadline-s."
+                }
                 (0, _) => "No recommendation: no statement can be planned.",
                 (_, 0) => "No recommendation: nothing that could help was found.",
                 _ => "No recommendation: every candidate was rejected.",

@@ -6,6 +6,7 @@ use optischema::model::{Finding, FindingLevel, Health, TargetHealth, TargetKind}
 use super::remote::Remote;
 use crate::config::Settings;
 use crate::instance::is_served;
+use crate::service::FUNCTIONS_IN_THE_WAY;
 
 /// What a server on the data folder takes from main stands in place of what this command took: each process has a budget
 /// of its own, and the server's is the one that counts.
@@ -49,4 +50,12 @@ pub(super) fn table(targets: &[TargetHealth]) -> Table {
         }
     }
     table
+}
+
+/// Settings that a person pastes: a table breaks them.
+pub(super) fn to_paste(targets: &[TargetHealth]) -> impl Iterator<Item = &str> {
+    let findings = targets.iter().flat_map(|target| &target.findings);
+    findings
+        .filter(|finding| finding.code == FUNCTIONS_IN_THE_WAY)
+        .filter_map(|finding| finding.remedy.as_deref())
 }

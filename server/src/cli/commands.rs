@@ -199,7 +199,10 @@ async fn check_targets(settings: Settings, format: Format) -> Done {
     rehearse_workload(&settings, &mut targets).await;
     check::tell_servers_usage(&settings, &mut targets).await;
     match format {
-        Format::Table => println!("{}", check::table(&targets)),
+        Format::Table => {
+            println!("{}", check::table(&targets));
+            check::to_paste(&targets).for_each(|line| println!("{line}"));
+        }
         Format::Json => {
             println!("{}", serde_json::to_string_pretty(&json!({ "targets": targets }))?)
         }

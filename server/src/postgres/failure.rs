@@ -46,6 +46,13 @@ impl PgFailure {
         }
     }
 
+    /// Whether it says that a text is no statement that can be run: its syntax, names, types or values.
+    #[must_use]
+    pub fn is_about_the_text(&self) -> bool {
+        let classes = ["42", "22", "0A"];
+        self.sqlstate().is_some_and(|state| classes.iter().any(|class| state.starts_with(class)))
+    }
+
     /// Whether the target itself is gone, rather than a statement being wrong.
     #[must_use]
     pub const fn is_connection(&self) -> bool {

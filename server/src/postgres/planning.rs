@@ -255,8 +255,10 @@ impl Planner {
 
     /// Removes what is prepared: it would stay in the server's memory.
     pub(super) async fn forget(&mut self, connection: &mut PgConnection) -> Result<(), PgFailure> {
-        if self.prepared.take().is_some() {
+        if self.prepared.is_some() {
             query("DEALLOCATE optischema_plan").execute(connection).await?;
+            // Only now: where it fails, it stays.
+            self.prepared = None;
         }
         Ok(())
     }

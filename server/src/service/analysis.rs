@@ -12,7 +12,7 @@ use crate::postgres::{Dsn, MainSession, check_main, main_is_refused, prove_not_m
 use crate::store::{AdviceTaken, Store};
 use crate::workload::{
     Advice, AdviseLimits, CollectError, Collection, Ground, LogContents, OtherPlanners, advise,
-    collect, collect_given, looks_like_log, peek, read_log, read_sql,
+    collect, collect_given, looks_like_log, peek, read_log, read_sql_noting,
 };
 
 impl From<CollectError> for OperationError {
@@ -65,7 +65,8 @@ pub async fn analyze_once(
     workload: Option<&mut (dyn BufRead + Send)>,
     limits: &AdviseLimits,
 ) -> Outcome<(Collection, Advice)> {
-    let workload = workload.map(given).transpose()?;
+    let database = settings.main_url.as_ref().map(Dsn::database);
+    let workload = workload.map(|source| given(source, database)).transpose()?;
     let mut session = MainSession::begin(checked_main(settings).await?).await?;
     let begun = Instant::now();
     session.wait_until(begun + limits.deadline);
@@ -109,12 +110,18 @@ fn invalid(message: String) -> OperationError {
     OperationError::Invalid { field: "workload".into(), message }
 }
 
-/// Statements that a person gives: SQL, or a log.
-pub(super) fn given(source: impl BufRead) -> Outcome<LogContents> {
+/// Statements that a person gives: SQL, or a log, of which entries of other databases are left out.
+pub(super) fn given(source: impl BufRead, database: Option<&str>) -> Outcome<LogContents> {
     let unreadable = |error: std::io::Error| invalid(format!("cannot read it: {error}"));
     let (head, source) = peek(source).map_err(unreadable)?;
+    if head.contains('\0') || head.starts_with("\u{1f}\u{fffd}") {
+        return Err(invalid(
+            "it is no text in UTF-8: unpack it (gunzip, unzip), or convert it (iconv -t utf-8)"
+                .into(),
+        ));
+    }
     if looks_like_log(&head) {
-        let contents = read_log(&head, source).map_err(unreadable)?;
+        let contents = read_log(&head, source, database).map_err(unreadable)?;
         if contents.statements.is_empty() && contents.plans.is_empty() {
             let notes: String = contents.notes.iter().map(|note| format!(". {note}")).collect();
             return Err(invalid(format!(
@@ -131,9 +138,12 @@ pub(super) fn given(source: impl BufRead) -> Outcome<LogContents> {
             optischema::figures::bytes(LONGEST_SQL.cast_signed())
         )));
     }
-    let statements =
-        read_sql(&String::from_utf8_lossy(&text)).map_err(|error| invalid(error.to_string()))?;
-    Ok(LogContents { statements, is_log: false, ..LogContents::default() })
+    let text = String::from_utf8_lossy(&text);
+    let (statements, notes) = read_sql_noting(&text).map_err(|error| invalid(error.to_string()))?;
+    if statements.is_empty() {
+        return Err(invalid("there is no statement in it".into()));
+    }
+    Ok(LogContents { statements, notes, is_log: false, ..LogContents::default() })
 }
 
 /// Collects, plans every statement anew, advises, and takes the advice into the store.

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::analysis::{checked_main, given};
 use crate::clock::now;
 use crate::config::Settings;
-use crate::postgres::{MainSession, StatementsView, role_paths};
+use crate::postgres::{Dsn, MainSession, StatementsView, role_paths};
 use crate::store::{FreshQuery, NewReading, SeenPlan, Store, StoredQuery};
 use crate::workload::{CUT, Ground, Identity, LoggedPlan, RawStatement, Reader};
 
@@ -205,7 +205,7 @@ fn seen(query: i64, logged: bool, json: &PlanJson, binding: String) -> Option<Se
 
 /// Takes statements that a person gives, and plans them.
 pub(super) async fn add(settings: &Settings, store: &Store, text: &str) -> Outcome<AddedQueries> {
-    let contents = given(text.as_bytes())?;
+    let contents = given(text.as_bytes(), settings.main_url.as_ref().map(Dsn::database))?;
     if contents.statements.is_empty() && contents.plans.is_empty() {
         let message = "there is no statement in it".to_owned();
         return Err(OperationError::Invalid { field: "text".into(), message });

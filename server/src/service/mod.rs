@@ -43,6 +43,7 @@ use crate::store::{Kept, NewJob, Store};
 
 pub(crate) use analysis::{analyze, checked_main};
 pub use analysis::{analyze_once, collected};
+pub(crate) use readiness::FUNCTIONS_IN_THE_WAY;
 pub use readiness::rehearse_workload;
 pub(crate) use restoring::RESTORE_PREFIX;
 pub use staging::Refreshed;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use optischema::model::{
     Finding, NotPlanned, ReasonCode, TargetHealth, TargetKind, quote_identifier,
 };
-use optischema::workload::Coverage;
+use optischema::workload::{Coverage, trusted_setting};
 
 use crate::config::Settings;
 use crate::postgres::{
@@ -13,6 +13,8 @@ use crate::postgres::{
 };
 use crate::workload::collect;
 
+/// The finding that names functions.
+pub const FUNCTIONS_IN_THE_WAY: &str = "functions_in_the_way";
 /// How long statements are planned; the dearest come first.
 const LONGEST: Duration = Duration::from_secs(20);
 /// Below this share of the time, in percent, advice misses much of the workload.
@@ -90,9 +92,7 @@ fn workload_findings(coverage: &Coverage, trusted: &[String], role: &str) -> Vec
         let sentence = format!("{}.", group.sentence());
         let remedy = match group.code {
             ReasonCode::NotSafe if !group.functions.is_empty() => {
-                let names = trusted.iter().chain(&group.functions);
-                let names: Vec<&str> = names.map(String::as_str).collect();
-                Some(format!("OPTISCHEMA_TRUSTED_FUNCTIONS={}", names.join(",")))
+                trusted_setting(trusted.iter().chain(&group.functions))
             }
             ReasonCode::RowSecurity => {
                 Some(format!("ALTER ROLE {} BYPASSRLS;", quote_identifier(role)))
@@ -109,7 +109,7 @@ fn workload_findings(coverage: &Coverage, trusted: &[String], role: &str) -> Vec
 
 const fn code_of(reason: ReasonCode) -> &'static str {
     match reason {
-        ReasonCode::NotSafe => "functions_in_the_way",
+        ReasonCode::NotSafe => FUNCTIONS_IN_THE_WAY,
         ReasonCode::RowSecurity => "policies_in_the_way",
         _ => "not_planned",
     }

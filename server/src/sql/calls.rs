@@ -88,6 +88,9 @@ pub fn calls(statement: &Statement) -> Result<Calls, SqlError> {
     let mut ctes = BTreeSet::new();
     tree::walk(json, &mut |kind, object| {
         let named = |key: &str| name_of(tree::names(object.get(key)));
+        // Columns that get other names, of a table or of a join: which ones are read cannot be told by name.
+        calls.has_star |=
+            object.get("colnames").and_then(Value::as_array).is_some_and(|names| !names.is_empty());
         match kind {
             "FuncCall" => {
                 calls.function_calls += 1;
@@ -125,11 +128,6 @@ pub fn calls(statement: &Statement) -> Result<Calls, SqlError> {
             }
             "RangeTableSample" => calls.functions.extend(named("method")),
             "RangeVar" => {
-                // Columns that get other names.
-                calls.has_star |= object
-                    .get("alias")
-                    .and_then(|alias| alias.get("colnames")?.as_array())
-                    .is_some_and(|names| !names.is_empty());
                 calls.range_of_table(object);
             }
             "RangeSubselect" => calls.range(alias(object), Range::Rows),

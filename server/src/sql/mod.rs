@@ -104,17 +104,11 @@ impl From<SqlError> for NotPlanned {
             SqlError::CallsOwn { reason, functions } if functions.is_empty() => {
                 Self::new(ReasonCode::NotSafe, reason)
             }
-            SqlError::CallsOwn { reason, functions } => Self {
-                functions: functions.clone(),
-                ..Self::with_remedy(
-                    ReasonCode::NotSafe,
-                    reason,
-                    format!(
-                        "where it only computes a result: OPTISCHEMA_TRUSTED_FUNCTIONS={}",
-                        functions.join(",")
-                    ),
-                )
-            },
+            SqlError::CallsOwn { reason, functions } => {
+                let setting = optischema::workload::trusted_setting(functions.iter());
+                let remedy = setting.map(|line| format!("where it only computes a result: {line}"));
+                Self { remedy, functions, ..Self::new(ReasonCode::NotSafe, reason) }
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ pub use collector::{CollectError, Collection, Ground, collect, collect_given};
 
 pub use log::{LogContents, LoggedPlan, looks_like_log, peek, read_log};
 pub use raw::RawStatement;
-pub use sql_file::read_sql;
+pub use sql_file::{read_sql, read_sql_noting};
 pub(crate) use values::{array_of, length_of};
 
 pub use understand::{CUT, Identity, Reader};

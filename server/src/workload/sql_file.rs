@@ -2,6 +2,7 @@
 //! `SET search_path` holds for what follows.
 
 use std::borrow::Cow;
+use std::num::IntErrorKind;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::Token;
@@ -20,11 +21,19 @@ const MOST_TRIES: usize = 500;
 /// # Errors
 /// It cannot be split into statements.
 pub fn read_sql(text: &str) -> Result<Vec<RawStatement>, SqlError> {
-    let mut found = Vec::new();
+    read_sql_noting(text).map(|(statements, _)| statements)
+}
+
+/// The same, with a sentence for each weight that is none.
+///
+/// # Errors
+/// As of [`read_sql`].
+pub fn read_sql_noting(text: &str) -> Result<(Vec<RawStatement>, Vec<String>), SqlError> {
+    let (mut found, mut notes) = (Vec::new(), Vec::new());
     let mut search_path = None;
     let text = without_commands_of_psql(text);
     for part in split(&text)? {
-        let (weight, sql) = weighed(part);
+        let (weight, sql) = weighed(part, &mut notes);
         if sql.is_empty() {
             continue;
         }
@@ -39,7 +48,7 @@ pub fn read_sql(text: &str) -> Result<Vec<RawStatement>, SqlError> {
             ..RawStatement::default()
         });
     }
-    Ok(found)
+    Ok((found, notes))
 }
 
 /// Lines that are for psql (`\timing`, `\set`) stand between statements, and end with the line.
@@ -50,18 +59,35 @@ fn without_commands_of_psql(text: &str) -> Cow<'_, str> {
     let mut kept = String::with_capacity(text.len());
     // Within a statement a line may begin so: in a literal of several lines.
     let mut open = String::new();
+    let mut in_rows = false;
     for line in text.split_inclusive('\n') {
+        if in_rows {
+            in_rows = line.trim_end() != "\\.";
+            continue;
+        }
         let is_between = open.trim().is_empty();
         if is_between && line.trim_start().starts_with('\\') {
             continue;
         }
         open.push_str(line);
         kept.push_str(line);
-        if is_ended(&open) {
+        // A statement ends on a line with a semicolon. A longer one is not looked through again for each of them.
+        let may_end = line.contains(';') || is_between;
+        if may_end && (open.len() > LONGEST_OPEN || is_ended(&open)) {
+            in_rows = is_followed_by_rows(&open);
             open.clear();
         }
     }
     Cow::Owned(kept)
+}
+
+/// Bytes of a statement of several lines whose end is looked for.
+const LONGEST_OPEN: usize = 64 << 10;
+
+/// Whether the lines after a statement are rows rather than SQL, as in a dump: up to `\.`.
+fn is_followed_by_rows(statement: &str) -> bool {
+    let text = statement.trim().to_ascii_lowercase();
+    text.contains("copy ") && text.trim_end_matches(';').trim_end().ends_with("from stdin")
 }
 
 /// Whether a text ends with a statement: its last token but comments is a semicolon, or it has none.
@@ -108,7 +134,7 @@ fn split_at<'a>(text: &'a str, tokens: &[pg_query::protobuf::ScanToken]) -> Vec<
 
 /// The weight that the comments before a statement give it (1 where none does), and the statement without
 /// them.
-fn weighed(part: &str) -> (i64, &str) {
+fn weighed<'a>(part: &'a str, notes: &mut Vec<String>) -> (i64, &'a str) {
     let Ok(scanned) = pg_query::scan(part) else { return (1, part.trim()) };
     let mut weight = 1;
     let place = |at: i32| usize::try_from(at).unwrap_or_default();
@@ -122,10 +148,15 @@ fn weighed(part: &str) -> (i64, &str) {
         let comment = part.get(place(token.start)..place(token.end)).unwrap_or_default();
         let words =
             comment.trim_start_matches("--").trim_start_matches("/*").trim_end_matches("*/");
-        if let Some(given) = words.trim().strip_prefix("weight:")
-            && let Ok(given) = given.trim().parse::<i64>()
-        {
-            weight = given.clamp(1, HEAVIEST);
+        let Some(given) = words.trim().strip_prefix("weight:") else { continue };
+        match given.trim().parse::<i64>() {
+            Ok(given @ 1..) => weight = given.min(HEAVIEST),
+            // One that is too large for a number is a large one.
+            Err(error) if *error.kind() == IntErrorKind::PosOverflow => weight = HEAVIEST,
+            Ok(_) | Err(_) => notes.push(format!(
+                "The weight \"{}\" is no number of calls: the statement after it counts as one call.",
+                given.trim().chars().take(40).collect::<String>()
+            )),
         }
     }
     (weight, "")
@@ -180,6 +211,26 @@ mod tests {
             found[2].search_path.as_deref(),
             Some(&["My Shop".to_owned(), "public".to_owned()][..])
         );
+    }
+
+    #[test]
+    fn rows_of_a_dump_are_no_statements() {
+        let rows = "1\tit's; a \\N row\n".repeat(20_000);
+        let text =
+            format!("SELECT 1 FROM a;\nCOPY t (a, b) FROM stdin;\n{rows}\\.\nSELECT 2 FROM b;\n");
+        let found = read_sql(&text).unwrap();
+        let seen: Vec<&str> = found.iter().map(|raw| raw.sql.as_str()).collect();
+        assert_eq!(seen, ["SELECT 1 FROM a", "COPY t (a, b) FROM stdin", "SELECT 2 FROM b"]);
+    }
+
+    #[test]
+    fn a_weight_that_is_no_number_of_calls_is_noted() {
+        let text = "-- weight: 0\nSELECT 1 FROM a;\n-- weight: many\nSELECT 2 FROM a;\n-- weight: 2\nSELECT 3 FROM a";
+        let (found, notes) = read_sql_noting(text).unwrap();
+        let weights: Vec<i64> = found.iter().map(|raw| raw.calls).collect();
+        assert_eq!(weights, [1, 1, 2]);
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert!(notes[1].contains("\"many\""), "{notes:?}");
     }
 
     #[test]

@@ -241,3 +241,37 @@ async fn policies_are_a_part_of_the_statement() {
     let titles: Vec<&String> = advice.proposals.iter().map(|p| &p.title).collect();
     assert!(titles.iter().any(|title| title.contains("memo on (author_id")), "{titles:?}");
 }
+
+/// A comparison that may show what a policy hides is made after the policy's conditions: no index serves it.
+#[tokio::test]
+async fn patterns_under_policies_get_no_index() {
+    let shop = Shop::start().await;
+    let setup = [
+        "CREATE ROLE web",
+        "CREATE TABLE memo (id int PRIMARY KEY, tenant int NOT NULL, title text NOT NULL)",
+        "INSERT INTO memo SELECT g, g % 20, md5(g::text) FROM generate_series(1, 60000) g",
+        "ALTER TABLE memo ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY own ON memo FOR SELECT TO web USING (tenant = 7 OR tenant < 15)",
+        "GRANT SELECT ON memo TO web",
+        "ALTER ROLE reader BYPASSRLS",
+        "ANALYZE memo",
+        "SET ROLE web",
+    ];
+    let reading = ["SELECT id FROM memo WHERE title LIKE 'abc%'"; 30];
+    shop.run("postgres", "shop", &[&setup[..], &reading[..]].concat()).await;
+    let settings = Settings::resolve(&shop.settings()).unwrap();
+    let limits = AdviseLimits::default();
+    let (_, advice) = analyze_once(&settings, None, &limits).await.unwrap();
+    let titles: Vec<&String> = advice.proposals.iter().map(|p| &p.title).collect();
+    assert!(!titles.iter().any(|title| title.contains("title")), "{titles:?}");
+    // Who is under no policy has the index.
+    let of_owner = "SELECT id FROM memo WHERE title LIKE 'abc%'";
+    shop.run(
+        "postgres",
+        "shop",
+        &["DROP POLICY own ON memo", "ALTER TABLE memo DISABLE ROW LEVEL SECURITY"],
+    )
+    .await;
+    let (_, titles) = analysed(&shop, of_owner).await;
+    assert!(titles.iter().any(|title| title.contains("title")), "{titles:?}");
+}

@@ -244,3 +244,48 @@ async fn functions_of_citext_do_not_speak_against_those_of_text() {
     )
     .await;
 }
+
+/// A join may give the columns of its tables other names, and a type of the database's own is reached by them.
+#[tokio::test]
+async fn columns_that_a_join_gives_other_names_are_in_reach() {
+    let shop = Shop::start().await;
+    let tables = [
+        "CREATE TYPE mood AS ENUM ('a', 'b', 'c')",
+        "CREATE FUNCTION same(mood, mood) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN true; END $$",
+        "CREATE OPERATOR public.= (FUNCTION = same, LEFTARG = mood, RIGHTARG = mood, RESTRICT = eqsel, JOIN = eqjoinsel)",
+        "CREATE TABLE w (id int PRIMARY KEY, x mood, n int)",
+        "CREATE TABLE w2 (id2 int PRIMARY KEY, x mood, n2 int)",
+        "INSERT INTO w SELECT g, (ARRAY['a', 'b', 'c'])[1 + g % 3]::mood, g FROM generate_series(1, 3000) g",
+        "INSERT INTO w2 SELECT g, (ARRAY['a', 'b', 'c'])[1 + g % 3]::mood, g FROM generate_series(1, 3000) g",
+        "ANALYZE w",
+        "ANALYZE w2",
+    ];
+    shop.run("postgres", "shop", &[TRAP, &tables].concat()).await;
+    let renamed =
+        "SELECT q.a1 FROM (w JOIN w2 ON w.n = w2.n2) AS q (a1, b1, c1, a2, b2, c2) WHERE b1 = b2";
+    let crossed =
+        "SELECT q.a1 FROM (w CROSS JOIN w2) AS q (a1, b1, c1, a2, b2, c2) WHERE b1 IN (b2)";
+    all_refused(&shop, &[renamed, crossed], "operator").await;
+    springs(&shop, renamed).await;
+}
+
+/// What a policy reads may be the arms of a UNION ALL: the planner holds the checks of each against it.
+#[tokio::test]
+async fn checks_of_what_a_policy_unites_are_in_reach() {
+    let shop = Shop::start().await;
+    let tables = [
+        "CREATE TABLE one (id int CHECK (trap(1) = 1), k int)",
+        "CREATE TABLE two (id int, k int)",
+        "CREATE TABLE walled (id int PRIMARY KEY, k int)",
+        "ALTER TABLE walled ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY p ON walled USING (EXISTS (SELECT 1 FROM (SELECT id, k FROM one UNION ALL SELECT id, k FROM two) z WHERE z.id = 5 AND z.k < 10))",
+        "CREATE ROLE middle",
+        "GRANT SELECT ON walled, one, two TO middle",
+        "CREATE VIEW through AS SELECT id, k FROM walled",
+        "ALTER VIEW through OWNER TO middle",
+    ];
+    shop.run("postgres", "shop", &[TRAP, &tables].concat()).await;
+    let sql = "SELECT id FROM through WHERE k = 5";
+    all_refused(&shop, &[sql], "carries an expression").await;
+    springs(&shop, sql).await;
+}

@@ -16,7 +16,9 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                 continue;
             }
             // A foreign key is supported by the other one as well, so only the rest of `may_go` matters.
-            let others_may_stay = may_go(table, index) || !table.foreign_keys.is_empty();
+            let is_whole = table.kind == crate::model::RelationKind::Partitioned;
+            let others_may_stay =
+                may_go(table, index) || is_whole || !table.foreign_keys.is_empty();
             let kept = table.indexes.iter().find(|other| {
                 other.name != index.name
                     && other.valid

@@ -529,9 +529,14 @@ impl MainSession {
         let asked = Instant::now();
         let connection = &mut self.session.connection;
         let types = types_of(connection, &statement.sql).await;
-        if types.is_err() {
+        if let Err(failure) = &types {
             execute(connection, "ROLLBACK TO SAVEPOINT what_if").await?;
             self.planner.went_back();
+            // Against a text that PostgreSQL does not take nothing was prepared. Else it may be, and a rollback does not take
+            // it away; where it is not, there is nothing to remove.
+            if !failure.is_about_the_text() {
+                drop(self.guarded(async |c| execute(c, "DEALLOCATE optischema_types").await).await);
+            }
         }
         self.planner.took(asked.elapsed());
         Ok(types?)

@@ -274,11 +274,13 @@ impl Suspects {
         }
     }
 
-    /// What policies of the statement's tables read is read with them.
+    /// What policies of the statement's tables read is read with them: perhaps as arms of a UNION ALL, which the planner
+    /// holds against the checks of each.
     fn add_policies(&self, calls: &mut Calls) {
         let mut waiting: Vec<Name> = calls.relations.iter().cloned().collect();
         while let Some(name) = waiting.pop() {
             for read in self.relation(&name).iter().flat_map(|(_, table)| &table.policies_read) {
+                calls.has_set_operation = true;
                 if calls.relations.insert(read.clone()) {
                     waiting.push(read.clone());
                 }

@@ -251,10 +251,10 @@ pub(super) async fn advise(
     if seconds < limits.deadline.as_secs_f64() {
         advice.complete.insert(Rule::MissingIndex);
     } else {
-        advice.notes.push(format!(
-            "The planner was asked for {} seconds, and not everything was: the best set found by then is given.",
-            limits.deadline.as_secs()
-        ));
+        advice.notes.push(
+            "The time was up before every index was tried: the best set found by then is given. Give more with --deadline-s."
+                .to_owned(),
+        );
     }
     finish(advice, selection, &tracked, (seconds, planner_seconds));
     Ok(())

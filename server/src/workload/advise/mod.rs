@@ -167,7 +167,7 @@ fn nothing_planned(collection: &Collection, is_empty: bool) -> Option<String> {
     match (is_empty, of_application().count(), could) {
         (false, ..) => None,
         (true, 0, _) => Some(
-            "The workload has no statement that reads a table of the application, so nothing is advised on statements: is this the database that your application uses?"
+            "The workload has no statement that reads a table of this database, so nothing is advised on statements."
                 .to_owned(),
         ),
         (true, _, 0) => {

@@ -7,13 +7,15 @@ use super::plain::{PlainEntries, split_entry};
 
 /// PostgreSQL's own JSON, or a line of a service that collects logs.
 pub(super) fn is_json_entry(line: &str) -> bool {
-    line.starts_with('{')
+    line.starts_with(['{', '['])
         && ["\"error_severity\":", "LOG:  ", "duration: "].iter().any(|part| line.contains(part))
 }
 
 /// Where services put the line: Google Cloud (`textPayload`, `jsonPayload.message`), CloudWatch and Datadog (`message`),
 /// Azure (`properties.message`), Supabase (`event_message`), container runtimes (`log`, `msg`).
 const PLACES: &[&[&str]] = &[
+    // CloudNativePG puts the fields of a CSV entry in a record.
+    &["record", "message"],
     &["textPayload"],
     &["jsonPayload", "message"],
     &["properties", "message"],
@@ -25,6 +27,7 @@ const PLACES: &[&[&str]] = &[
 
 /// Where they put the process, if the line has none.
 const PROCESSES: &[&[&str]] = &[
+    &["record", "process_id"],
     &["pid"],
     &["process_id"],
     &["properties", "processId"],
@@ -35,7 +38,29 @@ const PROCESSES: &[&[&str]] = &[
 
 /// Takes one line of JSON; whole lines of the server's log go through `plain`.
 pub(super) fn take(line: &str, plain: &mut PlainEntries, each: &mut dyn FnMut(Entry)) {
-    let Ok(value) = serde_json::from_str::<Value>(line) else { return };
+    if let Ok(value) = serde_json::from_str::<Value>(line) {
+        take_value(value, plain, each);
+    }
+}
+
+/// An entry, a list of entries, or an entry within the text of another one.
+fn take_value(value: Value, plain: &mut PlainEntries, each: &mut dyn FnMut(Entry)) {
+    let value = match value {
+        Value::Array(entries) => {
+            entries.into_iter().for_each(|entry| take_value(entry, plain, each));
+            return;
+        }
+        // What `aws logs get-log-events` writes.
+        Value::Object(mut object) => match object.remove("events") {
+            Some(events @ Value::Array(_)) => return take_value(events, plain, each),
+            Some(other) => {
+                object.insert("events".to_owned(), other);
+                Value::Object(object)
+            }
+            None => Value::Object(object),
+        },
+        _ => return,
+    };
     let at = |path: &[&str]| path.iter().try_fold(&value, |value, key| value.get(key));
     let process = PROCESSES.iter().find_map(|path| match at(path)? {
         Value::String(text) => Some(text.clone()),
@@ -44,6 +69,11 @@ pub(super) fn take(line: &str, plain: &mut PlainEntries, each: &mut dyn FnMut(En
     });
     let process = process.unwrap_or_default();
     let message = PLACES.iter().find_map(|path| at(path)?.as_str()).unwrap_or_default();
+    if message.starts_with('{')
+        && let Ok(inner @ Value::Object(_)) = serde_json::from_str::<Value>(message)
+    {
+        return take_value(inner, plain, each);
+    }
     let goes_on = message.starts_with('\t') && plain.is_open();
     if goes_on || message.lines().any(|line| split_entry(line).is_some()) {
         for line in message.trim_end().lines() {
@@ -52,6 +82,9 @@ pub(super) fn take(line: &str, plain: &mut PlainEntries, each: &mut dyn FnMut(En
         return;
     }
     plain.end().into_iter().for_each(&mut *each);
-    let detail = value.get("detail").and_then(Value::as_str).unwrap_or_default();
-    each(Entry { message: message.to_owned(), detail: detail.to_owned(), process });
+    let detail = at(&["detail"]).or_else(|| at(&["record", "detail"]));
+    let detail = detail.and_then(Value::as_str).unwrap_or_default();
+    let database = at(&["dbname"]).or_else(|| at(&["record", "database_name"]));
+    let database = database.and_then(Value::as_str).unwrap_or_default().to_owned();
+    each(Entry { message: message.to_owned(), detail: detail.to_owned(), process, database });
 }

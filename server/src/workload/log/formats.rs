@@ -1,6 +1,8 @@
 //! The formats of logs: plain text, CSV, JSON.
 
-use std::io::{self, BufRead};
+use std::cell::Cell;
+use std::io::{self, BufRead, Read};
+use std::rc::Rc;
 
 use super::Entry;
 use super::envelopes::{self, is_json_entry};
@@ -15,21 +17,36 @@ pub(super) enum Format {
     Json,
 }
 
-/// Lines that are looked at to tell the format.
-const HEAD: usize = 40;
+/// Lines that are looked at for any entry. Beyond them only entries of statements count: a log may begin within a long
+/// plan, and a file of SQL may hold the word anywhere.
+const FIRST: usize = 40;
+
+/// What an entry of a statement begins with.
+const OF_STATEMENTS: &[&str] = &["duration: ", "statement: ", "execute "];
 
 impl Format {
     /// The format that the first lines show; absent where they are no log.
     pub(super) fn of(head: &str) -> Option<Self> {
-        let lines = || head.lines().take(HEAD);
-        if lines().any(is_json_entry) {
+        let first = || head.lines().take(FIRST);
+        let is_log = |line: &str| split_entry(line).is_some_and(|(word, _)| word == "LOG");
+        let is_of_statement = |line: &str| {
+            split_entry(line).is_some_and(|(word, message)| {
+                word == "LOG" && OF_STATEMENTS.iter().any(|begin| message.starts_with(begin))
+            })
+        };
+        let is_csv = |line: &str| line.contains(",LOG,00000,");
+        if first().any(is_json_entry) {
             Some(Self::Json)
-        } else if lines().any(|line| line.contains(",LOG,00000,")) {
+        } else if first().any(is_csv) {
             Some(Self::Csv)
-        } else if lines().any(|line| split_entry(line).is_some_and(|(word, _)| word == "LOG")) {
+        } else if first().any(is_log) {
             Some(Self::Plain)
+        } else if head.lines().any(|line| is_json_entry(line) && line.contains("duration: ")) {
+            Some(Self::Json)
+        } else if head.lines().any(is_csv) {
+            Some(Self::Csv)
         } else {
-            None
+            head.lines().any(is_of_statement).then_some(Self::Plain)
         }
     }
 }
@@ -50,8 +67,11 @@ pub(super) fn read_entries(
     let mut lines = Lines::of(source);
     while let Some(line) = lines.next()? {
         match format {
-            Format::Json => envelopes::take(&line, &mut plain, each),
-            Format::Plain | Format::Csv => {
+            Format::Json if line.starts_with(['{', '[']) => {
+                envelopes::take(&line, &mut plain, each);
+            }
+            // Where log_destination was changed, lines of both kinds stand in one file.
+            Format::Json | Format::Plain | Format::Csv => {
                 plain.line(&line, "").into_iter().for_each(&mut *each);
             }
         }
@@ -60,7 +80,27 @@ pub(super) fn read_entries(
     Ok(())
 }
 
+/// Bytes of one entry in CSV at most: a quote that is never closed makes the rest of a file one entry.
+const LONGEST_ENTRY: usize = 16 << 20;
+
+/// A source that ends where an entry is too long. What is read is counted from the last entry on.
+struct Bounded<R> {
+    source: R,
+    left: Rc<Cell<usize>>,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(self.left.get());
+        let count = self.source.read(&mut buffer[..most])?;
+        self.left.set(self.left.get() - count);
+        Ok(count)
+    }
+}
+
 fn read_csv(source: impl BufRead, each: &mut dyn FnMut(Entry)) -> io::Result<()> {
+    let left = Rc::new(Cell::new(LONGEST_ENTRY));
+    let source = Bounded { source, left: Rc::clone(&left) };
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(source);
     // Columns 4, 14 and 15 of the documented order are process, message and detail.
@@ -69,10 +109,16 @@ fn read_csv(source: impl BufRead, each: &mut dyn FnMut(Entry)) -> io::Result<()>
     };
     let mut record = csv::ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(io::Error::other)? {
+        if left.get() == 0 {
+            // The entry that was too long; what follows it is not read.
+            break;
+        }
+        left.set(LONGEST_ENTRY);
         each(Entry {
             message: field(&record, 13),
             detail: field(&record, 14),
             process: field(&record, 3),
+            database: field(&record, 2),
         });
     }
     Ok(())

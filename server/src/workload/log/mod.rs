@@ -50,6 +50,8 @@ struct Entry {
     detail: String,
     /// Which process wrote it; empty where the log does not say.
     process: String,
+    /// The database that the process is connected to; empty where the log does not say.
+    database: String,
 }
 
 /// Bytes that are looked at to tell a log from SQL.
@@ -72,24 +74,35 @@ pub fn peek<R: BufRead>(mut source: R) -> io::Result<(String, impl BufRead)> {
     Ok((text, io::Cursor::new(head).chain(source)))
 }
 
-/// Reads a log whose first lines are `head`. What is no statement and no plan is passed over. Memory is bounded, whatever
-/// the size of the log.
+/// Reads a log whose first lines are `head`. What is no statement and no plan is passed over, and so are entries of other
+/// databases than `database`, where both are known. Memory is bounded, whatever the size of the log.
 ///
 /// # Errors
 /// The source cannot be read.
-pub fn read_log(head: &str, source: impl BufRead) -> io::Result<LogContents> {
-    let mut reading = Reading::default();
+pub fn read_log(
+    head: &str,
+    source: impl BufRead,
+    database: Option<&str>,
+) -> io::Result<LogContents> {
+    let database = database.map(str::to_owned);
+    let mut reading = Reading { database, ..Reading::default() };
     let format = Format::of(head).unwrap_or(Format::Plain);
     read_entries(format, source, &mut |entry| reading.take(entry))?;
     Ok(reading.contents())
 }
 
+/// Other databases that are named at most.
+const MOST_DATABASES: usize = 100;
 /// Statements that wait for their time at most; a server has fewer processes at one time.
 const MOST_WAITING: usize = 10_000;
 
 /// What is known while a log is read.
 #[derive(Default)]
 struct Reading {
+    /// The database whose entries count; all where absent.
+    database: Option<String>,
+    /// Entries of others.
+    elsewhere: BTreeMap<String, u64>,
     timed: Texts,
     /// Executions that `auto_explain` logged.
     planned: Texts,
@@ -102,6 +115,14 @@ struct Reading {
 
 impl Reading {
     fn take(&mut self, entry: Entry) {
+        let is_known = !entry.database.is_empty();
+        if is_known && self.database.as_ref().is_some_and(|own| *own != entry.database) {
+            if self.elsewhere.len() < MOST_DATABASES || self.elsewhere.contains_key(&entry.database)
+            {
+                *self.elsewhere.entry(entry.database).or_default() += 1;
+            }
+            return;
+        }
         let process = entry.process.clone();
         match event(&entry) {
             Some(Event::Ran { sql, duration_ms, values }) => {
@@ -150,6 +171,14 @@ impl Reading {
         self.timed.complete_with(self.planned);
         let (plans, mut notes) = self.plans.contents();
         notes.extend(self.timed.note());
+        if !self.elsewhere.is_empty() {
+            let entries: u64 = self.elsewhere.values().sum();
+            let names: Vec<&str> = self.elsewhere.keys().map(String::as_str).take(5).collect();
+            notes.push(format!(
+                "The log holds entries of other databases ({}), which are left out: {entries}.",
+                names.join(", ")
+            ));
+        }
         if self.untimed > 0 {
             notes.push(format!(
                 "{} statements of the log have no time of their own: log_min_duration_statement = 0 in place of log_statement gives text and time on one line, and %p in log_line_prefix tells whose time a line is",

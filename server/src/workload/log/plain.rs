@@ -59,6 +59,23 @@ pub(super) fn process_of(prefix: &str) -> String {
     named.map(|(digits, _)| digits).or_else(alone).unwrap_or_default()
 }
 
+/// The database in a line's prefix, where it says so: `db=shop`.
+fn database_of(prefix: &str) -> String {
+    let named = prefix.split_once("db=").or_else(|| prefix.split_once("database="));
+    let ends = |c: char| c.is_whitespace() || c == ',' || c == ']';
+    named.and_then(|(_, rest)| rest.split(ends).next()).unwrap_or_default().to_owned()
+}
+
+/// The rest of a line that syslog has given a prefix of its own: `… postgres[2256]: [5-2] #011where …`.
+fn after_syslog(line: &str) -> Option<&str> {
+    let (before, after) = line.split_once("]: [")?;
+    let process = before.rsplit_once('[')?.1;
+    let (numbers, rest) = after.split_once("] ")?;
+    let (chunk, part) = numbers.split_once('-')?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    [process, chunk, part].into_iter().all(is_number).then_some(rest)
+}
+
 /// Puts the lines of entries together.
 #[derive(Default)]
 pub(super) struct PlainEntries {
@@ -73,9 +90,11 @@ impl PlainEntries {
     pub(super) fn line(&mut self, line: &str, process: &str) -> Option<Entry> {
         match split_entry(line) {
             Some(("LOG", message)) => {
-                let own = process_of(&line[..line.len() - message.len()]);
+                let prefix = &line[..line.len() - message.len()];
+                let own = process_of(prefix);
                 let process = if own.is_empty() { process.to_owned() } else { own };
-                let entry = Entry { message: message.to_owned(), detail: String::new(), process };
+                let (message, database) = (message.to_owned(), database_of(prefix));
+                let entry = Entry { message, detail: String::new(), process, database };
                 (self.in_detail, self.passed_over) = (false, false);
                 return self.open.replace(entry);
             }
@@ -94,6 +113,8 @@ impl PlainEntries {
 
     /// PostgreSQL puts a tab before each further line, inside values too.
     fn go_on(&mut self, line: &str) {
+        let line = after_syslog(line).unwrap_or(line);
+        let line = line.strip_prefix("#011").unwrap_or(line);
         let line = line.strip_prefix('\t').unwrap_or(line);
         if let Some(entry) = &mut self.open {
             let part = if self.in_detail { &mut entry.detail } else { &mut entry.message };

@@ -13,7 +13,7 @@ const EIGHTEEN: &str = include_str!("../recorded/logs/stderr18.log");
 
 fn read(text: &str) -> LogContents {
     let (head, source) = peek(text.as_bytes()).unwrap();
-    read_log(&head, source).unwrap()
+    read_log(&head, source, None).unwrap()
 }
 
 fn named<'a>(contents: &'a LogContents, part: &str) -> &'a RawStatement {
@@ -185,6 +185,64 @@ fn envelopes_of_single_lines_belong_together() {
     let times: Vec<(&str, f64)> =
         contents.statements.iter().map(|raw| (raw.sql.as_str(), raw.total_time_ms)).collect();
     assert_eq!(times, [("SELECT 2 FROM b", 7.0), ("SELECT id\nFROM a", 9.0)]);
+}
+
+#[test]
+fn envelopes_within_envelopes_and_lists_of_entries_are_read() {
+    let line = "2026-03-05 11:00:00 UTC [7] LOG:  duration: 12.500 ms  statement: SELECT 1 FROM a";
+    let own = serde_json::json!({ "pid": 7, "error_severity": "LOG", "message": "duration: 12.500 ms  statement: SELECT 1 FROM a" });
+    for text in [
+        serde_json::json!({ "log": own.to_string() }),
+        serde_json::json!({ "logger": "postgres", "msg": "record", "record": own }),
+        serde_json::json!({ "events": [{ "message": line, "timestamp": 1 }] }),
+        serde_json::json!([{ "textPayload": line }]),
+    ] {
+        let text = text.to_string();
+        assert!(looks_like_log(&text), "{text}");
+        let contents = read(&text);
+        assert_eq!(contents.statements.len(), 1, "{text}");
+        assert_eq!(contents.statements[0].total_time_ms, 12.5, "{text}");
+    }
+    // After log_destination was changed.
+    let mixed = read(&format!("{own}\n{line}\n{line}"));
+    assert_eq!(mixed.statements[0].calls, 3);
+}
+
+#[test]
+fn lines_of_syslog_belong_together() {
+    let log = "Mar  5 11:00:00 db postgres[2256]: [5-1] LOG:  duration: 1.500 ms  statement: SELECT id\nMar  5 11:00:00 db postgres[2256]: [5-2] #011FROM a\n";
+    let contents = read(log);
+    assert_eq!(contents.statements[0].sql, "SELECT id\nFROM a");
+}
+
+#[test]
+fn a_log_that_begins_within_a_long_plan_is_a_log() {
+    let log = format!(
+        "{}2026-03-05 [7] LOG:  duration: 1.500 ms  statement: SELECT 1 FROM a",
+        "\t  \"Node Type\": \"x\",\n".repeat(300)
+    );
+    assert!(looks_like_log(&log));
+    assert_eq!(read(&log).statements.len(), 1);
+    let sql = format!("{}SELECT 'LOG:  x';", "SELECT 1;\n".repeat(60));
+    assert!(!looks_like_log(&sql));
+}
+
+#[test]
+fn a_quote_that_is_never_closed_costs_the_rest_and_no_more() {
+    let open = CSV.to_owned() + "2026-01-01,\"" + &"x,".repeat(20 << 20);
+    let contents = read(&open);
+    assert_eq!(contents.statements, read(CSV).statements);
+}
+
+#[test]
+fn entries_of_other_databases_are_left_out_with_a_note() {
+    let log = "2026-03-05 [7] db=shop LOG:  duration: 1.500 ms  statement: SELECT 1 FROM a\n2026-03-05 [8] db=other,user=x LOG:  duration: 9.500 ms  statement: SELECT 2 FROM b\n";
+    let contents = read_log(log, log.as_bytes(), Some("shop")).unwrap();
+    assert_eq!(contents.statements.len(), 1);
+    assert!(contents.notes[0].contains("(other)"), "{:?}", contents.notes);
+    assert_eq!(read(log).statements.len(), 2);
+    let csv = read_log(CSV, CSV.as_bytes(), Some("another")).unwrap();
+    assert!(csv.statements.is_empty() && !csv.notes.is_empty());
 }
 
 #[test]

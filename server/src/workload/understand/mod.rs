@@ -7,8 +7,8 @@ mod tables;
 use std::collections::BTreeMap;
 
 use optischema::model::{
-    Binding, BindingKind, Catalog, NotPlanned, PlannableStatement, PlannedAs, Predicate, QueryKind,
-    ReasonCode, StatementShape, TrackedStatement,
+    Binding, BindingKind, Catalog, NotPlanned, PlannableStatement, PlannedAs, Predicate,
+    PredicateKind, QueryKind, ReasonCode, StatementShape, TrackedStatement,
 };
 use optischema::plan::{Lineage, dependencies};
 use serde_json::Value;
@@ -121,6 +121,7 @@ impl Reader<'_> {
         };
         let statement = self.qualified(&statement.sql, path).unwrap_or(statement);
         let statement = self.typed(statement, path)?;
+        let filtered = self.filtered_by_policies(&statement, raw, path);
         let statement = self.under_policies(statement, raw, path)?;
         sql::check_select(&statement)?;
         let no_table = |message: String| NotPlanned::new(ReasonCode::NoTable, message);
@@ -130,6 +131,9 @@ impl Reader<'_> {
         for (_, other) in &variants {
             keep_common_constants(&mut shape, other);
         }
+        shape.predicates.retain(|p| !(filtered.contains(&p.column.table) && may_leak(p.kind)));
+        shape.alternatives.retain(|p| !(filtered.contains(&p.column.table) && may_leak(p.kind)));
+        shape.expressions.retain(|expression| !filtered.contains(&expression.table));
         if shape.tables.is_empty() {
             return Err(self.why_no_table(&whole, how).into());
         }
@@ -290,6 +294,12 @@ fn tracked(
     TrackedStatement { query_hash, sql, kind, calls, total_time_ms, rows, temp_blocks, plannable }
 }
 
+/// Whether comparing so may show a value that a policy hides: PostgreSQL does it after the policy's conditions, and never by
+/// an index.
+const fn may_leak(kind: PredicateKind) -> bool {
+    matches!(kind, PredicateKind::Prefix | PredicateKind::Pattern | PredicateKind::Containment)
+}
+
 /// A constant that another text of the statement does not have is none of the statement's.
 fn keep_common_constants(shape: &mut StatementShape, other: &StatementShape) {
     for (mine, theirs) in
@@ -321,9 +331,9 @@ async fn planned(
     let mut usable = Vec::new();
     let mut plan = None;
     for mut binding in bindings {
-        let bound = sql::parse_one(&binding.sql)?;
-        binding.sql.clone_from(&bound.sql);
         if plan.is_none() {
+            let bound = sql::parse_one(&binding.sql)?;
+            binding.sql.clone_from(&bound.sql);
             match target_or_reason(session.plan_verbose(&bound).await) {
                 Ok(found) => plan = Some(found),
                 Err(gone @ Unplannable::Target(_)) => return Err(gone),

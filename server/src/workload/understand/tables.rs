@@ -1,6 +1,6 @@
 //! What the names in a statement mean, by the path that it ran with and the role that ran it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use optischema::model::{NotPlanned, ReasonCode, RelationKind, StatementShape, TableName};
 
@@ -138,15 +138,33 @@ impl Reader<'_> {
                 ));
             }
         }
+        let condition_of =
+            |schema: &str, name: &str| self.condition_of(self.table(schema, name, path)?, raw);
+        Ok(sql::with_policies(&statement, &condition_of)?.unwrap_or(statement))
+    }
+
+    /// A table with the condition of its policies for the role that ran a statement; absent where it reads every row.
+    fn condition_of(&self, table: TableName, raw: &RawStatement) -> Option<(TableName, String)> {
+        let security = self.catalog.row_security.get(&table)?;
         // Of a log or a file nobody knows the role: what is for everybody holds for it, too.
         let role = raw.role.as_deref().unwrap_or_default();
-        let condition_of = |schema: &str, name: &str| {
-            let (table, security) = security(schema, name)?;
-            let is_known =
-                raw.role.is_some() || security.policies.iter().any(|p| p.roles.is_none());
-            let condition = security.condition_for(role).filter(|_| is_known)?;
-            Some((table, condition))
-        };
-        Ok(sql::with_policies(&statement, &condition_of)?.unwrap_or(statement))
+        let is_known = raw.role.is_some() || security.policies.iter().any(|p| p.roles.is_none());
+        let condition = security.condition_for(role).filter(|_| is_known)?;
+        Some((table, condition))
+    }
+
+    /// Tables of a statement that it reads through policies.
+    pub(super) fn filtered_by_policies(
+        &self,
+        statement: &Statement,
+        raw: &RawStatement,
+        path: &[String],
+    ) -> BTreeSet<TableName> {
+        if self.catalog.row_security.is_empty() {
+            return BTreeSet::new();
+        }
+        let tables = sql::relation_names(statement).into_iter();
+        let tables = tables.filter_map(|(schema, name)| self.table(&schema, &name, path));
+        tables.filter_map(|table| Some(self.condition_of(table, raw)?.0)).collect()
     }
 }
