@@ -75,6 +75,7 @@ SELECT channel, count(*) FROM orders WHERE placed_at >= '2025-02-01' GROUP BY 1 
 SELECT extract($1 from placed_at) AS y, sum(total) FROM orders GROUP BY y ORDER BY y;
 
 -- form: GROUP BY DISTINCT
+-- from: 14
 SELECT channel, status, count(*) FROM orders GROUP BY DISTINCT ROLLUP (channel, status), ROLLUP (channel);
 
 -- form: GROUP BY ALL
@@ -592,6 +593,7 @@ SELECT id FROM products WHERE name ~~ $1 AND sku !~~* $2;
 SELECT id FROM products WHERE name ^@ $1 OR starts_with(sku, $2);
 
 -- form: regexp functions
+-- from: 15
 SELECT regexp_replace(name, $1, $2, $3), regexp_match(sku, $4) FROM products WHERE regexp_count(name, $5) > $6;
 
 -- form: trigram similarity
@@ -634,6 +636,7 @@ SELECT date_trunc($1, placed_at) AS m, sum(total) FROM orders WHERE placed_at >=
 SELECT date_trunc($1, placed_at, $2) AS d, count(*) FROM orders GROUP BY 1 ORDER BY 1;
 
 -- form: date_bin
+-- from: 14
 SELECT date_bin('15 minutes', occurred_at, TIMESTAMP '2025-01-01') AS b, count(*) FROM (SELECT occurred_at::timestamp FROM events WHERE kind = 'login') e GROUP BY b;
 
 -- form: interval literal
@@ -846,9 +849,11 @@ SELECT id FROM products WHERE attrs #>> $1 = $2;
 SELECT id FROM products WHERE (attrs ->> $1)::int > $2 AND (attrs -> $3 ->> $4)::bigint = $5;
 
 -- form: jsonb subscript
+-- from: 14
 SELECT attrs[$1][$2], attrs[$3][$4] FROM products WHERE attrs[$5] = $6;
 
 -- form: jsonb subscript parameter
+-- from: 14
 SELECT id FROM products WHERE attrs[$1] = $2;
 
 -- form: jsonb containment
@@ -1171,6 +1176,7 @@ SELECT category_id, any_value(name) FROM products WHERE price > $1 GROUP BY cate
 SELECT id FROM products WHERE id > random($1, $2) AND to_hex(id) = to_bin(5);
 
 -- form: regexp_like, regexp_instr (PG15)
+-- from: 15
 SELECT id FROM products WHERE regexp_like(name, 'lamp', 'i') AND regexp_instr(name, '[0-9]') > $1;
 
 -- form: aggregate FILTER
@@ -1219,6 +1225,7 @@ SELECT corr(total, id), regr_slope(total, id), stddev_pop(total), var_samp(total
 SELECT min(placed_at), max(placed_at) FROM orders;
 
 -- form: range_agg
+-- from: 14
 SELECT customer_id, range_agg(valid), range_intersect_agg(valid) FROM memberships GROUP BY customer_id;
 
 -- form: xmlagg
@@ -1303,12 +1310,15 @@ WITH RECURSIVE up (id, parent_id) AS (SELECT id, parent_id FROM categories WHERE
 WITH RECURSIVE t AS (SELECT id, ARRAY[id] AS way FROM categories WHERE parent_id IS NULL UNION ALL SELECT c.id, t.way || c.id FROM categories c JOIN t ON c.parent_id = t.id WHERE c.id <> ALL (t.way) AND cardinality(t.way) < $1) SELECT * FROM t;
 
 -- form: recursive CTE SEARCH DEPTH FIRST
+-- from: 14
 WITH RECURSIVE t (id, parent_id) AS (SELECT id, parent_id FROM categories WHERE id = $1 UNION ALL SELECT c.id, c.parent_id FROM categories c JOIN t ON c.parent_id = t.id) SEARCH DEPTH FIRST BY id SET ord SELECT * FROM t ORDER BY ord;
 
 -- form: recursive CTE SEARCH BREADTH FIRST and CYCLE
+-- from: 14
 WITH RECURSIVE t (id, parent_id) AS (SELECT id, parent_id FROM categories WHERE id = $1 UNION ALL SELECT c.id, c.parent_id FROM categories c JOIN t ON c.parent_id = t.id) SEARCH BREADTH FIRST BY id SET ord CYCLE id SET is_cycle USING way SELECT * FROM t WHERE NOT is_cycle ORDER BY ord;
 
 -- form: recursive CTE CYCLE TO DEFAULT
+-- from: 14
 WITH RECURSIVE t (id, parent_id) AS (SELECT id, parent_id FROM categories WHERE id = $1 UNION ALL SELECT c.id, c.parent_id FROM categories c JOIN t ON c.parent_id = t.id) CYCLE id SET looped TO 'Y' DEFAULT 'N' USING way SELECT * FROM t;
 
 -- form: recursive CTE numbers joined
