@@ -1,8 +1,8 @@
 //! Names: whatever a database calls by the names of PostgreSQL's own, reading main never runs it. Traps are harmless:
 //! each writes a line into the server's log.
 
-use optischema::model::JobStatus;
-use optischema_server::postgres::{Dsn, MainSession, StatementsView, has_hypopg};
+use optischema::model::{JobStatus, TableName};
+use optischema_server::postgres::{Dsn, MainSession, StatementsView, has_hypopg, relation_exists};
 use optischema_server::sql::parse_one;
 use reqwest::StatusCode;
 use serde_json::json;
@@ -561,4 +561,30 @@ async fn a_login_event_trigger_is_named() {
     let health = app.get("/api/health").await.text().await.unwrap();
     assert!(health.contains("login_event_trigger") && health.contains("public.greet"), "{health}");
     app.stop().await;
+}
+
+/// Between statements the session stays on the database's path; queries of our own leave it first.
+#[tokio::test]
+async fn our_own_queries_after_a_plan_do_not_look_into_the_databases_path() {
+    let shop = Shop::start().await;
+    let setup = [
+        "CREATE SCHEMA early",
+        "GRANT USAGE ON SCHEMA early TO PUBLIC",
+        "ALTER DATABASE shop SET search_path = early, pg_catalog, public",
+    ];
+    shop.run("postgres", "shop", &setup).await;
+    let dsn: Dsn = shop.url("reader", "shop").parse().unwrap();
+    let mut session = MainSession::begin(&dsn).await.unwrap();
+    session.plan(&parse_one("SELECT name FROM orders WHERE id = 1").unwrap()).await.unwrap();
+    // It comes after the guard has looked, and would be found first.
+    let shadow = [
+        "CREATE FUNCTION early.same(oid, oid) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN $1 OPERATOR(pg_catalog.=) $2; END $$",
+        "CREATE OPERATOR early.= (FUNCTION = early.same, LEFTARG = oid, RIGHTARG = oid)",
+    ];
+    shop.run("postgres", "shop", &shadow).await;
+    has_hypopg(&mut session).await.unwrap();
+    relation_exists(session.connection().await.unwrap(), &TableName::new("public", "orders"))
+        .await
+        .unwrap();
+    assert_eq!(shop.log_lines("sprung by reader"), Vec::<String>::new());
 }
