@@ -567,6 +567,10 @@ async fn a_login_event_trigger_is_named() {
 #[tokio::test]
 async fn our_own_queries_after_a_plan_do_not_look_into_the_databases_path() {
     let shop = Shop::start().await;
+    // On 13 nothing is planned where the path names pg_catalog after other schemas.
+    if shop.version().await < 140_000 {
+        return;
+    }
     let setup = [
         "CREATE SCHEMA early",
         "GRANT USAGE ON SCHEMA early TO PUBLIC",
