@@ -88,20 +88,18 @@ impl Coverage {
             format!(", which took {} of the time", figures::percent(share))
         });
         let planned = figures::grouped(self.planned as f64);
-        let late = self.late();
-        let (verb, and) = match late {
+        let (verb, and) = match self.postponed() {
             0 => ("can be planned", String::new()),
-            1 => ("were planned", "; the time was up for 1 more".to_owned()),
-            more => ("were planned", format!("; the time was up for {more} more")),
+            more => ("were planned", format!("; {more} were not tried")),
         };
         format!("{planned} of {statements} {verb}{of_time}{and}")
     }
 
-    /// Statements whose turn did not come, or for which nothing more may be taken from main now.
+    /// Statements that were not tried: the time was up, or nothing more may be taken from main now.
     #[must_use]
-    pub fn late(&self) -> u64 {
-        let late = self.reasons.iter().filter(|group| group.code == ReasonCode::Budget);
-        late.map(|group| group.statements).sum()
+    pub fn postponed(&self) -> u64 {
+        let postponed = self.reasons.iter().filter(|group| group.code == ReasonCode::Budget);
+        postponed.map(|group| group.statements).sum()
     }
 
     /// Every function that is in the way.
@@ -114,13 +112,16 @@ impl Coverage {
 /// The setting that vouches for functions, as a shell takes it. Names with a comma cannot be in it.
 #[must_use]
 pub fn trusted_setting<'a>(names: impl Iterator<Item = &'a String>) -> Option<String> {
-    let mut names: Vec<&str> =
-        names.map(String::as_str).filter(|name| !name.contains(',')).collect();
-    names.dedup();
-    if names.is_empty() {
+    let mut each: Vec<&str> = Vec::new();
+    for name in names.filter(|name| !name.contains(',')) {
+        if !each.contains(&name.as_str()) {
+            each.push(name);
+        }
+    }
+    if each.is_empty() {
         return None;
     }
-    let list = names.join(",");
+    let list = each.join(",");
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_.,*".contains(c);
     let value = if list.chars().all(is_plain) {
         list

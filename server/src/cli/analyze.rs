@@ -169,8 +169,8 @@ fn closing(
     if listed + small == 0 {
         lines.push(
             match (coverage.planned, rejected) {
-                (0, _) if coverage.late() > 0 => {
-                    "No recommendation: the time was up. Give more with --deadline-s."
+                (0, _) if coverage.postponed() > 0 => {
+                    "No recommendation: no statement was planned. The reasons say what to raise."
                 }
                 (0, _) => "No recommendation: no statement can be planned.",
                 (_, 0) => "No recommendation: nothing that could help was found.",

@@ -39,7 +39,7 @@ pub async fn rehearse_workload(settings: &Settings, targets: &mut [TargetHealth]
     }
 }
 
-fn unknown(failure: &PgFailure) -> Finding {
+fn unknown(failure: &impl std::fmt::Display) -> Finding {
     Finding::warning(
         "workload_unknown",
         format!("The workload could not be read: {failure}."),
@@ -65,11 +65,7 @@ async fn of_main(main: &Dsn) -> Result<Vec<Finding>, PgFailure> {
             main.trusted_functions(),
             main.role(),
         ),
-        Err(error) => vec![Finding::warning(
-            "workload_unknown",
-            format!("The workload could not be read: {error}."),
-            "run the check again",
-        )],
+        Err(error) => vec![unknown(&error)],
     })
 }
 

@@ -44,23 +44,15 @@ pub(super) fn take(line: &str, plain: &mut PlainEntries, each: &mut dyn FnMut(En
 }
 
 /// An entry, a list of entries, or an entry within the text of another one.
-fn take_value(value: Value, plain: &mut PlainEntries, each: &mut dyn FnMut(Entry)) {
-    let value = match value {
-        Value::Array(entries) => {
-            entries.into_iter().for_each(|entry| take_value(entry, plain, each));
-            return;
-        }
-        // What `aws logs get-log-events` writes.
-        Value::Object(mut object) => match object.remove("events") {
-            Some(events @ Value::Array(_)) => return take_value(events, plain, each),
-            Some(other) => {
-                object.insert("events".to_owned(), other);
-                Value::Object(object)
-            }
-            None => Value::Object(object),
-        },
-        _ => return,
-    };
+fn take_value(mut value: Value, plain: &mut PlainEntries, each: &mut dyn FnMut(Entry)) {
+    if let Value::Array(entries) = value {
+        entries.into_iter().for_each(|entry| take_value(entry, plain, each));
+        return;
+    }
+    // `aws logs get-log-events` writes a list in an object.
+    if let Some(events) = value.get_mut("events").filter(|events| events.is_array()) {
+        return take_value(events.take(), plain, each);
+    }
     let at = |path: &[&str]| path.iter().try_fold(&value, |value, key| value.get(key));
     let process = PROCESSES.iter().find_map(|path| match at(path)? {
         Value::String(text) => Some(text.clone()),

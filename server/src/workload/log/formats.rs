@@ -51,7 +51,7 @@ impl Format {
     }
 }
 
-/// Gives each entry to `each`, in order.
+/// Gives each entry to `each`, in order. Says whether the source was read to its end.
 ///
 /// # Errors
 /// The source cannot be read.
@@ -59,7 +59,7 @@ pub(super) fn read_entries(
     format: Format,
     source: impl BufRead,
     each: &mut dyn FnMut(Entry),
-) -> io::Result<()> {
+) -> io::Result<bool> {
     if format == Format::Csv {
         return read_csv(source, each);
     }
@@ -77,7 +77,7 @@ pub(super) fn read_entries(
         }
     }
     plain.end().into_iter().for_each(each);
-    Ok(())
+    Ok(true)
 }
 
 /// Bytes of one entry in CSV at most: a quote that is never closed makes the rest of a file one entry.
@@ -98,7 +98,7 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-fn read_csv(source: impl BufRead, each: &mut dyn FnMut(Entry)) -> io::Result<()> {
+fn read_csv(source: impl BufRead, each: &mut dyn FnMut(Entry)) -> io::Result<bool> {
     let left = Rc::new(Cell::new(LONGEST_ENTRY));
     let source = Bounded { source, left: Rc::clone(&left) };
     let mut reader =
@@ -110,8 +110,7 @@ fn read_csv(source: impl BufRead, each: &mut dyn FnMut(Entry)) -> io::Result<()>
     let mut record = csv::ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(io::Error::other)? {
         if left.get() == 0 {
-            // The entry that was too long; what follows it is not read.
-            break;
+            return Ok(false);
         }
         left.set(LONGEST_ENTRY);
         each(Entry {
@@ -121,5 +120,5 @@ fn read_csv(source: impl BufRead, each: &mut dyn FnMut(Entry)) -> io::Result<()>
             database: field(&record, 2),
         });
     }
-    Ok(())
+    Ok(true)
 }

@@ -87,8 +87,15 @@ pub fn read_log(
     let database = database.map(str::to_owned);
     let mut reading = Reading { database, ..Reading::default() };
     let format = Format::of(head).unwrap_or(Format::Plain);
-    read_entries(format, source, &mut |entry| reading.take(entry))?;
-    Ok(reading.contents())
+    let is_whole = read_entries(format, source, &mut |entry| reading.take(entry))?;
+    let mut contents = reading.contents();
+    if !is_whole {
+        contents.notes.push(
+            "An entry of the log is longer than 16 MiB: a quote may never be closed. The rest of the log was not read."
+                .to_owned(),
+        );
+    }
+    Ok(contents)
 }
 
 /// Other databases that are named at most.

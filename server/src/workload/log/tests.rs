@@ -232,6 +232,11 @@ fn a_quote_that_is_never_closed_costs_the_rest_and_no_more() {
     let open = CSV.to_owned() + "2026-01-01,\"" + &"x,".repeat(20 << 20);
     let contents = read(&open);
     assert_eq!(contents.statements, read(CSV).statements);
+    assert!(
+        contents.notes.iter().any(|note| note.contains("was not read")),
+        "{:?}",
+        contents.notes
+    );
 }
 
 #[test]
