@@ -44,7 +44,7 @@ VERSIONS ?= 13 18
 .PHONY: test-versions
 test-versions:
 ifeq ($(shell uname -sm),Linux x86_64)
-	@$(ENV) for bin in $$(scripts/postgres-versions $(VERSIONS)); do \
+	@$(ENV) for bin in $$(scripts/postgres bin $(VERSIONS)); do \
 		echo "==> cargo nextest run (attacks, on $$bin)"; \
 		OPTISCHEMA_POSTGRES_BIN=$$bin cargo nextest run -p optischema-server \
 			-E 'test(attacks::) + test(shadowing::) + test(reaching::) + test(judging::) + test(corpus::) + test(memberships_) + test(push_nothing_out)' || exit 1; \

@@ -35,3 +35,9 @@ PATH="$OPTISCHEMA_TOOLS/binaryen-$BINARYEN_VERSION/node_modules/.bin:$PATH"
 PATH="$OPTISCHEMA_TOOLS/nextest/bin:$PATH"
 use_compiler
 export PATH
+
+# Tests run on the version that is asked for; on the newest of the machine where none is.
+if [ -n "${OPTISCHEMA_POSTGRES_VERSION:-}" ] && [ -z "${OPTISCHEMA_POSTGRES_BIN:-}" ]; then
+    OPTISCHEMA_POSTGRES_BIN="$("$OPTISCHEMA_ROOT/scripts/postgres" bin "$OPTISCHEMA_POSTGRES_VERSION")"
+    export OPTISCHEMA_POSTGRES_BIN
+fi
