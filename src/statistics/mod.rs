@@ -15,5 +15,5 @@ mod wilcoxon;
 pub use bootstrap::ratio_of_medians_interval;
 pub use comparison::{Comparison, LOOK_LEVEL, LOOKS, THRESHOLD, compare, overall_verdict};
 pub use rank::{cliffs_delta, spearman_with_time};
-pub use summary::{median, outliers, quantile, scaled_mad};
+pub use summary::{interquartile_mean, median, outliers, quantile, scaled_mad};
 pub use wilcoxon::{Interval, hodges_lehmann, signed_rank_interval};

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use optischema::plan::{Plan, found_rows};
+use optischema::statistics::interquartile_mean;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgConnection;
@@ -167,7 +168,8 @@ impl Arms<'_> {
         .await
     }
 
-    /// One timed run: the mean of `batch` executions. What the arm's change did to the catalog, the caches of the
+    /// One timed run: the interquartile mean of `batch` executions, since the first ones find colder caches after one change
+    /// than after another. What the arm's change did to the catalog, the caches of the
     /// session pay for before that, untimed. Several executions share one plan: planning in between leaves other traces in
     /// the processor's caches where a table has one index more, and microseconds show it.
     pub async fn run(&mut self, arm: ArmKind, batch: u32) -> Result<Run, BenchmarkError> {
@@ -185,11 +187,11 @@ impl Arms<'_> {
             };
             let warming = if batch > 1 { ExplainMode::Timed } else { ExplainMode::Plan };
             explain(connection, warming, &run).await?;
-            let mut total = 0.0;
+            let mut times = Vec::new();
             let mut last: Option<Plan> = None;
             for _ in 0..batch {
                 let (plan, _) = explain(connection, ExplainMode::Timed, &run).await?;
-                total += plan.execution_time_ms.ok_or_else(no_time)?;
+                times.push(plan.execution_time_ms.ok_or_else(no_time)?);
                 last = Some(plan);
             }
             if let Some(name) = prepared {
@@ -198,7 +200,7 @@ impl Arms<'_> {
             let plan = last.ok_or_else(no_time)?;
             Ok(Run {
                 // PostgreSQL gives microseconds; below one, a run still took some time.
-                milliseconds: (total / f64::from(batch)).max(0.0005),
+                milliseconds: interquartile_mean(&times).ok_or_else(no_time)?.max(0.0005),
                 shared_blocks: plan.shared_blocks().unwrap_or_default(),
                 found_rows: found_rows(&plan).unwrap_or(true),
                 plan: plan_hash(&plan),
