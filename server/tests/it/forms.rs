@@ -275,3 +275,27 @@ async fn patterns_under_policies_get_no_index() {
     let (_, titles) = analysed(&shop, of_owner).await;
     assert!(titles.iter().any(|title| title.contains("title")), "{titles:?}");
 }
+
+/// PostgreSQL 19 lets somebody pin plans by advice. Main's own plan is told apart from the one that a change is weighed
+/// against.
+#[tokio::test]
+async fn pinned_plans_are_told_and_not_planned_with() {
+    let shop = Shop::start().await;
+    if shop.version().await < 190_000 {
+        return;
+    }
+    let setup = [
+        "ALTER DATABASE shop SET session_preload_libraries = 'pg_plan_advice'",
+        "ALTER DATABASE shop SET pg_plan_advice.advice = 'SEQ_SCAN(orders)'",
+    ];
+    shop.run("postgres", "shop", &setup).await;
+    let workload = "SELECT name FROM orders WHERE id = 7; SELECT price FROM \"Items\" WHERE id = 7";
+    let (statements, _) = analysed(&shop, workload).await;
+    let told: Vec<(bool, bool)> = statements
+        .iter()
+        .map(|statement| statement.plannable.as_ref().unwrap())
+        .map(|plannable| (plannable.pinned, plannable.plan.to_string().contains("Index Scan")))
+        .collect();
+    let pinned = statements.iter().position(|s| s.sql.contains("orders")).unwrap();
+    assert_eq!((told[pinned], told[1 - pinned]), ((true, true), (false, true)), "{statements:#?}");
+}

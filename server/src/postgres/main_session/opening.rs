@@ -44,13 +44,18 @@ const UNPINNED: &str = "
     SELECT /* optischema */ pg_catalog.set_config(s.name, '', true) FROM pg_catalog.pg_settings s
     WHERE s.name IN ('pg_plan_advice.advice', 'pg_stash_advice.stash_name')";
 
-/// The advice that sessions of this database begin with: names of settings, and their values.
+/// The advice that sessions of this database begin with: names of settings, and their values. With it comes what makes
+/// EXPLAIN EXECUTE show it (19rc1).
 pub(super) async fn own_advice(
     connection: &mut PgConnection,
 ) -> Result<Vec<(String, String)>, PgFailure> {
     let rows = query(
-        "SELECT /* optischema */ s.name, s.reset_val AS value FROM pg_catalog.pg_settings s
-         WHERE s.name IN ('pg_plan_advice.advice', 'pg_stash_advice.stash_name') AND s.reset_val <> ''",
+        "WITH advice AS (
+             SELECT s.name, s.reset_val AS value FROM pg_catalog.pg_settings s
+             WHERE s.name IN ('pg_plan_advice.advice', 'pg_stash_advice.stash_name') AND s.reset_val <> '')
+         SELECT /* optischema */ name, value FROM advice
+         UNION ALL SELECT s.name, 'on' FROM pg_catalog.pg_settings s
+         WHERE s.name = 'pg_plan_advice.always_store_advice_details' AND EXISTS (SELECT FROM advice)",
     )
     .fetch_all(connection)
     .await?;
