@@ -80,6 +80,13 @@ impl Repair {
                 Some(known.strip_suffix("[]").map_or(known.clone(), str::to_owned))
             }),
             "CoalesceExpr" | "MinMaxExpr" => repair.alike(object.get("args"), &column),
+            // DEFAULT takes a constant and no parameter; what it is cast to is written elsewhere.
+            "on_empty" | "on_error" => {
+                if let Some(number) = object.get("expr").and_then(parameter) {
+                    repair.literals.insert(number, "'0'".to_owned());
+                    repair.guessed.insert(number);
+                }
+            }
             "SelectStmt" => repair.unify(object),
             _ => {}
         });
@@ -232,6 +239,17 @@ impl Repair {
         }
         let side = |key: &str| expression.get(key).and_then(parameter);
         let (Some(left), Some(right)) = (side("lexpr"), side("rexpr")) else { return };
+        // Of a document its fields are asked for.
+        let field = match operator.as_str() {
+            "->" | "->>" => Some("text"),
+            "#>" | "#>>" => Some("text[]"),
+            _ => None,
+        };
+        if let Some(field) = field {
+            self.casts.insert(left, "jsonb".to_owned());
+            self.casts.insert(right, field.to_owned());
+            return;
+        }
         if !matches!(operator.as_str(), "+" | "-" | "*" | "/" | "%") {
             // Two parameters compared with one another: any type does that fits what they meet.
             let known = column(left).or_else(|| column(right));
@@ -410,7 +428,6 @@ fn case_results(node: &Value) -> Vec<Option<i32>> {
     results.chain(otherwise).map(parameter).collect()
 }
 
-/// A column's type as SQL writes it, without its modifier.
 /// Where columns stand in a statement, in bytes, and their names without their tables.
 ///
 /// # Errors
@@ -429,6 +446,7 @@ pub fn column_places(statement: &Statement) -> Result<Vec<(usize, String)>, SqlE
     Ok(found)
 }
 
+/// A column's type as SQL writes it, without its modifier.
 fn type_of(catalog: &Catalog, column: &ColumnName) -> Option<String> {
     let known = catalog.tables.get(&column.table)?.column(&column.column)?;
     let base = match known.data_type.split_once('(') {
@@ -468,6 +486,18 @@ mod tests {
         assert_eq!(
             prepared("SELECT repeat(s, $1), count(*) FROM t GROUP BY ROLLUP (repeat(s, $2), n)"),
             "SELECT repeat(s, $1), count(*) FROM t GROUP BY ROLLUP (repeat(s, $1), n)"
+        );
+    }
+
+    #[test]
+    fn fields_of_documents_and_defaults_of_json_are_known() {
+        assert_eq!(
+            prepared("SELECT 1 FROM t WHERE s = $1 ->> $2 AND s = $3 #>> $4"),
+            "SELECT 1 FROM t WHERE s = CAST($1 AS jsonb) ->> CAST($2 AS text) AND s = CAST($3 AS jsonb) #>> CAST($4 AS text[])"
+        );
+        assert_eq!(
+            prepared("SELECT JSON_VALUE(s::jsonb, '$.a' DEFAULT $1 ON EMPTY) FROM t WHERE n = $2"),
+            "SELECT JSON_VALUE(s::jsonb , '$.a' DEFAULT '0' ON EMPTY) FROM t WHERE n = $1"
         );
     }
 

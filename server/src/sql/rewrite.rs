@@ -55,7 +55,8 @@ pub(super) fn lexemes(sql: &str) -> Result<Vec<Lexeme>, SqlError> {
 /// A parameter has no literal.
 pub fn bind_parameters(statement: &Statement, literals: &[String]) -> Result<String, SqlError> {
     let mut edits = Vec::new();
-    for lexeme in lexemes(&statement.sql)? {
+    let tokens = lexemes(&statement.sql)?;
+    for (at, lexeme) in tokens.iter().enumerate() {
         if lexeme.token != Token::Param as i32 {
             continue;
         }
@@ -64,7 +65,12 @@ pub fn bind_parameters(statement: &Statement, literals: &[String]) -> Result<Str
             number.parse::<usize>().ok().and_then(|n| literals.get(n.checked_sub(1)?)).ok_or_else(
                 || SqlError::Refused(format!("the parameter ${number} has no value")),
             )?;
-        edits.push(Edit { start: lexeme.start, end: lexeme.end, text: literal.clone() });
+        // A subscript and a field of a parameter need no parentheses, and those of anything else do.
+        let is_selected_from = tokens.get(at + 1).is_some_and(|next| {
+            next.token == Token::Ascii91 as i32 || next.token == Token::Ascii46 as i32
+        });
+        let text = if is_selected_from { format!("({literal})") } else { literal.clone() };
+        edits.push(Edit { start: lexeme.start, end: lexeme.end, text });
     }
     apply(&statement.sql, edits)
 }

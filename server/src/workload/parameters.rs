@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::postgres::{MainSession, PREPARED_AS, PgFailure, PlanFailure};
-use crate::sql::{Repair, Statement, column_places, parameter_places, parse_one};
+use crate::sql::{Repair, SqlError, Statement, column_places, parameter_places, parse_one};
 
 /// Types to be tried, the likeliest first.
 const CANDIDATES: &[&str] = &[
@@ -52,7 +52,9 @@ pub(super) async fn infer(
         let usual = || CANDIDATES.iter().map(|name| (*name).to_owned());
         for number in suspects(statement, repair, &complaint) {
             let others = usual().filter(|name| !near.contains(name));
-            for candidate in near.iter().cloned().chain(others) {
+            // A variable may be a list of what a column holds: `id = v_ids[1]`.
+            let lists = near.iter().map(|name| format!("{name}[]"));
+            for candidate in near.iter().cloned().chain(others).chain(lists) {
                 attempts += 1;
                 if attempts > MOST_ATTEMPTS {
                     return Err(failure);
@@ -65,7 +67,13 @@ pub(super) async fn infer(
                         return Ok(types);
                     }
                     // Another complaint further on: this one may be settled, where no type settles all.
-                    Err(next) if settles(&complaint, &next) => {
+                    Err(next)
+                        if settles(
+                            &complaint,
+                            &next,
+                            &Cast { statement, before: repair, after: &tried, number },
+                        ) =>
+                    {
                         progress.get_or_insert((tried, next));
                     }
                     Err(_) => {}
@@ -104,8 +112,44 @@ fn complaint(failure: &PlanFailure) -> Option<Complaint> {
     }
 }
 
-fn settles(before: &Complaint, next: &PlanFailure) -> bool {
-    complaint(next).is_some_and(|next| next.position > before.position)
+/// A parameter that is cast, and its statement before and after that.
+struct Cast<'a> {
+    statement: &'a Statement,
+    before: &'a Repair,
+    after: &'a Repair,
+    number: i32,
+}
+
+/// A cast may put its parameter into parentheses.
+const PARENTHESES: usize = 2;
+
+/// Whether PostgreSQL complains of something further on, now that a parameter is cast.
+fn settles(before: &Complaint, next: &PlanFailure, cast: &Cast<'_>) -> bool {
+    let Some(next) = complaint(next) else { return false };
+    match (before.position, next.position) {
+        (Some(before), Some(next)) => {
+            cast.place_before(next).is_ok_and(|next| next > before + PARENTHESES)
+        }
+        (before, next) => next > before,
+    }
+}
+
+impl Cast<'_> {
+    /// Where what stands at a place of the text with the cast stands without it, in bytes.
+    fn place_before(&self, place: usize) -> Result<usize, SqlError> {
+        let text = |repair: &Repair| parse_one(&repair.prepared_text(self.statement)?);
+        let (before, after) = (text(self.before)?.sql, text(self.after)?.sql);
+        let asked = self.after.asked();
+        let number = asked.iter().position(|asked| *asked == self.number).map_or(0, |at| at + 1);
+        let places: Vec<usize> = parameter_places(&after)?
+            .into_iter()
+            .filter(|(_, of)| usize::try_from(*of) == Ok(number))
+            .map(|(at, _)| at)
+            .collect();
+        let added = after.len().saturating_sub(before.len()) / places.len().max(1);
+        let passed = places.iter().filter(|at| **at < place).count();
+        Ok(place.saturating_sub(added * passed))
+    }
 }
 
 /// Columns near a complaint whose types are tried.

@@ -2016,6 +2016,18 @@ v_id > $3 AND NOT EXISTS (SELECT FROM jobs WHERE id = v_id);
 -- form: plpgsql PERFORM
 SELECT $3 FROM orders WHERE customer_id = v_id AND status = $4;
 
+-- form: plpgsql element of an array variable
+SELECT count(*) FROM orders WHERE customer_id = v_ids[$3];
+
+-- form: plpgsql elements of array variables, of both sides
+SELECT total FROM orders WHERE customer_id = v_ids[v_i] AND status = v_states[$3];
+
+-- form: plpgsql field of a document in a variable
+SELECT count(*) FROM orders WHERE note = v_doc ->> $3;
+
+-- form: plpgsql field of the document of a record
+SELECT count(*) FROM orders WHERE customer_id = (NEW.payload ->> $3)::bigint AND note = v_rec.doc #>> $4;
+
 -- form: plpgsql PERFORM function over a table
 -- expect: not_planned not_safe
 SELECT pg_notify($3, id::text) FROM jobs WHERE queue = $4 AND id < v_id;
