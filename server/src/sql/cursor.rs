@@ -2,6 +2,7 @@
 
 use pg_query::protobuf::Token;
 
+use super::names::as_identifier;
 use super::rewrite::lexemes;
 
 /// What a statement does with a cursor.
@@ -23,11 +24,7 @@ pub fn cursor_use(text: &str) -> Option<CursorUse> {
     let tokens = lexemes(text).ok()?;
     let name = |at: usize| {
         let token = tokens.get(at)?;
-        let written = text.get(token.start..token.end)?;
-        Some(match written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-            Some(quoted) => quoted.replace("\"\"", "\""),
-            None => written.to_lowercase(),
-        })
+        text.get(token.start..token.end).map(as_identifier)
     };
     match tokens.first()?.token {
         token if token == Token::Declare as i32 => Some(CursorUse::Declared(name(1)?)),

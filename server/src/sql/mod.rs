@@ -16,6 +16,7 @@ mod patch;
 mod planned;
 mod planning_size;
 mod policies;
+mod prepared;
 mod recent;
 mod repair;
 mod rewrite;
@@ -54,6 +55,7 @@ pub use patch::{
 pub use planned::{Planned, changed, planned, refreshed, runs_another, without_places};
 pub use planning_size::{Surroundings, check_planning_size, has_known_growth, is_short};
 pub use policies::with_policies;
+pub use prepared::{PreparedUse, prepared_use};
 pub use repair::{Repair, column_places, parameter_places};
 pub use rewrite::{
     bind_parameters, qualify, qualify_types, relation_names, retarget, retarget_types, unqualify,

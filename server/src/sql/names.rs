@@ -41,6 +41,14 @@ pub fn cut_name(name: &str) -> &str {
     name.get(..end).unwrap_or(name)
 }
 
+/// The name that a token of a text stands for: without its quotes, or in lower case.
+pub(super) fn as_identifier(written: &str) -> String {
+    match written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(quoted) => quoted.replace("\"\"", "\""),
+        None => written.to_lowercase(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

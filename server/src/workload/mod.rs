@@ -7,6 +7,7 @@ mod cursors;
 
 mod log;
 mod parameters;
+mod prepared;
 mod raw;
 mod sql_file;
 mod understand;

@@ -7,6 +7,7 @@ use std::num::IntErrorKind;
 use pg_query::NodeEnum;
 use pg_query::protobuf::Token;
 
+use super::prepared;
 use super::raw::RawStatement;
 use crate::sql::SqlError;
 
@@ -16,7 +17,7 @@ const HEAVIEST: i64 = 1_000_000_000;
 /// Semicolons that are tried from the end, where a quote is never closed.
 const MOST_TRIES: usize = 500;
 
-/// Reads the statements of a text, in order.
+/// Reads the statements of a text, in order; for EXECUTE what was prepared under its name.
 ///
 /// # Errors
 /// It cannot be split into statements.
@@ -48,7 +49,7 @@ pub fn read_sql_noting(text: &str) -> Result<(Vec<RawStatement>, Vec<String>), S
             ..RawStatement::default()
         });
     }
-    Ok((found, notes))
+    Ok((prepared::resolve(found), notes))
 }
 
 /// Lines that are for psql (`\timing`, `\set`) stand between statements, and end with the line.

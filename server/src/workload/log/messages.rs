@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::plans::NoPlan;
 use super::{Entry, LoggedPlan};
+use crate::sql::{PreparedUse, prepared_use};
 
 /// What an entry tells.
 pub(super) enum Event {
@@ -51,7 +52,11 @@ fn statement(what: &str, detail: &str) -> Option<(String, Vec<Option<String>>)> 
     }
     // EXECUTE of what was prepared by PREPARE: the text is its detail.
     if let Some(prepared) = detail.strip_prefix("prepare: ") {
-        return Some((prepared.trim().to_owned(), Vec::new()));
+        let values = match prepared_use(sql) {
+            Some(PreparedUse::Run { values, .. }) => values.unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        return Some((prepared.trim().to_owned(), values));
     }
     let values = detail.split_once("arameters: ").map(|(_, list)| parameters(list));
     Some((sql.trim().to_owned(), values.unwrap_or_default().unwrap_or_default()))
