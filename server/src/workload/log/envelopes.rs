@@ -5,10 +5,9 @@ use serde_json::Value;
 use super::Entry;
 use super::plain::{PlainEntries, split_entry};
 
-/// PostgreSQL's own JSON, or a line of a service that collects logs.
-pub(super) fn is_json_entry(line: &str) -> bool {
-    line.starts_with(['{', '['])
-        && ["\"error_severity\":", "LOG:  ", "duration: "].iter().any(|part| line.contains(part))
+/// Whether a text of JSON holds an entry of PostgreSQL's own, or one of a service that collects logs.
+pub(super) fn holds_entry(text: &str) -> bool {
+    ["\"error_severity\":", "LOG:  ", "duration: "].iter().any(|part| text.contains(part))
 }
 
 /// Where services put the line: Google Cloud (`textPayload`, `jsonPayload.message`), CloudWatch and Datadog (`message`),
@@ -36,22 +35,16 @@ const PROCESSES: &[&[&str]] = &[
     &["labels", "pid"],
 ];
 
-/// Takes one line of JSON; whole lines of the server's log go through `plain`.
-pub(super) fn take(line: &str, plain: &mut PlainEntries, each: &mut dyn FnMut(Entry)) {
-    if let Ok(value) = serde_json::from_str::<Value>(line) {
-        take_value(value, plain, each);
-    }
-}
-
-/// An entry, a list of entries, or an entry within the text of another one.
-fn take_value(mut value: Value, plain: &mut PlainEntries, each: &mut dyn FnMut(Entry)) {
+/// Takes an entry, a list of entries, or an entry within the text of another one. Whole lines of the server's log go
+/// through `plain`.
+pub(super) fn take(mut value: Value, plain: &mut PlainEntries, each: &mut dyn FnMut(Entry)) {
     if let Value::Array(entries) = value {
-        entries.into_iter().for_each(|entry| take_value(entry, plain, each));
+        entries.into_iter().for_each(|entry| take(entry, plain, each));
         return;
     }
     // `aws logs get-log-events` writes a list in an object.
     if let Some(events) = value.get_mut("events").filter(|events| events.is_array()) {
-        return take_value(events.take(), plain, each);
+        return take(events.take(), plain, each);
     }
     let at = |path: &[&str]| path.iter().try_fold(&value, |value, key| value.get(key));
     let process = PROCESSES.iter().find_map(|path| match at(path)? {
@@ -64,7 +57,7 @@ fn take_value(mut value: Value, plain: &mut PlainEntries, each: &mut dyn FnMut(E
     if message.starts_with('{')
         && let Ok(inner @ Value::Object(_)) = serde_json::from_str::<Value>(message)
     {
-        return take_value(inner, plain, each);
+        return take(inner, plain, each);
     }
     let goes_on = message.starts_with('\t') && plain.is_open();
     if goes_on || message.lines().any(|line| split_entry(line).is_some()) {

@@ -5,7 +5,8 @@ use std::io::{self, BufRead, Read};
 use std::rc::Rc;
 
 use super::Entry;
-use super::envelopes::{self, is_json_entry};
+use super::envelopes::{self, holds_entry};
+use super::json_lines::{JsonLines, begins_value};
 use super::lines::Lines;
 use super::plain::{PlainEntries, split_entry};
 
@@ -35,13 +36,16 @@ impl Format {
             })
         };
         let is_csv = |line: &str| line.contains(",LOG,00000,");
-        if first().any(is_json_entry) {
+        let is_json = |line: &str| begins_value(line) && holds_entry(line);
+        // A value may be spread over lines; no SQL begins so.
+        let begins_with_json = begins_value(head.trim_start().lines().next().unwrap_or_default());
+        if first().any(is_json) || (begins_with_json && holds_entry(head)) {
             Some(Self::Json)
         } else if first().any(is_csv) {
             Some(Self::Csv)
         } else if first().any(is_log) {
             Some(Self::Plain)
-        } else if head.lines().any(|line| is_json_entry(line) && line.contains("duration: ")) {
+        } else if head.lines().any(|line| is_json(line) && line.contains("duration: ")) {
             Some(Self::Json)
         } else if head.lines().any(is_csv) {
             Some(Self::Csv)
@@ -64,16 +68,14 @@ pub(super) fn read_entries(
         return read_csv(source, each);
     }
     let mut plain = PlainEntries::default();
+    let mut json = JsonLines::default();
     let mut lines = Lines::of(source);
     while let Some(line) = lines.next()? {
-        match format {
-            Format::Json if line.starts_with(['{', '[']) => {
-                envelopes::take(&line, &mut plain, each);
-            }
-            // Where log_destination was changed, lines of both kinds stand in one file.
-            Format::Json | Format::Plain | Format::Csv => {
-                plain.line(&line, "").into_iter().for_each(&mut *each);
-            }
+        let is_json = format == Format::Json
+            && json.line(&line, &mut |value| envelopes::take(value, &mut plain, each));
+        // Where log_destination was changed, lines of both kinds stand in one file.
+        if !is_json {
+            plain.line(&line, "").into_iter().for_each(&mut *each);
         }
     }
     plain.end().into_iter().for_each(each);

@@ -3,6 +3,7 @@
 
 mod envelopes;
 mod formats;
+mod json_lines;
 mod lines;
 mod messages;
 mod plain;

@@ -126,6 +126,7 @@ fn text_and_time_on_different_lines_belong_together_by_their_process() {
         ]
     );
     assert_eq!(contents.statements[3].logged, [vec![Some("14321".to_owned())]]);
+    assert_eq!(contents.statements[0].logged, [vec![Some("5".to_owned())]], "from its EXECUTE");
     assert!(contents.notes.is_empty(), "{:?}", contents.notes);
     // Without a process in the prefix nobody's time is taken for another's.
     let bare = "LOG:  statement: SELECT 1 FROM a\nLOG:  statement: SELECT 2 FROM b\nLOG:  duration: 5.000 ms";
@@ -168,6 +169,43 @@ fn lines_in_envelopes_of_services_are_read() {
         assert_eq!(contents.statements.len(), 1, "{text}");
         assert_eq!(contents.statements[0].total_time_ms, 12.5, "{text}");
     }
+}
+
+#[test]
+fn lists_that_services_write_over_lines_are_read() {
+    let line = |n: u32| {
+        format!(
+            "2026-03-05 11:00:00 UTC [7] LOG:  duration: 12.500 ms  statement: SELECT {n} FROM a"
+        )
+    };
+    let pretty = |value: Value| serde_json::to_string_pretty(&value).unwrap();
+    for text in [
+        pretty(serde_json::json!([
+            { "insertId": "a", "resource": { "labels": { "database_id": "x" } }, "textPayload": line(1) },
+            { "insertId": "b", "textPayload": line(2) },
+        ])),
+        pretty(serde_json::json!({
+            "events": [{ "timestamp": 1, "message": line(1) }, { "timestamp": 2, "message": line(2) }],
+            "searchedLogStreams": [{ "logStreamName": "x", "searchedCompletely": true }],
+            "nextToken": "y",
+        })),
+        [1, 2]
+            .map(|n| pretty(serde_json::json!({ "properties": { "message": line(n) } })))
+            .join("\n"),
+    ] {
+        assert!(looks_like_log(&text), "{text}");
+        let found = read(&text).statements;
+        let seen: Vec<&str> = found.iter().map(|raw| raw.sql.as_str()).collect();
+        assert_eq!(seen, ["SELECT 1 FROM a", "SELECT 2 FROM a"], "{text}");
+    }
+}
+
+#[test]
+fn a_prefix_in_brackets_is_plain_text() {
+    let text = "[2026-03-05 11:00:00 UTC] [7] LOG:  duration: 1.5 ms  statement: SELECT 1 FROM a\n[2026-03-05 11:00:01 UTC] [7] LOG:  duration: 1.5 ms  statement: SELECT 2\n\tFROM b";
+    let contents = read(text);
+    assert_eq!(contents.statements.len(), 2, "{contents:?}");
+    assert_eq!(contents.statements[1].sql, "SELECT 2\nFROM b");
 }
 
 #[test]
