@@ -134,9 +134,27 @@ pub fn level(level: f64) -> String {
     format!("{:.2} %", 100.0 * level)
 }
 
+/// A text in one line, of at most `most` characters and an ellipsis.
+#[must_use]
+pub fn in_one_line(text: &str, most: usize) -> String {
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = line.char_indices().nth(most) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(in_one_line("SELECT 1\n  FROM t", 20), "SELECT 1 FROM t");
+        assert_eq!(in_one_line("ééééé", 5), "ééééé");
+        assert_eq!(in_one_line("éééééé", 5), "ééééé…");
+    }
 
     #[test]
     fn figures_have_units_and_few_digits() {

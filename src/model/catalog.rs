@@ -11,6 +11,9 @@ use super::{TableName, Timestamp};
 pub struct Catalog {
     /// The database's name.
     pub database: String,
+    /// The role that read it.
+    #[serde(default)]
+    pub role: String,
     /// `search_path`, in order, as schema names.
     pub search_path: Vec<String>,
     pub tables: BTreeMap<TableName, CatalogTable>,

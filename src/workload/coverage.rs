@@ -27,6 +27,8 @@ pub struct ReasonGroup {
     pub messages: Vec<NotPlanned>,
     /// Functions of the database that are in the way.
     pub functions: BTreeSet<String>,
+    /// The text of the dearest statement.
+    pub example: String,
 }
 
 impl Coverage {
@@ -57,6 +59,7 @@ impl Coverage {
                         time_percent: None,
                         messages: Vec::new(),
                         functions: BTreeSet::new(),
+                        example: statement.sql.clone(),
                     },
                 )
             });

@@ -18,14 +18,6 @@ fn link(query: &QuerySummary, list: &QueryQuery) -> String {
     }
 }
 
-fn one_line(sql: &str) -> String {
-    let text = sql.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().count() <= SHOWN {
-        return text;
-    }
-    text.chars().take(SHOWN).collect::<String>() + "…"
-}
-
 /// A row of the workload's table.
 #[component]
 pub(crate) fn QueryRow(query: QuerySummary, list: QueryQuery) -> impl IntoView {
@@ -46,7 +38,7 @@ pub(crate) fn QueryRow(query: QuerySummary, list: QueryQuery) -> impl IntoView {
     view! {
         <tr>
             <td>
-                <a class="statement-link" href=link(&query, &list)><code>{one_line(&query.sql)}</code></a>
+                <a class="statement-link" href=link(&query, &list)><code>{figures::in_one_line(&query.sql, SHOWN)}</code></a>
                 {source}
                 {warnings}
             </td>

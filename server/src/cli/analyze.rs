@@ -138,11 +138,16 @@ fn not_planned(coverage: &Coverage) -> comfy_table::Table {
             0 => message.to_owned(),
             _ => format!("{message} (and {})", figures::counted(others as u64, "other reason")),
         };
+        let reason =
+            format!("{reason}\nfor example: {}", figures::in_one_line(&group.example, SHOWN));
         let remedy = group.remedy().unwrap_or_default().to_owned();
         table.add_row([group.statements.to_string(), time, reason, remedy]);
     }
     table
 }
+
+/// Characters of a statement that tell which one it is.
+const SHOWN: usize = 100;
 
 /// What was looked at, and why there is no advice where there is none.
 fn closing(

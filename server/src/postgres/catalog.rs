@@ -239,7 +239,8 @@ async fn read_types(
 /// Reads every user table of the connected database, with columns, indexes and statistics.
 pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFailure> {
     let row = query(
-        "SELECT /* optischema */ pg_catalog.current_database()::pg_catalog.text AS database, COALESCE(
+        "SELECT /* optischema */ pg_catalog.current_database()::pg_catalog.text AS database,
+         current_user::pg_catalog.text AS role, COALESCE(
              NULLIF(pg_catalog.current_setting('optischema.search_path', true), '')::pg_catalog.text[], pg_catalog.current_schemas(false)::pg_catalog.text[])
              AS search_path",
     )
@@ -248,6 +249,7 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
     let [views, materialized] = read_views(connection).await?;
     let mut catalog = Catalog {
         database: row.try_get("database")?,
+        role: row.try_get("role")?,
         search_path: row.try_get("search_path")?,
         tables: BTreeMap::new(),
         views,

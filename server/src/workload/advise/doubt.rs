@@ -2,6 +2,7 @@
 //! not the application's. Others are tried.
 
 use optischema::advisor::{suspicion, weigh};
+use optischema::figures;
 use optischema::model::BindingKind;
 use optischema::plan::parse_plan;
 
@@ -11,6 +12,9 @@ use crate::sql;
 
 /// Statements that are looked at again, those first that took most time.
 const MOST: usize = 50;
+/// Suspects that are named, and characters of each.
+const NAMED: usize = 3;
+const SHOWN: usize = 100;
 
 /// Plans suspects with their other sets of values, and takes those whose cost fits their time best. Says of how many none
 /// does.
@@ -37,7 +41,7 @@ pub(super) async fn settle(
         .collect();
     let time = |at: usize| planned[at].tracked.total_time_ms;
     suspects.sort_by(|a, b| time(b.0).total_cmp(&time(a.0)));
-    let mut left = 0;
+    let mut left = Vec::new();
     for (at, off) in suspects.into_iter().take(MOST) {
         let mean = planned[at].tracked.mean_ms();
         let mut best = (off.ln().abs(), None);
@@ -56,19 +60,27 @@ pub(super) async fn settle(
             }
         }
         planned[at].is_suspect = suspicion(1.0, best.0.exp(), 1.0).is_some();
-        left += usize::from(planned[at].is_suspect);
+        if planned[at].is_suspect {
+            left.push(figures::in_one_line(&planned[at].tracked.sql, SHOWN));
+        }
         if let (_, Some(statement)) = best {
             planned[at].bound = vec![statement.sql];
             planned[at].known_cost = None;
         }
     }
-    let sentence = match left {
+    let sentence = match left.len() {
         0 => return Ok(None),
         1 => "1 statement costs the planner".to_owned(),
         many => format!("{many} statements cost the planner"),
     };
+    let named: Vec<String> = left.iter().take(NAMED).map(|text| format!("\n  {text}")).collect();
+    let rest = match left.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("\n  and {more} more"),
+    };
     Ok(Some(format!(
-        "{sentence} more than a hundred times more or less than others do for their time, with every set of values: the application's values are others. Hand in a log (--workload) to have them."
+        "{sentence} more than a hundred times more or less than others do for their time, with every set of values: the application's values are others. Hand in a log (--workload) to have them.{}{rest}",
+        named.concat()
     )))
 }
 

@@ -86,7 +86,7 @@ impl Reader<'_> {
             return Err(NotPlanned::with_remedy(
                 ReasonCode::Hidden,
                 "the role may not see its text",
-                "GRANT pg_read_all_stats to the role on main",
+                format!("GRANT pg_read_all_stats TO {};", self.role()),
             )
             .into());
         }
@@ -274,7 +274,10 @@ impl Reader<'_> {
         let plannable = match kind {
             QueryKind::User => match unreadable {
                 Some(reason) => Err(reason),
-                None => self.understand(session, raw).await?,
+                None => self.understand(session, raw).await?.map_err(|reason| match reason.code {
+                    ReasonCode::NoPermission => self.with_grant(reason, raw),
+                    _ => reason,
+                }),
             },
             QueryKind::System => Err(why_system(&raw.sql)),
             QueryKind::Own => Err(NotPlanned::new(ReasonCode::Own, "it is OptiSchema's own")),

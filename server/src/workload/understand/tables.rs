@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use optischema::model::{NotPlanned, ReasonCode, RelationKind, StatementShape, TableName};
+use optischema::model::{
+    NotPlanned, ReasonCode, RelationKind, StatementShape, TableName, quote_identifier,
+};
 
 use super::Reader;
 use crate::sql::{self, Statement};
@@ -112,6 +114,45 @@ impl Reader<'_> {
         if named.next().is_some() { None } else { only }
     }
 
+    /// The role on main, as SQL names it.
+    pub(super) fn role(&self) -> String {
+        quote_identifier(&self.catalog.role)
+    }
+
+    /// A reason with what lets the role read all that a statement names.
+    pub(super) fn with_grant(&self, reason: NotPlanned, raw: &RawStatement) -> NotPlanned {
+        let path = raw.search_path.as_deref().unwrap_or(&self.catalog.search_path);
+        let named = sql::parse_one(raw.sql.trim()).map(|statement| sql::relation_names(&statement));
+        let read: BTreeSet<TableName> = named
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|(schema, name)| {
+                self.table(schema, name, path).or_else(|| self.view(schema, name, path))
+            })
+            .collect();
+        if read.is_empty() {
+            return reason;
+        }
+        let list = |each: BTreeSet<String>| each.into_iter().collect::<Vec<_>>().join(", ");
+        let schemas = list(read.iter().map(|table| quote_identifier(&table.schema)).collect());
+        let tables = list(read.iter().map(TableName::quoted).collect());
+        let role = self.role();
+        let remedy = format!(
+            "GRANT USAGE ON SCHEMA {schemas} TO {role}; GRANT SELECT ON {tables} TO {role};"
+        );
+        NotPlanned { remedy: Some(remedy), ..reason }
+    }
+
+    /// A view by the search path of a statement.
+    fn view(&self, schema: &str, name: &str, path: &[String]) -> Option<TableName> {
+        let schemas: Vec<&str> = match schema {
+            "" => path.iter().map(String::as_str).collect(),
+            schema => vec![schema],
+        };
+        let mut named = schemas.into_iter().map(|schema| TableName::new(schema, name));
+        named.find(|view| self.catalog.views.contains_key(view))
+    }
+
     /// The statement as the role that runs it reads its tables.
     pub(super) fn under_policies(
         &self,
@@ -134,7 +175,10 @@ impl Reader<'_> {
                     format!(
                         "policies hide rows of {table} from the role on main, so that its plan would be another one"
                     ),
-                    "ALTER ROLE … BYPASSRLS for the role on main: it can read every row then, and still change none",
+                    format!(
+                        "ALTER ROLE {} BYPASSRLS; -- it reads every row then, and changes none",
+                        self.role()
+                    ),
                 ));
             }
         }
