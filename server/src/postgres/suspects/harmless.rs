@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnection;
 
 use super::Suspects;
 use crate::postgres::{PgFailure, query};
-use crate::sql;
+use crate::sql::{self, Name};
 
 /// Bytes of a body that is read: each call may put it in place.
 const LONGEST: i32 = 1000;
@@ -54,7 +54,9 @@ pub(super) async fn read(
         let (oid, name): (i64, String) = (row.try_get("oid")?, row.try_get("name")?);
         let mut body: String = row.try_get("body")?;
         // Without a text it is kept as a tree, and written as RETURN and an expression.
+        let mut kept = Kept::AsText;
         if body.is_empty() {
+            kept = Kept::AsTree;
             let row = query(PARSED_BODY).bind(oid).fetch_optional(&mut *connection).await?;
             let written = row.map(|row| row.try_get::<Option<String>, _>("body")).transpose()?;
             body = written
@@ -63,7 +65,7 @@ pub(super) async fn read(
                 .and_then(|text| Some(format!("SELECT {}", text.strip_prefix("RETURN ")?)))
                 .unwrap_or_default();
         }
-        let is_short = judged(suspects, &body);
+        let is_short = judged(suspects, &body, kept);
         if is_short.is_some() {
             found.functions.insert(oid);
         }
@@ -78,19 +80,35 @@ pub(super) async fn read(
     Ok(found)
 }
 
+/// How the catalogs keep a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    AsText,
+    /// What a name means was settled when it was made. It is written with the path of our own queries: a function or
+    /// operator without a schema is PostgreSQL's own. Arguments go by their names.
+    AsTree,
+}
+
 /// Whether a body that is one expression of PostgreSQL's own gives values hardly longer than its arguments; absent where it
 /// is more than that.
-fn judged(suspects: &Suspects, body: &str) -> Option<bool> {
+fn judged(suspects: &Suspects, body: &str, kept: Kept) -> Option<bool> {
     if !suspects.cuts_names_alike {
         return None;
     }
-    let statement = sql::parse_one(body).ok()?;
+    let mut statement = sql::parse_one(body).ok()?;
+    if kept == Kept::AsTree {
+        statement = sql::with_variables(&statement, &|_, _| None).ok()?.unwrap_or(statement);
+    }
     let expression = sql::lone_expression(&statement)?;
     sql::check_select(&statement).ok()?;
     if expression.arguments > MOST_ARGUMENTS {
         return None;
     }
-    let calls = sql::calls(&statement).ok()?;
+    let mut calls = sql::calls(&statement).ok()?;
+    if kept == Kept::AsTree {
+        calls.functions = in_pg_catalog(calls.functions);
+        calls.operators = in_pg_catalog(calls.operators);
+    }
     if !calls.relations.is_empty() || suspects.objection(&calls, &[]).is_some() {
         return None;
     }
@@ -105,4 +123,12 @@ fn judged(suspects: &Suspects, body: &str) -> Option<bool> {
     let of_short = sql::parse_one(&sql::bind_parameters(&statement, &given).ok()?).ok()?;
     sql::check_planning_size(&of_short, around).ok()?;
     Some(calls.functions.iter().all(|name| sql::is_short(&name.name)))
+}
+
+fn in_pg_catalog(names: BTreeSet<Name>) -> BTreeSet<Name> {
+    let placed = |name: Name| match name.schema.as_str() {
+        "" => Name { schema: "pg_catalog".to_owned(), ..name },
+        _ => name,
+    };
+    names.into_iter().map(placed).collect()
 }

@@ -14,7 +14,11 @@ pub(super) fn cast_bytes(cast: &Value, bytes: f64) -> f64 {
     let is_array = list(part("array_bounds")).next().is_some();
     let elements = if is_array { bytes / 2.0 + 1.0 } else { 1.0 };
     let text = argument.and_then(literal_text);
+    let written =
+        argument.and_then(|argument| argument.get("node")?.get("AConst")?.get("val")?.get("Sval"));
     let least = match tree::names(part("names")).pop().as_deref() {
+        // A text that is written out stays what it is.
+        Some("text") if written.is_some() && !is_array => return bytes,
         Some("numeric") if !argument.is_some_and(is_number) => LONGEST_NUMERIC,
         // A number that is written out has as many digits as it says.
         Some("numeric") => 64.0 + text.map_or(0.0, digits),
