@@ -191,6 +191,7 @@ pub async fn select_indexes(
         explorer.verify(&others, false).await;
     }
     best = Search::new(&explorer, limits).still_needed(&best);
+    best = Search::new(&explorer, limits).fewer(&best);
     best = Search::new(&explorer, limits).surer(&best);
     explain::selection(explorer, best, limits).await
 }

@@ -123,6 +123,52 @@ impl<'s, 'a> Search<'s, 'a> {
         self.needed(state)
     }
 
+    /// A set with several indexes of a table exchanged for one that does the work of them next to as well: each index
+    /// takes part in every write, and one without a constant of a statement serves other constants, too.
+    pub fn fewer(&self, chosen: &[usize]) -> Vec<usize> {
+        let mut state = self.empty();
+        chosen.iter().for_each(|candidate| self.set(&mut state, *candidate, true));
+        for candidate in 0..state.has.len() {
+            if state.has[candidate] || self.explorer.banned.contains_key(&candidate) {
+                continue;
+            }
+            if let Some(fewer) = self.in_place_of_several(&state, candidate) {
+                state = fewer;
+            }
+        }
+        (0..state.has.len()).filter(|at| state.has[*at]).collect()
+    }
+
+    /// The set with a candidate in the place of at least two others of its table, where nothing is lost by that but next to
+    /// nothing of what those save.
+    fn in_place_of_several(&self, state: &State, candidate: usize) -> Option<State> {
+        let table = |at: usize| &self.explorer.priced[at].candidate.table;
+        let beside = (0..state.has.len()).filter(|at| state.has[*at]);
+        let beside: Vec<usize> = beside.filter(|at| table(*at) == table(candidate)).collect();
+        if beside.len() < 2 {
+            return None;
+        }
+        let mut exchanged = state.clone();
+        self.set(&mut exchanged, candidate, true);
+        let mut replaced = Vec::new();
+        for other in beside {
+            let mut without = exchanged.clone();
+            self.set(&mut without, other, false);
+            let mut alone = state.clone();
+            self.set(&mut alone, other, false);
+            let saves = alone.total - state.total;
+            if without.total - exchanged.total <= NEXT_TO_NOTHING * saves {
+                exchanged = without;
+                replaced.push(other);
+            }
+        }
+        let mut before = state.clone();
+        replaced.iter().for_each(|other| self.set(&mut before, *other, false));
+        let saved = before.total - state.total;
+        let is_alike = exchanged.total <= state.total + NEXT_TO_NOTHING * saved;
+        (replaced.len() > 1 && is_alike && exchanged.bytes <= self.bytes).then_some(exchanged)
+    }
+
     /// A set with indexes exchanged for others that put further columns before the same keys, where that costs next to
     /// nothing: an index on the sort alone is only as good as the planner's belief that rows which match lie evenly along
     /// it, and one that begins with what is compared reads none that do not.

@@ -251,6 +251,16 @@ fn when_the_time_is_up_the_best_so_far_is_given() {
 }
 
 #[test]
+fn one_that_serves_both_is_taken_for_two() {
+    let columns = &["a", "b", "c,d,e"];
+    let rules = |cost| [(0, "a", 10.0), (1, "b", 10.0), (0, "c,d,e", cost), (1, "c,d,e", cost)];
+    assert_eq!(names(&select(&[1000.0, 1000.0], &rules(11.0), columns)), ["c,d,e"]);
+    assert_eq!(names(&select(&[1000.0, 1000.0], &rules(60.0), columns)), ["a", "b"]);
+    let other_does_more = [(0, "a", 10.0), (1, "b", 10.0), (0, "c,d,e", 11.0)];
+    assert_eq!(names(&select(&[1000.0, 1000.0], &other_does_more, columns)), ["a", "b"]);
+}
+
+#[test]
 fn of_two_that_save_alike_the_one_that_begins_with_what_is_compared_is_taken() {
     let columns = &["posted", "channel,posted"];
     let near = select(&[1000.0], &[(0, "posted", 10.0), (0, "channel,posted", 12.0)], columns);
