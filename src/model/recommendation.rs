@@ -208,6 +208,9 @@ pub struct Evidence {
     /// Why it cannot be applied in a sandbox, and is only handed over.
     #[serde(default)]
     pub by_hand: Option<String>,
+    /// Why no benchmark can show what it does.
+    #[serde(default)]
+    pub not_measured: Option<String>,
 }
 
 /// Why a setting of a whole server is only handed over.
@@ -231,6 +234,7 @@ impl Evidence {
             typed: false,
             learned: None,
             by_hand: None,
+            not_measured: None,
         }
     }
 }

@@ -51,6 +51,8 @@ pub(crate) fn RecommendationActions(
     let open = matches!(status, RecommendationStatus::Pending | RecommendationStatus::Active);
     let by_hand = recommendation.by_hand().map(str::to_owned);
     let (can_be_applied, is_refuted) = (by_hand.is_none(), recommendation.is_refuted());
+    let not_measured = recommendation.evidence.not_measured.clone();
+    let can_be_measured = not_measured.is_none();
     let applied = status == RecommendationStatus::Applied;
     let can_be_undone = recommendation.can_be_rolled_back();
     let can_be_dismissed = open || (applied && !can_be_undone);
@@ -70,7 +72,7 @@ pub(crate) fn RecommendationActions(
                     {if is_measured { "Show the steps first" } else { "Apply without a measurement…" }}
                 </a>
             })}
-            {open.then(|| view! {
+            {(open && can_be_measured).then(|| view! {
                 <ActionForm action=actions.benchmark>
                     {hidden()}
                     <button class=main(!benchmarked) disabled=busy>
@@ -102,6 +104,7 @@ pub(crate) fn RecommendationActions(
             })}
         </div>
         {by_hand.filter(|_| open).map(|reason| view! { <p class="quiet">"For a person to make: " {reason} "."</p> })}
+        {not_measured.filter(|_| open).map(|reason| view! { <p class="quiet">"Not measured: " {reason} "."</p> })}
         {(applied && !can_be_undone).then(|| view! {
             <p class="quiet">"What was applied cannot be rolled back: do it again when it is due, or dismiss it."</p>
         })}

@@ -211,23 +211,12 @@ async fn maintain(
 }
 
 async fn set(site: &mut Site, setting: &Setting) -> Result<Patched, BenchmarkError> {
-    if !setting.is_of_a_session() {
-        return Err(BenchmarkError::Unsuitable(format!(
-            "{} is the whole server's, and cannot be set for one session: it is not measured.",
-            setting.name
-        )));
-    }
-    if !setting.shapes_one_run() {
-        return Err(BenchmarkError::Unsuitable(format!(
-            "{} changes nothing about one run of a statement: it is not measured.",
-            setting.name
-        )));
-    }
-    let Some(value) = &setting.value else {
-        return Err(BenchmarkError::Unsuitable(format!(
-            "What {} goes back to is main's own default, which is not known here: set it to a value instead.",
-            setting.name
-        )));
+    let value = match (setting.not_measured(), &setting.value) {
+        (None, Some(value)) => value,
+        (reason, _) => {
+            let reason = reason.unwrap_or_default();
+            return Err(BenchmarkError::Unsuitable(format!("It is not measured: {reason}.")));
+        }
     };
     let (name, value) = (quote_identifier(&setting.name), quote_literal(value));
     Ok(Patched {

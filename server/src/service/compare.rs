@@ -74,6 +74,7 @@ fn made(
         evidence: Evidence {
             typed: true,
             by_hand: patch.kind.is_server_wide().then(|| SERVER_WIDE.to_owned()),
+            not_measured: patch.kind.not_measured(),
             ..Evidence::without_figures(
                 "typed in by a person",
                 "Nothing was estimated: it is there to be measured.",

@@ -118,6 +118,10 @@ impl Service {
     }
 
     async fn queue_benchmark(&self, id: RecommendationId) -> Outcome<JobAccepted> {
+        let recommendation = self.store.recommendation(id).await?;
+        if let Some(reason) = recommendation.evidence.not_measured {
+            return Err(OperationError::Conflict(format!("this is not measured: {reason}")));
+        }
         let job = NewJob {
             target: self.server_of(JobType::Benchmark),
             ..NewJob::new(JobType::Benchmark, id, &self.actor.0)
@@ -313,6 +317,10 @@ impl Operations for Service {
 
     async fn compare(&self, request: CompareRequest) -> Outcome<JobAccepted> {
         let proposal = compare::proposal(&self.settings, &request).await?;
+        if let Some(reason) = &proposal.evidence.not_measured {
+            let message = format!("this is not measured: {reason}");
+            return Err(OperationError::Invalid { field: "patch".to_owned(), message });
+        }
         let typed = self.store.add_typed(self.database(), &proposal).await?;
         if typed.status == RecommendationStatus::Dismissed {
             self.restore(typed.id).await?;

@@ -20,6 +20,10 @@ async fn a_typed_comparison_becomes_a_recommendation_with_a_report_and_stays() {
         ("SELECT * FROM nowhere", PATCH, "statement"),
         (STATEMENT, "DROP TABLE orders", "patch"),
         (STATEMENT, "SELECT 1; SELECT 2", "patch"),
+        // What no benchmark can show is not listed.
+        (STATEMENT, "VACUUM public.\"Items\"", "patch"),
+        (STATEMENT, "ALTER SYSTEM SET shared_buffers = '1GB'", "patch"),
+        (STATEMENT, "ALTER TABLE public.\"Items\" SET (autovacuum_enabled = true)", "patch"),
     ] {
         let response = app
             .post_json("/api/benchmark", &json!({ "statement": statement, "patch": patch }))
@@ -176,4 +180,26 @@ async fn files_are_measured_from_the_command_line_and_the_exit_code_is_the_verdi
     assert_eq!(code(&down), 4, "{}", said(&down));
     assert_eq!(shop.scratch_schemas().await, "", "nothing is left");
     app.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_measured_says_so_and_is_not_queued() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    app.analyzed().await;
+    let listed = app.json("/api/recommendations?limit=200").await;
+    // The server of the tests runs without.
+    let of = |title: &str| {
+        let items = listed["items"].as_array().unwrap();
+        items.iter().find(|item| item["title"] == title).unwrap().clone()
+    };
+    let fsync = of("Switch fsync on");
+    let reason = fsync["evidence"]["not_measured"].as_str().unwrap();
+    assert!(reason.contains("whole server"), "{reason}");
+    let id = fsync["id"].as_str().unwrap();
+    let response = app.post(&format!("/api/benchmark/{id}")).await;
+    assert_eq!(response.status(), 409);
+    let page = app.get(&format!("/recommendations/{id}")).await.text().await.unwrap();
+    assert!(page.contains("Not measured: ") && !page.contains("Run benchmark"));
+    assert!(of(crate::fixture::TITLE)["evidence"]["not_measured"].is_null());
 }

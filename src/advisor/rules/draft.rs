@@ -27,6 +27,8 @@ pub struct Draft {
     pub magnitude: f64,
     /// Why it is only handed over, where it is.
     pub by_hand: Option<&'static str>,
+    /// Why no benchmark can show what it does, where the change alone does not say.
+    pub not_measured: Option<&'static str>,
 }
 
 impl Draft {
@@ -48,6 +50,7 @@ impl Draft {
             risk: (RiskLevel::Low, ""),
             magnitude: 0.0,
             by_hand: None,
+            not_measured: None,
         }
     }
 
@@ -101,6 +104,7 @@ impl Draft {
                 rule: Some(self.rule),
                 facts: self.facts,
                 by_hand: self.by_hand.map(str::to_owned),
+                not_measured: self.not_measured.map(str::to_owned),
                 ..Evidence::without_figures(
                     "arithmetic on the catalogs and counters of main",
                     self.confidence.1,

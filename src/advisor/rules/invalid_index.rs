@@ -25,6 +25,8 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                  keep it up to date with every write all the same. Build it again where it is wanted.",
                 index.name, table.name
             );
+            draft.not_measured =
+                Some("no statement uses an invalid index, and a copy does not have it");
             draft.confidence =
                 (0.9, "The catalog marks it invalid, and no build of it is to be seen.");
             draft.risk = (
@@ -48,6 +50,7 @@ mod tests {
         assert!(shop.sql(check).is_empty());
         shop.table().indexes[0].valid = false;
         assert_eq!(shop.sql(check), ["DROP INDEX \"public\".\"t_a\";"]);
+        assert!(shop.check(check).proposals[0].evidence.not_measured.is_some());
         shop.table().indexes[0].building = true;
         assert!(shop.sql(check).is_empty());
     }

@@ -117,6 +117,7 @@ pub fn propose_index(rule: &MissingIndex<'_>) -> Option<Proposal> {
             typed: false,
             learned: None,
             by_hand: None,
+            not_measured: None,
             index: Some(IndexEvidence {
                 table: candidate.table.clone(),
                 index_name: rule.name.to_owned(),

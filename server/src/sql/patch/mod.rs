@@ -70,6 +70,25 @@ impl PatchKind {
         matches!(self, Self::Setting(setting) if setting.scope == SettingScope::System)
     }
 
+    /// Why no benchmark can show what it does, wherever it is run; absent for what can be measured somewhere.
+    #[must_use]
+    pub fn not_measured(&self) -> Option<String> {
+        match self {
+            Self::Setting(setting) => setting.not_measured(),
+            // Statistics can be made anew on a clone, and be undone.
+            Self::Maintenance(maintenance) if maintenance.kind != MaintenanceKind::Analyze => {
+                Some(format!(
+                    "a copy has no dead rows, and on a clone {} cannot be undone",
+                    maintenance.kind.label()
+                ))
+            }
+            Self::AlterTable(alter) if alter.is_of_upkeep() => {
+                Some("it tells autovacuum what to do, and no statement runs otherwise".to_owned())
+            }
+            _ => None,
+        }
+    }
+
     /// The table that it changes, where the text names it.
     #[must_use]
     pub fn table(&self) -> Option<&TableName> {

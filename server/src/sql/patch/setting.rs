@@ -71,6 +71,23 @@ impl Setting {
         !BEYOND_ONE_RUN.contains(&self.name.as_str())
     }
 
+    /// Why no benchmark can show what it does.
+    #[must_use]
+    pub fn not_measured(&self) -> Option<String> {
+        let name = &self.name;
+        if !self.is_of_a_session() {
+            return Some(format!(
+                "{name} is the whole server's, and cannot be set for one session"
+            ));
+        }
+        if !self.shapes_one_run() {
+            return Some(format!("{name} changes nothing about one run of a statement"));
+        }
+        self.value.is_none().then(|| {
+            format!("what {name} goes back to is main's own default, which is not known here")
+        })
+    }
+
     /// Whether a session can have it for itself.
     #[must_use]
     pub fn is_of_a_session(&self) -> bool {

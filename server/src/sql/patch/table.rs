@@ -31,6 +31,18 @@ pub struct AlterTable {
     statement: Statement,
 }
 
+impl AlterTable {
+    /// Whether it sets nothing but what autovacuum goes by.
+    #[must_use]
+    pub fn is_of_upkeep(&self) -> bool {
+        let of_upkeep =
+            |name: &String| name.trim_start_matches("toast.").starts_with("autovacuum_");
+        self.columns.is_empty()
+            && !self.parameters.is_empty()
+            && self.parameters.iter().all(of_upkeep)
+    }
+}
+
 /// What is done to a table as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaintenanceKind {

@@ -17,6 +17,7 @@ use optischema::model::{
 
 use super::collector::Collection;
 use crate::postgres::{MainSession, PgFailure};
+use crate::sql::Patch;
 
 pub(crate) use indexes::{Planned, as_one, partitions};
 pub use indexes::{PlannerKind, best_planner};
@@ -145,6 +146,7 @@ pub async fn advise(
         proposed: &proposed,
     });
     advice.proposals.extend(findings.proposals);
+    advice.proposals.iter_mut().for_each(note_unmeasured);
     advice.rejected.extend(findings.rejected);
     let of_planner = [Rule::MissingIndex];
     advice.complete.extend(Rule::ALL.iter().copied().filter(|rule| !of_planner.contains(rule)));
@@ -158,6 +160,16 @@ pub async fn advise(
         drop(other.end().await);
     }
     Ok(advice)
+}
+
+/// Says of a proposal why its change cannot be measured, where that is so.
+fn note_unmeasured(proposal: &mut Proposal) {
+    let of_change = match Patch::parse(&proposal.patch_sql) {
+        Ok(patch) => patch.kind.not_measured(),
+        Err(_) => Some("it is no change that can be made and undone around a statement".to_owned()),
+    };
+    let known = proposal.evidence.not_measured.take();
+    proposal.evidence.not_measured = known.or(of_change);
 }
 
 /// Why nothing is advised on statements.
