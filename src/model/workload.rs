@@ -240,6 +240,9 @@ pub struct Binding {
     /// What else a person should know of the values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+    /// Calls that had these values, where the source counted them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<i64>,
     pub sql: String,
 }
 

@@ -30,6 +30,8 @@ pub struct HypoOracle<'a> {
     partitions: BTreeMap<TableName, Vec<TableName>>,
     /// What the first set of values of each statement costs without any of the indexes, where a plan has told.
     known: Vec<Option<f64>>,
+    /// How much each set of values of a statement counts; all alike where nothing is said.
+    weights: Vec<Vec<f64>>,
     deadline: Option<Instant>,
     /// The indexes that stand now, in order, each with the OIDs that HypoPG gave it.
     standing: Vec<(IndexCandidate, Vec<i64>)>,
@@ -51,6 +53,7 @@ impl<'a> HypoOracle<'a> {
             statements,
             partitions: BTreeMap::new(),
             known: Vec::new(),
+            weights: Vec::new(),
             deadline: None,
             standing: Vec::new(),
             schema: None,
@@ -72,6 +75,13 @@ impl<'a> HypoOracle<'a> {
     #[must_use]
     pub fn knowing(mut self, known: Vec<Option<f64>>) -> Self {
         self.known = known;
+        self
+    }
+
+    /// With how often each set of values of a statement came up.
+    #[must_use]
+    pub fn weighing(mut self, weights: Vec<Vec<f64>>) -> Self {
+        self.weights = weights;
         self
     }
 
@@ -119,15 +129,16 @@ impl<'a> HypoOracle<'a> {
         indexes: &[&IndexCandidate],
     ) -> Result<Value, CostError> {
         let plans = self.plans(statement, indexes, 0..1).await?;
-        plans.into_iter().next().map(|(_, json)| json).ok_or_else(no_statement)
+        plans.into_iter().next().map(|(_, _, json)| json).ok_or_else(no_statement)
     }
 
+    /// The plans that can be made, each with the number of its set of values.
     async fn plans(
         &mut self,
         statement: usize,
         indexes: &[&IndexCandidate],
         sets: std::ops::Range<usize>,
-    ) -> Result<Vec<(Plan, Value)>, CostError> {
+    ) -> Result<Vec<(usize, Plan, Value)>, CostError> {
         let begun = Instant::now();
         let plans = self.planned(statement, indexes, sets).await;
         self.spent += begun.elapsed();
@@ -139,15 +150,15 @@ impl<'a> HypoOracle<'a> {
         statement: usize,
         indexes: &[&IndexCandidate],
         sets: std::ops::Range<usize>,
-    ) -> Result<Vec<(Plan, Value)>, CostError> {
+    ) -> Result<Vec<(usize, Plan, Value)>, CostError> {
         let bound = self.statements.get(statement).ok_or_else(no_statement)?;
         self.stand(indexes).await?;
         let mut plans = Vec::new();
         let mut unfit = None;
-        for statement in bound.iter().take(sets.end).skip(sets.start) {
+        for (set, statement) in bound.iter().enumerate().take(sets.end).skip(sets.start) {
             self.explained += 1;
             match self.session.plan_text(statement).await {
-                Ok(plan) => plans.push(plan),
+                Ok((plan, json)) => plans.push((set, plan, json)),
                 // Values that the statement cannot work with, beside any indexes: the other sets stand for it.
                 Err(PlanFailure::Target(failure))
                     if failure.sqlstate().is_some_and(|state| state.starts_with("22")) =>
@@ -316,12 +327,17 @@ impl CostOracle for HypoOracle<'_> {
         let first = usize::from(known.is_some());
         let plans = self.plans(statement, indexes, first..usize::MAX).await?;
         // One common value would hide what the many others cost.
-        let costs = plans.iter().map(|(plan, _)| plan.root.total_cost).chain(known);
-        let (sum, count) = costs.fold((0.0, 0.0), |(sum, count), cost| (sum + cost, count + 1.0));
-        if count == 0.0 {
+        let weights = self.weights.get(statement);
+        let costs = plans.iter().map(|(set, plan, _)| (*set, plan.root.total_cost));
+        let costs = costs.chain(known.map(|cost| (0, cost)));
+        let (sum, count) = costs.fold((0.0, 0.0), |(sum, count), (set, cost)| {
+            let weight = weights.and_then(|weights| weights.get(set)).copied().unwrap_or(1.0);
+            (sum + weight * cost, count + weight)
+        });
+        if count <= 0.0 {
             return Err(no_statement());
         }
-        let used = plans.iter().flat_map(|(plan, _)| self.used(plan, indexes)).collect();
+        let used = plans.iter().flat_map(|(_, plan, _)| self.used(plan, indexes)).collect();
         Ok(WhatIf { cost: sum / count, used })
     }
 

@@ -16,7 +16,7 @@ use crate::clock::now;
 use crate::config::Settings;
 use crate::postgres::{Dsn, MainSession, StatementsView, role_paths};
 use crate::store::{FreshQuery, NewReading, SeenPlan, Store, StoredQuery};
-use crate::workload::{CUT, Ground, Identity, LoggedPlan, RawStatement, Reader};
+use crate::workload::{CUT, Calling, Ground, Identity, LoggedPlan, RawStatement, Reader};
 
 /// Statements that one reading plans at most: main is asked for each.
 const MOST_PLANNED: i64 = 100;
@@ -55,13 +55,8 @@ async fn read_once(settings: &Settings, store: &Store) -> Outcome<CollectionRepo
     );
     let queries = before.as_ref().map(|before| &before.queries);
     let is_fresh = |key: &StatementKey| queries.is_none_or(|queries| !queries.contains_key(key));
-    let fresh_keys: Vec<StatementKey> = snapshot
-        .readings
-        .iter()
-        .map(|reading| reading.key)
-        // A statement inside a function is counted with the call that it is a part of.
-        .filter(|key| key.toplevel && is_fresh(key))
-        .collect();
+    let fresh_keys: Vec<StatementKey> =
+        snapshot.readings.iter().map(|reading| reading.key).filter(is_fresh).collect();
     let fresh = if fresh_keys.is_empty() {
         Vec::new()
     } else {
@@ -111,7 +106,10 @@ fn identify(
             let role = roles.get(&key.userid);
             let path = role.map(|role| role.search_path.as_slice());
             let Identity { sql, query_hash, kind, unreadable } = reader.identify(text, path);
+            let calls = reader.calling(text);
             Some(FreshQuery {
+                calls_functions: calls == Calling::Functions,
+                writes: calls == Calling::Writes,
                 key: *key,
                 query_hash,
                 sql,
@@ -185,7 +183,7 @@ fn raw(query: &StoredQuery) -> RawStatement {
         search_path: query.search_path.clone(),
         logged: query.logged.clone(),
         role: query.roles.first().filter(|role| !role.is_empty()).cloned(),
-        variants: Vec::new(),
+        ..RawStatement::default()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::config::Settings;
 use crate::postgres::{HypoOracle, MainSession, has_hypopg, read_catalog, relation_exists};
 use crate::sql;
 use crate::store::Store;
-use crate::workload::{PlannerKind, as_one, best_planner, costed, partitions};
+use crate::workload::{PlannerKind, as_one, best_planner, costed, partitions, weight};
 
 /// Seconds that the planner may be asked.
 const DEADLINE: std::time::Duration = std::time::Duration::from_secs(15);
@@ -37,18 +37,18 @@ pub(super) async fn what_if(
     let mut considered = Vec::new();
     for query in &queries {
         let Ok(plannable) = &query.statement.plannable else { continue };
-        let bound: Vec<String> = costed(plannable)
-            .filter_map(|binding| Some(sql::parse_one(&binding.sql).ok()?.sql))
-            .collect();
+        let bound: Vec<String> = costed(plannable).map(|binding| binding.sql.clone()).collect();
         if !bound.is_empty() {
+            let weights: Vec<f64> = costed(plannable).map(weight).collect();
             considered.push((
                 &query.statement,
                 plannable.shape.tables.contains(&candidate.table),
                 bound,
+                weights,
             ));
         }
     }
-    let bound: Vec<Vec<String>> = considered.iter().map(|(_, _, bound)| bound.clone()).collect();
+    let bound: Vec<Vec<String>> = considered.iter().map(|(_, _, bound, _)| bound.clone()).collect();
     let mut others = other_planners(settings, &mut main).await;
     let wants_sandbox = candidate
         .predicate
@@ -96,6 +96,7 @@ pub(super) async fn what_if(
     };
     let mut oracle = HypoOracle::new(session, &bound)
         .with_partitions(partitions(&catalog))
+        .weighing(considered.iter().map(|(.., weights)| weights.clone()).collect())
         .on_sandbox(is_apart && kind == PlannerKind::Sandbox)
         .until(std::time::Instant::now() + DEADLINE);
     let mut costs = Vec::new();
@@ -113,7 +114,7 @@ pub(super) async fn what_if(
     let here: f64 = considered.iter().map(|(statement, ..)| statement.total_time_ms).sum();
     let weights = weigh(&weighted, &costs, (all - here).max(0.0));
     let mut saved = 0.0;
-    for (number, (statement, reads, _)) in considered.iter().enumerate() {
+    for (number, (statement, reads, ..)) in considered.iter().enumerate() {
         let Some(before) = costs[number].filter(|_| *reads) else { continue };
         let weight = weights.by_statement[number];
         match oracle.cost(number, &[&candidate]).await {

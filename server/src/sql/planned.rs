@@ -97,6 +97,13 @@ pub fn runs_another(statement: &Statement) -> Option<NotPlanned> {
     of_another(statement.tree.stmts.first()?.stmt.as_ref()?.node.as_ref()?)
 }
 
+/// Whether it runs code of the database: DO and CALL.
+#[must_use]
+pub fn runs_code(statement: &Statement) -> bool {
+    let root = statement.tree.stmts.first().and_then(|raw| raw.stmt.as_ref()?.node.as_ref());
+    matches!(root, Some(NodeEnum::DoStmt(_) | NodeEnum::CallStmt(_)))
+}
+
 fn of_another(root: &NodeEnum) -> Option<NotPlanned> {
     match root {
         NodeEnum::ExecuteStmt(execute) => Some(NotPlanned::with_remedy(

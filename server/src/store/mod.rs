@@ -238,7 +238,7 @@ impl Store {
 }
 
 /// The number of the last migration.
-const LAST_MIGRATION: i64 = 7;
+const LAST_MIGRATION: i64 = 8;
 
 /// The migrations, embedded.
 fn migrator() -> Migrator {
@@ -253,6 +253,7 @@ fn migrator() -> Migrator {
         migration(5, "verdict", include_str!("../../migrations/0005_verdict.sql")),
         migration(6, "lists", include_str!("../../migrations/0006_lists.sql")),
         migration(7, "reasons", include_str!("../../migrations/0007_reasons.sql")),
+        migration(8, "own time", include_str!("../../migrations/0008_own_time.sql")),
     ])
 }
 

@@ -9,7 +9,8 @@ use optischema::model::{
     CollectionReport, NotPlanned, QueryHash, QueryKind, QuerySource, Timestamp,
 };
 use optischema::workload::{
-    Counters, Delta, Deltas, Known, RESOLUTIONS, Snapshot, StatementKey, bucket_start,
+    Counted, Counters, Delta, Deltas, Known, RESOLUTIONS, Snapshot, StatementKey, bucket_start,
+    own_times,
 };
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -44,6 +45,9 @@ pub struct FreshQuery {
     pub unreadable: Option<NotPlanned>,
     pub role: String,
     pub search_path: Option<Vec<String>>,
+    /// Whether it calls functions of the database.
+    pub calls_functions: bool,
+    pub writes: bool,
 }
 
 /// A reading to be kept.
@@ -108,7 +112,8 @@ impl Store {
             queries.insert(fresh.key, id);
         }
         write_counters(&mut write, database, reading, &queries).await?;
-        let deltas = by_query(&reading.deltas.changed, &queries);
+        let changed = own(&reading.deltas.changed, &callers(&mut write, database).await?, &queries);
+        let deltas = by_query(&changed, &queries);
         add_totals(&mut write, &deltas, reading, at).await?;
         // The first reading has counted for nobody knows how long: it is no period.
         if let Some(before) = before {
@@ -173,6 +178,50 @@ fn as_row(id: i64, c: &Counters) -> Value {
     ])
 }
 
+/// Statements that call functions of the database (`true`) or write (`false`), by their ids.
+async fn callers(write: &mut Write, database: &str) -> Result<BTreeMap<i64, bool>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, calls_functions FROM queries WHERE database = ?1 AND calls_functions > 0",
+    )
+    .bind(database)
+    .fetch_all(&mut **write)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((integer(row, "id")?, integer(row, "calls_functions")? == CALLS)))
+        .collect()
+}
+
+/// What `calls_functions` says of a statement.
+const CALLS: i64 = 1;
+const WRITES: i64 = 2;
+
+/// What each did itself: the time of statements inside a function is counted with its caller, too.
+fn own(
+    changed: &[Delta],
+    callers: &BTreeMap<i64, bool>,
+    queries: &BTreeMap<StatementKey, i64>,
+) -> Vec<Delta> {
+    let mut changed = changed.to_vec();
+    if changed.iter().all(|delta| delta.key.toplevel) {
+        return changed;
+    }
+    let entry = |delta: &Delta| {
+        let calls = queries.get(&delta.key).and_then(|query| callers.get(query));
+        Counted {
+            time_ms: delta.counters.total_time_ms,
+            is_nested: !delta.key.toplevel,
+            calls_functions: calls == Some(&true),
+            writes: calls == Some(&false),
+        }
+    };
+    let mut entries: Vec<Counted> = changed.iter().map(entry).collect();
+    own_times(&mut entries);
+    for (delta, entry) in changed.iter_mut().zip(entries) {
+        delta.counters.total_time_ms = entry.time_ms;
+    }
+    changed
+}
+
 fn by_query(changed: &[Delta], queries: &BTreeMap<StatementKey, i64>) -> BTreeMap<i64, Counters> {
     let mut sums: BTreeMap<i64, Counters> = BTreeMap::new();
     for delta in changed {
@@ -196,11 +245,12 @@ async fn upsert_query(
         "INSERT INTO queries (database, query_hash, kind, source, calls, total_time_ms, rows,
              plan_time_ms, shared_hit, shared_read, temp_blocks, read_time_ms, wal_bytes,
              first_seen_at, last_seen_at, sql, search_path_json, roles_json, reason, planned,
-             planned_as, reason_code, reason_remedy)
+             planned_as, reason_code, reason_remedy, calls_functions)
          VALUES (?1, ?2, ?3, ?4, 0, 0.0, 0, 0.0, 0, 0, 0, 0.0, 0, ?5, ?5, ?6, ?7, json_array(?8), ?9,
              CASE WHEN ?9 IS NULL THEN NULL ELSE 0 END, CASE WHEN ?9 IS NULL THEN NULL ELSE 'not_planned' END,
-             ?10, ?11)
+             ?10, ?11, ?12)
          ON CONFLICT (database, query_hash) DO UPDATE SET source = excluded.source,
+             calls_functions = excluded.calls_functions,
              roles_json = CASE WHEN EXISTS (SELECT 1 FROM json_each(roles_json) WHERE value = ?8)
                  THEN roles_json ELSE json_insert(roles_json, '$[#]', ?8) END
          RETURNING id",
@@ -216,6 +266,11 @@ async fn upsert_query(
     .bind(fresh.unreadable.as_ref().map(|reason| reason.message.as_str()))
     .bind(fresh.unreadable.as_ref().map(|reason| reason.code.as_str()))
     .bind(fresh.unreadable.as_ref().and_then(|reason| reason.remedy.as_deref()))
+    .bind(match (fresh.calls_functions, fresh.writes) {
+        (true, _) => CALLS,
+        (false, true) => WRITES,
+        (false, false) => 0,
+    })
     .fetch_one(&mut **write)
     .await?;
     integer(&row, "id")

@@ -22,6 +22,8 @@ pub(super) struct BindingSource<'a> {
     pub raw_rows: Option<i64>,
     /// Sets of values that a log showed, by parameter number less one.
     pub logged: &'a [Vec<Option<String>>],
+    /// Calls that had each of them, where they were counted.
+    pub logged_calls: &'a [i64],
 }
 
 /// What a parameter gets. `text` is absent for NULL.
@@ -53,8 +55,8 @@ const fn label(kind: BindingKind) -> &'static str {
     }
 }
 
-/// Sets of logged values that are kept for one statement.
-const MOST_LOGGED: usize = 3;
+/// Sets of logged values that a statement is planned with.
+const MOST_LOGGED: usize = 5;
 
 /// The statement with its parameters bound, in every way that differs from the ways before it. The first
 /// one stands for the whole.
@@ -70,7 +72,7 @@ pub(super) fn bind(
         }]);
     }
     let mut bindings: Vec<Binding> = Vec::new();
-    for logged in source.logged.iter().take(MOST_LOGGED) {
+    for (at, logged) in source.logged.iter().enumerate().take(MOST_LOGGED) {
         let value = |number: i32| {
             let at = usize::try_from(number - 1).unwrap_or_default();
             match logged.get(at) {
@@ -78,7 +80,9 @@ pub(super) fn bind(
                 None => source.value(number, BindingKind::Common),
             }
         };
-        bindings.push(source.with_values(statement, BindingKind::Logged, &value)?);
+        let binding = source.with_values(statement, BindingKind::Logged, &value)?;
+        let calls = source.logged_calls.get(at).copied().filter(|calls| *calls > 0);
+        bindings.push(Binding { calls, ..binding });
     }
     for &kind in PICKS {
         if kind == BindingKind::Null && !source.may_be_null() {
@@ -126,6 +130,7 @@ impl BindingSource<'_> {
             literals,
             assumed_parameters: assumed,
             remarks: Vec::new(),
+            calls: None,
         })
     }
 
@@ -333,6 +338,7 @@ mod tests {
             types: &types,
             raw_rows: Some(20),
             logged,
+            logged_calls: &[],
         };
         bind(&statement, &source).unwrap()
     }

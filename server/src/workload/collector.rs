@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use optischema::model::{Catalog, QueryHash, QueryKind, TrackedStatement};
 use optischema::plan::Lineage;
+use optischema::workload::{Counted, own_times};
 use sqlx::Row;
 use thiserror::Error;
 
 use super::cursors::credit;
 use super::raw::RawStatement;
-use super::understand::{Identity, Reader};
+use super::understand::{Calling, Identity, Reader};
 use crate::postgres::query;
 use crate::postgres::{
     MainSession, PgFailure, StatementsView, no_texts, read_catalog, read_lineage, role_paths,
@@ -82,27 +83,45 @@ pub async fn collect(
     let mut raw: Vec<(i64, RawStatement)> = snapshot
         .readings
         .iter()
-        // A statement inside a function is counted with the call that it is a part of.
-        .filter(|reading| reading.key.toplevel)
         .filter_map(|reading| {
             let raw = RawStatement {
                 is_typed: false,
+                is_nested: !reading.key.toplevel,
                 sql: texts.get(&reading.key.queryid)?.clone(),
                 calls: reading.counters.calls,
                 total_time_ms: reading.counters.total_time_ms,
                 rows: reading.counters.rows,
                 temp_blocks: reading.counters.temp_blocks,
                 search_path: roles.get(&reading.key.userid).map(|role| role.search_path.clone()),
-                logged: Vec::new(),
                 role: roles.get(&reading.key.userid).map(|role| role.role.clone()),
-                variants: Vec::new(),
+                ..RawStatement::default()
             };
             Some((reading.key.userid, raw))
         })
         .collect();
     credit(&mut raw);
-    let raw = raw.into_iter().map(|(_, raw)| raw).collect();
+    let mut raw: Vec<RawStatement> = raw.into_iter().map(|(_, raw)| raw).collect();
+    to_own_times(&ground.reader(), &mut raw);
     understand_all(session, ground, raw, until, false).await
+}
+
+/// Leaves each statement the time that it took itself.
+fn to_own_times(reader: &Reader<'_>, raw: &mut [RawStatement]) {
+    if raw.iter().all(|raw| !raw.is_nested) {
+        return;
+    }
+    let entry = |raw: &RawStatement| {
+        let calls = reader.calling(&raw.sql);
+        Counted {
+            time_ms: raw.total_time_ms,
+            is_nested: raw.is_nested,
+            calls_functions: calls == Calling::Functions,
+            writes: calls == Calling::Writes,
+        }
+    };
+    let mut entries: Vec<Counted> = raw.iter().map(entry).collect();
+    own_times(&mut entries);
+    raw.iter_mut().zip(entries).for_each(|(raw, entry)| raw.total_time_ms = entry.time_ms);
 }
 
 /// Reads statements that a person gives: all of them are listed, whatever they are. Those whose turn does not come `until`

@@ -14,7 +14,7 @@ mod understand;
 mod values;
 
 pub use advise::{Advice, AdviseLimits, Effort, OtherPlanners, PlannerKind, advise, best_planner};
-pub(crate) use advise::{as_one, costed, partitions};
+pub(crate) use advise::{as_one, costed, partitions, weight};
 pub use collector::{CollectError, Collection, Ground, collect, collect_given};
 
 pub use log::{LogContents, LoggedPlan, looks_like_log, peek, read_log};
@@ -22,4 +22,4 @@ pub use raw::RawStatement;
 pub use sql_file::{read_sql, read_sql_noting};
 pub(crate) use values::{array_of, length_of};
 
-pub use understand::{CUT, Identity, Reader};
+pub use understand::{CUT, Calling, Identity, Reader};

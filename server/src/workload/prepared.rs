@@ -5,30 +5,37 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::raw::RawStatement;
 use crate::sql::{PreparedUse, prepared_use};
 
-/// Puts what was prepared before in the place of each EXECUTE. A PREPARE that is run is no call of its own.
+/// Sets of values that are kept of one prepared statement.
+const MOST_VALUES: usize = 5;
+
+/// Counts each EXECUTE with what was prepared before under its name.
 pub(super) fn resolve(statements: Vec<RawStatement>) -> Vec<RawStatement> {
     let mut made: BTreeMap<String, usize> = BTreeMap::new();
     let mut run = BTreeSet::new();
     let mut found: Vec<RawStatement> = Vec::with_capacity(statements.len());
-    for mut raw in statements {
+    for raw in statements {
         match prepared_use(&raw.sql) {
             Some(PreparedUse::Made { name }) => {
                 made.insert(name, found.len());
             }
             Some(PreparedUse::Run { name, values }) => {
                 if let Some(at) = made.get(&name) {
-                    run.insert(*at);
-                    raw.sql = found[*at].sql.clone();
-                    raw.search_path = found[*at].search_path.clone();
-                    raw.logged = values.into_iter().filter(|set| !set.is_empty()).collect();
+                    let prepared = &mut found[*at];
+                    // PREPARE itself is no call.
+                    let before = if run.insert(*at) { 0 } else { prepared.calls };
+                    prepared.calls = before.saturating_add(raw.calls);
+                    if let Some(values) = values.filter(|set| !set.is_empty()) {
+                        prepared.take_values(values, raw.calls);
+                    }
+                    continue;
                 }
             }
             None => {}
         }
         found.push(raw);
     }
-    let each = found.into_iter().enumerate();
-    each.filter(|(at, _)| !run.contains(at)).map(|(_, raw)| raw).collect()
+    run.into_iter().for_each(|at| found[at].keep_values(MOST_VALUES));
+    found
 }
 
 #[cfg(test)]
@@ -60,15 +67,13 @@ mod tests {
             seen,
             [
                 ("EXECUTE find(1)", 1),
-                (of_a, 40),
-                (of_a, 2),
+                (of_a, 42),
                 ("PREPARE unused AS SELECT 1 FROM a", 1),
                 ("DEALLOCATE find", 1),
                 (of_b, 3)
             ]
         );
-        assert_eq!(found[1].logged, [[Some("7".to_owned())]]);
-        assert!(found[2].logged.is_empty(), "a call gives no constant");
-        assert_eq!(found[5].logged, [[None]]);
+        assert_eq!(found[1].logged, [[Some("7".to_owned())]], "a call gives no constant");
+        assert_eq!(found[4].logged, [[None]]);
     }
 }

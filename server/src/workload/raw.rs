@@ -12,8 +12,12 @@ pub struct RawStatement {
     pub search_path: Option<Vec<String>>,
     /// Sets of values that a log showed.
     pub logged: Vec<Vec<Option<String>>>,
+    /// Calls that had each of them, in the same order; none is known where it is shorter.
+    pub logged_calls: Vec<i64>,
     /// The role that runs it, where that is known.
     pub role: Option<String>,
+    /// It ran inside another statement, whose time has its own in it.
+    pub is_nested: bool,
     /// A person typed it: a name that no table has is a mistake, and no variable of a function around it.
     pub is_typed: bool,
     /// The same statement with other constants, each with its calls; the text above is not among them.
@@ -38,7 +42,39 @@ impl RawStatement {
         self.total_time_ms += other.total_time_ms;
         self.rows = self.rows.saturating_add(other.rows);
         self.temp_blocks = self.temp_blocks.saturating_add(other.temp_blocks);
-        self.logged.extend(other.logged);
+        let counts = other.logged_calls.into_iter().chain(std::iter::repeat(0));
+        for (values, calls) in other.logged.into_iter().zip(counts) {
+            self.take_values(values, calls);
+        }
+    }
+
+    /// Takes a set of values with its calls; one that is known counts more.
+    pub(super) fn take_values(&mut self, values: Vec<Option<String>>, calls: i64) {
+        let at = self.logged.iter().position(|known| *known == values).unwrap_or_else(|| {
+            self.logged.push(values);
+            self.logged.len() - 1
+        });
+        self.logged_calls.resize(self.logged.len(), 0);
+        self.logged_calls[at] = self.logged_calls[at].saturating_add(calls);
+    }
+
+    /// Keeps the sets of values that came up most often, at most so many.
+    pub(super) fn keep_values(&mut self, most: usize) {
+        self.logged_calls.resize(self.logged.len(), 0);
+        let calls = std::mem::take(&mut self.logged_calls);
+        let mut sets: Vec<_> = std::mem::take(&mut self.logged).into_iter().zip(calls).collect();
+        // A stable order: the first of those that came up as often.
+        sets.sort_by_key(|(_, calls)| std::cmp::Reverse(*calls));
+        sets.truncate(most);
+        // Calls with other values are like those with the rarest that are kept.
+        let rarest = sets.last().map_or(0, |(_, calls)| *calls);
+        let other = self.calls.saturating_sub(sets.iter().map(|(_, calls)| *calls).sum()).max(0);
+        let rare = sets.iter().filter(|(_, calls)| *calls == rarest).count() as i64;
+        if rarest > 0 {
+            let share = other / rare.max(1);
+            sets.iter_mut().filter(|(_, calls)| *calls == rarest).for_each(|s| s.1 += share);
+        }
+        (self.logged, self.logged_calls) = sets.into_iter().unzip();
     }
 
     /// Keeps at most so many texts with other constants, those that were called most often.
@@ -66,6 +102,18 @@ impl RawStatement {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_that_came_up_most_often_are_kept_with_their_calls() {
+        let mut raw = RawStatement { calls: 110, ..RawStatement::default() };
+        let set = |value: &str| vec![Some(value.to_owned())];
+        for (value, calls) in [("gold", 1), ("basic", 90), ("silver", 1), ("basic", 9)] {
+            raw.take_values(set(value), calls);
+        }
+        raw.keep_values(2);
+        assert_eq!(raw.logged, [set("basic"), set("gold")]);
+        assert_eq!(raw.logged_calls, [99, 11], "what is not kept counts with the rarest");
+    }
 
     #[test]
     fn constants_that_differ_are_none_of_the_statements() {

@@ -287,3 +287,69 @@ async fn checks_of_what_a_policy_unites_are_in_reach() {
     all_refused(&shop, &[sql], "carries an expression").await;
     springs(&shop, sql).await;
 }
+
+/// What PostgreSQL writes of a view, a body or an index leaves out the operator behind CASE and NULLIF, and a cast that it
+/// makes by itself: only the tree has them.
+#[tokio::test]
+async fn what_the_text_of_a_view_or_body_does_not_show_is_in_its_tree() {
+    let shop = Shop::start().await;
+    let sprung = |result: &str| {
+        format!(
+            "IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN {result}; END $$"
+        )
+    };
+    let own = [
+        "CREATE SCHEMA hidden".to_owned(),
+        "CREATE TYPE e AS ENUM ('x', 'y')".to_owned(),
+        format!("CREATE FUNCTION hidden.same(int, text) RETURNS bool {}", sprung("true")),
+        "CREATE OPERATOR hidden.= (LEFTARG = int, RIGHTARG = text, FUNCTION = hidden.same)".to_owned(),
+        format!("CREATE FUNCTION cast_e(e) RETURNS text {}", sprung("'q'")),
+        "CREATE CAST (e AS text) WITH FUNCTION cast_e(e) AS IMPLICIT".to_owned(),
+        format!("CREATE FUNCTION plus(e, e) RETURNS int {}", sprung("7")),
+        "CREATE OPERATOR public.+ (LEFTARG = e, RIGHTARG = e, FUNCTION = plus)".to_owned(),
+        "CREATE FUNCTION sum_of(a e, b e) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT a + b'".to_owned(),
+        "CREATE VIEW by_case AS SELECT id FROM orders WHERE id = CASE 1 WHEN 'x'::text THEN 7 ELSE 8 END".to_owned(),
+        "CREATE VIEW by_nullif AS SELECT id FROM orders WHERE id = NULLIF(1, 'x'::text)".to_owned(),
+        "CREATE VIEW by_distinct AS SELECT id FROM orders WHERE 1 IS DISTINCT FROM 'x'::text".to_owned(),
+        "CREATE VIEW by_cast AS SELECT id FROM orders WHERE name = upper('x'::e)".to_owned(),
+        "CREATE TABLE indexed AS SELECT id, name FROM orders".to_owned(),
+        "CREATE INDEX ON indexed ((name || upper('x'::e)))".to_owned(),
+    ];
+    let mut statements = vec![TRAP[1], "SET search_path = public, hidden"];
+    statements.extend(own.iter().map(String::as_str));
+    if shop.version().await >= 140_000 {
+        statements.extend([
+            "CREATE FUNCTION case_of(a int, b text) RETURNS int LANGUAGE sql IMMUTABLE RETURN CASE a WHEN b THEN 1 ELSE 0 END",
+            "CREATE FUNCTION upper_of(a e) RETURNS text LANGUAGE sql IMMUTABLE RETURN upper(a)",
+        ]);
+    }
+    statements.push("DROP CAST (e AS text)");
+    // Building the index runs its expression; that is no doing of ours.
+    shop.run("postgres", "shop", &statements).await;
+    let before = shop.log_lines(SPRUNG).len();
+    let is_late = shop.version().await >= 140_000;
+    let mut refused = vec![
+        "SELECT id FROM by_case",
+        "SELECT id FROM by_nullif",
+        "SELECT id FROM by_distinct",
+        "SELECT id FROM by_cast",
+        "SELECT id FROM indexed WHERE id = 7",
+        "SELECT id FROM orders WHERE id = sum_of('x', 'y')",
+    ];
+    if is_late {
+        refused.push("SELECT id FROM orders WHERE id = case_of(1, 'y')");
+        refused.push("SELECT id FROM orders WHERE name = upper_of('y')");
+    }
+    let mut session = session(&shop).await;
+    for sql in &refused {
+        assert!(session.plan(&parse_one(sql).unwrap()).await.is_err(), "{sql}");
+    }
+    assert_eq!(shop.log_lines(SPRUNG).len(), before);
+    // PostgreSQL 13 computes no NULLIF while it plans.
+    refused.retain(|sql| is_late || !sql.contains("nullif"));
+    for sql in refused {
+        let before = shop.log_lines(SPRUNG).len();
+        shop.run("reader", "shop", &[&format!("EXPLAIN {sql}")]).await;
+        assert!(shop.log_lines(SPRUNG).len() > before, "{sql}: no trap sprang");
+    }
+}

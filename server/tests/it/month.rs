@@ -75,6 +75,8 @@ pub async fn simulate(store: &Store, database: &str, statements: i64, now: Times
                     unreadable: None,
                     role: "app".into(),
                     search_path: None,
+                    calls_functions: false,
+                    writes: false,
                 })
                 .collect(),
             hidden: 0,

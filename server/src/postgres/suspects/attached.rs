@@ -99,12 +99,12 @@ pub(super) async fn only_over_columns(
     for row in query(INDEX_EXPRESSIONS).fetch_all(connection).await? {
         let key = (row.try_get("relation")?, row.try_get("function")?);
         let name: String = row.try_get("name")?;
-        let over_columns = |text: Option<String>, is_absent: bool| match text {
-            Some(text) => sql::is_called_over_columns(&text, &name),
-            None => is_absent,
-        };
-        let is_so = over_columns(row.try_get("keys")?, row.try_get("has_no_keys")?)
-            && over_columns(row.try_get("condition")?, row.try_get("has_no_condition")?);
+        let texts: [Option<String>; 2] = [row.try_get("keys")?, row.try_get("condition")?];
+        let absent: [bool; 2] = [row.try_get("has_no_keys")?, row.try_get("has_no_condition")?];
+        let is_read = texts.iter().zip(absent).all(|(text, absent)| text.is_some() || absent);
+        // Both at once: the function may stand in one of them only.
+        let expressions: Vec<String> = texts.into_iter().flatten().collect();
+        let is_so = is_read && sql::is_called_over_columns(&expressions.join(", "), &name);
         if is_so {
             found.insert(key);
         } else {

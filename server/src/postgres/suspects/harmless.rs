@@ -15,24 +15,37 @@ const LONGEST: i32 = 1000;
 /// Times that a body may name its arguments.
 const MOST_ARGUMENTS: usize = 8;
 
+/// Values of it that together must not be large.
+const OFTEN: usize = 16;
+
 /// Parameters of a function, at most, in PostgreSQL.
 const MOST_PARAMETERS: usize = 100;
 
 /// Functions in SQL that are stable or immutable, give one value, and have no defaults. What runs with another path, or with
-/// other rights, is left out where it could not be judged.
+/// other rights, is left out where it could not be judged; so is one whose arguments may be of a type of the database's
+/// own, with operators and casts of its own.
 const BODIES: &str = "
     SELECT /* optischema */ p.oid::pg_catalog.int8 AS oid, p.proname::pg_catalog.text AS name, p.prosrc AS body
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     WHERE p.oid::pg_catalog.int8 >= 16384 AND l.lanname = 'sql' AND p.prokind = 'f' AND p.provolatile IN ('i', 's')
       AND NOT p.proretset AND NOT p.prosecdef AND p.pronargdefaults = 0 AND p.provariadic = '0'
       AND pg_catalog.octet_length(p.prosrc) <= $1
+      AND NOT EXISTS (SELECT FROM pg_catalog.unnest(p.proargtypes::pg_catalog.oid[] OPERATOR(pg_catalog.||) p.prorettype) a (type)
+                      JOIN pg_catalog.pg_type t ON t.oid = a.type
+                      WHERE t.typtype = 'p' OR (t.oid::pg_catalog.int8 >= 16384
+                        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+                                        WHERE d.classid = 'pg_type'::pg_catalog.regclass AND d.objid = t.oid AND d.deptype = 'e'
+                                          AND d.refclassid = 'pg_extension'::pg_catalog.regclass AND e.extname = ANY ($2))))
       AND NOT EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) c (setting)
                       WHERE pg_catalog.split_part(c.setting, '=', 1) <> 'search_path')";
 
 /// Bodies that the catalogs keep as trees, from PostgreSQL 14 on.
 const PARSED_BODY: &str = "
     SELECT /* optischema */ CASE WHEN pg_catalog.pg_column_size(p.prosqlbody) <= 65536
-           THEN pg_catalog.pg_get_function_sqlbody(p.oid) END AS body
+           THEN pg_catalog.pg_get_function_sqlbody(p.oid) END AS body,
+           ARRAY(SELECT DISTINCT m.found[1]::pg_catalog.int8
+                 FROM pg_catalog.regexp_matches(CASE WHEN pg_catalog.pg_column_size(p.prosqlbody) <= 65536 THEN p.prosqlbody::pg_catalog.text END,
+                                                ':(?:funcid|opfuncid) ([0-9]+)', 'g') m (found)) AS functions
     FROM pg_catalog.pg_proc p WHERE p.oid = $1::pg_catalog.int8::pg_catalog.oid";
 
 /// What was found.
@@ -47,10 +60,12 @@ pub(super) struct Harmless {
 pub(super) async fn read(
     connection: &mut PgConnection,
     suspects: &Suspects,
+    extensions: &[&str],
+    is_suspect: &(dyn Fn(i64) -> bool + Sync),
 ) -> Result<Harmless, PgFailure> {
     let mut found = Harmless::default();
     let mut long = BTreeSet::new();
-    for row in query(BODIES).bind(LONGEST).fetch_all(&mut *connection).await? {
+    for row in query(BODIES).bind(LONGEST).bind(extensions).fetch_all(&mut *connection).await? {
         let (oid, name): (i64, String) = (row.try_get("oid")?, row.try_get("name")?);
         let mut body: String = row.try_get("body")?;
         // Without a text it is kept as a tree, and written as RETURN and an expression.
@@ -58,6 +73,12 @@ pub(super) async fn read(
         if body.is_empty() {
             kept = Kept::AsTree;
             let row = query(PARSED_BODY).bind(oid).fetch_optional(&mut *connection).await?;
+            // What stands behind a cast or CASE is not in the text.
+            let called: Vec<i64> =
+                row.as_ref().map(|row| row.try_get("functions")).transpose()?.unwrap_or_default();
+            if called.into_iter().any(is_suspect) {
+                continue;
+            }
             let written = row.map(|row| row.try_get::<Option<String>, _>("body")).transpose()?;
             body = written
                 .flatten()
@@ -95,10 +116,9 @@ fn judged(suspects: &Suspects, body: &str, kept: Kept) -> Option<bool> {
     if !suspects.cuts_names_alike {
         return None;
     }
+    // Arguments may go by their names.
     let mut statement = sql::parse_one(body).ok()?;
-    if kept == Kept::AsTree {
-        statement = sql::with_variables(&statement, &|_, _| None).ok()?.unwrap_or(statement);
-    }
+    statement = sql::with_variables(&statement, &|_, _| None).ok()?.unwrap_or(statement);
     let expression = sql::lone_expression(&statement)?;
     sql::check_select(&statement).ok()?;
     if expression.arguments > MOST_ARGUMENTS {
@@ -122,6 +142,11 @@ fn judged(suspects: &Suspects, body: &str, kept: Kept) -> Option<bool> {
     let given = vec!["'0123456789abcdef'".to_owned(); MOST_PARAMETERS];
     let of_short = sql::parse_one(&sql::bind_parameters(&statement, &given).ok()?).ok()?;
     sql::check_planning_size(&of_short, around).ok()?;
+    // Where it is called its value counts as hardly longer than its arguments, however often.
+    let value = of_short.sql.trim().get("SELECT".len()..)?;
+    let often = vec![format!("({value})"); OFTEN].join(" || ");
+    let often = sql::parse_one(&format!("SELECT {often}")).ok()?;
+    sql::check_planning_size(&often, around).ok()?;
     Some(calls.functions.iter().all(|name| sql::is_short(&name.name)))
 }
 

@@ -123,6 +123,8 @@ pub(super) const CALLED: &str = "
         UNION ALL SELECT indrelid, '0', 'index', indexprs FROM pg_catalog.pg_index
         UNION ALL SELECT indrelid, '0', 'index', indpred FROM pg_catalog.pg_index
         UNION ALL SELECT partrelid, '0', 'other', partexprs FROM pg_catalog.pg_partitioned_table
+        -- A view is judged by its text, too. What stands behind CASE, NULLIF and the like, or an implicit cast, is only here.
+        UNION ALL SELECT ev_class, '0', 'view', ev_action FROM pg_catalog.pg_rewrite WHERE ev_type = '1' AND ev_class::pg_catalog.int8 >= 16384
         -- Of a default and of a stored column only the size counts: a session reads them with the table.
         UNION ALL SELECT d.adrelid, '0', CASE a.attgenerated WHEN 'v' THEN 'other' ELSE 'text' END, d.adbin FROM pg_catalog.pg_attrdef d
                   JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum),

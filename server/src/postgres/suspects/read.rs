@@ -240,7 +240,9 @@ pub(super) async fn read(
     };
     let mut suspects = begun.suspects(connection, &mut reading).await?;
     suspects.looks_everywhere = true;
-    let harmless = harmless::read(connection, &suspects).await?;
+    let is_suspect =
+        |oid: i64| reading.functions.contains_key(&oid) || reading.by_name.contains_key(&oid);
+    let harmless = harmless::read(connection, &suspects, KNOWN_EXTENSIONS, &is_suspect).await?;
     if harmless.functions.is_empty() {
         suspects.looks_everywhere = false;
     } else {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::growth::{LONGEST_NUMERIC, digits, literal_number, literal_text};
+use super::growth::{LONGEST_NUMERIC, digits, exponents, literal_number, literal_text};
 use super::{list, tree};
 
 /// Bytes of the cast's value, at most about; infinite where they may be any. `bytes` are those of what is cast.
@@ -19,7 +19,12 @@ pub(super) fn cast_bytes(cast: &Value, bytes: f64) -> f64 {
     let least = match tree::names(part("names")).pop().as_deref() {
         // A text that is written out stays what it is.
         Some("text") if written.is_some() && !is_array => return bytes,
-        Some("numeric") if !argument.is_some_and(is_number) => LONGEST_NUMERIC,
+        Some("numeric") if !is_array && !argument.is_some_and(is_number) => LONGEST_NUMERIC,
+        // Of a list each element is one.
+        Some("numeric") if is_array => match text {
+            Some(text) => 64.0 * elements + exponents(text),
+            None => LONGEST_NUMERIC * elements,
+        },
         // A number that is written out has as many digits as it says.
         Some("numeric") => 64.0 + text.map_or(0.0, digits),
         // Entities stand for texts of any length.

@@ -242,12 +242,15 @@ pub fn has_known_growth(name: &str) -> bool {
 
 /// What a path through a document adds: one that descends to every depth more than once finds the same again and again.
 pub(super) fn paths_of(parts: &[&Value]) -> f64 {
-    // Lists of subscripts and lists of keys multiply, like depths.
+    // Lists of subscripts and lists of keys multiply, like depths; a comparison holds all of one side against all of the
+    // other.
     let steps = |text: &str| {
         let lists = text.split('[').skip(1).filter(|rest| {
-            rest.split(']').next().is_some_and(|subscripts| subscripts.contains(','))
+            rest.split(']').next().is_some_and(|subscripts| {
+                subscripts.contains([',', '*']) || subscripts.contains("to")
+            })
         });
-        text.matches("**").count() + text.matches("keyvalue").count() + lists.count()
+        text.matches(".*").count() + text.matches("keyvalue").count() + lists.count()
     };
     let is_wild = |part: &&Value| literal_text(part).is_some_and(|text| steps(text) > 1);
     // The first is the document.
@@ -270,7 +273,8 @@ const NUMBERS: &[&str] = &["int2", "int4", "int8", "numeric", "float4", "float8"
 
 /// Bytes of a number that is written out: its digits, those that its exponent stands for among them.
 pub(super) fn digits(text: &str) -> f64 {
-    let exponent = text.to_ascii_lowercase().rsplit_once('e').and_then(|(_, e)| e.parse().ok());
+    let text = text.to_ascii_lowercase().replace('_', "");
+    let exponent = text.rsplit_once('e').and_then(|(_, e)| e.parse().ok());
     text.len() as f64 + exponent.unwrap_or(0.0_f64).abs()
 }
 
@@ -280,9 +284,11 @@ pub(super) fn exponents(text: &str) -> f64 {
     let mut digits = 0.0;
     for (at, _) in text.match_indices(['e', 'E']) {
         let before = at.checked_sub(1).and_then(|at| bytes.get(at));
-        if before.is_some_and(u8::is_ascii_digit) {
+        if before.is_some_and(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'_')) {
             let rest = text.get(at + 1..).unwrap_or_default().trim_start_matches(['+', '-']);
-            let number: String = rest.chars().take_while(char::is_ascii_digit).take(7).collect();
+            let is_part = |c: &char| c.is_ascii_digit() || *c == '_';
+            let part = rest.chars().take_while(is_part).filter(char::is_ascii_digit);
+            let number: String = part.take(7).collect();
             digits += number.parse::<f64>().unwrap_or(0.0).min(LONGEST_NUMERIC);
         }
     }

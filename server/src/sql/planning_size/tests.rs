@@ -305,6 +305,15 @@ fn ordinary_statements_pass() {
     ] {
         assert_eq!(check(sql), Ok(()), "{sql}");
     }
+    let list = |number: &str| {
+        format!("SELECT '{{{}}}'::numeric[]::text FROM t", vec![number; 500].join(","))
+    };
+    assert_eq!(check(&list("12.5")), Ok(()));
+    for number in ["1.e131000", "1e1_31000", "1_0e131000"] {
+        assert!(check(&list(number)).is_err(), "{number}");
+    }
+    let all_with_all = "SELECT '[1, 2]'::jsonb @? '$ ? (@[*] < $[*])'::jsonpath FROM t";
+    assert!(check(all_with_all).is_err());
     let texts = "SELECT regexp_replace('x'::text, regexp_replace('y'::text, '([^a-zA-Z_0-9])'::text, '\\1'::text, 'g'::text), 'z'::text, 'gi'::text) FROM t";
     assert_eq!(check(texts), Ok(()), "a text that is cast to text stays as long");
     assert_eq!(check(&doubling(5, "a", "+")), Ok(()));

@@ -65,6 +65,7 @@ pub(super) async fn settle(
         }
         if let (_, Some(statement)) = best {
             planned[at].bound = vec![statement.sql];
+            planned[at].weights.clear();
             planned[at].known_cost = None;
         }
     }

@@ -28,6 +28,8 @@ pub(crate) struct Planned<'a> {
     pub tracked: &'a TrackedStatement,
     pub plannable: &'a PlannableStatement,
     pub bound: Vec<String>,
+    /// How much each set counts; all alike where nothing is said.
+    pub weights: Vec<f64>,
     /// What the first of them costs on main; absent where that was not planned.
     pub known_cost: Option<f64>,
     /// Whether what it costs is far off what others cost for their time.
@@ -41,7 +43,8 @@ impl<'a> Planned<'a> {
         plannable: &'a PlannableStatement,
         bound: Vec<String>,
     ) -> Self {
-        Self { tracked, plannable, bound, known_cost: None, is_suspect: false }
+        let weights = Vec::new();
+        Self { tracked, plannable, bound, weights, known_cost: None, is_suspect: false }
     }
 }
 
@@ -235,6 +238,7 @@ pub(super) async fn advise(
     let known = planned.iter().map(|p| p.known_cost.filter(|_| kind == PlannerKind::Main));
     let mut oracle = HypoOracle::new(session, &bound)
         .knowing(known.collect())
+        .weighing(planned.iter().map(|p| p.weights.clone()).collect())
         .with_partitions(partitions(catalog))
         .on_sandbox(sandbox_is_apart && kind == PlannerKind::Sandbox)
         .until(begun + limits.deadline);

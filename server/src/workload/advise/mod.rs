@@ -122,11 +122,12 @@ pub async fn advise(
             }
             // Texts, not trees: those of a whole workload take gigabytes.
             let bound: Vec<String> = costed(plannable).map(|b| b.sql.clone()).collect();
+            let weights = costed(plannable).map(weight).collect();
             if bound.is_empty() {
                 return None;
             }
             let known_cost = known_cost(plannable);
-            Some(Planned { known_cost, ..Planned::of(tracked, plannable, bound) })
+            Some(Planned { known_cost, weights, ..Planned::of(tracked, plannable, bound) })
         })
         .collect();
     let mut advice = Advice { statements: reports(collection), ..Advice::default() };
@@ -207,11 +208,22 @@ fn unaffordable(collection: &Collection) -> Option<String> {
 
 /// The sets of values that costs are taken from: those that stand for the whole, and the least common one
 /// known. An application asks for few values of a column like a status, and rarely for the commonest.
+///
+/// Where a source showed sets of values, those are what the application asks for, and not what a column holds.
 pub(crate) fn costed(plannable: &PlannableStatement) -> impl Iterator<Item = &Binding> {
-    plannable
-        .bindings
-        .iter()
-        .filter(|binding| binding.kind.is_representative() || binding.kind == BindingKind::Rare)
+    let is_counted = |binding: &Binding| binding.calls.is_some_and(|calls| calls > 0);
+    let has_counted = plannable.bindings.iter().any(is_counted);
+    let has_logged = plannable.bindings.iter().any(|b| b.kind == BindingKind::Logged);
+    plannable.bindings.iter().filter(move |binding| match (has_counted, has_logged) {
+        (true, _) => is_counted(binding),
+        (false, true) => binding.kind == BindingKind::Logged,
+        (false, false) => binding.kind.is_representative() || binding.kind == BindingKind::Rare,
+    })
+}
+
+/// How much a set of values counts beside the statement's others.
+pub(crate) fn weight(binding: &Binding) -> f64 {
+    binding.calls.map_or(1.0, |calls| calls as f64)
 }
 
 /// What the first set of values that costs are taken from was planned to cost.

@@ -68,9 +68,10 @@ async fn costs(
     let (mut before, mut after, mut count) = (0.0, 0.0, 0.0);
     for (binding, original) in costed(planned.plannable).zip(&planned.bound) {
         let rewritten = sql::parse_one(&bound(rewrite, binding)?)?;
-        before += session.plan_text(original).await?.0.root.total_cost;
-        after += session.plan(&rewritten).await?.0.root.total_cost;
-        count += 1.0;
+        let weight = super::weight(binding);
+        before += weight * session.plan_text(original).await?.0.root.total_cost;
+        after += weight * session.plan(&rewritten).await?.0.root.total_cost;
+        count += weight;
     }
     Ok((count > 0.0).then(|| (before / count, after / count)))
 }

@@ -11,6 +11,9 @@ const LONGEST_VALUE: usize = 16 << 20;
 /// What `aws logs filter-log-events` begins with.
 const LIST_OF_EVENTS: &str = "{\"events\":[";
 
+/// Bytes of white space and all that it may take.
+const LONGEST_BEGINNING: usize = 200;
+
 /// What was begun and is not ended yet.
 #[derive(Default)]
 pub(super) struct JsonLines {
@@ -112,6 +115,10 @@ impl JsonLines {
 }
 
 fn is_list_of_events(open: &str) -> bool {
+    // It is asked at every list: what is longer is none.
+    if open.len() > LONGEST_BEGINNING {
+        return false;
+    }
     open.chars()
         .filter(|c| !c.is_whitespace())
         .take(LIST_OF_EVENTS.len() + 1)

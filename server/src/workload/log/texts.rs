@@ -6,8 +6,9 @@ use super::super::raw::RawStatement;
 
 /// Bytes of texts and values that are kept at most.
 const MOST_BYTES: usize = 64 << 20;
-/// Sets of values that are kept for one text.
-const MOST_VALUES: usize = 5;
+/// Sets of values that are counted for one text, and kept of it at the end.
+const MOST_VALUES: usize = 50;
+const KEPT_VALUES: usize = 5;
 /// What a statement takes beside its texts, in bytes; an estimate.
 const OVERHEAD: usize = 256;
 /// Texts with other constants that a statement keeps, where room is short: the first cap, halved as long as there is
@@ -50,9 +51,12 @@ impl Texts {
         known.calls += 1;
         known.total_time_ms += duration_ms;
         let has_room = known.logged.len() < MOST_VALUES;
-        if has_room && !values.is_empty() && !known.logged.contains(&values) {
+        let is_new = !values.is_empty() && !known.logged.contains(&values);
+        if is_new && has_room {
             self.bytes += size_of_values(&values);
-            known.logged.push(values);
+        }
+        if !values.is_empty() && (has_room || !is_new) {
+            known.take_values(values, 1);
         }
         if self.bytes > self.most {
             self.make_room();
@@ -72,7 +76,9 @@ impl Texts {
                 None => {
                     self.by_text.insert(text, raw);
                 }
-                Some(known) if known.logged.is_empty() => known.logged = raw.logged,
+                Some(known) if known.logged.is_empty() => {
+                    (known.logged, known.logged_calls) = (raw.logged, raw.logged_calls);
+                }
                 Some(_) => {}
             }
         }
@@ -89,7 +95,9 @@ impl Texts {
     }
 
     pub(super) fn into_statements(self) -> Vec<RawStatement> {
-        self.by_text.into_values().collect()
+        let mut statements: Vec<RawStatement> = self.by_text.into_values().collect();
+        statements.iter_mut().for_each(|raw| raw.keep_values(KEPT_VALUES));
+        statements
     }
 
     /// Folds, then cuts variants and at last statements, down to half of the bound: the next statement does not fold
@@ -132,7 +140,7 @@ impl Texts {
                 }
                 Some(known) => {
                     known.take(raw);
-                    known.logged.truncate(MOST_VALUES);
+                    known.keep_values(MOST_VALUES);
                 }
             }
         }

@@ -23,6 +23,7 @@ use crate::postgres::{MainSession, PgFailure};
 use crate::sql::{self, Repair, Statement};
 
 pub use self::identity::{CUT, Identity};
+pub use self::reasons::Calling;
 
 /// Values of a list that was cut, where nothing tells how many; and at most.
 const USUAL_LIST: usize = 10;
@@ -152,6 +153,7 @@ impl Reader<'_> {
             types: &types,
             raw_rows: raw.rows_per_call(),
             logged: &logged,
+            logged_calls: if logged.len() == raw.logged.len() { &raw.logged_calls } else { &[] },
         };
         let mut bindings = bind(&statement, &source)?;
         if names == Names::OfVariables {
@@ -173,6 +175,13 @@ impl Reader<'_> {
                 binding.remarks.push(format!("lists of {values} values, {origin}"));
                 binding.assumed |= length.is_none();
             }
+        }
+        if !variants.is_empty()
+            && let [written] = bindings.as_mut_slice()
+        {
+            // Its own text, of which the variants are none.
+            let others: i64 = raw.variants.iter().map(|(_, calls)| *calls).sum();
+            written.calls = Some(raw.calls.saturating_sub(others).max(1));
         }
         bindings.extend(variants.into_iter().take(MOST_PLANNED).map(|(binding, _)| binding));
         let (mut bindings, plan) = planned(session, &statement, bindings).await?;
@@ -233,6 +242,7 @@ impl Reader<'_> {
             let shape = sql::analyze(&statement, self.catalog).ok()?;
             let binding = Binding {
                 label: format!("as written in {calls} of {} calls", raw.calls),
+                calls: Some(calls),
                 sql: statement.sql,
                 ..Binding::default()
             };

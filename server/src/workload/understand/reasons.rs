@@ -62,7 +62,35 @@ pub(super) fn why_system(text: &str) -> NotPlanned {
     })
 }
 
+/// What a statement may run that is counted with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Calling {
+    Nothing,
+    /// Functions of the database.
+    Functions,
+    /// Triggers, perhaps.
+    Writes,
+}
+
 impl Reader<'_> {
+    /// What a text may run besides itself.
+    #[must_use]
+    pub fn calling(&self, text: &str) -> Calling {
+        let unwrapped = sql::unwrapped(text.trim());
+        let Ok(statement) = sql::parse_one(unwrapped.as_deref().unwrap_or(text.trim())) else {
+            return Calling::Nothing;
+        };
+        let calls = sql::calls(&statement).unwrap_or_default();
+        let is_own = |f: &sql::Name| self.catalog.functions.contains(&f.name);
+        if sql::runs_code(&statement) || calls.functions.iter().any(is_own) {
+            return Calling::Functions;
+        }
+        match sql::written(&statement.sql, self.catalog) {
+            None => Calling::Nothing,
+            Some(_) => Calling::Writes,
+        }
+    }
+
     /// Why a statement that reads no table itself is not planned.
     pub(super) fn why_no_table(&self, statement: &Statement, how: PlannedAs) -> NotPlanned {
         let calls = sql::calls(statement).unwrap_or_default();
