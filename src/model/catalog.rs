@@ -32,6 +32,10 @@ pub struct Catalog {
     /// Names of functions and procedures of the database, those of extensions left out.
     #[serde(default)]
     pub functions: BTreeSet<String>,
+    /// Functions of the database that take nothing and give one value, as SQL names them in full, with its type. In a
+    /// policy they stand for what a session is.
+    #[serde(default)]
+    pub session_values: BTreeMap<String, String>,
     /// Row security of the tables that have it.
     #[serde(default)]
     pub row_security: BTreeMap<TableName, RowSecurity>,

@@ -12,8 +12,21 @@ pub struct Coverage {
     pub planned: u64,
     /// The share of the measured time that planned statements took, in percent; absent where no time was measured.
     pub planned_time_percent: Option<f64>,
-    /// The rest by its reason: the most time first, then the most statements.
+    /// The rest by the kind of its reason: the most time first, then the most statements.
     pub reasons: Vec<ReasonGroup>,
+    /// The same, each different reason for itself.
+    pub each: Vec<EachReason>,
+}
+
+/// Statements that are not planned for the same reason.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EachReason {
+    pub reason: NotPlanned,
+    pub statements: u64,
+    /// Of the workload's measured time, in percent.
+    pub time_percent: Option<f64>,
+    /// The text of the dearest one.
+    pub example: String,
 }
 
 /// Statements that are not planned for one kind of reason.
@@ -27,8 +40,6 @@ pub struct ReasonGroup {
     pub messages: Vec<NotPlanned>,
     /// Functions of the database that are in the way.
     pub functions: BTreeSet<String>,
-    /// The text of the dearest statement.
-    pub example: String,
 }
 
 impl Coverage {
@@ -37,6 +48,7 @@ impl Coverage {
         let total: f64 = statements.iter().map(|statement| statement.total_time_ms).sum();
         let percent = |time: f64| (total > 0.0).then(|| 100.0 * time / total);
         let mut groups: BTreeMap<ReasonCode, (f64, ReasonGroup)> = BTreeMap::new();
+        let mut each: Vec<(f64, EachReason)> = Vec::new();
         let (mut planned, mut planned_time) = (0, 0.0);
         let mut dearest: Vec<&TrackedStatement> = statements.iter().collect();
         dearest.sort_by(|a, b| b.total_time_ms.total_cmp(&a.total_time_ms));
@@ -59,11 +71,25 @@ impl Coverage {
                         time_percent: None,
                         messages: Vec::new(),
                         functions: BTreeSet::new(),
-                        example: statement.sql.clone(),
                     },
                 )
             });
             *time += statement.total_time_ms;
+            match each.iter_mut().find(|(_, known)| known.reason == *reason) {
+                Some((time, known)) => {
+                    *time += statement.total_time_ms;
+                    known.statements += 1;
+                }
+                None => each.push((
+                    statement.total_time_ms,
+                    EachReason {
+                        reason: reason.clone(),
+                        statements: 1,
+                        time_percent: None,
+                        example: statement.sql.clone(),
+                    },
+                )),
+            }
             group.statements += 1;
             group.functions.extend(reason.functions.iter().cloned());
             if !group.messages.contains(reason) {
@@ -72,7 +98,12 @@ impl Coverage {
         }
         let mut groups: Vec<(f64, ReasonGroup)> = groups.into_values().collect();
         groups.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.statements.cmp(&a.1.statements)));
+        each.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.statements.cmp(&a.1.statements)));
         Self {
+            each: each
+                .into_iter()
+                .map(|(time, reason)| EachReason { time_percent: percent(time), ..reason })
+                .collect(),
             statements: statements.len() as u64,
             planned,
             planned_time_percent: percent(planned_time),
@@ -93,7 +124,7 @@ impl Coverage {
         let planned = figures::grouped(self.planned as f64);
         let (verb, and) = match self.postponed() {
             0 => ("can be planned", String::new()),
-            more => ("were planned", format!("; {more} were not tried")),
+            more => ("were planned", format!("; {} were not tried", figures::grouped(more as f64))),
         };
         format!("{planned} of {statements} {verb}{of_time}{and}")
     }
@@ -151,7 +182,7 @@ impl ReasonGroup {
     /// What mends the dearest one, where that is known.
     #[must_use]
     pub fn remedy(&self) -> Option<&str> {
-        self.messages.iter().find_map(|reason| reason.remedy.as_deref())
+        self.messages.first().and_then(|reason| reason.remedy.as_deref())
     }
 }
 
@@ -204,6 +235,12 @@ mod tests {
             ]
         );
         assert_eq!(coverage.reasons[0].remedy(), Some("name it"));
+        let each: Vec<(&str, u64)> =
+            coverage.each.iter().map(|e| (e.reason.message.as_str(), e.statements)).collect();
+        assert_eq!(
+            each,
+            [("it calls app.f", 1), ("it reads no user table", 1), ("it calls app.g", 1)]
+        );
         assert_eq!(coverage.functions().into_iter().collect::<Vec<_>>(), ["app.f", "app.g"]);
     }
 

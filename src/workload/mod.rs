@@ -9,7 +9,7 @@ mod own_time;
 mod resolution;
 
 pub use counters::{Counters, Reading, Snapshot, StatementKey};
-pub use coverage::{Coverage, ReasonGroup, trusted_setting};
+pub use coverage::{Coverage, EachReason, ReasonGroup, trusted_setting};
 pub use delta::{Delta, Deltas, Known, Origin, deltas};
 pub use own_time::{Counted, own_times};
 pub use resolution::{KEPT_SECONDS, RESOLUTIONS, Resolution, bucket_start};

@@ -115,6 +115,9 @@ fn by_table<'a>(proposals: &[&'a Proposal]) -> Vec<(String, Vec<&'a Proposal>)> 
     groups.into_iter().map(|(table, group)| (heading(table), group)).collect()
 }
 
+/// What is no surer than this says why.
+const DOUBTFUL: f64 = 0.3;
+
 fn of_one(proposals: &[&Proposal]) -> comfy_table::Table {
     let mut table = super::table();
     table.set_header(["Planned saving", "Recommendation", "SQL for main"]);
@@ -122,26 +125,41 @@ fn of_one(proposals: &[&Proposal]) -> comfy_table::Table {
         let saving = proposal
             .estimated_improvement_percent
             .map_or_else(|| "–".to_owned(), |saving| format!("{saving:.1} %"));
-        table.add_row([saving, proposal.title.clone(), proposal.sql_fix.clone()]);
+        let doubt = match proposal.confidence_score <= DOUBTFUL {
+            true => format!("\n{}", proposal.evidence.confidence_reason),
+            false => String::new(),
+        };
+        let title = format!("{}{doubt}", proposal.title);
+        table.add_row([saving, title, proposal.sql_fix.clone()]);
     }
     table
 }
 
+/// Reasons that are listed, those of the most time.
+const MOST_REASONS: usize = 12;
+
 fn not_planned(coverage: &Coverage) -> comfy_table::Table {
     let mut table = super::table();
     table.set_header(["Statements", "Time", "Reason", "Remedy"]);
-    for group in &coverage.reasons {
-        let time = group.time_percent.map_or_else(|| "–".to_owned(), figures::percent);
-        let message = group.messages.first().map_or("", |reason| reason.message.as_str());
-        let others = group.messages.len().saturating_sub(1);
-        let reason = match others {
-            0 => message.to_owned(),
-            _ => format!("{message} (and {})", figures::counted(others as u64, "other reason")),
-        };
-        let reason =
-            format!("{reason}\nfor example: {}", figures::in_one_line(&group.example, SHOWN));
-        let remedy = group.remedy().unwrap_or_default().to_owned();
-        table.add_row([group.statements.to_string(), time, reason, remedy]);
+    let percent = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), figures::percent);
+    for each in coverage.each.iter().take(MOST_REASONS) {
+        let reason = format!(
+            "{}\nfor example: {}",
+            each.reason.message,
+            figures::in_one_line(&each.example, SHOWN)
+        );
+        let remedy = each.reason.remedy.clone().unwrap_or_default();
+        table.add_row([each.statements.to_string(), percent(each.time_percent), reason, remedy]);
+    }
+    let others = coverage.each.get(MOST_REASONS..).unwrap_or_default();
+    if !others.is_empty() {
+        let statements: u64 = others.iter().map(|each| each.statements).sum();
+        let time = others.iter().map(|each| each.time_percent).sum();
+        let reason = format!(
+            "{} (--format json lists them)",
+            figures::counted(others.len() as u64, "other reason")
+        );
+        table.add_row([statements.to_string(), percent(time), reason, String::new()]);
     }
     table
 }
@@ -199,8 +217,13 @@ mod tests {
 
     #[test]
     fn the_last_lines_name_the_true_cause() {
-        let none =
-            Coverage { statements: 0, planned: 0, planned_time_percent: None, reasons: Vec::new() };
+        let none = Coverage {
+            statements: 0,
+            planned: 0,
+            planned_time_percent: None,
+            reasons: Vec::new(),
+            each: Vec::new(),
+        };
         assert!(closing(&none, 0, 0, 1.0, 0)[0].contains("no statement of an application"));
         let unplanned = Coverage { statements: 2, ..none.clone() };
         assert!(closing(&unplanned, 0, 0, 1.0, 0)[1].contains("no statement can be planned"));

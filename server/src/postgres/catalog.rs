@@ -153,6 +153,13 @@ const OWN_FUNCTIONS: &str = "
     WHERE p.oid::pg_catalog.int8 >= 16384 AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
         WHERE d.classid = 'pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e')";
 
+const SESSION_VALUES: &str = "
+    SELECT /* optischema */ pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(p.proname)) AS name,
+           pg_catalog.format_type(p.prorettype, NULL::pg_catalog.int4) AS type
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    JOIN pg_catalog.pg_type t ON t.oid = p.prorettype
+    WHERE p.oid::pg_catalog.int8 >= 16384 AND p.pronargs = 0 AND p.prokind = 'f' AND NOT p.proretset AND t.typtype <> 'p'";
+
 const ROW_SECURITY: &str = "
     SELECT /* optischema */ n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name,
            pg_catalog.row_security_active(c.oid) AS is_active,
@@ -236,6 +243,13 @@ async fn read_types(
     rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("schemas")?))).collect()
 }
 
+async fn read_session_values(
+    connection: &mut PgConnection,
+) -> Result<BTreeMap<String, String>, PgFailure> {
+    let rows = query(SESSION_VALUES).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("type")?))).collect()
+}
+
 /// Reads every user table of the connected database, with columns, indexes and statistics.
 pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFailure> {
     let row = query(
@@ -257,6 +271,7 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
         types: read_types(connection).await?,
         first_labels: read_first_labels(connection).await?,
         functions: read_functions(connection).await?,
+        session_values: read_session_values(connection).await?,
         row_security: read_row_security(connection).await?,
         server: ServerFacts::default(),
     };

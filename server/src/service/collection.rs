@@ -175,6 +175,7 @@ fn raw(query: &StoredQuery) -> RawStatement {
     let statement = &query.statement;
     RawStatement {
         is_typed: false,
+        is_counted: query.roles.iter().any(|role| !role.is_empty()),
         temp_blocks: query.statement.temp_blocks,
         sql: statement.sql.clone(),
         calls: statement.calls,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use pg_query::NodeEnum;
 use pg_query::protobuf::Token;
 use serde_json::{Map, Value};
 
@@ -32,9 +33,20 @@ pub fn unwrapped(text: &str) -> Option<String> {
     tried.into_iter().flatten().find_map(|expression| {
         let query = format!("SELECT {}", expression.trim());
         let parsed = pg_query::parse(&query, 0).ok()?;
+        // An expression has no other name: `SELEC x FROM t` is none.
+        let is_named = has_alias(&parsed.protobuf);
         let holds_query = query.to_ascii_lowercase().matches("select").count() > 1
             || query.to_ascii_lowercase().contains(" from ");
-        (parsed.protobuf.stmts.len() == 1 && holds_query).then_some(query)
+        (parsed.protobuf.stmts.len() == 1 && holds_query && !is_named).then_some(query)
+    })
+}
+
+/// Whether an output of the query has a name of its own.
+fn has_alias(parsed: &pg_query::protobuf::ParseResult) -> bool {
+    let root = parsed.stmts.first().and_then(|raw| raw.stmt.as_ref()?.node.as_ref());
+    let Some(NodeEnum::SelectStmt(select)) = root else { return false };
+    select.target_list.iter().any(|output| {
+        matches!(&output.node, Some(NodeEnum::ResTarget(target)) if !target.name.is_empty())
     })
 }
 
@@ -78,6 +90,10 @@ pub fn with_variables(
         }
     });
     places.sort();
+    let is_variable = |at: usize| places.iter().any(|(place, _)| *place == at);
+    if !any_meets(json, &is_variable) {
+        return Ok(None);
+    }
     let mut numbers: Vec<(Vec<String>, i32)> = Vec::new();
     let mut edits = Vec::new();
     for (at, names) in places {
@@ -98,6 +114,41 @@ pub fn with_variables(
         return Ok(None);
     }
     parse_one(&apply(&statement.sql, edits)?).map(Some)
+}
+
+/// Whether a variable is compared with a column, or gives a row its value or a LIMIT its number. Where none does, the names
+/// are mistakes.
+fn any_meets(json: &Value, is_variable: &dyn Fn(usize) -> bool) -> bool {
+    let mut found = false;
+    tree::walk(json, &mut |kind, object| {
+        let parts: Vec<Option<&Value>> = match kind {
+            "AExpr" | "FuncCall" | "SubLink" => vec![
+                object.get("lexpr"),
+                object.get("rexpr"),
+                object.get("args"),
+                object.get("testexpr"),
+                object.get("subselect"),
+            ],
+            "UpdateStmt" => vec![object.get("target_list")],
+            "InsertStmt" => vec![object.get("select_stmt")],
+            "SelectStmt" => vec![object.get("limit_count"), object.get("limit_offset")],
+            _ => return,
+        };
+        let takes_any = matches!(kind, "UpdateStmt" | "InsertStmt" | "SelectStmt");
+        let (mut variables, mut columns) = (false, false);
+        for part in parts.into_iter().flatten() {
+            tree::walk(part, &mut |kind, object| {
+                let at = object.get("location").and_then(Value::as_u64);
+                if let (true, Some(at)) = (kind == "ColumnRef", at) {
+                    let is_variable = usize::try_from(at).is_ok_and(is_variable);
+                    variables |= is_variable;
+                    columns |= !is_variable;
+                }
+            });
+        }
+        found |= variables && (columns || takes_any);
+    });
+    found
 }
 
 /// Names that a statement gives a meaning.
@@ -185,6 +236,8 @@ mod tests {
             "SELECT ctid, orders FROM orders",
             "SELECT i, v FROM orders, LATERAL (VALUES (1)) AS t (v), ROWS FROM (generate_series(1, 2)) AS g (i)",
             "SELECT anything FROM unknown WHERE id = 1",
+            "SELECT mistaken FROM orders",
+            "SELECT count(*) FROM orders WHERE mistaken = 5 AND id = 7 ORDER BY other",
             "SELECT orders.id FROM public.orders WHERE public.orders.id = 1",
         ] {
             assert_eq!(with(sql), None, "{sql}");
@@ -203,7 +256,14 @@ mod tests {
             of("EXISTS (SELECT FROM orders WHERE id = $1)").unwrap(),
             "SELECT EXISTS (SELECT FROM orders WHERE id = $1)"
         );
-        for text in ["SELECT 1 FROM orders", "SELEC 1", "v := 1 + 2", "BEGIN", "x y z"] {
+        for text in [
+            "SELECT 1 FROM orders",
+            "SELEC 1",
+            "SELEC broken FROM orders",
+            "v := 1 + 2",
+            "BEGIN",
+            "x y z",
+        ] {
             assert_eq!(of(text), None, "{text}");
         }
     }

@@ -93,14 +93,17 @@ fn no_query(message: &str) -> NotPlanned {
 
 /// Why a statement that runs another one is not planned; absent for what does not.
 #[must_use]
-pub fn runs_another(statement: &Statement) -> Option<NotPlanned> {
-    of_another(statement.tree.stmts.first()?.stmt.as_ref()?.node.as_ref()?)
+pub fn runs_another(text: &str) -> Option<NotPlanned> {
+    // Most of them are nothing that is ever written again.
+    let parsed = pg_query::parse(text, 0).ok()?.protobuf;
+    of_another(parsed.stmts.first()?.stmt.as_ref()?.node.as_ref()?)
 }
 
 /// Whether it runs code of the database: DO and CALL.
 #[must_use]
-pub fn runs_code(statement: &Statement) -> bool {
-    let root = statement.tree.stmts.first().and_then(|raw| raw.stmt.as_ref()?.node.as_ref());
+pub fn runs_code(text: &str) -> bool {
+    let Ok(parsed) = pg_query::parse(text, 0) else { return false };
+    let root = parsed.protobuf.stmts.first().and_then(|raw| raw.stmt.as_ref()?.node.as_ref());
     matches!(root, Some(NodeEnum::DoStmt(_) | NodeEnum::CallStmt(_)))
 }
 
@@ -110,6 +113,22 @@ fn of_another(root: &NodeEnum) -> Option<NotPlanned> {
             ReasonCode::PreparedElsewhere,
             format!("it runs {}, which was prepared elsewhere: its text is not here", execute.name),
             "the statement that was prepared is listed where pg_stat_statements or the log has it",
+        )),
+        // CREATE TABLE AS EXECUTE, EXPLAIN EXECUTE.
+        NodeEnum::CreateTableAsStmt(made) => of_another(made.query.as_ref()?.node.as_ref()?),
+        NodeEnum::ExplainStmt(explain) => of_another(explain.query.as_ref()?.node.as_ref()?),
+        NodeEnum::CopyStmt(copy) if copy.is_from => Some(NotPlanned::new(
+            ReasonCode::RowsGiven,
+            "it adds rows that it is given: no row is searched for",
+        )),
+        NodeEnum::CopyStmt(copy) if copy.relation.is_some() => Some(NotPlanned::new(
+            ReasonCode::NoQuery,
+            "it copies a whole table out: there is no search in it",
+        )),
+        NodeEnum::DoStmt(_) | NodeEnum::CallStmt(_) => Some(NotPlanned::with_remedy(
+            ReasonCode::NoQuery,
+            "it runs code of the database, whose statements are counted by themselves where all are tracked",
+            "ALTER SYSTEM SET pg_stat_statements.track = 'all'; SELECT pg_reload_conf();",
         )),
         NodeEnum::FetchStmt(fetch) => Some(no_query(&format!(
             "it fetches from the cursor {}, whose declaration is a statement of its own",

@@ -13,14 +13,16 @@ use super::{SqlError, Statement, parse_one, tree};
 /// has none.
 pub type ConditionOf<'c> = &'c dyn Fn(&str, &str) -> Option<(TableName, String)>;
 
-/// Puts conditions before the tables that have some. Settings of the application in them (`current_setting('app.tenant')`)
-/// become parameters: the session that plans has none of them. Absent where no table has a condition.
+/// Puts conditions before the tables that have some. What a session is becomes a parameter: settings of the application
+/// (`current_setting('app.tenant')`) and functions without arguments, by their name in full with their type. The session
+/// that plans has none of them. Absent where no table has a condition.
 ///
 /// # Errors
 /// A table stands where no query can take its place.
 pub fn with_policies(
     statement: &Statement,
     condition_of: ConditionOf<'_>,
+    session_values: &BTreeMap<String, String>,
 ) -> Result<Option<Statement>, SqlError> {
     let json = statement.json()?;
     let tokens = lexemes(&statement.sql)?;
@@ -44,7 +46,9 @@ pub fn with_policies(
         let is_qualified = tokens.get(first + 1).is_some_and(|t| t.token == Token::Ascii46 as i32);
         let last = if is_qualified { first + 2 } else { first };
         let end = tokens.get(last).map_or(tokens[first].end, |token| token.end);
+        let condition = without_functions(&condition, session_values, &mut settings, &mut next)?;
         let condition = without_settings(&condition, &mut settings, &mut next)?;
+        let condition = without_wraps(&condition)?;
         // The place of a row is asked for by writes.
         let mut text = format!("(SELECT *, ctid FROM {} WHERE {condition})", table.quoted());
         if !range.has_alias {
@@ -120,6 +124,86 @@ fn without_settings(
     apply(condition, edits)
 }
 
+/// A condition with a parameter in the place of each function without arguments.
+fn without_functions(
+    condition: &str,
+    session_values: &BTreeMap<String, String>,
+    settings: &mut BTreeMap<String, i32>,
+    next: &mut i32,
+) -> Result<String, SqlError> {
+    let tokens = lexemes(condition)?;
+    let text = |at: usize| tokens.get(at).and_then(|t| condition.get(t.start..t.end));
+    let mut edits = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let rest = [text(at + 1), text(at + 3), text(at + 4)];
+        if rest != [Some("."), Some("("), Some(")")] {
+            continue;
+        }
+        let name = format!("{}.{}", text(at).unwrap_or_default(), text(at + 2).unwrap_or_default());
+        let Some(of_type) = session_values.get(&name) else { continue };
+        let number = *settings.entry(name).or_insert_with(|| {
+            *next += 1;
+            *next - 1
+        });
+        let end = tokens.get(at + 4).map_or(condition.len(), |token| token.end);
+        let text = format!("(${number})::{of_type}");
+        edits.push(Edit { start: token.start, end, text });
+    }
+    apply(condition, edits)
+}
+
+/// A condition without what stands around a parameter and leaves it what it is: `(SELECT $1)`, which is there to be
+/// computed once, and `NULLIF($1, '')`, since a session that runs statements has a value.
+fn without_wraps(condition: &str) -> Result<String, SqlError> {
+    let tokens = lexemes(condition)?;
+    let text = |at: usize| tokens.get(at).and_then(|t| condition.get(t.start..t.end)).unwrap_or("");
+    let is = |at: usize, word: &str| text(at).eq_ignore_ascii_case(word);
+    let mut edits = Vec::new();
+    let mut remove = |from: usize, to: usize| {
+        if let (Some(from), Some(to)) = (tokens.get(from), tokens.get(to)) {
+            edits.push(Edit { start: from.start, end: to.end, text: String::new() });
+        }
+    };
+    for at in 0..tokens.len() {
+        if is(at, "nullif") && is(at + 1, "(") && text(at + 2).starts_with('$') && is(at + 3, ",") {
+            // An empty text, cast or not.
+            let end = if is(at + 5, "::") { at + 7 } else { at + 5 };
+            if is(at + 4, "''") && is(end, ")") {
+                remove(at, at + 1);
+                remove(at + 3, end);
+            }
+        }
+        if is(at, "(") && is(at + 1, "select") {
+            let Some(end) = closing(&tokens, condition, at) else { continue };
+            let is_query = |word: &str| (at + 2..end).any(|inner| is(inner, word));
+            if ["from", "select", "where", "union"].iter().any(|word| is_query(word)) {
+                continue;
+            }
+            remove(at + 1, at + 1);
+            if is(end - 2, "as") {
+                remove(end - 2, end - 1);
+            }
+        }
+    }
+    apply(condition, edits)
+}
+
+/// The parenthesis that closes the one at a place.
+fn closing(tokens: &[super::rewrite::Lexeme], condition: &str, at: usize) -> Option<usize> {
+    let mut depth = 0;
+    for (number, token) in tokens.iter().enumerate().skip(at) {
+        match condition.get(token.start..token.end)? {
+            "(" => depth += 1,
+            ")" => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,7 +213,10 @@ mod tests {
         let condition_of = |_: &str, name: &str| {
             (name == "memo").then(|| (TableName::new("public", "memo"), condition.to_owned()))
         };
-        with_policies(&statement, &condition_of).unwrap().map_or_else(String::new, |s| s.sql)
+        let known = [("auth.tenant".to_owned(), "uuid".to_owned())].into();
+        with_policies(&statement, &condition_of, &known)
+            .unwrap()
+            .map_or_else(String::new, |s| s.sql)
     }
 
     #[test]
@@ -151,6 +238,22 @@ mod tests {
             ("SELECT 1 FROM other", ""),
         ] {
             assert_eq!(of(sql, own), expected);
+        }
+        for (condition, expected) in [
+            ("(tenant_id = auth.tenant())", "tenant_id = $1::uuid"),
+            ("(tenant_id = ( SELECT auth.tenant() AS tenant))", "tenant_id = $1::uuid"),
+            (
+                "(tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)",
+                "tenant_id = $1::uuid",
+            ),
+            (
+                "(author = ( SELECT (current_setting('app.author'::text, true))::integer AS current_setting))",
+                "author = $1::int",
+            ),
+            ("(id IN ( SELECT m.id FROM m))", "id IN (SELECT m.id FROM m)"),
+        ] {
+            let found = of("SELECT 1 FROM memo", condition);
+            assert!(found.contains(&format!("WHERE {expected}")), "{found}");
         }
         let two = "((a = current_setting('x.a', true)) AND (b = current_setting('x.b'::text)))";
         assert!(of("SELECT 1 FROM memo", two).contains("a = $1 AND b = $2"));

@@ -172,6 +172,16 @@ pub fn left_out_of_fingerprints(statement: &Statement) -> Vec<String> {
             lists[0] += usize::from(is(AExprKind::AexprIn));
             lists[1] += usize::from(is(AExprKind::AexprOpAny) || is(AExprKind::AexprOpAll));
         }
+        // Of a constant or parameter that is cast the fingerprint leaves the type out.
+        "TypeCast" => {
+            let argument = object.get("arg").and_then(|argument| argument.get("node"));
+            let is_value = argument
+                .is_some_and(|node| node.get("ParamRef").is_some() || node.get("AConst").is_some());
+            let names = object.get("type_name").map(|name| super::tree::names(name.get("names")));
+            if let (true, Some(name)) = (is_value, names.and_then(|mut names| names.pop())) {
+                found.push(format!("as {name}"));
+            }
+        }
         "SortBy" => found.extend(place(object.get("node")).map(|at| format!("by {at}"))),
         "SelectStmt" => {
             let keys = object.get("group_clause").and_then(serde_json::Value::as_array);

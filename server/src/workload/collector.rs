@@ -61,7 +61,12 @@ impl Ground {
     /// What statements are read with.
     #[must_use]
     pub fn reader(&self) -> Reader<'_> {
-        Reader { catalog: &self.catalog, lineage: &self.lineage, cut_at: self.cut_at }
+        Reader {
+            catalog: &self.catalog,
+            lineage: &self.lineage,
+            cut_at: self.cut_at,
+            sees_inside: false,
+        }
     }
 }
 
@@ -87,6 +92,7 @@ pub async fn collect(
             let raw = RawStatement {
                 is_typed: false,
                 is_nested: !reading.key.toplevel,
+                is_counted: true,
                 sql: texts.get(&reading.key.queryid)?.clone(),
                 calls: reading.counters.calls,
                 total_time_ms: reading.counters.total_time_ms,
@@ -145,7 +151,8 @@ async fn understand_all(
     until: Option<Instant>,
     given: bool,
 ) -> Result<Collection, CollectError> {
-    let reader = ground.reader();
+    let sees_inside = raw.iter().any(|raw| raw.is_nested);
+    let reader = Reader { sees_inside, ..ground.reader() };
     let mut merged: BTreeMap<QueryHash, (RawStatement, Identity)> = BTreeMap::new();
     let mut left_out = 0;
     for raw in raw {

@@ -16,6 +16,8 @@ pub struct RawStatement {
     pub logged_calls: Vec<i64>,
     /// The role that runs it, where that is known.
     pub role: Option<String>,
+    /// `pg_stat_statements` counted it.
+    pub is_counted: bool,
     /// It ran inside another statement, whose time has its own in it.
     pub is_nested: bool,
     /// A person typed it: a name that no table has is a mistake, and no variable of a function around it.

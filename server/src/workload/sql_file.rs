@@ -31,7 +31,7 @@ pub fn read_sql(text: &str) -> Result<Vec<RawStatement>, SqlError> {
 /// As of [`read_sql`].
 pub fn read_sql_noting(text: &str) -> Result<(Vec<RawStatement>, Vec<String>), SqlError> {
     let (mut found, mut notes) = (Vec::new(), Vec::new());
-    let mut search_path = None;
+    let (mut search_path, mut role) = (None, None);
     let text = without_commands_of_psql(text);
     for part in split(&text)? {
         let (weight, sql) = weighed(part, &mut notes);
@@ -42,10 +42,15 @@ pub fn read_sql_noting(text: &str) -> Result<(Vec<RawStatement>, Vec<String>), S
             search_path = Some(path);
             continue;
         }
+        if let Some(set) = set_role(sql) {
+            role = set;
+            continue;
+        }
         found.push(RawStatement {
             sql: sql.to_owned(),
             calls: weight,
             search_path: search_path.clone(),
+            role: role.clone(),
             ..RawStatement::default()
         });
     }
@@ -163,6 +168,28 @@ fn weighed<'a>(part: &'a str, notes: &mut Vec<String>) -> (i64, &'a str) {
     (weight, "")
 }
 
+/// The role that `SET ROLE` and `SET SESSION AUTHORIZATION` name; `Some(None)` where the session's own is taken again.
+fn set_role(sql: &str) -> Option<Option<String>> {
+    let first = sql.get(..3)?;
+    if !first.eq_ignore_ascii_case("set") && !first.eq_ignore_ascii_case("res") {
+        return None;
+    }
+    let parsed = pg_query::parse(sql, 0).ok()?;
+    let statement = parsed.protobuf.stmts.first()?.stmt.as_ref()?.node.as_ref()?;
+    let NodeEnum::VariableSetStmt(set) = statement else { return None };
+    if !["role", "session_authorization"].contains(&set.name.as_str()) {
+        return None;
+    }
+    let name = set.args.first().and_then(|node| match node.node.as_ref()? {
+        NodeEnum::AConst(value) => match value.val.as_ref()? {
+            pg_query::protobuf::a_const::Val::Sval(text) => Some(text.sval.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    Some(name.filter(|name| name != "none"))
+}
+
 /// The schemas that `SET search_path = …` names.
 fn set_search_path(sql: &str) -> Option<Vec<String>> {
     if !sql.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("set")) {
@@ -212,6 +239,16 @@ mod tests {
             found[2].search_path.as_deref(),
             Some(&["My Shop".to_owned(), "public".to_owned()][..])
         );
+    }
+
+    #[test]
+    fn roles_hold_for_what_follows_them() {
+        let text = "SELECT 1 FROM a; SET ROLE web_user; SELECT 2 FROM a; RESET ROLE; SELECT 3 FROM a;
+                    SET SESSION AUTHORIZATION \"App\"; SELECT 4 FROM a; SET ROLE NONE; SELECT 5 FROM a";
+        let roles: Vec<Option<String>> =
+            read_sql(text).unwrap().into_iter().map(|raw| raw.role).collect();
+        let role = |name: &str| Some(name.to_owned());
+        assert_eq!(roles, [None, role("web_user"), None, role("App"), None]);
     }
 
     #[test]

@@ -71,5 +71,8 @@ pub(super) fn take(mut value: Value, plain: &mut PlainEntries, each: &mut dyn Fn
     let detail = detail.and_then(Value::as_str).unwrap_or_default();
     let database = at(&["dbname"]).or_else(|| at(&["record", "database_name"]));
     let database = database.and_then(Value::as_str).unwrap_or_default().to_owned();
-    each(Entry { message: message.to_owned(), detail: detail.to_owned(), process, database });
+    let role = at(&["user"]).or_else(|| at(&["record", "user_name"]));
+    let role = role.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (message, detail) = (message.to_owned(), detail.to_owned());
+    each(Entry { message, detail, process, database, role });
 }

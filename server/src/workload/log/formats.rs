@@ -120,6 +120,7 @@ fn read_csv(source: impl BufRead, each: &mut dyn FnMut(Entry)) -> io::Result<boo
             detail: field(&record, 14),
             process: field(&record, 3),
             database: field(&record, 2),
+            role: field(&record, 1),
         });
     }
     Ok(true)

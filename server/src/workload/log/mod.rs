@@ -53,6 +53,8 @@ struct Entry {
     process: String,
     /// The database that the process is connected to; empty where the log does not say.
     database: String,
+    /// The role that the process runs as; empty where the log does not say.
+    role: String,
 }
 
 /// Bytes that are looked at to tell a log from SQL.
@@ -109,6 +111,8 @@ const MOST_WAITING: usize = 10_000;
 struct Reading {
     /// The database whose entries count; all where absent.
     database: Option<String>,
+    /// Whose entry is read now.
+    role: String,
     /// Entries of others.
     elsewhere: BTreeMap<String, u64>,
     timed: Texts,
@@ -132,9 +136,10 @@ impl Reading {
             return;
         }
         let process = entry.process.clone();
+        self.role.clone_from(&entry.role);
         match event(&entry) {
             Some(Event::Ran { sql, duration_ms, values }) => {
-                self.timed.ran(sql, duration_ms, values);
+                self.timed.ran(sql, duration_ms, values, &self.role);
             }
             // Whose time comes next cannot be told.
             Some(Event::Began { sql, values }) if process.is_empty() => {
@@ -150,11 +155,12 @@ impl Reading {
             }
             Some(Event::Took(duration_ms)) => {
                 if let Some((sql, values)) = self.waiting.remove(&process) {
-                    self.timed.ran(sql, duration_ms, values);
+                    self.timed.ran(sql, duration_ms, values, &self.role);
                 }
             }
             Some(Event::Planned(plan)) => {
-                self.planned.ran(plan.sql.clone(), plan.duration_ms, plan.values.clone());
+                let values = plan.values.clone();
+                self.planned.ran(plan.sql.clone(), plan.duration_ms, values, &self.role);
                 self.plans.take(plan);
             }
             Some(Event::Unreadable(why)) => self.plans.pass_over(why),
@@ -164,7 +170,7 @@ impl Reading {
 
     fn ran_untimed(&mut self, sql: String, values: Vec<Option<String>>) {
         self.untimed += 1;
-        self.timed.ran(sql, 0.0, values);
+        self.timed.ran(sql, 0.0, values, &self.role);
     }
 
     fn end_waiting(&mut self) {

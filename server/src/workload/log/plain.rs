@@ -59,11 +59,22 @@ pub(super) fn process_of(prefix: &str) -> String {
     named.map(|(digits, _)| digits).or_else(alone).unwrap_or_default()
 }
 
-/// The database in a line's prefix, where it says so: `db=shop`.
-fn database_of(prefix: &str) -> String {
-    let named = prefix.split_once("db=").or_else(|| prefix.split_once("database="));
-    let ends = |c: char| c.is_whitespace() || c == ',' || c == ']';
-    named.and_then(|(_, rest)| rest.split(ends).next()).unwrap_or_default().to_owned()
+/// The role and the database in a line's prefix, where it says so: `user=app,db=shop`, or `app@shop` as Debian and managed
+/// services have it.
+pub(super) fn session_of(prefix: &str) -> (String, String) {
+    let named = |marks: [&str; 2]| {
+        let ends = |c: char| c.is_whitespace() || c == ',' || c == ']';
+        let rest = marks.iter().find_map(|mark| prefix.split_once(mark)).map(|(_, rest)| rest);
+        rest.and_then(|rest| rest.split(ends).next()).map(str::to_owned)
+    };
+    let ends = |c: char| c.is_whitespace() || matches!(c, ':' | ',' | '[' | ']' | '(' | ')');
+    let together = prefix.split(ends).find_map(|part| {
+        let (role, database) = part.split_once('@')?;
+        (!role.is_empty() && !database.is_empty() && !database.contains('@'))
+            .then(|| (role.to_owned(), database.to_owned()))
+    });
+    let (role, database) = together.unwrap_or_default();
+    (named(["user=", "usr="]).unwrap_or(role), named(["db=", "database="]).unwrap_or(database))
 }
 
 /// The rest of a line that syslog has given a prefix of its own: `… postgres[2256]: [5-2] #011where …`.
@@ -93,8 +104,9 @@ impl PlainEntries {
                 let prefix = &line[..line.len() - message.len()];
                 let own = process_of(prefix);
                 let process = if own.is_empty() { process.to_owned() } else { own };
-                let (message, database) = (message.to_owned(), database_of(prefix));
-                let entry = Entry { message, detail: String::new(), process, database };
+                let (role, database) = session_of(prefix);
+                let message = message.to_owned();
+                let entry = Entry { message, detail: String::new(), process, database, role };
                 (self.in_detail, self.passed_over) = (false, false);
                 return self.open.replace(entry);
             }

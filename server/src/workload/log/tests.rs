@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::messages::parameters;
-use super::plain::process_of;
+use super::plain::{process_of, session_of};
 use super::*;
 
 const PLAIN: &str = include_str!("../recorded/logs/stderr15.log");
@@ -133,6 +133,26 @@ fn text_and_time_on_different_lines_belong_together_by_their_process() {
     let contents = read(bare);
     assert!(contents.statements.iter().all(|s| s.calls == 1 && s.total_time_ms == 0.0));
     assert!(contents.notes[0].contains("log_min_duration_statement"), "{:?}", contents.notes);
+}
+
+#[test]
+fn roles_and_databases_are_found_in_usual_prefixes() {
+    for prefix in [
+        "2026-03-05 11:00:00.000 UTC [5001] app@shop LOG:  ",
+        "2026-03-05 11:00:00 UTC:10.0.0.1(55):app@shop:[5001]:LOG:  ",
+        "2026-03-05 11:00:00 UTC [5001] user=app,db=shop,app=psql LOG:  ",
+    ] {
+        assert_eq!(session_of(prefix), ("app".to_owned(), "shop".to_owned()), "{prefix}");
+    }
+    assert_eq!(session_of("2026-03-05 11:00:00 UTC [5001] LOG:  "), Default::default());
+    let line = |role: &str| {
+        format!(
+            "2026-03-05 11:00:00 UTC [7] {role}@shop LOG:  duration: 1.0 ms  statement: SELECT 1 FROM a"
+        )
+    };
+    let role = |text: &str| read(text).statements[0].role.clone();
+    assert_eq!(role(&line("app")).as_deref(), Some("app"));
+    assert_eq!(role(&[line("app"), line("other")].join("\n")), None);
 }
 
 #[test]

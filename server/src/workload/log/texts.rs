@@ -38,16 +38,27 @@ impl Texts {
         Self { by_text: BTreeMap::new(), bytes: 0, most, is_folded: false, left_out: (0, 0) }
     }
 
-    /// Takes one execution.
-    pub(super) fn ran(&mut self, sql: String, duration_ms: f64, values: Vec<Option<String>>) {
+    /// Takes one execution by a role, which is empty where nobody knows it.
+    pub(super) fn ran(
+        &mut self,
+        sql: String,
+        duration_ms: f64,
+        values: Vec<Option<String>>,
+        role: &str,
+    ) {
         let known = match self.by_text.get_mut(&sql) {
             Some(known) => known,
             None => {
                 self.bytes += 2 * sql.len() + OVERHEAD;
-                let raw = RawStatement { sql: sql.clone(), ..RawStatement::default() };
+                let role = (!role.is_empty()).then(|| role.to_owned());
+                let raw = RawStatement { sql: sql.clone(), role, ..RawStatement::default() };
                 self.by_text.entry(sql).or_insert(raw)
             }
         };
+        // Of several roles none stands for the statement.
+        if known.role.as_deref().is_some_and(|known| known != role) {
+            known.role = None;
+        }
         known.calls += 1;
         known.total_time_ms += duration_ms;
         let has_room = known.logged.len() < MOST_VALUES;
@@ -173,9 +184,14 @@ mod tests {
         let most = 200_000;
         let mut texts = Texts::within(most);
         for number in 0..20_000 {
-            texts.ran(format!("SELECT * FROM orders WHERE id = {number}"), 0.5, Vec::new());
+            texts.ran(format!("SELECT * FROM orders WHERE id = {number}"), 0.5, Vec::new(), "");
             let year = 2000 + number % 3;
-            texts.ran(format!("SELECT * FROM sales_{year} WHERE id = {number}"), 0.5, Vec::new());
+            texts.ran(
+                format!("SELECT * FROM sales_{year} WHERE id = {number}"),
+                0.5,
+                Vec::new(),
+                "",
+            );
             assert!(texts.bytes <= most, "{} bytes", texts.bytes);
         }
         texts.fold();
@@ -191,7 +207,7 @@ mod tests {
     fn different_statements_beyond_the_bound_are_left_out_with_a_note() {
         let mut texts = Texts::within(20_000);
         for number in 0..200 {
-            texts.ran(format!("SELECT c{number} FROM orders"), f64::from(number), Vec::new());
+            texts.ran(format!("SELECT c{number} FROM orders"), f64::from(number), Vec::new(), "");
         }
         let note = texts.note().unwrap();
         assert!(note.contains("are left out"), "{note}");
@@ -207,9 +223,9 @@ mod tests {
     #[test]
     fn what_is_counted_already_is_not_counted_again() {
         let (mut timed, mut planned) = (Texts::default(), Texts::default());
-        timed.ran("SELECT 1 FROM a".into(), 5.0, Vec::new());
-        planned.ran("SELECT 1 FROM a".into(), 4.0, vec![Some("x".into())]);
-        planned.ran("SELECT 2 FROM b".into(), 3.0, Vec::new());
+        timed.ran("SELECT 1 FROM a".into(), 5.0, Vec::new(), "");
+        planned.ran("SELECT 1 FROM a".into(), 4.0, vec![Some("x".into())], "");
+        planned.ran("SELECT 2 FROM b".into(), 3.0, Vec::new(), "");
         timed.complete_with(planned);
         let statements = timed.into_statements();
         let calls: Vec<(i64, f64)> =

@@ -38,6 +38,8 @@ pub struct Reader<'a> {
     pub lineage: &'a Lineage,
     /// `track_activity_query_size`: texts end there in some sources.
     pub cut_at: usize,
+    /// Statements inside functions are among those that are read.
+    pub sees_inside: bool,
 }
 
 impl Reader<'_> {

@@ -56,8 +56,7 @@ pub(super) fn target_or_reason<T>(result: Result<T, PlanFailure>) -> Result<T, U
 
 /// Of FETCH and EXECUTE something is known: they run a query that stands elsewhere.
 pub(super) fn why_system(text: &str) -> NotPlanned {
-    let known = sql::parse_one(text).ok().and_then(|statement| sql::runs_another(&statement));
-    known.unwrap_or_else(|| {
+    sql::runs_another(text).unwrap_or_else(|| {
         NotPlanned::new(ReasonCode::System, "it reads no table of the application")
     })
 }
@@ -76,13 +75,16 @@ impl Reader<'_> {
     /// What a text may run besides itself.
     #[must_use]
     pub fn calling(&self, text: &str) -> Calling {
+        if sql::runs_code(text) {
+            return Calling::Functions;
+        }
         let unwrapped = sql::unwrapped(text.trim());
         let Ok(statement) = sql::parse_one(unwrapped.as_deref().unwrap_or(text.trim())) else {
             return Calling::Nothing;
         };
         let calls = sql::calls(&statement).unwrap_or_default();
         let is_own = |f: &sql::Name| self.catalog.functions.contains(&f.name);
-        if sql::runs_code(&statement) || calls.functions.iter().any(is_own) {
+        if calls.functions.iter().any(is_own) {
             return Calling::Functions;
         }
         match sql::written(&statement.sql, self.catalog) {
@@ -96,6 +98,10 @@ impl Reader<'_> {
         let calls = sql::calls(statement).unwrap_or_default();
         let called = calls.functions.iter().find(|f| self.catalog.functions.contains(&f.name));
         match (called, how) {
+            (Some(called), _) if self.sees_inside => NotPlanned::new(
+                ReasonCode::NoTable,
+                format!("it only calls {}, and what that runs is listed by itself", called.name),
+            ),
             (Some(called), _) => NotPlanned::with_remedy(
                 ReasonCode::NoTable,
                 format!(

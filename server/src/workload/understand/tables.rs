@@ -42,8 +42,7 @@ impl Reader<'_> {
     /// Tables of other schemas under the names of those that a statement reads, where it was counted by a server that tells
     /// them not apart: PostgreSQL from 18 on.
     pub(super) fn namesakes(&self, raw: &RawStatement, shape: &StatementShape) -> Vec<TableName> {
-        // Only counters name a role.
-        if self.catalog.server.version_number < FIRST_THAT_MERGES || raw.role.is_none() {
+        if self.catalog.server.version_number < FIRST_THAT_MERGES || !raw.is_counted {
             return Vec::new();
         }
         let is_read = |name: &TableName| shape.tables.contains(name);
@@ -134,12 +133,17 @@ impl Reader<'_> {
             return reason;
         }
         let list = |each: BTreeSet<String>| each.into_iter().collect::<Vec<_>>().join(", ");
-        let schemas = list(read.iter().map(|table| quote_identifier(&table.schema)).collect());
+        // Of schemas on its path it has the use.
+        let is_closed = |table: &&TableName| !self.catalog.search_path.contains(&table.schema);
+        let closed = read.iter().filter(is_closed).map(|table| quote_identifier(&table.schema));
+        let schemas = list(closed.collect());
         let tables = list(read.iter().map(TableName::quoted).collect());
         let role = self.role();
-        let remedy = format!(
-            "GRANT USAGE ON SCHEMA {schemas} TO {role}; GRANT SELECT ON {tables} TO {role};"
-        );
+        let usage = match schemas.as_str() {
+            "" => String::new(),
+            _ => format!("GRANT USAGE ON SCHEMA {schemas} TO {role}; "),
+        };
+        let remedy = format!("{usage}GRANT SELECT ON {tables} TO {role};");
         NotPlanned { remedy: Some(remedy), ..reason }
     }
 
@@ -184,7 +188,8 @@ impl Reader<'_> {
         }
         let condition_of =
             |schema: &str, name: &str| self.condition_of(self.table(schema, name, path)?, raw);
-        Ok(sql::with_policies(&statement, &condition_of)?.unwrap_or(statement))
+        Ok(sql::with_policies(&statement, &condition_of, &self.catalog.session_values)?
+            .unwrap_or(statement))
     }
 
     /// A table with the condition of its policies for the role that ran a statement; absent where it reads every row.

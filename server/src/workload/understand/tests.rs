@@ -7,7 +7,7 @@ use super::*;
 #[test]
 fn a_text_that_was_cut_off_says_so_and_keeps_its_first_word_only() {
     let (catalog, lineage) = (Catalog::default(), Lineage::default());
-    let reader = Reader { catalog: &catalog, lineage: &lineage, cut_at: 64 };
+    let reader = Reader { catalog: &catalog, lineage: &lineage, cut_at: 64, sees_inside: false };
     let whole = "SELECT a, b, c FROM some_table WHERE name = 'a secret that is much longer'";
     let identity = reader.identify(&whole[..63], None);
     assert_eq!(identity.sql, "SELECT …");
@@ -37,7 +37,7 @@ fn statements_on_other_tables_or_pages_are_others() {
         catalog.tables.insert(name, table);
     }
     let lineage = Lineage::default();
-    let reader = Reader { catalog: &catalog, lineage: &lineage, cut_at: 1024 };
+    let reader = Reader { catalog: &catalog, lineage: &lineage, cut_at: 1024, sees_inside: false };
     let hash = |text: &str, path: &[&str]| {
         let path: Vec<String> = path.iter().map(|schema| (*schema).to_owned()).collect();
         reader.identify(text, (!path.is_empty()).then_some(&path[..])).query_hash
