@@ -35,16 +35,37 @@ pub fn prepared_use(text: &str) -> Option<PreparedUse> {
         }
         "execute" => {
             let parsed = pg_query::parse(text, 0).ok()?;
-            let NodeEnum::ExecuteStmt(execute) =
-                parsed.protobuf.stmts.first()?.stmt.as_ref()?.node.as_ref()?
-            else {
-                return None;
+            run(parsed.protobuf.stmts.first()?.stmt.as_ref()?.node.as_ref()?)
+        }
+        _ if carries_execute(text) => {
+            let parsed = pg_query::parse(text, 0).ok()?;
+            let root = parsed.protobuf.stmts.first()?.stmt.as_ref()?.node.as_ref()?;
+            let query = match root {
+                NodeEnum::CreateTableAsStmt(made) => made.query.as_ref()?,
+                NodeEnum::ExplainStmt(explain) => explain.query.as_ref()?,
+                _ => return None,
             };
-            let values = execute.params.iter().map(value).collect();
-            Some(PreparedUse::Run { name: execute.name.clone(), values })
+            run(query.node.as_ref()?)
         }
         _ => None,
     }
+}
+
+/// Whether it may be CREATE TABLE AS EXECUTE or EXPLAIN EXECUTE.
+fn carries_execute(text: &str) -> bool {
+    let first = text.trim_start().get(..7).unwrap_or_default().to_ascii_lowercase();
+    (first == "explain" || first.starts_with("create"))
+        && text.len() < LONGEST_EXECUTE
+        && text.to_ascii_lowercase().contains("execute")
+}
+
+/// Bytes of such a text, values and all.
+const LONGEST_EXECUTE: usize = 64 << 10;
+
+fn run(node: &NodeEnum) -> Option<PreparedUse> {
+    let NodeEnum::ExecuteStmt(execute) = node else { return None };
+    let values = execute.params.iter().map(value).collect();
+    Some(PreparedUse::Run { name: execute.name.clone(), values })
 }
 
 /// The text of a constant, with or without a cast; `Some(None)` for NULL.
@@ -94,6 +115,12 @@ mod tests {
             ]))
         );
         assert_eq!(prepared_use("EXECUTE find(now())"), run(None));
+        assert_eq!(prepared_use("CREATE TABLE x AS EXECUTE find"), run(Some(&[])));
+        assert_eq!(prepared_use("EXPLAIN (ANALYZE) EXECUTE find"), run(Some(&[])));
+        assert_eq!(
+            prepared_use("CREATE FUNCTION execute_it() RETURNS int LANGUAGE sql AS 'SELECT 1'"),
+            None
+        );
         assert_eq!(prepared_use("SELECT 1"), None);
     }
 }

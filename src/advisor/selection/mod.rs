@@ -193,6 +193,11 @@ pub async fn select_indexes(
     best = Search::new(&explorer, limits).still_needed(&best);
     best = Search::new(&explorer, limits).fewer(&best);
     best = Search::new(&explorer, limits).surer(&best);
+    // What was taken for another may serve for a third one, too: each is asked about alone.
+    for candidate in &best {
+        explorer.alone(*candidate).await;
+    }
+    best = Search::new(&explorer, limits).still_needed(&best);
     explain::selection(explorer, best, limits).await
 }
 

@@ -77,12 +77,22 @@ struct Case<'a> {
     limits: Limits,
     upkeep: f64,
     patience: u64,
+    /// Candidates that were made for the first statement only.
+    of_first: &'a [&'a str],
 }
 
 impl Default for Case<'_> {
     fn default() -> Self {
         let limits = Limits { data_bytes: 1 << 30, ..Limits::default() };
-        Self { base: &[], rules: &[], columns: &[], limits, upkeep: 0.0, patience: u64::MAX }
+        Self {
+            base: &[],
+            rules: &[],
+            columns: &[],
+            limits,
+            upkeep: 0.0,
+            patience: u64::MAX,
+            of_first: &[],
+        }
     }
 }
 
@@ -97,7 +107,9 @@ impl Case<'_> {
             .map(|columns| {
                 let candidate = candidate(columns);
                 let (bytes, upkeep) = price(&candidate).unwrap();
-                Priced { candidate, bytes, upkeep, wanted_by: all.clone() }
+                let is_of_first = self.of_first.contains(columns);
+                let wanted_by = if is_of_first { vec![0] } else { all.clone() };
+                Priced { candidate, bytes, upkeep, wanted_by }
             })
             .collect();
         let choice = Choice {
@@ -258,6 +270,20 @@ fn one_that_serves_both_is_taken_for_two() {
     assert_eq!(names(&select(&[1000.0, 1000.0], &rules(60.0), columns)), ["a", "b"]);
     let other_does_more = [(0, "a", 10.0), (1, "b", 10.0), (0, "c,d,e", 11.0)];
     assert_eq!(names(&select(&[1000.0, 1000.0], &other_does_more, columns)), ["a", "b"]);
+}
+
+#[test]
+fn an_index_is_not_missed_where_a_longer_one_begins_with_its_keys() {
+    // The first one is best served by `b`, which is exchanged for what begins with the other's key.
+    let rules = [(0, "b", 5.0), (0, "a,b", 5.1), (0, "a", 500.0), (1, "a", 10.0), (2, "a", 10.0)];
+    let case = Case {
+        base: &[1000.0; 3],
+        rules: &rules,
+        columns: &["a", "b", "a,b"],
+        of_first: &["b", "a,b"],
+        ..Case::default()
+    };
+    assert_eq!(names(&case.select()), ["a,b"]);
 }
 
 #[test]
