@@ -341,6 +341,9 @@ pub struct CatalogColumn {
     #[serde(default)]
     pub equal_image: bool,
     pub nullable: bool,
+    /// Whether it is computed when it is read: no index can hold it.
+    #[serde(default)]
+    pub is_virtual: bool,
     /// Whether a person set `n_distinct` for it.
     #[serde(default)]
     pub distinct_is_set: bool,

@@ -44,7 +44,8 @@ mod tests {
 
     fn times(mut entries: Vec<Counted>) -> Vec<f64> {
         own_times(&mut entries);
-        entries.iter().map(|entry| entry.time_ms).collect()
+        // To the nanosecond.
+        entries.iter().map(|entry| (entry.time_ms * 1e6).round() / 1e6).collect()
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use optischema::figures;
-use optischema::model::{BindingResult, Calibration, ConfidenceInterval, TableName, Verdict};
+use optischema::model::{Calibration, ConfidenceInterval, TableName, Verdict};
 use optischema::statistics::THRESHOLD;
 
 use super::BenchmarkError;
@@ -122,24 +122,28 @@ fn floor_percent(interval: Option<&ConfidenceInterval>) -> f64 {
     interval.map_or(100.0, open).max(100.0 * THRESHOLD)
 }
 
-/// What a result says where the two arms of the calibration were not found alike.
-pub(super) fn warning(calibration: &Calibration, first: Option<&BindingResult>) -> Option<String> {
+/// What a result, with the change of its first binding, says where the two arms of the calibration were not found alike.
+pub(super) fn warning(calibration: &Calibration, change_percent: Option<f64>) -> Option<String> {
     if calibration.verdict == Verdict::Equivalent {
         return None;
     }
     let noise = calibration.confidence_interval.as_ref();
-    let found = first.and_then(|binding| binding.confidence_interval.as_ref());
-    let is_beyond = noise.zip(found).is_some_and(|(noise, found)| {
-        found.high_percent < noise.low_percent || found.low_percent > noise.high_percent
+    // The same share either way: halved and doubled are as far.
+    let floor = calibration.floor_percent / 100.0;
+    let is_beyond = change_percent.is_some_and(|change| {
+        let ratio = 1.0 + change / 100.0;
+        ratio < 1.0 - floor || ratio * (1.0 - floor) > 1.0
     });
     let interval = noise.map(figures::interval).unwrap_or_default();
     Some(format!(
         "This place is noisy: a change of this kind that could not matter came out at {interval}, so nothing below {} is called faster or slower. {}",
         figures::percent(calibration.floor_percent),
-        if is_beyond {
-            "The change that was found lies beyond that."
-        } else {
-            "The change that was found lies within that: measure again when less is going on."
+        match change_percent {
+            Some(_) if is_beyond => "The change that was found lies beyond that.",
+            Some(_) => {
+                "The change that was found lies within that: measure again when less is going on."
+            }
+            None => "",
         }
     ))
 }
@@ -147,6 +151,23 @@ pub(super) fn warning(calibration: &Calibration, first: Option<&BindingResult>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_far_beyond_the_noise_is_called_so() {
+        let calibration = Calibration {
+            verdict: Verdict::Inconclusive,
+            change_percent: 3.0,
+            confidence_interval: None,
+            pairs: 4,
+            floor_percent: 16.0,
+            median_ms: 0.1,
+        };
+        let said = |change_percent| warning(&calibration, change_percent).unwrap();
+        assert!(said(Some(-99.2)).contains("lies beyond"));
+        assert!(said(Some(25.0)).contains("lies beyond"), "a fifth faster, turned round");
+        assert!(said(Some(-10.0)).contains("lies within") && said(Some(15.0)).contains("within"));
+        assert!(!said(None).contains("lies"));
+    }
 
     #[test]
     fn the_floor_is_what_the_interval_leaves_open_either_way() {

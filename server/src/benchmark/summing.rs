@@ -125,7 +125,8 @@ pub(super) fn summary(
     warnings.extend(site.warnings);
     warnings.extend(patched.warnings);
     warnings.extend(own);
-    warnings.extend(warning(&calibration, bindings.first()));
+    let change = bindings.first().and_then(|binding| binding.change_percent);
+    warnings.extend(warning(&calibration, change));
     let mut seen = BTreeSet::new();
     warnings.retain(|warning| seen.insert(warning.clone()));
     let worst = worst_binding(&bindings).map(|binding| binding.label.clone());

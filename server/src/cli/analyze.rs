@@ -14,7 +14,7 @@ use super::AnalyzeFormat;
 use super::commands::CommandError;
 use crate::config::Settings;
 use crate::service::analyze_once;
-use crate::workload::AdviseLimits;
+use crate::workload::{AdviseLimits, Effort};
 
 /// Collects, advises, and writes the advice.
 ///
@@ -82,6 +82,11 @@ pub(super) async fn analyze(
             if !coverage.reasons.is_empty() {
                 println!("Statements that are not planned\n{}\n", not_planned(&coverage));
             }
+            if listed.len() > 1
+                && let Some(line) = together(&advice.effort)
+            {
+                eprintln!("{line}");
+            }
             for line in closing(&coverage, listed.len(), small.len(), least, advice.rejected.len())
             {
                 eprintln!("{line}");
@@ -133,6 +138,17 @@ fn of_one(proposals: &[&Proposal]) -> comfy_table::Table {
         table.add_row([saving, title, proposal.sql_fix.clone()]);
     }
     table
+}
+
+/// What all indexes save, since each one's saving is its own and what others would save, too.
+fn together(effort: &Effort) -> Option<String> {
+    let saved = (effort.cost_before - effort.cost_after) / effort.cost_before;
+    (effort.cost_before > 0.0 && saved > 0.0).then(|| {
+        format!(
+            "Each saving is that of one change alone; together the indexes are planned to save {} of the workload.",
+            figures::percent(100.0 * saved)
+        )
+    })
 }
 
 /// Reasons that are listed, those of the most time.
@@ -214,6 +230,13 @@ fn closing(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_indexes_save_together_is_no_sum() {
+        let effort = Effort { cost_before: 200.0, cost_after: 50.0, ..Effort::default() };
+        assert!(together(&effort).unwrap().contains("save 75 % of the workload"));
+        assert_eq!(together(&Effort::default()), None);
+    }
 
     #[test]
     fn the_last_lines_name_the_true_cause() {

@@ -45,7 +45,11 @@ const TABLES: &str = "
 
 const COLUMNS: &str = "
     SELECT /* optischema */ a.attrelid::pg_catalog.int8 AS table_oid, a.attname::pg_catalog.text AS name,
-           pg_catalog.format_type(a.atttypid, a.atttypmod) AS data_type, NOT a.attnotnull AS nullable,
+           pg_catalog.format_type(a.atttypid, a.atttypmod) AS data_type,
+           -- One that was not validated holds for new rows only (18).
+           NOT a.attnotnull OR EXISTS (SELECT 1 FROM pg_catalog.pg_constraint nn WHERE nn.conrelid = a.attrelid AND nn.contype = 'n'
+               AND NOT nn.convalidated AND a.attnum = ANY (nn.conkey)) AS nullable,
+           a.attgenerated = 'v' AS is_virtual,
            t.typlen AS type_length, CASE t.typalign WHEN 'd' THEN 8 WHEN 'i' THEN 4 WHEN 's' THEN 2 ELSE 1 END
                AS type_align,
            COALESCE(oc.ordered, false) AS ordered, COALESCE(oc.equal_image, false)
@@ -71,6 +75,8 @@ const COLUMNS: &str = "
           AND o.opcintype = CASE
               WHEN d.base = 'varchar'::pg_catalog.regtype THEN 'text'::pg_catalog.regtype
               WHEN (SELECT b.typtype FROM pg_catalog.pg_type b WHERE b.oid = d.base) = 'e' THEN 'anyenum'::pg_catalog.regtype
+              WHEN (SELECT b.typtype FROM pg_catalog.pg_type b WHERE b.oid = d.base) = 'r' THEN 'anyrange'::pg_catalog.regtype
+              WHEN (SELECT b.typcategory = 'A' AND b.typelem <> '0' FROM pg_catalog.pg_type b WHERE b.oid = d.base) THEN 'anyarray'::pg_catalog.regtype
               ELSE d.base END
         LIMIT 1) oc ON true
     LEFT JOIN pg_catalog.pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname
@@ -117,7 +123,9 @@ const FOREIGN_KEYS: &str = "
            (SELECT pg_catalog.array_agg(a.attname::pg_catalog.text ORDER BY k.n) FROM pg_catalog.unnest(co.confkey) WITH ORDINALITY k (attnum, n)
             JOIN pg_catalog.pg_attribute a ON a.attrelid = co.confrelid AND a.attnum = k.attnum) AS referenced_columns
     FROM pg_catalog.pg_constraint co JOIN pg_catalog.pg_class r ON r.oid = co.confrelid JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
-    WHERE co.contype = 'f' AND co.conparentid = '0' ORDER BY co.conname";
+    WHERE co.contype = 'f' AND co.conparentid = '0'
+      -- One that is not enforced looks nothing up (18).
+      AND COALESCE((pg_catalog.to_jsonb(co) OPERATOR(pg_catalog.->>) 'conenforced')::pg_catalog.bool, true) ORDER BY co.conname";
 
 const STATISTICS: &str = "
     SELECT /* optischema */ s.stxrelid::pg_catalog.int8 AS table_oid, s.stxname::pg_catalog.text AS name,
@@ -438,6 +446,7 @@ fn column(row: &PgRow) -> Result<CatalogColumn, PgFailure> {
         name: row.try_get("name")?,
         data_type: row.try_get("data_type")?,
         nullable: row.try_get("nullable")?,
+        is_virtual: row.try_get("is_virtual")?,
         type_length: row.try_get("type_length")?,
         type_align: u8::try_from(row.try_get::<i32, _>("type_align")?).unwrap_or(1),
         ordered: row.try_get("ordered")?,

@@ -141,6 +141,10 @@ pub async fn collect_given(
     until: Option<Instant>,
 ) -> Result<Collection, CollectError> {
     let ground = Ground::read(session).await?;
+    // Whose cursor it is only counters say.
+    let mut raw: Vec<(i64, RawStatement)> = raw.into_iter().map(|raw| (0, raw)).collect();
+    credit(&mut raw);
+    let raw = raw.into_iter().map(|(_, raw)| raw).collect();
     understand_all(session, ground, raw, until, true).await
 }
 

@@ -299,3 +299,57 @@ async fn pinned_plans_are_told_and_not_planned_with() {
     let pinned = statements.iter().position(|s| s.sql.contains("orders")).unwrap();
     assert_eq!((told[pinned], told[1 - pinned]), ((true, true), (false, true)), "{statements:#?}");
 }
+
+/// What PostgreSQL 18 brought: columns that are computed when they are read, and constraints that do not hold.
+#[tokio::test]
+async fn features_of_18_are_taken_for_what_they_are() {
+    let shop = Shop::start().await;
+    if shop.version().await < 180_000 {
+        return;
+    }
+    let setup = [
+        "CREATE TABLE owners (id int PRIMARY KEY, name text)",
+        "CREATE TABLE pets (id int PRIMARY KEY, owner_id int, kind text, label text GENERATED ALWAYS AS ('k' || kind) VIRTUAL,
+             CONSTRAINT weak FOREIGN KEY (owner_id) REFERENCES owners NOT ENFORCED)",
+        "INSERT INTO owners SELECT i, 'o' || i FROM generate_series(1, 5000) i",
+        "INSERT INTO pets (id, owner_id, kind) SELECT i, NULLIF(i % 5000, 0), 'k' || i % 3000 FROM generate_series(1, 60000) i",
+        "ALTER TABLE pets ADD CONSTRAINT known NOT NULL owner_id NOT VALID",
+        "ANALYZE owners",
+        "ANALYZE pets",
+    ];
+    shop.run("app", "shop", &setup).await;
+    let workload = "SELECT id FROM pets WHERE label = 'kk7'; SELECT name FROM owners WHERE id NOT IN (SELECT owner_id FROM pets)";
+    let (statements, titles) = analysed(&shop, workload).await;
+    assert!(statements.iter().all(|s| s.plannable.is_ok()), "{statements:#?}");
+    let of = |word: &str| titles.iter().find(|title| title.contains(word));
+    assert_eq!((of("label"), of("NOT IN"), of("owner_id")), (None, None, None), "{titles:?}");
+}
+
+/// Statements inside a function are statements of their own where all are tracked, and no time counts twice.
+#[tokio::test]
+async fn statements_inside_functions_are_planned_and_counted_once() {
+    let shop = Shop::start().await;
+    if shop.version().await < 140_000 {
+        return;
+    }
+    let setup = [
+        "ALTER DATABASE shop SET pg_stat_statements.track = 'all'",
+        "CREATE FUNCTION count_of(o bigint) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE n bigint; BEGIN
+             SELECT count(*) INTO n FROM \"Items\" i WHERE i.order_id = o; RETURN n; END $$",
+    ];
+    shop.run("postgres", "shop", &setup).await;
+    shop.run("app", "shop", &["SELECT count_of(g) FROM generate_series(1, 40) g"]).await;
+    let settings = Settings::resolve(&shop.settings()).unwrap();
+    let (collection, advice) =
+        analyze_once(&settings, None, &AdviseLimits::default()).await.unwrap();
+    let named = |part: &str| collection.statements.iter().find(|s| s.sql.contains(part)).unwrap();
+    assert!(named("i.order_id = o").plannable.is_ok(), "{:?}", named("i.order_id").plannable);
+    let reason = named("count_of(g)").plannable.as_ref().unwrap_err();
+    assert!(reason.message.contains("listed by itself") && reason.remedy.is_none(), "{reason}");
+    assert!(advice.proposals.iter().any(|p| p.title.contains("\"Items\" on (order_id)")));
+    let outer = "SELECT sum(total_exec_time)::text FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
+        WHERE datname = 'shop' AND toplevel AND query ~ 'count_of' AND query !~ 'CREATE|pg_stat'";
+    let outer: f64 = shop.text("shop", outer).await.parse().unwrap();
+    let both = named("i.order_id = o").total_time_ms + named("count_of(g)").total_time_ms;
+    assert!((both - outer).abs() < 0.01 * outer, "{both} of {outer}");
+}

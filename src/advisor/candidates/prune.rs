@@ -30,6 +30,12 @@ pub(super) fn table_objection(table: &CatalogTable) -> Option<String> {
 
 /// Why one candidate is not.
 pub(super) fn objection(table: &CatalogTable, candidate: &IndexCandidate) -> Option<String> {
+    let own = candidate.keys.iter().filter_map(|key| key.column_name());
+    let pinned = candidate.predicate.iter().filter_map(|predicate| predicate.column.as_deref());
+    let mut all = own.chain(candidate.include.iter().map(String::as_str)).chain(pinned);
+    if let Some(name) = all.find(|name| table.column(name).is_some_and(|c| c.is_virtual)) {
+        return Some(format!("{name} is computed when it is read, and no index can hold it"));
+    }
     for name in candidate.keys.iter().filter_map(|key| key.column_name()) {
         let Some(column) = table.column(name) else {
             return Some(format!("the table has no column {name}"));

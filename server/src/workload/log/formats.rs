@@ -100,6 +100,15 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
+/// Whether it is one of the documented severities.
+fn is_severity(field: &[u8]) -> bool {
+    let known: [&[u8]; 13] = [
+        b"LOG", b"ERROR", b"WARNING", b"FATAL", b"PANIC", b"NOTICE", b"INFO", b"DEBUG", b"DEBUG1",
+        b"DEBUG2", b"DEBUG3", b"DEBUG4", b"DEBUG5",
+    ];
+    known.contains(&field)
+}
+
 fn read_csv(source: impl BufRead, each: &mut dyn FnMut(Entry)) -> io::Result<bool> {
     let left = Rc::new(Cell::new(LONGEST_ENTRY));
     let source = Bounded { source, left: Rc::clone(&left) };
@@ -115,6 +124,10 @@ fn read_csv(source: impl BufRead, each: &mut dyn FnMut(Entry)) -> io::Result<boo
             return Ok(false);
         }
         left.set(LONGEST_ENTRY);
+        // A record that is cut off has no severity at its place, or stands elsewhere.
+        if !is_severity(record.get(11).unwrap_or_default()) {
+            continue;
+        }
         each(Entry {
             message: field(&record, 13),
             detail: field(&record, 14),

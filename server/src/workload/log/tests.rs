@@ -221,6 +221,14 @@ fn lists_that_services_write_over_lines_are_read() {
 }
 
 #[test]
+fn a_record_that_is_cut_off_is_no_entry() {
+    let whole = CSV.lines().next().unwrap();
+    let cut = &CSV[whole.len() / 2..];
+    let contents = read_log(CSV, cut.as_bytes(), Some("shop")).unwrap();
+    assert!(contents.notes.iter().all(|note| !note.contains("(LOG")), "{:?}", contents.notes);
+}
+
+#[test]
 fn a_prefix_in_brackets_is_plain_text() {
     let text = "[2026-03-05 11:00:00 UTC] [7] LOG:  duration: 1.5 ms  statement: SELECT 1 FROM a\n[2026-03-05 11:00:01 UTC] [7] LOG:  duration: 1.5 ms  statement: SELECT 2\n\tFROM b";
     let contents = read(text);

@@ -128,8 +128,9 @@ impl Reader<'_> {
         let statement = self.under_policies(statement, raw, path)?;
         sql::check_select(&statement)?;
         let no_table = |message: String| NotPlanned::new(ReasonCode::NoTable, message);
-        let mut shape =
-            sql::analyze(&statement, self.catalog).map_err(|error| no_table(error.to_string()))?;
+        let mut shape = sql::analyze(&statement, self.catalog).map_err(|error| {
+            self.elsewhere(&statement).unwrap_or_else(|| no_table(error.to_string()))
+        })?;
         let variants = self.variants(raw, path);
         for (_, other) in &variants {
             keep_common_constants(&mut shape, other);

@@ -93,6 +93,35 @@ impl Reader<'_> {
         }
     }
 
+    /// That a statement names a table without its schema, and which tables of that name there are; absent where there are
+    /// none.
+    pub(super) fn elsewhere(&self, statement: &Statement) -> Option<NotPlanned> {
+        let named = sql::relation_names(statement);
+        let mut open = named
+            .iter()
+            .filter(|(schema, name)| schema.is_empty() && self.catalog.resolve("", name).is_none());
+        let (name, others) = open.find_map(|(_, name)| {
+            let others: Vec<String> = self
+                .catalog
+                .tables
+                .keys()
+                .filter(|table| table.name == *name)
+                .map(ToString::to_string)
+                .collect();
+            (!others.is_empty()).then_some((name, others))
+        })?;
+        let shown = others.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = if others.len() > 3 { " and others" } else { "" };
+        Some(NotPlanned::with_remedy(
+            ReasonCode::NoTable,
+            format!("it reads {name} by a search path that nobody knows: there are {shown}{more}"),
+            format!(
+                "the path of its role (ALTER ROLE … SET search_path), or SET search_path = … before it in a file, tells which: {} for one",
+                others.first().map_or("", String::as_str)
+            ),
+        ))
+    }
+
     /// Why a statement that reads no table itself is not planned.
     pub(super) fn why_no_table(&self, statement: &Statement, how: PlannedAs) -> NotPlanned {
         let calls = sql::calls(statement).unwrap_or_default();
