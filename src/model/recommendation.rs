@@ -129,6 +129,12 @@ pub struct Recommendation {
     pub database: String,
 }
 
+/// What a proposal saves of the workload, in percent, as far as that is known: planned, or at most.
+#[must_use]
+pub fn at_most_percent(planned: Option<f64>, evidence: &Evidence) -> Option<f64> {
+    planned.or(evidence.share_percent)
+}
+
 impl Recommendation {
     /// Why a person must make the change, wherever that is; absent for what can be applied in the sandbox.
     #[must_use]
@@ -211,6 +217,10 @@ pub struct Evidence {
     /// Why no benchmark can show what it does.
     #[serde(default)]
     pub not_measured: Option<String>,
+    /// What the statements that it is for took of the workload's measured time, in percent, where no saving is planned: it
+    /// saves no more than that. Absent where no time was measured.
+    #[serde(default)]
+    pub share_percent: Option<f64>,
 }
 
 /// Why a setting of a whole server is only handed over.
@@ -235,6 +245,7 @@ impl Evidence {
             learned: None,
             by_hand: None,
             not_measured: None,
+            share_percent: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use optischema::figures;
-use optischema::model::{Proposal, RecommendationType, TableName};
+use optischema::model::{Proposal, RecommendationType, TableName, at_most_percent};
 use optischema::workload::Coverage;
 use serde_json::json;
 
@@ -73,7 +73,8 @@ pub(super) async fn analyze(
         AnalyzeFormat::Table => {
             let (small, listed): (Vec<&Proposal>, Vec<&Proposal>) =
                 advice.proposals.iter().partition(|proposal| {
-                    proposal.estimated_improvement_percent.is_some_and(|saving| saving < least)
+                    let planned = proposal.estimated_improvement_percent;
+                    at_most_percent(planned, &proposal.evidence).is_some_and(|most| most < least)
                 });
             for (heading, proposals) in by_table(&listed) {
                 println!("{heading}\n{}\n", of_one(&proposals));

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use comfy_table::{Cell, CellAlignment, Table};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use optischema::figures;
-use optischema::model::{BenchmarkResult, Job, JobStatus, PlanPair, Recommendation, Verdict};
+use optischema::model::{
+    BenchmarkResult, Job, JobStatus, PlanPair, Recommendation, Verdict, WriteMeasure,
+};
 use optischema::operations::{OperationError, Operations};
 use optischema::plan::{diff, parse_plan};
 
@@ -78,6 +80,9 @@ fn print_recommendations(recommendations: &[Recommendation]) {
     println!("{table}");
 }
 
+/// Characters of a line at most.
+const WIDTH: u16 = 120;
+
 /// The verdict of a benchmark as a table, or the sentence that says why there is none.
 pub fn print_benchmark(job: &Job) {
     let result = job.result.as_ref().and_then(|result| result.benchmark());
@@ -89,9 +94,23 @@ pub fn print_benchmark(job: &Job) {
     print_result(result);
 }
 
+/// What a write takes more or less, as far as the runs show that.
+fn time_of(measure: &WriteMeasure) -> String {
+    let (Some(change), Some(interval)) = (measure.change_percent, measure.confidence_interval)
+    else {
+        return "no figure".to_owned();
+    };
+    let ends = figures::interval(&interval);
+    match interval.low_percent > 0.0 || interval.high_percent < 0.0 {
+        true => format!("{} ({ends})", figures::change(change)),
+        false => format!("no difference shown ({ends})"),
+    }
+}
+
 /// A result as a table.
 pub fn print_result(result: &BenchmarkResult) {
     let mut table = Table::new();
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     table.set_header(["Values", "Verdict", "Without", "With", "Change", "Interval", "Pairs"]);
     for binding in &result.bindings {
         let absent = || "–".to_owned();
@@ -128,24 +147,23 @@ pub fn print_result(result: &BenchmarkResult) {
     }
     if let Some(cost) = &result.write_cost {
         for measure in &cost.operations {
-            let lost = measure.lost_hot_updates();
+            let hot = match (measure.baseline.hot_updates, measure.patched.hot_updates) {
+                (0, 0) => String::new(),
+                (without, with) => format!(", HOT updates {without} → {with} of {}", measure.rows),
+            };
             println!(
-                "Writes:    {}: {}, {:+.0} B of WAL a row{}",
+                "Writes:    {}: {}, {:+.0} B of WAL a row{hot}",
                 measure.operation.label(),
-                measure.change_percent.map_or_else(|| "no figure".to_owned(), figures::change),
-                measure.extra_wal_bytes_per_row(),
-                if lost > 0 {
-                    format!(", {lost} of {} HOT updates lost", measure.rows)
-                } else {
-                    String::new()
-                }
+                time_of(measure),
+                // Less than a byte is none, whatever its sign.
+                measure.extra_wal_bytes_per_row().round() + 0.0,
             );
         }
     }
     if result.workload_planned > 0 {
         println!(
-            "Others:    {} other statements planned, {} change their cost",
-            result.workload_planned,
+            "Others:    {} planned, {} change their cost",
+            figures::counted(result.workload_planned.unsigned_abs(), "other statement"),
             result.workload.len()
         );
     }

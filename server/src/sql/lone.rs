@@ -1,5 +1,7 @@
 //! A SELECT that is one expression and nothing else: what the body of a function may be.
 
+use std::collections::BTreeMap;
+
 use pg_query::NodeEnum;
 use pg_query::protobuf::SetOperation;
 use serde_json::Value;
@@ -11,6 +13,8 @@ use super::{Statement, parse_one, tree};
 pub struct LoneExpression {
     /// Times that it names an argument, by number or by name.
     pub arguments: usize,
+    /// Times that it names the same one, at most.
+    pub repeated: usize,
 }
 
 /// The expression of a SELECT that reads nothing, filters nothing and holds no query; absent for any other statement.
@@ -37,13 +41,20 @@ pub fn lone_expression(statement: &Statement) -> Option<LoneExpression> {
         return None;
     }
     let json = statement.json().ok()?;
-    let (mut arguments, mut selects) = (0, 0);
-    tree::walk(json, &mut |kind, _| match kind {
-        "ParamRef" | "ColumnRef" => arguments += 1,
+    let mut selects = 0;
+    let mut named: BTreeMap<String, usize> = BTreeMap::new();
+    tree::walk(json, &mut |kind, object| match kind {
+        "ParamRef" => {
+            let number = object.get("number").map(Value::to_string);
+            *named.entry(number.unwrap_or_default()).or_default() += 1;
+        }
+        "ColumnRef" => *named.entry(tree::names(object.get("fields")).join(".")).or_default() += 1,
         "SelectStmt" => selects += 1,
         _ => {}
     });
-    (selects == 1).then_some(LoneExpression { arguments })
+    let (arguments, repeated) = (named.values().sum(), named.values().copied().max());
+    let repeated = repeated.unwrap_or_default();
+    (selects == 1).then_some(LoneExpression { arguments, repeated })
 }
 
 /// Whether every call of functions of a name, in a list of expressions over one table, has one of its columns as an
@@ -89,6 +100,10 @@ mod tests {
         let of = |sql: &str| lone_expression(&parse_one(sql).unwrap()).map(|e| e.arguments);
         assert_eq!(of("SELECT unaccent('unaccent', $1)"), Some(1));
         assert_eq!(of("SELECT lower(value) || lower(value)"), Some(2));
+        let repeated = |sql: &str| lone_expression(&parse_one(sql).unwrap()).map(|e| e.repeated);
+        assert_eq!(repeated("SELECT lower(value) || lower(value)"), Some(2));
+        assert_eq!(repeated("SELECT COALESCE($1, $2, $1, $1)"), Some(3));
+        assert_eq!(repeated("SELECT now()"), Some(0));
         for sql in [
             "SELECT 1 FROM t",
             "SELECT (SELECT 1)",

@@ -335,7 +335,9 @@ const fn order_of(sort: RecommendationSort) -> Order {
 fn push_fold(query: &mut QueryBuilder<Sqlite>, filter: &RecommendationFilter, is_listed: bool) {
     let Some(percent) = filter.folded_below else { return };
     query.push(if is_listed { " AND NOT " } else { " AND " });
-    query.push("(status = 'pending' AND coalesce(estimated_improvement_percent, 100.0) < ");
+    query.push(
+        "(status = 'pending' AND coalesce(estimated_improvement_percent, evidence_json->>'share_percent', 100.0) < ",
+    );
     query.push_bind(percent).push(")");
 }
 

@@ -353,3 +353,30 @@ async fn what_the_text_of_a_view_or_body_does_not_show_is_in_its_tree() {
         assert!(shop.log_lines(SPRUNG).len() > before, "{sql}: no trap sprang");
     }
 }
+
+/// A body that names an argument more than once multiplies what stands there, level by level; and an own function under a
+/// built-in one's name is not what that is.
+#[tokio::test]
+async fn bodies_that_multiply_are_put_in_place_a_few_times_only() {
+    let shop = Shop::start().await;
+    let own = [
+        "CREATE FUNCTION eight(a bool) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT COALESCE(a, a, a, a, a, a, a, a)'",
+        "CREATE FUNCTION \"left\"(a text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1 || $1'",
+        "CREATE FUNCTION filled(a text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT a::char(10000000)'",
+        "CREATE FUNCTION large() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT repeat('x', 1000000) $$",
+    ];
+    shop.run("postgres", "shop", &[&[TRAP[1]], &own[..]].concat()).await;
+    all_planned(&shop, &["SELECT id FROM orders WHERE eight(eight(id > 7))"]).await;
+    all_refused(
+        &shop,
+        &["SELECT id FROM orders WHERE eight(eight(eight(eight(id > 7))))"],
+        "among more than 3 calls",
+    )
+    .await;
+    let refused = [
+        "SELECT id FROM orders WHERE name = \"left\"('x')",
+        "SELECT id FROM orders WHERE name = filled('x')",
+        "SELECT id FROM orders WHERE name = large()",
+    ];
+    all_refused(&shop, &refused, "it calls public.").await;
+}

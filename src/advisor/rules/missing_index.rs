@@ -118,6 +118,7 @@ pub fn propose_index(rule: &MissingIndex<'_>) -> Option<Proposal> {
             learned: None,
             by_hand: None,
             not_measured: None,
+            share_percent: None,
             index: Some(IndexEvidence {
                 table: candidate.table.clone(),
                 index_name: rule.name.to_owned(),

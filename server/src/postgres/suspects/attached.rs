@@ -18,6 +18,8 @@ pub(super) enum AttachedTo {
     Policy,
     /// An index: its expression is simplified whenever the table is planned.
     Index,
+    /// A view: its text was judged before.
+    View,
     /// Statistics, partition keys, virtual columns, and whatever else is taken up with the table.
     Other,
 }
@@ -28,6 +30,7 @@ impl AttachedTo {
             "check" => Self::Check,
             "policy" => Self::Policy,
             "index" => Self::Index,
+            "view" => Self::View,
             _ => Self::Other,
         }
     }
@@ -66,6 +69,7 @@ impl Suspects {
                 // A view reads with its owner's rights, who may be another.
                 AttachedTo::Policy => through_view || !self.reads_every_row,
                 AttachedTo::Index | AttachedTo::Other => true,
+                AttachedTo::View => false,
             };
             let attached = table.attached.iter().find(is_taken_up)?;
             let all = table.attached.iter().filter(is_taken_up);
@@ -73,6 +77,25 @@ impl Suspects {
             let said =
                 format!("the table {} carries an expression that calls {}", name.name, attached.what);
             Some(Objection { said, functions: functions.into_iter().collect() })
+        })
+    }
+}
+
+impl Suspects {
+    /// What speaks against planning the queries of these views though their texts do not show it.
+    pub(super) fn objection_to_trees(&self, views: &BTreeSet<i64>) -> Option<Objection> {
+        let read = self.relations.iter().filter(|(_, relation)| views.contains(&relation.oid));
+        let mut hidden = read.filter_map(|(name, view)| {
+            let attached = view.attached.iter().find(|attached| attached.to == AttachedTo::View)?;
+            Some((name, attached))
+        });
+        let (name, attached) = hidden.next()?;
+        Some(Objection {
+            said: format!(
+                "the view {} calls {}, which its text does not show",
+                name.name, attached.what
+            ),
+            functions: attached.function.iter().cloned().collect(),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Own functions that are nothing but an expression of PostgreSQL's own: planning may run them, or put their body in their
 //! place, and the body is judged as if the statement held it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -16,7 +16,7 @@ const LONGEST: i32 = 1000;
 const MOST_ARGUMENTS: usize = 8;
 
 /// Values of it that together must not be large.
-const OFTEN: usize = 16;
+const OFTEN: usize = 4;
 
 /// Parameters of a function, at most, in PostgreSQL.
 const MOST_PARAMETERS: usize = 100;
@@ -25,7 +25,11 @@ const MOST_PARAMETERS: usize = 100;
 /// other rights, is left out where it could not be judged; so is one whose arguments may be of a type of the database's
 /// own, with operators and casts of its own.
 const BODIES: &str = "
-    SELECT /* optischema */ p.oid::pg_catalog.int8 AS oid, p.proname::pg_catalog.text AS name, p.prosrc AS body
+    SELECT /* optischema */ p.oid::pg_catalog.int8 AS oid, p.proname::pg_catalog.text AS name, p.prosrc AS body,
+           (SELECT r.typlen > 0 FROM pg_catalog.pg_type r WHERE r.oid = p.prorettype) AS is_of_fixed_length,
+           EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+                   WHERE d.classid = 'pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e'
+                     AND d.refclassid = 'pg_extension'::pg_catalog.regclass AND e.extname = ANY ($2)) AS is_member
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     WHERE p.oid::pg_catalog.int8 >= 16384 AND l.lanname = 'sql' AND p.prokind = 'f' AND p.provolatile IN ('i', 's')
       AND NOT p.proretset AND NOT p.prosecdef AND p.pronargdefaults = 0 AND p.provariadic = '0'
@@ -54,6 +58,15 @@ pub(super) struct Harmless {
     pub functions: BTreeSet<i64>,
     /// Names of those whose value is hardly longer than their arguments.
     pub short: BTreeSet<String>,
+    /// How often each names the same argument, by its name: PostgreSQL puts a cheap one in every place.
+    pub copies: BTreeMap<String, usize>,
+}
+
+/// A body that was judged to be nothing but an expression of PostgreSQL's own.
+#[derive(Debug, Clone, Copy)]
+struct Judged {
+    is_short: bool,
+    copies: usize,
 }
 
 /// Judges each by `suspects`, which must look everywhere for what a name means: a function may have a path of its own.
@@ -86,11 +99,18 @@ pub(super) async fn read(
                 .and_then(|text| Some(format!("SELECT {}", text.strip_prefix("RETURN ")?)))
                 .unwrap_or_default();
         }
-        let is_short = judged(suspects, &body, kept);
-        if is_short.is_some() {
+        // An own function under the name of a built-in one would be reckoned as that.
+        let is_member: bool = row.try_get("is_member")?;
+        let judged = judged(suspects, &body, kept, row.try_get("is_of_fixed_length")?)
+            .filter(|_| is_member || !sql::has_known_growth(&name));
+        if let Some(judged) = judged {
             found.functions.insert(oid);
+            // Those of known extensions cost more than PostgreSQL puts in twice.
+            let copies = if is_member { 1 } else { judged.copies };
+            let most = found.copies.entry(name.clone()).or_default();
+            *most = copies.max(*most);
         }
-        if is_short == Some(true) {
+        if judged.is_some_and(|judged| judged.is_short) {
             found.short.insert(name);
         } else {
             long.insert(name);
@@ -112,7 +132,7 @@ enum Kept {
 
 /// Whether a body that is one expression of PostgreSQL's own gives values hardly longer than its arguments; absent where it
 /// is more than that.
-fn judged(suspects: &Suspects, body: &str, kept: Kept) -> Option<bool> {
+fn judged(suspects: &Suspects, body: &str, kept: Kept, is_of_fixed_length: bool) -> Option<Judged> {
     if !suspects.cuts_names_alike {
         return None;
     }
@@ -133,7 +153,7 @@ fn judged(suspects: &Suspects, body: &str, kept: Kept) -> Option<bool> {
         return None;
     }
     let around = sql::Surroundings {
-        views: &std::collections::BTreeMap::new(),
+        views: &BTreeMap::new(),
         parts: &|_| 0,
         is_partitionwise: false,
         is_trusted: &|_| false,
@@ -143,11 +163,13 @@ fn judged(suspects: &Suspects, body: &str, kept: Kept) -> Option<bool> {
     let of_short = sql::parse_one(&sql::bind_parameters(&statement, &given).ok()?).ok()?;
     sql::check_planning_size(&of_short, around).ok()?;
     // Where it is called its value counts as hardly longer than its arguments, however often.
+    let often = if is_of_fixed_length { 1 } else { OFTEN };
     let value = of_short.sql.trim().get("SELECT".len()..)?;
-    let often = vec![format!("({value})"); OFTEN].join(" || ");
+    let often = vec![format!("({value})"); often].join(" || ");
     let often = sql::parse_one(&format!("SELECT {often}")).ok()?;
     sql::check_planning_size(&often, around).ok()?;
-    Some(calls.functions.iter().all(|name| sql::is_short(&name.name)))
+    let is_short = calls.functions.iter().all(|name| sql::is_short(&name.name));
+    Some(Judged { is_short, copies: expression.repeated })
 }
 
 fn in_pg_catalog(names: BTreeSet<Name>) -> BTreeSet<Name> {

@@ -149,7 +149,7 @@ pub struct Suspects {
     /// Whether a name may be of any schema, whatever the path says.
     looks_everywhere: bool,
     /// Names of own functions whose body the planner may put in the place of a call.
-    inlined: BTreeSet<String>,
+    inlined: BTreeMap<String, usize>,
     /// Names of `pg_catalog`'s own relations.
     system_relations: BTreeSet<String>,
 }
@@ -218,6 +218,9 @@ impl Suspects {
                 views.insert(written.clone(), inside.clone());
                 views.insert(name.clone(), inside);
             }
+        }
+        if let Some(Objection { said, functions }) = self.objection_to_trees(&seen) {
+            return Err(SqlError::CallsOwn { reason: said, functions }.into());
         }
         let parts = |name: &Name| self.relation(name).map_or(0, |(_, relation)| relation.parts);
         let is_trusted = |name: &str| self.trusted.iter().any(|trusted| trusted == name);
@@ -347,14 +350,15 @@ impl Suspects {
             };
             return Some(Objection { said: format!("it calls {}", function.said()), functions });
         }
-        let is_inlined = |name: &&Name| self.inlined.contains(&name.name);
-        let inlined = calls.functions.iter().find(is_inlined)?;
-        (calls.function_calls > MOST_INLINED).then(|| {
-            format!(
-                "it calls {}, whose body PostgreSQL puts in place, among more than {MOST_INLINED} calls",
-                inlined.name
-            )
-            .into()
+        calls.functions.iter().find_map(|name| {
+            let most = most_inlined(*self.inlined.get(&name.name)?);
+            (calls.function_calls > most).then(|| {
+                format!(
+                    "it calls {}, whose body PostgreSQL puts in place, among more than {most} calls",
+                    name.name
+                )
+                .into()
+            })
         })
     }
 
@@ -480,6 +484,16 @@ impl Suspects {
 
 /// Calls of a statement, at most, one of which has a body that is put in its place.
 const MOST_INLINED: usize = 200;
+/// Copies of an expression that nested bodies may make.
+const MOST_COPIES: f64 = 1000.0;
+
+/// The same where the body names an argument so many times: each level multiplies what is in it.
+fn most_inlined(copies: usize) -> usize {
+    match copies {
+        0 | 1 => MOST_INLINED,
+        copies => (MOST_COPIES.ln() / (copies as f64).ln()) as usize,
+    }
+}
 
 impl Relation {
     /// Types that a statement comes to by reading it: all of them where a row may stand as a whole, or where the planner

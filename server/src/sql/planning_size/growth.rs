@@ -199,6 +199,10 @@ pub(super) fn value_bytes(name: &str, arguments: &[&Value], bytes: &[f64], nodes
             super::LARGEST_CONSTANT / 8.0
         }
         // Each level is indented further; each node is written with all that is in it.
+        // A path within a path counts all of one for each of the other, and nobody can stop it.
+        "xpath" | "xpath_exists" | "xmlexists" if path_depth(arguments.first()) > 1 => {
+            f64::INFINITY
+        }
         "jsonb_pretty" | "xpath" => total * (total + 8.0),
         "string_to_array" | "regexp_split_to_array" | "regexp_match" => total * 48.0,
         "power" | "pow" | "exp" | "numeric_power" | "numeric_exp" => LONGEST_NUMERIC,
@@ -295,13 +299,21 @@ pub(super) fn exponents(text: &str) -> f64 {
     digits
 }
 
+/// How often a path goes down to any depth within its conditions and outside of them.
+fn path_depth(path: Option<&&Value>) -> usize {
+    let text = path.and_then(|path| literal_text(path));
+    text.map_or(2, |text| text.matches("//").count() + text.matches("::").count())
+}
+
 /// A number that is written out.
 pub(super) fn literal_number(value: &Value) -> Option<f64> {
     let mut node = value.get("node").unwrap_or(value);
     while let Some(cast) = node.get("TypeCast") {
         // Other types' casts change the value.
-        let to = super::tree::names(cast.get("type_name")?.get("names")).pop()?;
-        if !NUMBERS.contains(&to.as_str()) {
+        let mut names = super::tree::names(cast.get("type_name")?.get("names"));
+        let to = names.pop()?;
+        let is_own = names.first().is_some_and(|schema| schema != "pg_catalog");
+        if is_own || !NUMBERS.contains(&to.as_str()) {
             return None;
         }
         node = cast.get("arg")?.get("node")?;

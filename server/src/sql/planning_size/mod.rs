@@ -423,6 +423,11 @@ impl Sizing<'_> {
                     // Power, and factorial before PostgreSQL 14.
                     "^" | "!!" | "!" => LONGEST_NUMERIC,
                     "@?" | "@@" => 64.0 + paths_of(&path),
+                    // Each part of the one is held against each of the other.
+                    "<->" | "?#" | "&&" | "@>" | "<@" => {
+                        let sides = left.constant.zip(right.constant);
+                        64.0 + sides.map_or(0.0, |(a, b)| a * b / PARTS)
+                    }
                     _ => 64.0,
                 };
                 Size { nodes: size.nodes + 1.0, constant: size.constant.map(|bytes| bytes + least) }
@@ -495,6 +500,9 @@ impl Sizing<'_> {
         size
     }
 }
+
+/// Bytes of two constants, multiplied, for one byte more of time and room: with two of 64 KiB the bound is reached.
+const PARTS: f64 = 4096.0;
 
 /// Relations behind a view of the system's own, at most about: `information_schema.columns` reads 12, `pg_stats` 3.
 fn behind_system_views(name: &Name) -> usize {

@@ -312,6 +312,16 @@ fn ordinary_statements_pass() {
     for number in ["1.e131000", "1e1_31000", "1_0e131000"] {
         assert!(check(&list(number)).is_err(), "{number}");
     }
+    let path =
+        |name: &str| format!("SELECT xpath_exists('//a[count({name}) > 0]', '<a/>'::xml) FROM t");
+    assert_eq!(check(&path("b")), Ok(()));
+    assert!(check(&path("//b")).is_err(), "all of one for each of the other");
+    let arrays = |count: usize| {
+        let elements = vec!["1"; count].join(",");
+        format!("SELECT '{{{elements}}}'::text[] && '{{{elements}}}'::text[] FROM t")
+    };
+    assert_eq!(check(&arrays(100)), Ok(()));
+    assert!(check(&arrays(40_000)).is_err());
     let all_with_all = "SELECT '[1, 2]'::jsonb @? '$ ? (@[*] < $[*])'::jsonpath FROM t";
     assert!(check(all_with_all).is_err());
     let texts = "SELECT regexp_replace('x'::text, regexp_replace('y'::text, '([^a-zA-Z_0-9])'::text, '\\1'::text, 'g'::text), 'z'::text, 'gi'::text) FROM t";

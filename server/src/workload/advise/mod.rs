@@ -148,6 +148,8 @@ pub async fn advise(
     });
     advice.proposals.extend(findings.proposals);
     advice.proposals.iter_mut().for_each(note_unmeasured);
+    let whole: f64 = collection.statements.iter().map(|statement| statement.total_time_ms).sum();
+    advice.proposals.iter_mut().for_each(|proposal| note_share(proposal, whole));
     advice.rejected.extend(findings.rejected);
     let of_planner = [Rule::MissingIndex];
     advice.complete.extend(Rule::ALL.iter().copied().filter(|rule| !of_planner.contains(rule)));
@@ -171,6 +173,22 @@ fn note_unmeasured(proposal: &mut Proposal) {
     };
     let known = proposal.evidence.not_measured.take();
     proposal.evidence.not_measured = known.or(of_change);
+}
+
+/// Says of a proposal for some statements, whose saving nobody planned, what they took of the whole time.
+fn note_share(proposal: &mut Proposal, whole_ms: f64) {
+    let is_for_statements = matches!(
+        proposal.recommendation_type,
+        RecommendationType::Index | RecommendationType::Rewrite
+    );
+    let statements = &proposal.evidence.statements;
+    if !is_for_statements || statements.is_empty() || whole_ms <= 0.0 {
+        return;
+    }
+    let time: f64 = statements.iter().map(|statement| statement.total_time_ms).sum();
+    if proposal.estimated_improvement_percent.is_none() {
+        proposal.evidence.share_percent = Some(100.0 * time / whole_ms);
+    }
 }
 
 /// Why nothing is advised on statements.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Entry;
+use super::nesting::time_in;
 use super::plain::{PlainEntries, split_entry};
 
 /// Whether a text of JSON holds an entry of PostgreSQL's own, or one of a service that collects logs.
@@ -73,6 +74,8 @@ pub(super) fn take(mut value: Value, plain: &mut PlainEntries, each: &mut dyn Fn
     let database = database.and_then(Value::as_str).unwrap_or_default().to_owned();
     let role = at(&["user"]).or_else(|| at(&["record", "user_name"]));
     let role = role.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let at_ms = at(&["timestamp"]).or_else(|| at(&["record", "log_time"]));
+    let at_ms = at_ms.and_then(Value::as_str).and_then(time_in);
     let (message, detail) = (message.to_owned(), detail.to_owned());
-    each(Entry { message, detail, process, database, role });
+    each(Entry { message, detail, process, database, role, at_ms });
 }

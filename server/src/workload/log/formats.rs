@@ -8,6 +8,7 @@ use super::Entry;
 use super::envelopes::{self, holds_entry};
 use super::json_lines::{JsonLines, begins_value};
 use super::lines::Lines;
+use super::nesting::time_in;
 use super::plain::{PlainEntries, split_entry};
 
 /// How a log is written.
@@ -134,6 +135,7 @@ fn read_csv(source: impl BufRead, each: &mut dyn FnMut(Entry)) -> io::Result<boo
             process: field(&record, 3),
             database: field(&record, 2),
             role: field(&record, 1),
+            at_ms: time_in(&field(&record, 0)),
         });
     }
     Ok(true)

@@ -6,6 +6,7 @@ mod formats;
 mod json_lines;
 mod lines;
 mod messages;
+mod nesting;
 mod plain;
 mod plans;
 mod texts;
@@ -17,9 +18,11 @@ use serde_json::Value;
 
 use self::formats::{Format, read_entries};
 use self::messages::{Event, event};
+use self::nesting::Nesting;
 use self::plans::Plans;
 use self::texts::Texts;
 use super::raw::RawStatement;
+use crate::sql::{PreparedUse, prepared_use};
 
 /// One plan that `auto_explain` wrote.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +58,8 @@ struct Entry {
     database: String,
     /// The role that the process runs as; empty where the log does not say.
     role: String,
+    /// When it was written, in milliseconds; absent where the log does not say so exactly.
+    at_ms: Option<f64>,
 }
 
 /// Bytes that are looked at to tell a log from SQL.
@@ -111,6 +116,8 @@ const MOST_WAITING: usize = 10_000;
 struct Reading {
     /// The database whose entries count; all where absent.
     database: Option<String>,
+    /// Which statements ran inside others.
+    nesting: Nesting,
     /// Whose entry is read now.
     role: String,
     /// Entries of others.
@@ -121,6 +128,8 @@ struct Reading {
     plans: Plans,
     /// Statements whose time stands on a later line of the same process.
     waiting: BTreeMap<String, (String, Vec<Option<String>>)>,
+    /// What was prepared by PREPARE, by process and name.
+    prepared: BTreeMap<(String, String), String>,
     /// Statements without a time.
     untimed: i64,
 }
@@ -137,8 +146,9 @@ impl Reading {
         }
         let process = entry.process.clone();
         self.role.clone_from(&entry.role);
-        match event(&entry) {
+        match event(&entry).map(|event| self.resolved(event, &process)) {
             Some(Event::Ran { sql, duration_ms, values }) => {
+                let duration_ms = self.nesting.own_time(&process, entry.at_ms, duration_ms, &sql);
                 self.timed.ran(sql, duration_ms, values, &self.role);
             }
             // Whose time comes next cannot be told.
@@ -160,12 +170,34 @@ impl Reading {
             }
             Some(Event::Planned(plan)) => {
                 let values = plan.values.clone();
-                self.planned.ran(plan.sql.clone(), plan.duration_ms, values, &self.role);
+                let own_ms =
+                    self.nesting.own_time(&process, entry.at_ms, plan.duration_ms, &plan.sql);
+                self.planned.ran(plan.sql.clone(), own_ms, values, &self.role);
                 self.plans.take(plan);
             }
             Some(Event::Unreadable(why)) => self.plans.pass_over(why),
             None => {}
         }
+    }
+
+    /// An event with what was prepared in the place of EXECUTE, where the process prepared it before.
+    fn resolved(&mut self, mut event: Event, process: &str) -> Event {
+        let (Event::Ran { sql, values, .. } | Event::Began { sql, values }) = &mut event else {
+            return event;
+        };
+        match prepared_use(sql) {
+            Some(PreparedUse::Made { name }) if self.prepared.len() < MOST_WAITING => {
+                self.prepared.insert((process.to_owned(), name), sql.clone());
+            }
+            Some(PreparedUse::Run { name, values: given }) => {
+                if let Some(text) = self.prepared.get(&(process.to_owned(), name)) {
+                    sql.clone_from(text);
+                    *values = given.unwrap_or_default();
+                }
+            }
+            _ => {}
+        }
+        event
     }
 
     fn ran_untimed(&mut self, sql: String, values: Vec<Option<String>>) {

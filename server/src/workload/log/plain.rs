@@ -1,6 +1,7 @@
 //! Lines of the server's own log, with any `log_line_prefix`.
 
 use super::Entry;
+use super::nesting::time_in;
 
 /// Bytes of a message or a detail that are kept. Longer statements are not read anyway.
 const LONGEST: usize = 1 << 20;
@@ -106,7 +107,8 @@ impl PlainEntries {
                 let process = if own.is_empty() { process.to_owned() } else { own };
                 let (role, database) = session_of(prefix);
                 let message = message.to_owned();
-                let entry = Entry { message, detail: String::new(), process, database, role };
+                let (detail, at_ms) = (String::new(), time_in(prefix));
+                let entry = Entry { message, detail, process, database, role, at_ms };
                 (self.in_detail, self.passed_over) = (false, false);
                 return self.open.replace(entry);
             }

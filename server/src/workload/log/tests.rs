@@ -221,6 +221,46 @@ fn lists_that_services_write_over_lines_are_read() {
 }
 
 #[test]
+fn what_a_process_prepared_stands_for_what_it_executes() {
+    let line = |process: u32, what: &str| {
+        format!("2026-03-05 11:00:00.000 UTC [{process}] app@shop LOG:  duration: 2.5 ms  {what}")
+    };
+    let lines = [
+        line(7, "statement: PREPARE find AS SELECT 1 FROM a WHERE id = $1"),
+        line(8, "statement: PREPARE find AS SELECT 2 FROM b WHERE id = $1"),
+        line(7, "execute s1: EXECUTE find(41)"),
+        line(9, "execute s1: EXECUTE find(42)"),
+    ];
+    let contents = read(&lines.join("\n"));
+    let raw = named(&contents, "FROM a");
+    assert_eq!((raw.calls, raw.logged.clone()), (2, vec![vec![Some("41".to_owned())]]));
+    assert_eq!(named(&contents, "FROM b").calls, 1);
+    assert_eq!(named(&contents, "EXECUTE").calls, 1, "another process prepared it");
+}
+
+#[test]
+fn time_of_statements_inside_another_one_counts_once() {
+    let plan = |sql: &str| {
+        format!("{{\"Query Text\": \"{sql}\", \"Plan\": {{\"Node Type\": \"Result\"}}}}")
+    };
+    let line = |second: &str, duration: f64, sql: &str| {
+        format!(
+            "2026-03-05 11:00:{second} UTC [7] app@shop LOG:  duration: {duration:.3} ms  plan:\n\t{}",
+            plan(sql)
+        )
+    };
+    let lines = [
+        line("01.000", 5.0, "SELECT 1 FROM a"),
+        line("02.040", 30.0, "SELECT 2 FROM b"),
+        line("02.050", 48.0, "SELECT f()"),
+    ];
+    let contents = read(&lines.join("\n"));
+    let times: Vec<f64> =
+        ["FROM a", "FROM b", "f()"].map(|part| named(&contents, part).total_time_ms).to_vec();
+    assert_eq!(times, [5.0, 30.0, 18.0]);
+}
+
+#[test]
 fn a_record_that_is_cut_off_is_no_entry() {
     let whole = CSV.lines().next().unwrap();
     let cut = &CSV[whole.len() / 2..];
