@@ -126,7 +126,7 @@ const DOUBTFUL: f64 = 0.3;
 
 fn of_one(proposals: &[&Proposal]) -> comfy_table::Table {
     let mut table = super::table();
-    table.set_header(["Planned saving", "Recommendation", "SQL for main"]);
+    table.set_header(["Planned saving", "Recommendation", "SQL"]);
     for proposal in proposals {
         let saving = proposal
             .estimated_improvement_percent
@@ -136,7 +136,10 @@ fn of_one(proposals: &[&Proposal]) -> comfy_table::Table {
             false => String::new(),
         };
         let title = format!("{}{doubt}", proposal.title);
-        table.add_row([saving, title, proposal.sql_fix.clone()]);
+        // What the application hands over changes no text.
+        let is_same = proposal.sql_fix.trim_end_matches(';') == proposal.original_sql;
+        let sql = if is_same { "–".to_owned() } else { proposal.sql_fix.clone() };
+        table.add_row([saving, title, sql]);
     }
     table
 }

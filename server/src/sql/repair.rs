@@ -79,7 +79,15 @@ impl Repair {
                 // An element of a column that is an array, or one of several values of a column.
                 Some(known.strip_suffix("[]").map_or(known.clone(), str::to_owned))
             }),
-            "CoalesceExpr" | "MinMaxExpr" => repair.alike(object.get("args"), &column),
+            "CoalesceExpr" | "MinMaxExpr" => {
+                let is_list = has_array(object.get("args"));
+                repair.alike(object.get("args"), &|number| {
+                    let known = column(number)?;
+                    // Beside a list stands a list, whatever its elements are compared with.
+                    let is_element = is_list && !known.ends_with("[]");
+                    Some(if is_element { format!("{known}[]") } else { known })
+                });
+            }
             // DEFAULT takes a constant and no parameter; what it is cast to is written elsewhere.
             "on_empty" | "on_error" => {
                 if let Some(number) = object.get("expr").and_then(parameter) {
@@ -332,6 +340,12 @@ fn sets<'v>(item: &'v Value, found: &mut Vec<&'v Value>) {
     }
 }
 
+/// Whether an array is written among some expressions.
+fn has_array(parts: Option<&Value>) -> bool {
+    let mut parts = parts.and_then(Value::as_array).into_iter().flatten();
+    parts.any(|part| part.get("node").is_some_and(|node| node.get("AArrayExpr").is_some()))
+}
+
 /// Parameters that are elements of an array that is written out.
 fn elements(value: Option<&Value>) -> Vec<i32> {
     let array = value.and_then(|value| value.get("node")?.get("AArrayExpr")?.get("elements"));
@@ -498,6 +512,14 @@ mod tests {
         assert_eq!(
             prepared("SELECT JSON_VALUE(s::jsonb, '$.a' DEFAULT $1 ON EMPTY) FROM t WHERE n = $2"),
             "SELECT JSON_VALUE(s::jsonb , '$.a' DEFAULT '0' ON EMPTY) FROM t WHERE n = $1"
+        );
+    }
+
+    #[test]
+    fn what_stands_beside_a_list_is_one() {
+        assert_eq!(
+            prepared("SELECT 1 FROM t WHERE n = ANY (COALESCE($1, ARRAY[$2]))"),
+            "SELECT 1 FROM t WHERE n = ANY(COALESCE(CAST($1 AS numeric[]), ARRAY[CAST($2 AS numeric)]))"
         );
     }
 

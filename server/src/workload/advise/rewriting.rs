@@ -158,29 +158,29 @@ fn propose(
 
 /// Columns that PostgreSQL casts for every row, since the value has a wider type.
 fn casts(planned: &Planned<'_>, collection: &Collection) -> Option<optischema::model::Proposal> {
-    // Of parameters nobody knows the type that the application sends: the cast may be of OptiSchema's own making.
+    // Of parameters nobody knows the type that the application sends, unless the text has it: the cast may be of
+    // OptiSchema's own making.
     let is_written =
         planned.plannable.bindings.first().is_some_and(|b| b.kind == BindingKind::AsWritten);
-    if !is_written {
-        return None;
-    }
+    let written = sql::parse_one(&planned.tracked.sql).ok()?;
+    let cast_to = sql::left_out_of_fingerprints(&written);
+    let is_known = |to: &str| is_written || cast_to.iter().any(|cast| *cast == format!("as {to}"));
     let plan = optischema::plan::parse_plan(&planned.plannable.plan).ok()?;
     let filters = plan.root.walk().filter_map(|node| node.filter.clone()).collect::<Vec<_>>();
-    let found = filters.iter().flat_map(|filter| sql::casts_in_filter(filter)).find_map(
-        |(column, to)| {
-            let tables = planned.plannable.shape.tables.iter();
-            let table =
-                tables.filter_map(|name| collection.catalog.tables.get(name)).find(|table| {
-                    table.column(&column).is_some_and(|c| {
-                        matches!(c.data_type.as_str(), "smallint" | "integer" | "bigint")
-                    })
-                })?;
-            let is_indexed = table.indexes.iter().any(|index| {
-                index.key_columns.first().and_then(Option::as_deref) == Some(column.as_str())
-            });
-            is_indexed.then(|| (table.name.clone(), column, to))
-        },
-    )?;
+    let all = filters.iter().flat_map(|filter| sql::casts_in_filter(filter));
+    let found = all.filter(|(_, to)| is_known(to)).find_map(|(column, to)| {
+        let tables = planned.plannable.shape.tables.iter();
+        let table =
+            tables.filter_map(|name| collection.catalog.tables.get(name)).find(|table| {
+                table.column(&column).is_some_and(|c| {
+                    matches!(c.data_type.as_str(), "smallint" | "integer" | "bigint")
+                })
+            })?;
+        let is_indexed = table.indexes.iter().any(|index| {
+            index.key_columns.first().and_then(Option::as_deref) == Some(column.as_str())
+        });
+        is_indexed.then(|| (table.name.clone(), column, to))
+    })?;
     let (table, column, to) = found;
     let tracked = planned.tracked;
     let mut draft = Draft::new(
@@ -193,7 +193,8 @@ fn casts(planned: &Planned<'_>, collection: &Collection) -> Option<optischema::m
     draft.title = format!("{column} is cast to {to} for every row");
     draft.description = format!(
         "The value compared with {table}.{column} has the type {to}, so PostgreSQL casts the column instead, and no \
-         index on it can be searched. Hand the value over as the column's own type."
+         index on it can be searched. Hand the value over as the column's own type, unless it has decimals or is \
+         beyond what that type holds: such values must keep their type."
     );
     draft.tables = vec![table];
     draft.statements = vec![StatementEvidence::unplanned(tracked)];
