@@ -72,7 +72,9 @@ pub(super) fn take(mut value: Value, plain: &mut PlainEntries, each: &mut dyn Fn
     let detail = detail.and_then(Value::as_str).unwrap_or_default();
     let database = at(&["dbname"]).or_else(|| at(&["record", "database_name"]));
     let database = database.and_then(Value::as_str).unwrap_or_default().to_owned();
-    let role = at(&["user"]).or_else(|| at(&["record", "user_name"]));
+    // Only PostgreSQL's own entries say it so; services have users of their own.
+    let own = at(&["user"]).filter(|_| at(&["error_severity"]).is_some());
+    let role = own.or_else(|| at(&["record", "user_name"]));
     let role = role.and_then(Value::as_str).unwrap_or_default().to_owned();
     let at_ms = at(&["timestamp"]).or_else(|| at(&["record", "log_time"]));
     let at_ms = at_ms.and_then(Value::as_str).and_then(time_in);
