@@ -1,2 +1,2 @@
--- Whether a statement calls functions of the database: the time of statements inside them is counted with it, too.
-ALTER TABLE queries ADD COLUMN calls_functions INTEGER NOT NULL DEFAULT 0;
+-- What a statement may run inside, whose time is counted with it, too: 1 functions of the database, 2 triggers, 0 nothing.
+ALTER TABLE queries ADD COLUMN may_run INTEGER NOT NULL DEFAULT 0;

@@ -112,7 +112,10 @@ impl Store {
             queries.insert(fresh.key, id);
         }
         write_counters(&mut write, database, reading, &queries).await?;
-        let changed = own(&reading.deltas.changed, &callers(&mut write, database).await?, &queries);
+        let callers = callers(&mut write, database).await?;
+        let knew_nested =
+            before.is_none_or(|before| before.queries.keys().any(|key| !key.toplevel));
+        let changed = own(&reading.deltas.changed, &callers, &queries, knew_nested);
         let deltas = by_query(&changed, &queries);
         add_totals(&mut write, &deltas, reading, at).await?;
         // The first reading has counted for nobody knows how long: it is no period.
@@ -180,28 +183,27 @@ fn as_row(id: i64, c: &Counters) -> Value {
 
 /// Statements that call functions of the database (`true`) or write (`false`), by their ids.
 async fn callers(write: &mut Write, database: &str) -> Result<BTreeMap<i64, bool>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT id, calls_functions FROM queries WHERE database = ?1 AND calls_functions > 0",
-    )
-    .bind(database)
-    .fetch_all(&mut **write)
-    .await?;
-    rows.iter()
-        .map(|row| Ok((integer(row, "id")?, integer(row, "calls_functions")? == CALLS)))
-        .collect()
+    let rows = sqlx::query("SELECT id, may_run FROM queries WHERE database = ?1 AND may_run > 0")
+        .bind(database)
+        .fetch_all(&mut **write)
+        .await?;
+    rows.iter().map(|row| Ok((integer(row, "id")?, integer(row, "may_run")? == CALLS))).collect()
 }
 
-/// What `calls_functions` says of a statement.
+/// What `may_run` says of a statement.
 const CALLS: i64 = 1;
 const WRITES: i64 = 2;
 
-/// What each did itself: the time of statements inside a function is counted with its caller, too.
+/// What each did itself: the time of statements inside a function is counted with its caller, too. Where none of those was
+/// known before, what they have counted is where their counting begins: nobody knows since when.
 fn own(
     changed: &[Delta],
     callers: &BTreeMap<i64, bool>,
     queries: &BTreeMap<StatementKey, i64>,
+    knew_nested: bool,
 ) -> Vec<Delta> {
     let mut changed = changed.to_vec();
+    changed.retain(|delta| knew_nested || delta.key.toplevel);
     if changed.iter().all(|delta| delta.key.toplevel) {
         return changed;
     }
@@ -245,12 +247,12 @@ async fn upsert_query(
         "INSERT INTO queries (database, query_hash, kind, source, calls, total_time_ms, rows,
              plan_time_ms, shared_hit, shared_read, temp_blocks, read_time_ms, wal_bytes,
              first_seen_at, last_seen_at, sql, search_path_json, roles_json, reason, planned,
-             planned_as, reason_code, reason_remedy, calls_functions)
+             planned_as, reason_code, reason_remedy, may_run)
          VALUES (?1, ?2, ?3, ?4, 0, 0.0, 0, 0.0, 0, 0, 0, 0.0, 0, ?5, ?5, ?6, ?7, json_array(?8), ?9,
              CASE WHEN ?9 IS NULL THEN NULL ELSE 0 END, CASE WHEN ?9 IS NULL THEN NULL ELSE 'not_planned' END,
              ?10, ?11, ?12)
          ON CONFLICT (database, query_hash) DO UPDATE SET source = excluded.source,
-             calls_functions = excluded.calls_functions,
+             may_run = excluded.may_run,
              roles_json = CASE WHEN EXISTS (SELECT 1 FROM json_each(roles_json) WHERE value = ?8)
                  THEN roles_json ELSE json_insert(roles_json, '$[#]', ?8) END
          RETURNING id",
@@ -445,4 +447,29 @@ pub(super) async fn prune(
         .execute(&mut **write)
         .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use optischema::workload::Origin;
+
+    use super::*;
+
+    #[test]
+    fn what_ran_inside_counts_from_when_it_is_known() {
+        let key = |queryid, toplevel| StatementKey { dbid: 1, userid: 1, queryid, toplevel };
+        let delta = |queryid, toplevel, total_time_ms| Delta {
+            key: key(queryid, toplevel),
+            counters: Counters { calls: 1, total_time_ms, ..Counters::default() },
+            origin: Origin::New,
+        };
+        let changed = [delta(1, true, 100.0), delta(2, false, 75.0)];
+        let queries = [(key(1, true), 1), (key(2, false), 2)].into();
+        let times = |knew_nested| -> Vec<f64> {
+            let own = own(&changed, &[(1, true)].into(), &queries, knew_nested);
+            own.iter().map(|delta| delta.counters.total_time_ms).collect()
+        };
+        assert_eq!(times(true), [25.0, 75.0]);
+        assert_eq!(times(false), [100.0]);
+    }
 }

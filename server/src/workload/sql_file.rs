@@ -39,7 +39,7 @@ pub fn read_sql_noting(text: &str) -> Result<(Vec<RawStatement>, Vec<String>), S
             continue;
         }
         if let Some(path) = set_search_path(sql) {
-            search_path = Some(path);
+            search_path = Some(path).filter(|path| !path.is_empty());
             continue;
         }
         if let Some(set) = set_role(sql) {
@@ -170,45 +170,34 @@ fn weighed<'a>(part: &'a str, notes: &mut Vec<String>) -> (i64, &'a str) {
 
 /// The role that `SET ROLE` and `SET SESSION AUTHORIZATION` name; `Some(None)` where the session's own is taken again.
 fn set_role(sql: &str) -> Option<Option<String>> {
+    let values = set_values(sql, &["role", "session_authorization"])?;
+    Some(values.into_iter().next().filter(|name| name != "none"))
+}
+
+/// The schemas that `SET search_path = …` names; none where the session's own path is taken again.
+fn set_search_path(sql: &str) -> Option<Vec<String>> {
+    let values = set_values(sql, &["search_path"])?;
+    Some(values.into_iter().filter(|name| name != "$user").collect())
+}
+
+/// The texts that SET gives one of these settings; none for RESET. Absent for any other statement.
+fn set_values(sql: &str, names: &[&str]) -> Option<Vec<String>> {
     let first = sql.get(..3)?;
+    // Most statements are neither, and need not be parsed.
     if !first.eq_ignore_ascii_case("set") && !first.eq_ignore_ascii_case("res") {
         return None;
     }
     let parsed = pg_query::parse(sql, 0).ok()?;
     let statement = parsed.protobuf.stmts.first()?.stmt.as_ref()?.node.as_ref()?;
     let NodeEnum::VariableSetStmt(set) = statement else { return None };
-    if !["role", "session_authorization"].contains(&set.name.as_str()) {
-        return None;
-    }
-    let name = set.args.first().and_then(|node| match node.node.as_ref()? {
+    let values = set.args.iter().filter_map(|node| match node.node.as_ref()? {
         NodeEnum::AConst(value) => match value.val.as_ref()? {
             pg_query::protobuf::a_const::Val::Sval(text) => Some(text.sval.clone()),
             _ => None,
         },
         _ => None,
     });
-    Some(name.filter(|name| name != "none"))
-}
-
-/// The schemas that `SET search_path = …` names.
-fn set_search_path(sql: &str) -> Option<Vec<String>> {
-    if !sql.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("set")) {
-        return None;
-    }
-    let parsed = pg_query::parse(sql, 0).ok()?;
-    let statement = parsed.protobuf.stmts.first()?.stmt.as_ref()?.node.as_ref()?;
-    let NodeEnum::VariableSetStmt(set) = statement else { return None };
-    if set.name != "search_path" {
-        return None;
-    }
-    let names = set.args.iter().filter_map(|node| match node.node.as_ref()? {
-        NodeEnum::AConst(value) => match value.val.as_ref()? {
-            pg_query::protobuf::a_const::Val::Sval(text) => Some(text.sval.clone()),
-            _ => None,
-        },
-        _ => None,
-    });
-    Some(names.filter(|name| name != "$user").collect())
+    names.contains(&set.name.as_str()).then(|| values.collect())
 }
 
 #[cfg(test)]
@@ -248,6 +237,13 @@ mod tests {
         let roles: Vec<Option<String>> =
             read_sql(text).unwrap().into_iter().map(|raw| raw.role).collect();
         let role = |name: &str| Some(name.to_owned());
+        let paths =
+            read_sql("SET search_path = a; SELECT 1 FROM t; RESET search_path; SELECT 2 FROM t")
+                .unwrap();
+        assert_eq!(
+            paths.iter().map(|raw| raw.search_path.is_some()).collect::<Vec<_>>(),
+            [true, false]
+        );
         assert_eq!(roles, [None, role("web_user"), None, role("App"), None]);
     }
 

@@ -198,11 +198,11 @@ pub(super) fn value_bytes(name: &str, arguments: &[&Value], bytes: &[f64], nodes
         kept if KEPT.contains(&kept) || kept.starts_with("pg_get_") => {
             super::LARGEST_CONSTANT / 8.0
         }
-        // Each level is indented further; each node is written with all that is in it.
         // A path within a path counts all of one for each of the other, and nobody can stop it.
         "xpath" | "xpath_exists" | "xmlexists" if path_depth(arguments.first()) > 1 => {
             f64::INFINITY
         }
+        // Each level is indented further; each node is written with all that is in it.
         "jsonb_pretty" | "xpath" => total * (total + 8.0),
         "string_to_array" | "regexp_split_to_array" | "regexp_match" => total * 48.0,
         "power" | "pow" | "exp" | "numeric_power" | "numeric_exp" => LONGEST_NUMERIC,
