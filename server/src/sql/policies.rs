@@ -100,28 +100,22 @@ fn without_settings(
             at += 1;
             continue;
         }
-        let (mut depth, mut end) = (0, at + 1);
-        while let Some(part) = text(end) {
-            depth += match part {
-                "(" => 1,
-                ")" => -1,
-                _ => 0,
-            };
-            if depth == 0 {
-                break;
-            }
-            end += 1;
-        }
+        let end = closing(&tokens, condition, at + 1).unwrap_or(tokens.len());
         let name = text(at + 2).unwrap_or_default().to_owned();
-        let number = *settings.entry(name).or_insert_with(|| {
-            *next += 1;
-            *next - 1
-        });
+        let number = number_of(name, settings, next);
         let stop = tokens.get(end).map_or(condition.len(), |token| token.end);
         edits.push(Edit { start: tokens[at].start, end: stop, text: format!("${number}") });
         at = end + 1;
     }
     apply(condition, edits)
+}
+
+/// The number of the parameter that stands for a name: the next one where it has none.
+fn number_of(name: String, known: &mut BTreeMap<String, i32>, next: &mut i32) -> i32 {
+    *known.entry(name).or_insert_with(|| {
+        *next += 1;
+        *next - 1
+    })
 }
 
 /// A condition with a parameter in the place of each function without arguments.
@@ -141,10 +135,7 @@ fn without_functions(
         }
         let name = format!("{}.{}", text(at).unwrap_or_default(), text(at + 2).unwrap_or_default());
         let Some(of_type) = session_values.get(&name) else { continue };
-        let number = *settings.entry(name).or_insert_with(|| {
-            *next += 1;
-            *next - 1
-        });
+        let number = number_of(name, settings, next);
         let end = tokens.get(at + 4).map_or(condition.len(), |token| token.end);
         let text = format!("(${number})::{of_type}");
         edits.push(Edit { start: token.start, end, text });
