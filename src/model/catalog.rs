@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{TableName, Timestamp};
+use super::{RowSecurity, TableName, Timestamp};
 
 /// The tables of one database, with their columns, indexes and statistics.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,10 @@ pub struct Catalog {
     /// Row security of the tables that have it.
     #[serde(default)]
     pub row_security: BTreeMap<TableName, RowSecurity>,
+    /// Views that read their tables as the role that asks them (`security_invoker`, from 15 on); others read as their
+    /// owner.
+    #[serde(default)]
+    pub invoker_views: BTreeSet<TableName>,
     /// What holds for the server and the database as a whole.
     #[serde(default)]
     pub server: ServerFacts,
@@ -105,53 +109,6 @@ impl Catalog {
             }
         }
         false
-    }
-}
-
-/// Row security of one table, as far as it says which rows are read.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RowSecurity {
-    /// Whether it hides rows from OptiSchema's own role.
-    pub is_active: bool,
-    /// Roles that see every row: superusers, those with BYPASSRLS, and the owner unless it is forced on it.
-    pub exempt: Vec<String>,
-    pub policies: Vec<Policy>,
-}
-
-/// One policy for reading.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Policy {
-    /// Roles that it is for, members of groups among them; absent for all.
-    pub roles: Option<Vec<String>>,
-    /// It must hold beside every other one, rather than in their place.
-    pub is_restrictive: bool,
-    /// As SQL.
-    pub condition: String,
-}
-
-impl RowSecurity {
-    /// The condition under which a role reads a row; absent where it reads all.
-    #[must_use]
-    pub fn condition_for(&self, role: &str) -> Option<String> {
-        if self.exempt.iter().any(|exempt| exempt == role) {
-            return None;
-        }
-        let of = |restrictive: bool| {
-            let policies = self.policies.iter().filter(move |policy| {
-                let is_for =
-                    policy.roles.as_ref().is_none_or(|roles| roles.iter().any(|r| r == role));
-                is_for && policy.is_restrictive == restrictive
-            });
-            policies.map(|policy| format!("({})", policy.condition)).collect::<Vec<_>>()
-        };
-        let permissive = of(false);
-        // Without one that permits, nothing is read.
-        let any = match permissive.is_empty() {
-            true => "false".to_owned(),
-            false => format!("({})", permissive.join(" OR ")),
-        };
-        let all: Vec<String> = std::iter::once(any).chain(of(true)).collect();
-        Some(all.join(" AND "))
     }
 }
 

@@ -8,7 +8,7 @@ use super::BenchmarkError;
 use super::bound::Bound;
 use super::request::BenchmarkRequest;
 use super::survey::Places;
-use crate::postgres::{HypoOracle, MainSession, has_hypopg, read_catalog};
+use crate::postgres::{HypoOracle, MainSession, has_hypopg};
 use crate::sql::{self, PatchKind};
 use crate::workload::{costed, partitions};
 
@@ -121,7 +121,7 @@ async fn with_index(
         answer.note = Some("HypoPG is not installed on main, so its planner cannot be asked whether it would use the index on all rows.".into());
         return Ok(answer);
     }
-    let catalog = read_catalog(main.connection().await?).await?;
+    let catalog = main.catalog().await?;
     let candidate = match sql::typed_index(request.patch_text, &catalog) {
         Ok(candidate) => candidate,
         Err(error) => {

@@ -16,7 +16,7 @@ use super::site::{open_clone, open_standby};
 use super::summing::summary;
 use super::survey::{Places, survey};
 use super::{BenchmarkError, workload};
-use crate::postgres::{MainSession, plan_settings, read_catalog};
+use crate::postgres::{MainSession, plan_settings};
 use crate::sql::{self, PatchKind};
 
 /// Runs it in the best place there is. The caller drops the scratch schema, whatever the end.
@@ -32,7 +32,7 @@ pub async fn run_benchmark(
     let mut request = request;
     let mut main = MainSession::begin(&places.main).await?;
     let catalog = match &request.patch.kind {
-        PatchKind::Rewrite(_) => Some(read_catalog(main.connection().await?).await?),
+        PatchKind::Rewrite(_) => Some(main.catalog().await?),
         _ => None,
     };
     let bound = guard(&mut main, &request, catalog.as_ref()).await?;

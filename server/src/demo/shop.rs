@@ -13,7 +13,7 @@ use super::cluster::{Cluster, ClusterError, write_private};
 use super::workload;
 use crate::config::CONFIG_FILE;
 use crate::postgres::query;
-use crate::postgres::{MainSession, PgFailure, connect_writable, read_catalog};
+use crate::postgres::{MainSession, PgFailure, connect_writable};
 use crate::sandbox::{SandboxError, init_staging};
 use crate::sql::SqlError;
 
@@ -184,7 +184,7 @@ impl Shop {
         let mut main = MainSession::begin(&main).await?;
         let mut sandbox = connect_writable(&sandbox, 600).await?;
         query("DROP SCHEMA IF EXISTS public CASCADE").execute(&mut sandbox.connection).await.ok();
-        let catalog = read_catalog(main.connection().await?).await?;
+        let catalog = main.catalog().await?;
         main.read_rows_whole().await?;
         let limit = 512 * 1024 * 1024;
         init_staging(&mut main, &mut sandbox.connection, &catalog, limit, 1.0, &mut |_| {}).await?;

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use optischema::model::{
-    Catalog, CatalogColumn, CatalogIndex, CatalogTable, ExtendedStatistics, ForeignKey, Policy,
-    RelationKind, RowSecurity, ServerFacts, TableActivity, TableName, Timestamp,
+    Catalog, CatalogColumn, CatalogIndex, CatalogTable, ExtendedStatistics, ForeignKey,
+    RelationKind, ServerFacts, TableActivity, TableName, Timestamp,
 };
-use optischema::plan::Lineage;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::PgFailure;
+use super::lineage::{Views, read_views};
 use super::query;
+use super::row_security::read_row_security;
 use super::server_facts::read_server;
 
 const TABLES: &str = "
@@ -135,14 +136,6 @@ const STATISTICS: &str = "
             JOIN pg_catalog.pg_attribute a ON a.attrelid = s.stxrelid AND a.attnum = k.attnum), '{}') AS columns
     FROM pg_catalog.pg_statistic_ext s ORDER BY s.stxname";
 
-const VIEWS: &str = "
-    SELECT /* optischema */ n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name,
-           c.relkind = 'm' AS is_materialized, pg_catalog.pg_get_viewdef(c.oid) AS text
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-      AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_class'::pg_catalog.regclass
-                      AND d.objid = c.oid AND d.deptype = 'e')";
-
 const TYPES: &str = "
     SELECT /* optischema */ t.typname::pg_catalog.text AS name, pg_catalog.array_agg(n.nspname::pg_catalog.text ORDER BY n.nspname) AS schemas
     FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
@@ -167,70 +160,6 @@ const SESSION_VALUES: &str = "
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
     JOIN pg_catalog.pg_type t ON t.oid = p.prorettype
     WHERE p.oid::pg_catalog.int8 >= 16384 AND p.pronargs = 0 AND p.prokind = 'f' AND NOT p.proretset AND t.typtype <> 'p'";
-
-const ROW_SECURITY: &str = "
-    SELECT /* optischema */ n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name,
-           pg_catalog.row_security_active(c.oid) AS is_active,
-           ARRAY(SELECT r.rolname::pg_catalog.text FROM pg_catalog.pg_roles r
-                 WHERE r.rolsuper OR r.rolbypassrls OR (r.oid = c.relowner AND NOT c.relforcerowsecurity)) AS exempt
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relrowsecurity AND c.relkind IN ('r', 'p')";
-
-const POLICIES: &str = "
-    SELECT /* optischema */ n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name,
-           NOT p.polpermissive AS is_restrictive, '0'::pg_catalog.oid = ANY (p.polroles) AS is_for_all,
-           ARRAY(SELECT m.rolname::pg_catalog.text FROM pg_catalog.pg_roles m, pg_catalog.unnest(p.polroles) u (role)
-                 WHERE u.role <> '0' AND pg_catalog.pg_has_role(m.oid, u.role, 'USAGE')) AS roles,
-           pg_catalog.pg_get_expr(p.polqual, p.polrelid) AS condition
-    FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relrowsecurity AND p.polcmd IN ('r', '*') AND p.polqual IS NOT NULL
-      AND pg_catalog.pg_column_size(p.polqual) <= 65536 ORDER BY p.polname";
-
-/// Which rows each role reads of the tables that have row security.
-async fn read_row_security(
-    connection: &mut PgConnection,
-) -> Result<BTreeMap<TableName, RowSecurity>, PgFailure> {
-    let name = |row: &PgRow| -> Result<TableName, PgFailure> {
-        let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
-        Ok(TableName::new(schema, name))
-    };
-    let mut tables = BTreeMap::new();
-    for row in query(ROW_SECURITY).fetch_all(&mut *connection).await? {
-        let (is_active, exempt) = (row.try_get("is_active")?, row.try_get("exempt")?);
-        tables.insert(name(&row)?, RowSecurity { is_active, exempt, policies: Vec::new() });
-    }
-    if tables.is_empty() {
-        return Ok(tables);
-    }
-    for row in query(POLICIES).fetch_all(connection).await? {
-        let Some(table) = tables.get_mut(&name(&row)?) else { continue };
-        let is_for_all: bool = row.try_get("is_for_all")?;
-        table.policies.push(Policy {
-            roles: if is_for_all { None } else { Some(row.try_get("roles")?) },
-            is_restrictive: row.try_get("is_restrictive")?,
-            condition: row.try_get("condition")?,
-        });
-    }
-    Ok(tables)
-}
-
-/// The query behind each view, and behind each materialized one. The path of our own queries is PostgreSQL's own schema: every other name is in full.
-async fn read_views(
-    connection: &mut PgConnection,
-) -> Result<[BTreeMap<TableName, String>; 2], PgFailure> {
-    let (mut views, mut materialized) = (BTreeMap::new(), BTreeMap::new());
-    for row in query(VIEWS).fetch_all(connection).await? {
-        let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
-        // A view that is dropped meanwhile has no text.
-        if let Some(text) = row.try_get::<Option<String>, _>("text")? {
-            let is_materialized: bool = row.try_get("is_materialized")?;
-            let of_kind = if is_materialized { &mut materialized } else { &mut views };
-            of_kind.insert(TableName::new(schema, name), text);
-        }
-    }
-    Ok([views, materialized])
-}
 
 async fn read_first_labels(
     connection: &mut PgConnection,
@@ -268,14 +197,15 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
     )
     .fetch_one(&mut *connection)
     .await?;
-    let [views, materialized] = read_views(connection).await?;
+    let Views { plain, materialized, of_invoker } = read_views(connection).await?;
     let mut catalog = Catalog {
         database: row.try_get("database")?,
         role: row.try_get("role")?,
         search_path: row.try_get("search_path")?,
         tables: BTreeMap::new(),
-        views,
+        views: plain,
         materialized,
+        invoker_views: of_invoker,
         types: read_types(connection).await?,
         first_labels: read_first_labels(connection).await?,
         functions: read_functions(connection).await?,
@@ -285,7 +215,10 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
     };
     let mut by_oid: BTreeMap<i64, CatalogTable> = BTreeMap::new();
     for row in query(TABLES).fetch_all(&mut *connection).await? {
-        by_oid.insert(row.try_get("oid")?, table(&row)?);
+        // What is dropped while it is read has no size any more.
+        if row.try_get::<Option<i64>, _>("bytes")?.is_some() {
+            by_oid.insert(row.try_get("oid")?, table(&row)?);
+        }
     }
     for row in query(COLUMNS).fetch_all(&mut *connection).await? {
         if let Some(table) = by_oid.get_mut(&row.try_get("table_oid")?) {
@@ -294,7 +227,7 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
     }
     for row in query(INDEXES).fetch_all(&mut *connection).await? {
         if let Some(table) = by_oid.get_mut(&row.try_get("table_oid")?) {
-            table.indexes.push(index(&row)?);
+            table.indexes.extend(index(&row)?);
         }
     }
     for row in query(FOREIGN_KEYS).fetch_all(&mut *connection).await? {
@@ -323,56 +256,6 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
     catalog.tables = by_oid.into_values().map(|table| (table.name.clone(), table)).collect();
     catalog.fill_from_partitions();
     Ok(catalog)
-}
-
-const PARENTS: &str = "
-    SELECT /* optischema */ cn.nspname::pg_catalog.text AS child_schema, c.relname::pg_catalog.text AS child,
-           pn.nspname::pg_catalog.text AS parent_schema, p.relname::pg_catalog.text AS parent
-    FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace
-    JOIN pg_catalog.pg_class p ON p.oid = i.inhparent JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'f')";
-
-/// What each view reads, directly.
-const VIEW_READS: &str = "
-    SELECT DISTINCT /* optischema */ vn.nspname::pg_catalog.text AS view_schema, v.relname::pg_catalog.text AS view,
-           tn.nspname::pg_catalog.text AS read_schema, t.relname::pg_catalog.text AS read
-    FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class v ON v.oid = r.ev_class AND v.relkind = 'v'
-    JOIN pg_catalog.pg_namespace vn ON vn.oid = v.relnamespace
-    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
-        AND d.refclassid = 'pg_class'::pg_catalog.regclass AND d.refobjid <> v.oid
-    JOIN pg_catalog.pg_class t ON t.oid = d.refobjid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
-    WHERE vn.nspname NOT IN ('pg_catalog', 'information_schema')";
-
-/// Reads which tables are parts of others, and which tables lie behind each view.
-pub async fn read_lineage(connection: &mut PgConnection) -> Result<Lineage, PgFailure> {
-    let name = |row: &PgRow, schema: &str, name: &str| -> Result<TableName, PgFailure> {
-        Ok(TableName::new(row.try_get::<String, _>(schema)?, row.try_get::<String, _>(name)?))
-    };
-    let mut lineage = Lineage::default();
-    for row in query(PARENTS).fetch_all(&mut *connection).await? {
-        let child = name(&row, "child_schema", "child")?;
-        lineage.parents.insert(child, name(&row, "parent_schema", "parent")?);
-    }
-    for row in query(VIEW_READS).fetch_all(&mut *connection).await? {
-        let view = name(&row, "view_schema", "view")?;
-        lineage.views.entry(view).or_default().insert(name(&row, "read_schema", "read")?);
-    }
-    // A view of a view reads what that one reads.
-    for _ in 0..lineage.views.len() {
-        let known = lineage.views.clone();
-        let mut grown = false;
-        for read in lineage.views.values_mut() {
-            let deeper: Vec<TableName> =
-                read.iter().filter_map(|table| known.get(table)).flatten().cloned().collect();
-            let before = read.len();
-            read.extend(deeper);
-            grown |= read.len() > before;
-        }
-        if !grown {
-            break;
-        }
-    }
-    Ok(lineage)
 }
 
 fn table(row: &PgRow) -> Result<CatalogTable, PgFailure> {
@@ -462,10 +345,13 @@ fn column(row: &PgRow) -> Result<CatalogColumn, PgFailure> {
     })
 }
 
-fn index(row: &PgRow) -> Result<CatalogIndex, PgFailure> {
-    Ok(CatalogIndex {
+/// Absent where it was dropped while it was read: nothing writes it out any more.
+fn index(row: &PgRow) -> Result<Option<CatalogIndex>, PgFailure> {
+    let (definition, bytes) = (row.try_get("definition")?, row.try_get("bytes")?);
+    let (Some(definition), Some(bytes)) = (definition, bytes) else { return Ok(None) };
+    Ok(Some(CatalogIndex {
         name: row.try_get("name")?,
-        definition: row.try_get("definition")?,
+        definition,
         method: row.try_get("method")?,
         key_columns: row
             .try_get::<Option<Vec<Option<String>>>, _>("key_columns")?
@@ -474,7 +360,7 @@ fn index(row: &PgRow) -> Result<CatalogIndex, PgFailure> {
         primary: row.try_get("is_primary")?,
         valid: row.try_get("is_valid")?,
         predicate: row.try_get("predicate")?,
-        bytes: row.try_get("bytes")?,
+        bytes,
         include: texts(row, "include")?,
         key_options: row.try_get::<Option<Vec<i16>>, _>("key_options")?.unwrap_or_default(),
         key_classes: texts(row, "key_classes")?,
@@ -484,7 +370,7 @@ fn index(row: &PgRow) -> Result<CatalogIndex, PgFailure> {
         deferrable: row.try_get("deferrable")?,
         building: row.try_get("building")?,
         scans: row.try_get("scans")?,
-    })
+    }))
 }
 
 /// Whether anything in a schema has this name.

@@ -53,6 +53,12 @@ impl PgFailure {
         self.sqlstate().is_some_and(|state| classes.iter().any(|class| state.starts_with(class)))
     }
 
+    /// Whether it says that something was dropped while it was read: PostgreSQL calls that an internal error.
+    #[must_use]
+    pub fn is_about_what_is_gone(&self) -> bool {
+        self.sqlstate() == Some("XX000")
+    }
+
     /// Whether the target itself is gone, rather than a statement being wrong.
     #[must_use]
     pub const fn is_connection(&self) -> bool {

@@ -105,7 +105,8 @@ fn identify(
             let text = texts.get(&key.queryid)?;
             let role = roles.get(&key.userid);
             let path = role.map(|role| role.search_path.as_slice());
-            let Identity { sql, query_hash, kind, unreadable } = reader.identify(text, path);
+            let Identity { sql, query_hash, kind, unreadable } =
+                reader.identify(text, path, role.map(|role| role.role.as_str()));
             let calls = reader.calling(text);
             Some(FreshQuery {
                 calls_functions: calls == Calling::Functions,
@@ -219,7 +220,7 @@ pub(super) async fn add(settings: &Settings, store: &Store, text: &str) -> Outco
     for given in &contents.statements {
         let path = given.search_path.as_deref();
         let Identity { sql, query_hash: hash, kind, unreadable } =
-            reader.identify(&given.sql, path);
+            reader.identify(&given.sql, path, None);
         if kind != QueryKind::User {
             let what = sql.chars().take(80).collect::<String>();
             result.refused.push(format!("{what}: it reads no table of the application"));

@@ -9,7 +9,7 @@ use super::analysis::checked_main;
 use crate::apply::{Again, ApplyError, make_again};
 use crate::jobs::{hold, proven};
 use crate::postgres::query;
-use crate::postgres::{MainSession, PgFailure, Session, database_id, read_catalog};
+use crate::postgres::{MainSession, PgFailure, Session, database_id};
 use crate::sandbox::{StagingReport, drop_staging, init_staging};
 use crate::store::AuditRecord;
 
@@ -88,7 +88,7 @@ impl Service {
     ) -> Outcome<StagingReport> {
         let settings = &self.settings;
         let mut main = MainSession::begin(checked_main(settings).await?).await?;
-        let catalog = read_catalog(main.connection().await?).await?;
+        let catalog = main.catalog().await?;
         main.read_rows_whole().await?;
         let report = init_staging(
             &mut main,

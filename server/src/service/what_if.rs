@@ -8,7 +8,7 @@ use optischema::operations::{OperationError, Outcome};
 
 use super::analysis::{checked_main, other_planners};
 use crate::config::Settings;
-use crate::postgres::{HypoOracle, MainSession, has_hypopg, read_catalog, relation_exists};
+use crate::postgres::{HypoOracle, MainSession, has_hypopg, relation_exists};
 use crate::sql;
 use crate::store::Store;
 use crate::workload::{PlannerKind, as_one, best_planner, costed, partitions, weight};
@@ -24,7 +24,7 @@ pub(super) async fn what_if(
     let text = definition(request)?;
     let mut main = MainSession::begin(checked_main(settings).await?).await?;
     main.wait_until(std::time::Instant::now() + DEADLINE);
-    let catalog = read_catalog(main.connection().await?).await?;
+    let catalog = main.catalog().await?;
     let candidate =
         sql::typed_index(&text, &catalog).map_err(|error| invalid(error.to_string()))?;
     let Some(table) = as_one(&catalog, &candidate.table) else {

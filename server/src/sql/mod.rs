@@ -52,9 +52,11 @@ pub use patch::{
     drop_statistics_sql, index_definition_as, index_definition_in, sham_index_sql,
     statistics_definition_in, statistics_definition_named,
 };
-pub use planned::{Planned, changed, planned, refreshed, runs_another, runs_code, without_places};
+pub use planned::{
+    Planned, changed, planned, refreshed, row_access, runs_another, runs_code, without_places,
+};
 pub use planning_size::{Surroundings, check_planning_size, has_known_growth, is_short};
-pub use policies::with_policies;
+pub use policies::{Reading, with_policies};
 pub use prepared::{PreparedUse, prepared_use};
 pub use repair::{Repair, column_places, parameter_places};
 pub use rewrite::{

@@ -4,7 +4,7 @@
 mod unlock;
 mod writing;
 
-use optischema::model::{NotPlanned, PlannedAs, ReasonCode};
+use optischema::model::{NotPlanned, PlannedAs, ReasonCode, RowAccess};
 use pg_query::protobuf::{
     InsertStmt, MergeMatchKind, MergeStmt, Node, ParseResult, RawStmt, SelectStmt,
 };
@@ -61,6 +61,20 @@ pub fn changed(statement: &Statement) -> Option<(String, String)> {
         _ => None,
     }?;
     Some((relation.schemaname.clone(), relation.relname.clone()))
+}
+
+/// What a statement does with rows beside reading them, as policies tell it apart; absent for one that only reads.
+#[must_use]
+pub fn row_access(statement: &Statement) -> Option<RowAccess> {
+    let root = statement.tree.stmts.first()?.stmt.as_ref()?.node.as_ref()?;
+    match root {
+        NodeEnum::UpdateStmt(_) | NodeEnum::MergeStmt(_) => Some(RowAccess::Update),
+        NodeEnum::DeleteStmt(_) => Some(RowAccess::Delete),
+        NodeEnum::SelectStmt(select) if !select.locking_clause.is_empty() => {
+            Some(RowAccess::Update)
+        }
+        _ => None,
+    }
 }
 
 /// A search for rows with the rows themselves in the place of where they stand: those of a view stand nowhere.

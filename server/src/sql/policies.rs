@@ -9,57 +9,134 @@ use serde_json::Value;
 use super::rewrite::{Edit, apply, lexemes};
 use super::{SqlError, Statement, parse_one, tree};
 
-/// The table behind a schema (empty where none is named) and a name, with the condition of its policies; absent where it
-/// has none.
-pub type ConditionOf<'c> = &'c dyn Fn(&str, &str) -> Option<(TableName, String)>;
+/// What takes the place of a relation that a role does not read whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// The rows of a table under a condition.
+    Rows { table: TableName, condition: String },
+    /// The query of a view that reads its tables as the role that asks it.
+    Query { view: TableName, text: String },
+}
 
-/// Puts conditions before the tables that have some. What a session is becomes a parameter: settings of the application
-/// (`current_setting('app.tenant')`) and functions without arguments, by their name in full with their type. The session
-/// that plans has none of them. Absent where no table has a condition.
+/// How the relation behind a schema (empty where none is named) and a name is read; absent where it is read as it is.
+pub type ReadingOf<'c> = &'c dyn Fn(&str, &str) -> Option<Reading>;
+
+/// A view of a view, a policy that asks a table with a policy: deeper than that nobody builds.
+const DEEPEST: usize = 8;
+
+/// Relations that are replaced in one statement, at most: policies that ask each other could make many.
+const MOST_REPLACED: usize = 200;
+
+/// Puts conditions before the tables that have some, also behind views that read as who asks, and in what conditions
+/// ask for. What a session is becomes a parameter: settings of the application (`current_setting('app.tenant')`) and
+/// functions without arguments, by their name in full with their type. The session that plans has none of them. Absent
+/// where nothing has a condition.
 ///
 /// # Errors
-/// A table stands where no query can take its place.
+/// A table stands where no query can take its place, or policies ask each other without end.
 pub fn with_policies(
     statement: &Statement,
-    condition_of: ConditionOf<'_>,
+    reading_of: ReadingOf<'_>,
     session_values: &BTreeMap<String, String>,
 ) -> Result<Option<Statement>, SqlError> {
-    let json = statement.json()?;
-    let tokens = lexemes(&statement.sql)?;
-    let mut next = tree::parameter_numbers(json).last().copied().unwrap_or_default() + 1;
-    let mut settings = BTreeMap::new();
-    let mut edits = Vec::new();
-    for relation in tree::relations(json) {
-        let Some((table, condition)) = condition_of(&relation.schema, &relation.name) else {
-            continue;
-        };
-        let found = relation.location.and_then(|at| ranges(json).remove(&at));
-        let first = relation.location.and_then(|at| tokens.iter().position(|t| t.start == at));
-        let (Some(range), Some(first)) = (found, first) else {
+    let next = tree::parameter_numbers(statement.json()?).last().copied().unwrap_or_default() + 1;
+    let mut filter =
+        Filter { reading_of, session_values, settings: BTreeMap::new(), next, replaced: 0 };
+    filter.filtered(statement, 0)?.map(|text| parse_one(&text)).transpose()
+}
+
+struct Filter<'c> {
+    reading_of: ReadingOf<'c>,
+    session_values: &'c BTreeMap<String, String>,
+    /// Numbers of the parameters that stand for what a session is.
+    settings: BTreeMap<String, i32>,
+    next: i32,
+    replaced: usize,
+}
+
+impl Filter<'_> {
+    fn filtered(&mut self, of: &Statement, depth: usize) -> Result<Option<String>, SqlError> {
+        let json = of.json()?;
+        let tokens = lexemes(&of.sql)?;
+        let mut edits = Vec::new();
+        for relation in tree::relations(json) {
+            let Some(reading) = (self.reading_of)(&relation.schema, &relation.name) else {
+                continue;
+            };
+            let found = relation.location.and_then(|at| ranges(json).remove(&at));
+            let first = relation.location.and_then(|at| tokens.iter().position(|t| t.start == at));
+            let (Some(range), Some(first)) = (found, first) else {
+                return Err(SqlError::Refused(format!(
+                    "{} has policies, and stands where its rows cannot be filtered",
+                    reading.of()
+                )));
+            };
+            let Some(mut text) = self.in_place_of(&reading, range.reads_children, depth)? else {
+                continue;
+            };
+            let is_qualified =
+                tokens.get(first + 1).is_some_and(|t| t.token == Token::Ascii46 as i32);
+            let last = if is_qualified { first + 2 } else { first };
+            let end = tokens.get(last).map_or(tokens[first].end, |token| token.end);
+            if !range.has_alias {
+                text += &format!(" AS {}", quote_identifier(&relation.name));
+            }
+            edits.push(Edit { start: tokens[first].start, end, text });
+        }
+        if edits.is_empty() { Ok(None) } else { apply(&of.sql, edits).map(Some) }
+    }
+
+    /// A query in the place of a relation; absent where it need not be replaced.
+    fn in_place_of(
+        &mut self,
+        reading: &Reading,
+        reads_children: bool,
+        depth: usize,
+    ) -> Result<Option<String>, SqlError> {
+        self.replaced += 1;
+        if depth >= DEEPEST || self.replaced > MOST_REPLACED {
             return Err(SqlError::Refused(format!(
-                "{table} has policies, and stands where its rows cannot be filtered"
+                "policies of {} ask for tables with policies without end",
+                reading.of()
             )));
-        };
-        if !range.reads_children {
-            return Err(SqlError::Refused(format!("{table} has policies, and is read with ONLY")));
         }
-        let is_qualified = tokens.get(first + 1).is_some_and(|t| t.token == Token::Ascii46 as i32);
-        let last = if is_qualified { first + 2 } else { first };
-        let end = tokens.get(last).map_or(tokens[first].end, |token| token.end);
-        let condition = without_functions(&condition, session_values, &mut settings, &mut next)?;
-        let condition = without_settings(&condition, &mut settings, &mut next)?;
-        let condition = without_wraps(&condition)?;
-        // The place of a row is asked for by writes.
-        let mut text = format!("(SELECT *, ctid FROM {} WHERE {condition})", table.quoted());
-        if !range.has_alias {
-            text += &format!(" AS {}", quote_identifier(&relation.name));
+        match reading {
+            Reading::Query { text, .. } => {
+                let query = parse_one(text.trim().trim_end_matches(';'))?;
+                Ok(self.filtered(&query, depth + 1)?.map(|text| format!("({text})")))
+            }
+            Reading::Rows { table, .. } if !reads_children => {
+                Err(SqlError::Refused(format!("{table} has policies, and is read with ONLY")))
+            }
+            Reading::Rows { table, condition } => {
+                let condition = self.condition(condition, depth)?;
+                // The place of a row is asked for by writes.
+                let table = table.quoted();
+                Ok(Some(format!("(SELECT *, ctid FROM {table} WHERE {condition})")))
+            }
         }
-        edits.push(Edit { start: tokens[first].start, end, text });
     }
-    if edits.is_empty() {
-        return Ok(None);
+
+    /// A condition with the tables that it asks for as the role reads them.
+    fn condition(&mut self, condition: &str, depth: usize) -> Result<String, SqlError> {
+        const BEFORE: &str = "SELECT 1 WHERE ";
+        let asked = parse_one(&format!("{BEFORE}{condition}"))?;
+        let condition = self.filtered(&asked, depth + 1)?.unwrap_or(asked.sql);
+        let condition = condition.trim_start_matches(BEFORE);
+        let Self { settings, next, .. } = self;
+        let condition = without_functions(condition, self.session_values, settings, next)?;
+        let condition = without_settings(&condition, settings, next)?;
+        without_wraps(&condition)
     }
-    parse_one(&apply(&statement.sql, edits)?).map(Some)
+}
+
+impl Reading {
+    const fn of(&self) -> &TableName {
+        match self {
+            Self::Rows { table, .. } => table,
+            Self::Query { view, .. } => view,
+        }
+    }
 }
 
 struct Range {
@@ -201,13 +278,23 @@ mod tests {
 
     fn of(sql: &str, condition: &str) -> String {
         let statement = parse_one(sql).unwrap();
-        let condition_of = |_: &str, name: &str| {
-            (name == "memo").then(|| (TableName::new("public", "memo"), condition.to_owned()))
+        let memo = || TableName::new("public", "memo");
+        let reading_of = |schema: &str, name: &str| match (schema, name) {
+            ("" | "public", "memo") => {
+                Some(Reading::Rows { table: memo(), condition: condition.to_owned() })
+            }
+            ("", "shown") => Some(Reading::Query {
+                view: TableName::new("public", "shown"),
+                text: " SELECT m.id, m.folder FROM public.memo m;".to_owned(),
+            }),
+            ("", "others") => Some(Reading::Query {
+                view: TableName::new("public", "others"),
+                text: " SELECT id FROM other;".to_owned(),
+            }),
+            _ => None,
         };
         let known = [("auth.tenant".to_owned(), "uuid".to_owned())].into();
-        with_policies(&statement, &condition_of, &known)
-            .unwrap()
-            .map_or_else(String::new, |s| s.sql)
+        with_policies(&statement, &reading_of, &known).unwrap().map_or_else(String::new, |s| s.sql)
     }
 
     #[test]
@@ -227,6 +314,11 @@ mod tests {
                 "SELECT 1 FROM (SELECT *, ctid FROM public.memo WHERE author_id = $1::int) a, (SELECT *, ctid FROM public.memo WHERE author_id = $1::int) b",
             ),
             ("SELECT 1 FROM other", ""),
+            ("SELECT 1 FROM others", ""),
+            (
+                "SELECT id FROM shown WHERE folder = $1",
+                "SELECT id FROM (SELECT m.id, m.folder FROM (SELECT *, ctid FROM public.memo WHERE author_id = $2::int) m) shown WHERE folder = $1",
+            ),
         ] {
             assert_eq!(of(sql, own), expected);
         }

@@ -14,9 +14,7 @@ use super::cursors::credit;
 use super::raw::RawStatement;
 use super::understand::{Calling, Identity, Reader};
 use crate::postgres::query;
-use crate::postgres::{
-    MainSession, PgFailure, StatementsView, no_texts, read_catalog, read_lineage, role_paths,
-};
+use crate::postgres::{MainSession, PgFailure, StatementsView, no_texts, role_paths};
 
 /// What was collected.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,8 +44,8 @@ pub struct Ground {
 impl Ground {
     /// Reads it from main.
     pub async fn read(session: &mut MainSession) -> Result<Self, PgFailure> {
-        let catalog = read_catalog(session.connection().await?).await?;
-        let lineage = read_lineage(session.connection().await?).await?;
+        let catalog = session.catalog().await?;
+        let lineage = session.lineage().await?;
         let row = query(
             "SELECT /* optischema */ setting::pg_catalog.int8 AS size FROM pg_catalog.pg_settings
              WHERE name = 'track_activity_query_size'",
@@ -160,7 +158,7 @@ async fn understand_all(
     let mut merged: BTreeMap<QueryHash, (RawStatement, Identity)> = BTreeMap::new();
     let mut left_out = 0;
     for raw in raw {
-        let identity = reader.identify(&raw.sql, raw.search_path.as_deref());
+        let identity = reader.identify(&raw.sql, raw.search_path.as_deref(), raw.role.as_deref());
         if identity.kind != QueryKind::User && !given {
             left_out += 1;
             continue;

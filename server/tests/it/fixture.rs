@@ -249,13 +249,13 @@ impl Shop {
 
     /// Copies the shop into the sandbox, as `optischema sandbox init` does.
     pub async fn stage(&self) {
-        use optischema_server::postgres::{MainSession, connect_writable, read_catalog};
+        use optischema_server::postgres::{MainSession, connect_writable};
         let settings = self.settings();
         let mut main = MainSession::begin(settings.main_url.as_ref().unwrap()).await.unwrap();
         let mut sandbox =
             connect_writable(settings.sandbox_url.as_ref().unwrap(), 60).await.unwrap();
         main.read_rows_whole().await.unwrap();
-        let catalog = read_catalog(main.connection().await.unwrap()).await.unwrap();
+        let catalog = main.catalog().await.unwrap();
         optischema_server::sandbox::init_staging(
             &mut main,
             &mut sandbox.connection,

@@ -242,6 +242,88 @@ async fn policies_are_a_part_of_the_statement() {
     assert!(titles.iter().any(|title| title.contains("memo on (author_id")), "{titles:?}");
 }
 
+/// Policies for writing, views that read as who asks them, and roles that reach nothing, or each something else.
+#[tokio::test]
+async fn policies_of_writes_views_and_roles_are_followed() {
+    let shop = Shop::start().await;
+    let has_invoker_views = shop.version().await >= 150_000;
+    let setup = [
+        "CREATE ROLE web",
+        "CREATE ROLE desk",
+        "CREATE ROLE nobody_else",
+        "CREATE TABLE memo (id int PRIMARY KEY, author_id int NOT NULL, folder int NOT NULL, body text NOT NULL)",
+        "INSERT INTO memo SELECT g, g % 20000, g % 4, repeat('m', 60) FROM generate_series(1, 60000) g",
+        "CREATE TABLE member (id int PRIMARY KEY, team int NOT NULL)",
+        "INSERT INTO member SELECT g, g % 10 FROM generate_series(1, 100) g",
+        "ALTER TABLE memo ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE member ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY own ON memo FOR SELECT TO web USING (author_id = 77)",
+        "CREATE POLICY change ON memo FOR UPDATE TO web USING (body = 'open')",
+        "CREATE POLICY teams ON memo FOR SELECT TO desk USING (author_id IN (SELECT m.id FROM member m))",
+        "CREATE POLICY team ON member TO desk USING (team = 3)",
+        "GRANT SELECT, UPDATE, DELETE ON memo, member TO web, desk, nobody_else",
+        "ALTER ROLE reader BYPASSRLS",
+        "ANALYZE memo",
+    ];
+    shop.run("postgres", "shop", &setup).await;
+    let reading = "SELECT id, body FROM memo WHERE folder = 2";
+    let shown = "SELECT id FROM shown WHERE folder = 1";
+    let of_owner = "SELECT id FROM of_owner WHERE folder = 1";
+    let views = [
+        "CREATE VIEW shown WITH (security_invoker = on) AS SELECT id, folder FROM memo",
+        "CREATE VIEW of_owner AS SELECT id, folder FROM memo",
+        "GRANT SELECT ON shown, of_owner TO web",
+    ];
+    let web = ["SET ROLE web", reading, "UPDATE memo SET folder = 3 WHERE id = 7"];
+    let web = [
+        &web[..],
+        &["DELETE FROM memo WHERE id = 8", "SELECT id FROM memo WHERE id = 9 FOR UPDATE"],
+    ];
+    shop.run("postgres", "shop", &web.concat()).await;
+    if has_invoker_views {
+        let asked = ["SET ROLE web", shown, of_owner];
+        shop.run("postgres", "shop", &[&views[..], &asked[..]].concat()).await;
+    }
+    shop.run("postgres", "shop", &["SET ROLE desk", reading]).await;
+    shop.run("postgres", "shop", &["SET ROLE nobody_else", reading]).await;
+    let settings = Settings::resolve(&shop.settings()).unwrap();
+    let (collection, _) = analyze_once(&settings, None, &AdviseLimits::default()).await.unwrap();
+    let of = |text: &str| {
+        let same = |s: &&TrackedStatement| s.sql.contains(text);
+        collection.statements.iter().filter(same).map(|s| s.plannable.clone()).collect::<Vec<_>>()
+    };
+    let sql_of = |text: &str| match of(text).as_slice() {
+        [Ok(plannable)] => plannable.bindings[0].sql.clone(),
+        other => panic!("{text}: {other:?}"),
+    };
+    // One text that three roles run is three statements.
+    let mut told: Vec<String> = of("FROM memo WHERE folder")
+        .into_iter()
+        .map(|planned| match planned {
+            Ok(plannable) => plannable.bindings[0].sql.clone(),
+            Err(reason) => reason.to_string(),
+        })
+        .collect();
+    told.sort();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[0].contains("author_id = 77") && !told[0].contains("open"), "{told:?}");
+    let of_team = "FROM (SELECT *, ctid FROM public.member WHERE team = 3)";
+    assert!(told[1].contains(of_team), "{told:?}");
+    assert!(told[2].contains("no policy lets nobody_else reach a row of public.memo"), "{told:?}");
+    // What is changed or locked must be readable and open to change; no policy lets web delete.
+    for text in ["UPDATE memo", "FOR UPDATE"] {
+        let sql = sql_of(text);
+        assert!(sql.contains("author_id = 77") && sql.contains("body = 'open'"), "{sql}");
+    }
+    let refused = of("DELETE FROM memo")[0].clone().unwrap_err();
+    assert_eq!(refused.code, ReasonCode::RowSecurity, "{refused}");
+    if has_invoker_views {
+        assert!(sql_of("FROM shown").contains("author_id = 77"));
+        // A view of the owner's reads as the owner, whom no policy filters: so does main when it plans.
+        assert!(!sql_of("FROM of_owner").contains("author_id"));
+    }
+}
+
 /// A comparison that may show what a policy hides is made after the policy's conditions: no index serves it.
 #[tokio::test]
 async fn patterns_under_policies_get_no_index() {

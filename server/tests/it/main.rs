@@ -14,6 +14,7 @@ mod apply;
 mod attacks;
 mod bench;
 mod canary;
+mod changing;
 mod chaos;
 mod compare;
 mod connections;

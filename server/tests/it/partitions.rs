@@ -20,7 +20,9 @@ async fn indexes(shop: &Shop, column: &str) -> String {
         "SELECT string_agg(format('%s %s %s', i.indexrelid::regclass, i.indisvalid,
                     coalesce((SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = i.indexrelid), '-')),
                 E'\\n' ORDER BY i.indexrelid::regclass::text)
-         FROM pg_index i WHERE i.indrelid::regclass::text LIKE 'readings%' AND pg_get_indexdef(i.indexrelid) LIKE '%({column})%'"
+         FROM pg_index i WHERE i.indrelid::regclass::text LIKE 'readings%'
+           -- Not by pg_get_indexdef, which fails on what is dropped at that moment.
+           AND (SELECT array_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = i.indexrelid) = ARRAY['{column}'::name]"
     );
     shop.text("staging", &query).await
 }

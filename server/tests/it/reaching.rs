@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use optischema::model::TableName;
 use optischema_server::config::SettingsArgs;
-use optischema_server::postgres::{Dsn, MainSession, connect_writable, read_catalog};
+use optischema_server::postgres::{Dsn, MainSession, connect_writable};
 use optischema_server::sandbox::{StagingReport, init_staging};
 use optischema_server::sql::parse_one;
 use serde_json::json;
@@ -37,7 +37,7 @@ async fn staged(shop: &Shop, limit: i64) -> StagingReport {
     let mut main = MainSession::begin(settings.main_url.as_ref().unwrap()).await.unwrap();
     let mut sandbox = connect_writable(settings.sandbox_url.as_ref().unwrap(), 60).await.unwrap();
     main.read_rows_whole().await.unwrap();
-    let catalog = read_catalog(main.connection().await.unwrap()).await.unwrap();
+    let catalog = main.catalog().await.unwrap();
     let sandbox = &mut sandbox.connection;
     init_staging(&mut main, sandbox, &catalog, limit, 1.0, &mut |_| {}).await.unwrap()
 }

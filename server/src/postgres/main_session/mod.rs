@@ -2,6 +2,7 @@
 //! SELECT, and rolled back at the end.
 
 mod opening;
+mod reading;
 mod types;
 
 use std::time::{Duration, Instant};
@@ -313,7 +314,15 @@ impl MainSession {
             look_again(&mut self.session.connection, &path).await?;
             let read =
                 async |connection: &mut PgConnection| Suspects::read(connection, &trusted).await;
-            self.suspects = Some(self.guarded(read).await?);
+            let found = match self.guarded(read).await {
+                Err(PlanFailure::Target(failure)) if failure.is_about_what_is_gone() => {
+                    self.begin_transaction().await?;
+                    look_again(&mut self.session.connection, &path).await?;
+                    self.guarded(read).await?
+                }
+                found => found?,
+            };
+            self.suspects = Some(found);
             // A large catalog may take longer to read than a transaction lasts: it lasts so long from here on.
             self.begun = Instant::now();
         }

@@ -1,9 +1,10 @@
 //! What a text is called, and what is kept of it.
 
-use optischema::model::{NotPlanned, QueryHash, QueryKind, ReasonCode, TableName};
+use optischema::model::{NotPlanned, QueryHash, QueryKind, ReachableRows, ReasonCode, TableName};
 use pg_query::protobuf::Token;
 
 use super::Reader;
+use super::visible::Runner;
 use crate::sql;
 
 /// Longer texts are not parsed: a tree takes some hundred times the room of its text.
@@ -29,7 +30,12 @@ pub const CUT: &str = " …";
 impl Reader<'_> {
     /// What a text is called, and what is kept of it.
     #[must_use]
-    pub fn identify(&self, text: &str, search_path: Option<&[String]>) -> Identity {
+    pub fn identify(
+        &self,
+        text: &str,
+        search_path: Option<&[String]>,
+        role: Option<&str>,
+    ) -> Identity {
         let text = text.trim();
         let unwrapped = sql::unwrapped(text);
         let unread = unwrapped.as_deref().unwrap_or(text);
@@ -63,14 +69,15 @@ impl Reader<'_> {
             }
         };
         let path = search_path.unwrap_or(&self.catalog.search_path);
-        let query_hash = self.told_apart(hash, read, path);
+        let query_hash = self.told_apart(hash, read, Runner { role, path });
         let sql = if kind == QueryKind::User { text.to_owned() } else { normalised(text) };
         Identity { sql, query_hash, kind, unreadable: None }
     }
 
     /// The fingerprint leaves out schemas, digits in names and OFFSET: statements that differ in what they really read, or
-    /// in that, are told apart by it here.
-    pub(super) fn told_apart(&self, hash: QueryHash, text: &str, path: &[String]) -> QueryHash {
+    /// in that, are told apart by it here. Two roles that reach other rows run two statements.
+    fn told_apart(&self, hash: QueryHash, text: &str, runner: Runner<'_>) -> QueryHash {
+        let path = runner.path;
         let Ok(statement) = sql::parse_one(text) else { return hash };
         let mut apart = Vec::new();
         for (schema, name) in sql::relation_names(&statement) {
@@ -82,6 +89,11 @@ impl Reader<'_> {
             }
         }
         apart.extend(sql::left_out_of_fingerprints(&statement));
+        for (table, rows) in self.read_through_policies(&statement, runner) {
+            if let ReachableRows::Where(condition) = rows {
+                apart.push(format!("{}.{} under {condition}", table.schema, table.name));
+            }
+        }
         let offsets = sql::offsets(&statement);
         if offsets > 0 {
             apart.push(format!("{offsets} OFFSET"));

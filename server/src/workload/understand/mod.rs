@@ -3,18 +3,20 @@
 mod identity;
 mod reasons;
 mod tables;
+mod visible;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use optischema::model::{
     Binding, BindingKind, Catalog, NotPlanned, PlannableStatement, PlannedAs, Predicate,
-    PredicateKind, QueryKind, ReasonCode, StatementShape, TrackedStatement,
+    PredicateKind, QueryKind, ReasonCode, StatementShape, TableName, TrackedStatement,
 };
 use optischema::plan::{Lineage, dependencies};
 use serde_json::Value;
 
 use self::identity::normalised;
 use self::reasons::{Unplannable, target_or_reason, why_system};
+use self::visible::Runner;
 use super::bindings::{BindingSource, bind};
 use super::parameters::infer;
 use super::raw::RawStatement;
@@ -124,8 +126,10 @@ impl Reader<'_> {
         };
         let statement = self.qualified(&statement.sql, path).unwrap_or(statement);
         let statement = self.typed(statement, path)?;
-        let filtered = self.filtered_by_policies(&statement, raw, path);
-        let statement = self.under_policies(statement, raw, path)?;
+        let runner = Runner { role: raw.role.as_deref(), path };
+        let through = self.read_through_policies(&statement, runner);
+        let filtered: BTreeSet<&TableName> = through.iter().map(|(table, _)| table).collect();
+        let statement = self.under_policies(statement, &whole, runner)?;
         sql::check_select(&statement)?;
         let no_table = |message: String| NotPlanned::new(ReasonCode::NoTable, message);
         let mut shape = sql::analyze(&statement, self.catalog).map_err(|error| {
@@ -233,10 +237,12 @@ impl Reader<'_> {
     /// The statement with other constants, as bindings, with the shape of each.
     fn variants(&self, raw: &RawStatement, path: &[String]) -> Vec<(Binding, StatementShape)> {
         let one = |(text, calls): (&str, i64)| {
-            let statement = sql::planned(&sql::parse_one(text).ok()?).ok()?.statement;
+            let whole = sql::parse_one(text).ok()?;
+            let statement = sql::planned(&whole).ok()?.statement;
             let statement = self.qualified(&statement.sql, path).unwrap_or(statement);
             let statement = self.typed(statement, path).ok()?;
-            let statement = self.under_policies(statement, raw, path).ok()?;
+            let runner = Runner { role: raw.role.as_deref(), path };
+            let statement = self.under_policies(statement, &whole, runner).ok()?;
             sql::check_select(&statement).ok()?;
             // One with parameters has no constants to tell it apart by.
             if !sql::parameter_places(&statement.sql).ok()?.is_empty() {

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use optischema::model::{
-    NotPlanned, ReasonCode, RelationKind, StatementShape, TableName, quote_identifier,
-};
+use optischema::model::{NotPlanned, RelationKind, StatementShape, TableName, quote_identifier};
 
 use super::Reader;
 use crate::sql::{self, Statement};
@@ -148,72 +146,12 @@ impl Reader<'_> {
     }
 
     /// A view by the search path of a statement.
-    fn view(&self, schema: &str, name: &str, path: &[String]) -> Option<TableName> {
+    pub(super) fn view(&self, schema: &str, name: &str, path: &[String]) -> Option<TableName> {
         let schemas: Vec<&str> = match schema {
             "" => path.iter().map(String::as_str).collect(),
             schema => vec![schema],
         };
         let mut named = schemas.into_iter().map(|schema| TableName::new(schema, name));
         named.find(|view| self.catalog.views.contains_key(view))
-    }
-
-    /// The statement as the role that runs it reads its tables.
-    pub(super) fn under_policies(
-        &self,
-        statement: Statement,
-        raw: &RawStatement,
-        path: &[String],
-    ) -> Result<Statement, NotPlanned> {
-        if self.catalog.row_security.is_empty() {
-            return Ok(statement);
-        }
-        let security = |schema: &str, name: &str| {
-            let table = self.table(schema, name, path)?;
-            let security = self.catalog.row_security.get(&table)?;
-            Some((table, security))
-        };
-        for (schema, name) in sql::relation_names(&statement) {
-            if let Some((table, _)) = security(&schema, &name).filter(|(_, s)| s.is_active) {
-                return Err(NotPlanned::with_remedy(
-                    ReasonCode::RowSecurity,
-                    format!(
-                        "policies hide rows of {table} from the role on main, so that its plan would be another one"
-                    ),
-                    format!(
-                        "ALTER ROLE {} BYPASSRLS; -- it reads every row then, and changes none",
-                        self.role()
-                    ),
-                ));
-            }
-        }
-        let condition_of =
-            |schema: &str, name: &str| self.condition_of(self.table(schema, name, path)?, raw);
-        Ok(sql::with_policies(&statement, &condition_of, &self.catalog.session_values)?
-            .unwrap_or(statement))
-    }
-
-    /// A table with the condition of its policies for the role that ran a statement; absent where it reads every row.
-    fn condition_of(&self, table: TableName, raw: &RawStatement) -> Option<(TableName, String)> {
-        let security = self.catalog.row_security.get(&table)?;
-        // Of a log or a file nobody knows the role: what is for everybody holds for it, too.
-        let role = raw.role.as_deref().unwrap_or_default();
-        let is_known = raw.role.is_some() || security.policies.iter().any(|p| p.roles.is_none());
-        let condition = security.condition_for(role).filter(|_| is_known)?;
-        Some((table, condition))
-    }
-
-    /// Tables of a statement that it reads through policies.
-    pub(super) fn filtered_by_policies(
-        &self,
-        statement: &Statement,
-        raw: &RawStatement,
-        path: &[String],
-    ) -> BTreeSet<TableName> {
-        if self.catalog.row_security.is_empty() {
-            return BTreeSet::new();
-        }
-        let tables = sql::relation_names(statement).into_iter();
-        let tables = tables.filter_map(|(schema, name)| self.table(&schema, &name, path));
-        tables.filter_map(|table| Some(self.condition_of(table, raw)?.0)).collect()
     }
 }

@@ -9,13 +9,13 @@ fn a_text_that_was_cut_off_says_so_and_keeps_its_first_word_only() {
     let (catalog, lineage) = (Catalog::default(), Lineage::default());
     let reader = Reader { catalog: &catalog, lineage: &lineage, cut_at: 64, sees_inside: false };
     let whole = "SELECT a, b, c FROM some_table WHERE name = 'a secret that is much longer'";
-    let identity = reader.identify(&whole[..63], None);
+    let identity = reader.identify(&whole[..63], None, None);
     assert_eq!(identity.sql, "SELECT …");
     assert_eq!(identity.unreadable.unwrap().code, ReasonCode::CutOff);
-    let broken = reader.identify("SELECT 'a secret", None);
+    let broken = reader.identify("SELECT 'a secret", None, None);
     assert_eq!(broken.unreadable.unwrap().code, ReasonCode::NotParsed);
     assert_eq!(broken.sql, "SELECT …");
-    assert!(reader.identify(whole, None).unreadable.is_none());
+    assert!(reader.identify(whole, None, None).unreadable.is_none());
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn statements_on_other_tables_or_pages_are_others() {
     let reader = Reader { catalog: &catalog, lineage: &lineage, cut_at: 1024, sees_inside: false };
     let hash = |text: &str, path: &[&str]| {
         let path: Vec<String> = path.iter().map(|schema| (*schema).to_owned()).collect();
-        reader.identify(text, (!path.is_empty()).then_some(&path[..])).query_hash
+        reader.identify(text, (!path.is_empty()).then_some(&path[..]), None).query_hash
     };
     let orders = hash("SELECT * FROM orders WHERE id = 1", &[]);
     assert_eq!(orders, hash("SELECT * FROM public.orders WHERE id = $1", &[]));

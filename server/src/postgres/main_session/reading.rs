@@ -1,0 +1,59 @@
+//! Reading main's catalogs, which change while they are read.
+
+use optischema::model::Catalog;
+use optischema::plan::Lineage;
+use sqlx::postgres::PgConnection;
+
+use super::super::PgFailure;
+use super::super::catalog::read_catalog;
+use super::super::lineage::read_lineage;
+use super::{MainSession, execute};
+
+/// How often a reading is begun anew before main is said to change too fast.
+const MOST_READINGS: usize = 5;
+
+impl MainSession {
+    /// Every user table of main, as [`read_catalog`] reads it.
+    ///
+    /// # Errors
+    /// Main is lost, or changes faster than it can be read.
+    pub async fn catalog(&mut self) -> Result<Catalog, PgFailure> {
+        self.steadily(async |connection| read_catalog(connection).await).await
+    }
+
+    /// What lies behind views, as [`read_lineage`] reads it.
+    ///
+    /// # Errors
+    /// Main is lost, or changes faster than it can be read.
+    pub async fn lineage(&mut self) -> Result<Lineage, PgFailure> {
+        self.steadily(async |connection| read_lineage(connection).await).await
+    }
+
+    /// Reads in a transaction of its own, and anew where something was dropped meanwhile: PostgreSQL writes definitions
+    /// out from the present, which the snapshot is not. What it locked to do so is free again afterwards.
+    async fn steadily<T>(
+        &mut self,
+        read: impl AsyncFn(&mut PgConnection) -> Result<T, PgFailure>,
+    ) -> Result<T, PgFailure> {
+        for _ in 1..MOST_READINGS {
+            let found = read(self.connection().await?).await;
+            self.begin_transaction().await?;
+            match found {
+                Err(failure) if failure.is_about_what_is_gone() => {
+                    tracing::info!(%failure, "main changed while its catalogs were read: reading again");
+                }
+                found => return found,
+            }
+        }
+        let found = read(self.connection().await?).await;
+        self.begin_transaction().await?;
+        found
+    }
+
+    /// Ends the transaction, failed or not, and begins another.
+    pub(super) async fn begin_transaction(&mut self) -> Result<(), PgFailure> {
+        execute(&mut self.session.connection, "ROLLBACK").await?;
+        self.planner.forget(&mut self.session.connection).await?;
+        self.begin_anew().await
+    }
+}
