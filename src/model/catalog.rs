@@ -424,29 +424,4 @@ mod tests {
             );
         }
     }
-
-    #[test]
-    fn policies_permit_together_and_restrict_each() {
-        let policy = |roles: Option<&str>, is_restrictive, condition: &str| Policy {
-            roles: roles.map(|role| vec![role.to_owned()]),
-            is_restrictive,
-            condition: condition.to_owned(),
-        };
-        let security = RowSecurity {
-            is_active: false,
-            exempt: vec!["owner".into()],
-            policies: vec![
-                policy(Some("web"), false, "a = 1"),
-                policy(None, false, "b"),
-                policy(None, true, "c"),
-                policy(Some("other"), true, "d"),
-            ],
-        };
-        let of = |role: &str| security.condition_for(role);
-        assert_eq!(of("web").as_deref(), Some("((a = 1) OR (b)) AND (c)"));
-        assert_eq!(of("other").as_deref(), Some("((b)) AND (c) AND (d)"));
-        assert_eq!(of("owner"), None);
-        let closed = RowSecurity::default();
-        assert_eq!(closed.condition_for("web").as_deref(), Some("false"));
-    }
 }

@@ -88,3 +88,56 @@ impl RowSecurity {
         Some(all.join(" AND "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_permit_together_and_restrict_each() {
+        let policy = |roles: Option<&str>, is_restrictive, condition: &str| Policy {
+            access: None,
+            roles: roles.map(|role| vec![role.to_owned()]),
+            is_restrictive,
+            condition: condition.to_owned(),
+        };
+        let security = RowSecurity {
+            is_active: false,
+            exempt: vec!["owner".into()],
+            policies: vec![
+                policy(Some("web"), false, "a = 1"),
+                policy(None, false, "b"),
+                policy(None, true, "c"),
+                policy(Some("other"), true, "d"),
+            ],
+        };
+        let of = |role: &str| security.rows_for(role, RowAccess::Read);
+        assert_eq!(of("web"), ReachableRows::Where("((a = 1) OR (b)) AND (c)".into()));
+        assert_eq!(of("other"), ReachableRows::Where("((b)) AND (c) AND (d)".into()));
+        assert_eq!(of("owner"), ReachableRows::All);
+        assert_eq!(RowSecurity::default().rows_for("web", RowAccess::Read), ReachableRows::None);
+    }
+
+    #[test]
+    fn what_is_changed_must_be_readable_and_open_to_the_change() {
+        let policy = |access, condition: &str| Policy {
+            access,
+            condition: condition.to_owned(),
+            ..Policy::default()
+        };
+        let security = RowSecurity {
+            policies: vec![
+                policy(Some(RowAccess::Read), "seen"),
+                policy(Some(RowAccess::Update), "open"),
+            ],
+            ..RowSecurity::default()
+        };
+        let of = |access| security.rows_for("web", access);
+        assert_eq!(of(RowAccess::Read), ReachableRows::Where("((seen))".into()));
+        assert_eq!(of(RowAccess::Update), ReachableRows::Where("((seen)) AND ((open))".into()));
+        assert_eq!(of(RowAccess::Delete), ReachableRows::None);
+        let of_all = RowSecurity { policies: vec![policy(None, "own")], ..RowSecurity::default() };
+        let same = ReachableRows::Where("((own))".into());
+        assert_eq!(of_all.rows_for("web", RowAccess::Delete), same, "once, not twice");
+    }
+}

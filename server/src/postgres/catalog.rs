@@ -81,11 +81,11 @@ const COLUMNS: &str = "
               ELSE d.base END
         LIMIT 1) oc ON true
     LEFT JOIN pg_catalog.pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname
-        -- Of a partitioned table all rows are those of its partitions.
-        AND s.attname = a.attname AND s.inherited = (c.relkind = 'p')
+        -- Of a partitioned table all rows are those of its partitions; of one with children those of both count, if known.
+        AND s.attname = a.attname AND (s.inherited = (c.relkind = 'p') OR c.relkind = 'r' AND c.relhassubclass)
     WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'm', 'v', 'f')
       AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname OPERATOR(pg_catalog.!~) '^pg_toast'
-    ORDER BY a.attrelid, a.attnum";
+    ORDER BY a.attrelid, a.attnum, s.inherited";
 
 const INDEXES: &str = "
     SELECT /* optischema */ i.indrelid::pg_catalog.int8 AS table_oid, c.relname::pg_catalog.text AS name,
@@ -222,7 +222,9 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
     }
     for row in query(COLUMNS).fetch_all(&mut *connection).await? {
         if let Some(table) = by_oid.get_mut(&row.try_get("table_oid")?) {
-            table.columns.push(column(&row)?);
+            let column = column(&row)?;
+            table.columns.pop_if(|last| last.name == column.name);
+            table.columns.push(column);
         }
     }
     for row in query(INDEXES).fetch_all(&mut *connection).await? {

@@ -1,0 +1,77 @@
+//! Reading main's catalogs.
+
+use optischema::model::TableName;
+use optischema_server::config::Settings;
+use optischema_server::postgres::MainSession;
+
+use sqlx::Row;
+
+use crate::fixture::Shop;
+
+/// Each reading is one transaction with one snapshot, and what PostgreSQL writes out of its catalogs (`pg_get_indexdef`,
+/// sizes) comes from the present.
+#[tokio::test]
+async fn what_is_dropped_while_it_is_read_is_passed_over() {
+    let shop = Shop::start().await;
+    let setup = [
+        "CREATE TYPE colour AS ENUM ('red')",
+        "CREATE TABLE passing (id serial PRIMARY KEY, colour colour, size int)",
+        "CREATE VIEW sizes AS SELECT size FROM passing",
+        "CREATE INDEX items_price_idx ON \"Items\" (price)",
+        "CREATE STATISTICS items_both ON price, kind FROM \"Items\"",
+    ];
+    shop.run("app", "shop", &setup).await;
+    let dsn = Settings::resolve(&shop.settings()).unwrap().main_url.unwrap();
+    let mut session = MainSession::begin(&dsn).await.unwrap();
+    let asked = "SELECT /* optischema */ pg_catalog.count(*) AS known FROM pg_catalog.pg_class WHERE relname = 'passing'";
+    let connection = session.connection().await.unwrap();
+    let known: i64 = sqlx::query(asked).fetch_one(connection).await.unwrap().get("known");
+    assert_eq!(known, 1, "the snapshot is from before");
+    let drops = [
+        "DROP VIEW sizes",
+        "DROP TABLE passing",
+        "DROP TYPE colour",
+        "DROP INDEX items_price_idx",
+        "DROP STATISTICS items_both",
+    ];
+    shop.run("app", "shop", &drops).await;
+    let after = session.catalog().await.unwrap();
+    assert!(after.tables.keys().all(|table| table.name != "passing"));
+    let items = after.tables.values().find(|table| table.name.name == "Items").unwrap();
+    assert!(items.indexes.iter().all(|index| index.name != "items_price_idx"));
+    session.lineage().await.unwrap();
+    session.end().await.unwrap();
+}
+
+/// A table is read with those that inherit from it, and ANALYZE keeps the values of both beside its own.
+#[tokio::test]
+async fn a_table_with_children_has_the_values_of_all_its_rows() {
+    let shop = Shop::start().await;
+    let setup = [
+        "CREATE TABLE event (id int, kind text)",
+        "CREATE TABLE event_old () INHERITS (event)",
+        "INSERT INTO event SELECT g, 'new' FROM generate_series(1, 100) g",
+        "INSERT INTO event_old SELECT g, 'old' FROM generate_series(1, 9900) g",
+        "ANALYZE event",
+        "ANALYZE event_old",
+        "CREATE TABLE lone (id int, kind text)",
+        "CREATE TABLE lone_part () INHERITS (lone)",
+        "INSERT INTO lone SELECT g, 'own' FROM generate_series(1, 100) g",
+        "ANALYZE lone",
+        "DROP TABLE lone_part",
+    ];
+    shop.run("app", "shop", &setup).await;
+    let dsn = Settings::resolve(&shop.settings()).unwrap().main_url.unwrap();
+    let catalog = MainSession::begin(&dsn).await.unwrap().catalog().await.unwrap();
+    let kind = |table: &str| {
+        let table = &catalog.tables[&TableName::new("public", table)];
+        assert_eq!(table.columns.len(), 2, "each column once");
+        let column = table.column("kind").unwrap();
+        (column.common_values.clone(), column.common_shares.clone())
+    };
+    let (values, shares) = kind("event");
+    assert_eq!(values, ["old", "new"]);
+    assert!((shares[0] - 0.99).abs() < 0.001, "{shares:?}");
+    assert_eq!(kind("event_old").0, ["old"]);
+    assert_eq!(kind("lone").0, ["own"], "its children are gone, and their values with them");
+}
