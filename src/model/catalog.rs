@@ -32,6 +32,9 @@ pub struct Catalog {
     /// Names of functions and procedures of the database, those of extensions left out.
     #[serde(default)]
     pub functions: BTreeSet<String>,
+    /// Schemas of functions outside of PostgreSQL's own, by name; names that PostgreSQL has, too, are left out.
+    #[serde(default)]
+    pub function_schemas: BTreeMap<String, Vec<String>>,
     /// Functions of the database that take nothing and give one value, as SQL names them in full, with its type. In a
     /// policy they stand for what a session is.
     #[serde(default)]
@@ -56,6 +59,19 @@ impl Catalog {
             return self.tables.get(&TableName::new(schema, name));
         }
         self.search_path.iter().find_map(|path| self.tables.get(&TableName::new(path, name)))
+    }
+
+    /// The schema in which the search path finds a name; else the only one that has it.
+    #[must_use]
+    pub fn schema_of<'c>(
+        &'c self,
+        name: &str,
+        of: &'c BTreeMap<String, Vec<String>>,
+    ) -> Option<&'c str> {
+        let schemas = of.get(name)?;
+        let on_path = self.search_path.iter().find(|schema| schemas.contains(schema));
+        let only = schemas.first().filter(|_| schemas.len() == 1);
+        on_path.or(only).map(String::as_str)
     }
 
     /// Gives a partitioned table that nobody has analysed the values that its largest partition has: autovacuum analyses

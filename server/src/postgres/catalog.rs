@@ -154,6 +154,14 @@ const OWN_FUNCTIONS: &str = "
     WHERE p.oid::pg_catalog.int8 >= 16384 AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
         WHERE d.classid = 'pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e')";
 
+/// Schemas of functions by name, those of extensions among them; PostgreSQL's own names mean its own.
+const FUNCTION_SCHEMAS: &str = "
+    SELECT /* optischema */ p.proname::pg_catalog.text AS name, pg_catalog.array_agg(DISTINCT n.nspname::pg_catalog.text) AS schemas
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc o
+        WHERE o.proname = p.proname AND o.pronamespace = 'pg_catalog'::pg_catalog.regnamespace)
+    GROUP BY p.proname";
+
 const SESSION_VALUES: &str = "
     SELECT /* optischema */ pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(p.proname)) AS name,
            pg_catalog.format_type(p.prorettype, NULL::pg_catalog.int4) AS type
@@ -173,10 +181,12 @@ async fn read_functions(connection: &mut PgConnection) -> Result<BTreeSet<String
     rows.iter().map(|row| Ok(row.try_get("name")?)).collect()
 }
 
-async fn read_types(
+/// Schemas by name.
+async fn read_schemas(
     connection: &mut PgConnection,
+    of: &'static str,
 ) -> Result<BTreeMap<String, Vec<String>>, PgFailure> {
-    let rows = query(TYPES).fetch_all(connection).await?;
+    let rows = query(of).fetch_all(connection).await?;
     rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("schemas")?))).collect()
 }
 
@@ -206,9 +216,10 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
         views: plain,
         materialized,
         invoker_views: of_invoker,
-        types: read_types(connection).await?,
+        types: read_schemas(connection, TYPES).await?,
         first_labels: read_first_labels(connection).await?,
         functions: read_functions(connection).await?,
+        function_schemas: read_schemas(connection, FUNCTION_SCHEMAS).await?,
         session_values: read_session_values(connection).await?,
         row_security: read_row_security(connection).await?,
         server: ServerFacts::default(),

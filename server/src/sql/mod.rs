@@ -60,7 +60,8 @@ pub use policies::{Reading, with_policies};
 pub use prepared::{PreparedUse, prepared_use};
 pub use repair::{Repair, column_places, parameter_places};
 pub use rewrite::{
-    bind_parameters, qualify, qualify_types, relation_names, retarget, retarget_types, unqualify,
+    bind_parameters, qualify, qualify_functions, qualify_types, relation_names, retarget,
+    retarget_types, unqualify,
 };
 pub use rewrites::{Rewrite, Sameness, casts_in_filter, rewrites};
 pub use select::{

@@ -184,6 +184,31 @@ pub fn qualify_types(
     if edits.is_empty() { Ok(None) } else { apply(&statement.sql, edits).map(Some) }
 }
 
+/// The text of a statement with functions named in full whose schema `schema_of` knows; absent where none is. Nothing
+/// else is touched.
+///
+/// # Errors
+/// The text cannot be scanned.
+pub fn qualify_functions(
+    statement: &Statement,
+    schema_of: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<String>, SqlError> {
+    let lexemes = lexemes(&statement.sql)?;
+    let mut edits = Vec::new();
+    tree::walk(statement.json()?, &mut |kind, object| {
+        let names = tree::names(object.get("funcname"));
+        let ("FuncCall", [name]) = (kind, names.as_slice()) else { return };
+        let location = object.get("location").and_then(serde_json::Value::as_u64);
+        let place = location.and_then(|at| usize::try_from(at).ok());
+        let found = lexemes.iter().find(|lexeme| Some(lexeme.start) == place);
+        if let (Some(found), Some(schema)) = (found, schema_of(name)) {
+            let text = format!("{}.{}", quote_identifier(&schema), quote_identifier(name));
+            edits.push(Edit { start: found.start, end: found.end, text });
+        }
+    });
+    if edits.is_empty() { Ok(None) } else { apply(&statement.sql, edits).map(Some) }
+}
+
 /// A text of one statement with the schemas of types and collations changed as `schema_of` says; those that it does not
 /// know stay. Nothing else is touched.
 ///

@@ -7,10 +7,13 @@ use pg_query::protobuf::a_const::Val;
 use pg_query::protobuf::{ColumnRef, SelectStmt, SortByDir, SortByNulls};
 use pg_query::{Node, NodeEnum};
 
+use std::collections::BTreeMap;
+
 use super::Walker;
 use super::expression::{children, columns_in, has_parameter, inner, operator_name, unqualified};
 use super::outputs::names;
 use super::scope::Scope;
+use crate::sql::{parse_one, qualify_functions, qualify_types};
 
 impl Walker<'_> {
     /// Notes that a column is read; `*` reads whole rows.
@@ -63,11 +66,32 @@ impl Walker<'_> {
         if self.may_fail(side, scope) {
             return;
         }
-        let Some(expression) = unqualified(side) else { return };
+        let Some(expression) = unqualified(side).and_then(|text| self.in_full(&text)) else {
+            return;
+        };
         let predicate = ExpressionPredicate { table, expression, kind };
         if !self.shape.expressions.contains(&predicate) {
             self.shape.expressions.push(predicate);
         }
+    }
+
+    /// An expression with functions and types of the database's own named in full: whoever makes an index may have
+    /// another search path.
+    fn in_full(&self, expression: &str) -> Option<String> {
+        const BEFORE: &str = "SELECT ";
+        let schema_of = |of: &BTreeMap<String, Vec<String>>, name: &str| {
+            self.catalog.schema_of(name, of).map(str::to_owned)
+        };
+        let mut selected = parse_one(&format!("{BEFORE}{expression}")).ok()?;
+        let functions = |name: &str| schema_of(&self.catalog.function_schemas, name);
+        if let Some(text) = qualify_functions(&selected, &functions).ok()? {
+            selected = parse_one(&text).ok()?;
+        }
+        let types = |name: &str| schema_of(&self.catalog.types, name);
+        if let Some(text) = qualify_types(&selected, &types).ok()? {
+            selected = parse_one(&text).ok()?;
+        }
+        selected.sql.strip_prefix(BEFORE).map(str::to_owned)
     }
 
     /// Whether an expression fails for some values: as an index it would keep rows from being written.

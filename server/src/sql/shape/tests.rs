@@ -217,6 +217,26 @@ fn an_expression_that_fails_for_some_values_is_no_key() {
 }
 
 #[test]
+fn own_functions_and_types_of_an_expression_are_named_in_full() {
+    let mut catalog = catalog();
+    let known = |names: &[(&str, &str)]| {
+        names.iter().map(|(name, schema)| ((*name).into(), vec![(*schema).into()])).collect()
+    };
+    catalog.function_schemas = known(&[("plain", "tools"), ("strip", "public")]);
+    catalog.types = known(&[("money_of", "Tools")]);
+    let expression = |condition: &str| {
+        let sql = format!("SELECT 1 FROM orders WHERE {condition}");
+        let shape = analyze(&parse_one(&sql).unwrap(), &catalog).unwrap();
+        shape.expressions[0].expression.clone()
+    };
+    assert_eq!(expression("lower(plain(status)) = 'a'"), "lower(tools.plain(status))");
+    assert_eq!(expression("strip(plain(status)) = 'a'"), "public.strip(tools.plain(status))");
+    assert_eq!(expression("other.plain(status) = 'a'"), "other.plain(status)");
+    let typed = expression("plain(orders.id::money_of) = 'a'");
+    assert_eq!(typed, r#"tools.plain(id::"Tools".money_of)"#);
+}
+
+#[test]
 fn lists_and_rows_meet_their_columns() {
     let used = |sql: &str| {
         let shape = shape(sql);
