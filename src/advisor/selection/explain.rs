@@ -21,14 +21,15 @@ pub(super) async fn selection(
             })
             .sum()
     };
-    let saved_by_all = saved_by(&explorer, &|i| chosen.contains(&i));
+    let is_chosen: Vec<bool> = (0..explorer.priced.len()).map(|i| chosen.contains(&i)).collect();
+    let saved_by_all = saved_by(&explorer, &|i| is_chosen[i]);
     let mut costed = Vec::new();
     for candidate in &chosen {
         let mut effects = explorer.alone(*candidate).await;
         let weight = |effect: &(usize, f64, f64)| (effect.1 - effect.2) * explorer.weight(effect.0);
         effects.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
         let saved: f64 = effects.iter().map(weight).sum();
-        let without = saved_by(&explorer, &|i| i != *candidate && chosen.contains(&i));
+        let without = saved_by(&explorer, &|i| i != *candidate && is_chosen[i]);
         let priced = &explorer.priced[*candidate];
         costed.push(Costed {
             candidate: priced.candidate.clone(),
@@ -42,9 +43,10 @@ pub(super) async fn selection(
     costed.sort_by(|a, b| {
         b.marginal_gain.max(b.workload_gain).total_cmp(&a.marginal_gain.max(a.workload_gain))
     });
+    let using = explorer.statements_by_candidate();
     let rejected = (0..explorer.priced.len())
-        .filter(|candidate| !chosen.contains(candidate))
-        .map(|candidate| reject(&explorer, candidate, &chosen, limits))
+        .filter(|candidate| !is_chosen[*candidate])
+        .map(|candidate| reject(&explorer, candidate, &using[candidate], &is_chosen, limits))
         .collect();
     Selection {
         chosen: costed,
@@ -59,26 +61,26 @@ pub(super) async fn selection(
     }
 }
 
-/// Why a candidate is not chosen, from what the plans have shown.
+/// Why a candidate is not chosen, from what the plans have shown: those of `using` are all that used it.
 fn reject(
     explorer: &Explorer<'_>,
     candidate: usize,
-    chosen: &[usize],
+    using: &[usize],
+    is_chosen: &[bool],
     limits: Limits,
 ) -> RejectedCandidate {
     let priced = &explorer.priced[candidate];
     let workload = explorer.workload();
     let (mut alone, mut beside, mut gains) = (0.0, 0.0, false);
-    for statement in 0..explorer.statements.len() {
+    for statement in using.iter().copied() {
         let Some(base) = explorer.baseline[statement] else { continue };
         let weight = explorer.weight(statement);
         let with = explorer.known_cost(statement, |i| i == candidate).unwrap_or(base);
         alone += (base - with).max(0.0) * weight;
         gains |= with < base * (1.0 - MIN_GAIN);
-        let now = explorer.known_cost(statement, |i| chosen.contains(&i)).unwrap_or(base);
-        let added = explorer
-            .known_cost(statement, |i| i == candidate || chosen.contains(&i))
-            .unwrap_or(base);
+        let now = explorer.known_cost(statement, |i| is_chosen[i]).unwrap_or(base);
+        let added =
+            explorer.known_cost(statement, |i| i == candidate || is_chosen[i]).unwrap_or(base);
         beside += (now - added).max(0.0) * weight;
     }
     let reason = if let Some(reason) = explorer.banned.get(&candidate) {

@@ -306,6 +306,20 @@ impl<'a> Explorer<'a> {
         added
     }
 
+    /// For each candidate, the statements of which some plan used it.
+    pub fn statements_by_candidate(&self) -> Vec<Vec<usize>> {
+        let mut statements = vec![Vec::new(); self.priced.len()];
+        for (statement, atoms) in self.atoms.iter().enumerate() {
+            for candidate in atoms.iter().flat_map(|atom| &atom.used) {
+                // A statement comes up once, though several of its plans use the candidate.
+                if statements[*candidate].last() != Some(&statement) {
+                    statements[*candidate].push(statement);
+                }
+            }
+        }
+        statements
+    }
+
     /// Candidates that some plan used.
     pub fn members_of_atoms(&self) -> Vec<usize> {
         let mut members: Vec<usize> =
