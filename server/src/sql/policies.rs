@@ -1,6 +1,6 @@
 //! A statement as a role with policies runs it: each table that has some is read through their conditions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use optischema::model::{TableName, quote_identifier};
 use pg_query::protobuf::Token;
@@ -58,6 +58,7 @@ impl Filter<'_> {
     fn filtered(&mut self, of: &Statement, depth: usize) -> Result<Option<String>, SqlError> {
         let json = of.json()?;
         let tokens = lexemes(&of.sql)?;
+        let named = system_columns(json);
         let mut edits = Vec::new();
         for relation in tree::relations(json) {
             let Some(reading) = (self.reading_of)(&relation.schema, &relation.name) else {
@@ -71,7 +72,9 @@ impl Filter<'_> {
                     reading.of()
                 )));
             };
-            let Some(mut text) = self.in_place_of(&reading, range.reads_children, depth)? else {
+            let Some(mut text) =
+                self.in_place_of(&reading, (range.reads_children, &named), depth)?
+            else {
                 continue;
             };
             let is_qualified =
@@ -90,13 +93,13 @@ impl Filter<'_> {
     fn in_place_of(
         &mut self,
         reading: &Reading,
-        reads_children: bool,
+        (reads_children, system_columns): (bool, &str),
         depth: usize,
     ) -> Result<Option<String>, SqlError> {
         self.replaced += 1;
         if depth >= DEEPEST || self.replaced > MOST_REPLACED {
             return Err(SqlError::Refused(format!(
-                "policies of {} ask for tables with policies without end",
+                "policies and views that {} stands behind are too deeply nested, or ask each other without end",
                 reading.of()
             )));
         }
@@ -110,9 +113,8 @@ impl Filter<'_> {
             }
             Reading::Rows { table, condition } => {
                 let condition = self.condition(condition, depth)?;
-                // The place of a row is asked for by writes.
                 let table = table.quoted();
-                Ok(Some(format!("(SELECT *, ctid FROM {table} WHERE {condition})")))
+                Ok(Some(format!("(SELECT *{system_columns} FROM {table} WHERE {condition})")))
             }
         }
     }
@@ -139,6 +141,20 @@ impl Reading {
     }
 }
 
+/// System columns that a statement names, as a query adds them to `*`, which leaves them out: writes ask for the place of
+/// a row.
+fn system_columns(json: &Value) -> String {
+    const KNOWN: [&str; 6] = ["ctid", "tableoid", "xmin", "xmax", "cmin", "cmax"];
+    let mut named: BTreeSet<&str> = BTreeSet::new();
+    tree::walk(json, &mut |kind, object| {
+        if kind == "ColumnRef" {
+            let last = tree::names(object.get("fields")).pop();
+            named.extend(KNOWN.into_iter().find(|known| last.as_deref() == Some(*known)));
+        }
+    });
+    named.into_iter().map(|name| format!(", {name}")).collect()
+}
+
 struct Range {
     has_alias: bool,
     reads_children: bool,
@@ -161,7 +177,8 @@ fn ranges(json: &Value) -> BTreeMap<usize, Range> {
     found
 }
 
-/// A condition with a parameter in the place of each `current_setting(…)`; the same setting is the same parameter.
+/// A condition with a parameter in the place of each `current_setting(…)`; the same setting as the same type is the same
+/// parameter.
 fn without_settings(
     condition: &str,
     settings: &mut BTreeMap<String, i32>,
@@ -173,18 +190,42 @@ fn without_settings(
     let mut at = 0;
     while at < tokens.len() {
         let is_call = text(at) == Some("current_setting") && text(at + 1) == Some("(");
-        if !is_call {
+        // One of the application's own is another function.
+        let is_own = at > 1 && text(at - 1) == Some(".") && text(at - 2) != Some("pg_catalog");
+        if !is_call || is_own {
             at += 1;
             continue;
         }
         let end = closing(&tokens, condition, at + 1).unwrap_or(tokens.len());
-        let name = text(at + 2).unwrap_or_default().to_owned();
+        let cast = cast_behind(&tokens, condition, end + 1).unwrap_or("text");
+        let name = format!("{} as {cast}", text(at + 2).unwrap_or_default());
         let number = number_of(name, settings, next);
         let stop = tokens.get(end).map_or(condition.len(), |token| token.end);
-        edits.push(Edit { start: tokens[at].start, end: stop, text: format!("${number}") });
+        let is_qualified = at > 1 && text(at - 1) == Some(".");
+        let start = tokens[if is_qualified { at - 2 } else { at }].start;
+        edits.push(Edit { start, end: stop, text: format!("${number}") });
         at = end + 1;
     }
     apply(condition, edits)
+}
+
+/// The type that what ends before a place is cast to: `…)::integer`, also behind the end of `NULLIF(…, '')`.
+fn cast_behind<'c>(
+    tokens: &[super::rewrite::Lexeme],
+    condition: &'c str,
+    mut at: usize,
+) -> Option<&'c str> {
+    let text = |at: usize| tokens.get(at).and_then(|t| condition.get(t.start..t.end));
+    loop {
+        match text(at)? {
+            "::" => return text(at + 1),
+            ")" => at += 1,
+            "," if text(at + 1) == Some("''") => {
+                at += if text(at + 2) == Some("::") { 4 } else { 2 };
+            }
+            _ => return None,
+        }
+    }
 }
 
 /// The number of the parameter that stands for a name: the next one where it has none.
@@ -210,6 +251,14 @@ fn without_functions(
         if rest != [Some("."), Some("("), Some(")")] {
             continue;
         }
+        // A row of it, rather than its value.
+        let is_row = at > 0
+            && text(at - 1).is_some_and(|word| {
+                ["from", "join", "lateral"].iter().any(|before| word.eq_ignore_ascii_case(before))
+            });
+        if is_row {
+            continue;
+        }
         let name = format!("{}.{}", text(at).unwrap_or_default(), text(at + 2).unwrap_or_default());
         let Some(of_type) = session_values.get(&name) else { continue };
         let number = number_of(name, settings, next);
@@ -219,6 +268,26 @@ fn without_functions(
     }
     apply(condition, edits)
 }
+
+/// Words of a query that is more than a value.
+const BEYOND_A_VALUE: &[&str] = &[
+    "from",
+    "select",
+    "where",
+    "union",
+    "intersect",
+    "except",
+    "order",
+    "limit",
+    "offset",
+    "fetch",
+    "group",
+    "having",
+    "distinct",
+    "values",
+    "window",
+    "for",
+];
 
 /// A condition without what stands around a parameter and leaves it what it is: `(SELECT $1)`, which is there to be
 /// computed once, and `NULLIF($1, '')`, since a session that runs statements has a value.
@@ -243,8 +312,18 @@ fn without_wraps(condition: &str) -> Result<String, SqlError> {
         }
         if is(at, "(") && is(at + 1, "select") {
             let Some(end) = closing(&tokens, condition, at) else { continue };
-            let is_query = |word: &str| (at + 2..end).any(|inner| is(inner, word));
-            if ["from", "select", "where", "union"].iter().any(|word| is_query(word)) {
+            // A list of rows is none of one value, and what orders or cuts rows has several.
+            let is_list = at > 0
+                && ["in", "any", "some", "all", "exists", "array"]
+                    .iter()
+                    .any(|word| is(at - 1, word));
+            let is_plain = (at + 2..end).all(|inner| {
+                let is_call =
+                    is(inner + 1, "(") && text(inner).starts_with(|c: char| c.is_alphabetic());
+                let may_stand = is(inner, "nullif") || is(inner, "coalesce");
+                !BEYOND_A_VALUE.iter().any(|word| is(inner, word)) && (!is_call || may_stand)
+            });
+            if is_list || !is_plain {
                 continue;
             }
             remove(at + 1, at + 1);
@@ -303,21 +382,25 @@ mod tests {
         for (sql, expected) in [
             (
                 "SELECT id FROM memo WHERE folder = $1",
-                "SELECT id FROM (SELECT *, ctid FROM public.memo WHERE author_id = $2::int) memo WHERE folder = $1",
+                "SELECT id FROM (SELECT * FROM public.memo WHERE author_id = $2::int) memo WHERE folder = $1",
             ),
             (
                 "SELECT m.id FROM public.memo m JOIN other o USING (id)",
-                "SELECT m.id FROM (SELECT *, ctid FROM public.memo WHERE author_id = $1::int) m JOIN other o USING (id)",
+                "SELECT m.id FROM (SELECT * FROM public.memo WHERE author_id = $1::int) m JOIN other o USING (id)",
             ),
             (
                 "SELECT 1 FROM memo a, memo b",
-                "SELECT 1 FROM (SELECT *, ctid FROM public.memo WHERE author_id = $1::int) a, (SELECT *, ctid FROM public.memo WHERE author_id = $1::int) b",
+                "SELECT 1 FROM (SELECT * FROM public.memo WHERE author_id = $1::int) a, (SELECT * FROM public.memo WHERE author_id = $1::int) b",
             ),
             ("SELECT 1 FROM other", ""),
             ("SELECT 1 FROM others", ""),
             (
+                "SELECT memo.ctid, xmin FROM memo",
+                "SELECT memo.ctid, xmin FROM (SELECT *, ctid, xmin FROM public.memo WHERE author_id = $1::int) memo",
+            ),
+            (
                 "SELECT id FROM shown WHERE folder = $1",
-                "SELECT id FROM (SELECT m.id, m.folder FROM (SELECT *, ctid FROM public.memo WHERE author_id = $2::int) m) shown WHERE folder = $1",
+                "SELECT id FROM (SELECT m.id, m.folder FROM (SELECT * FROM public.memo WHERE author_id = $2::int) m) shown WHERE folder = $1",
             ),
         ] {
             assert_eq!(of(sql, own), expected);
@@ -334,6 +417,25 @@ mod tests {
                 "author = $1::int",
             ),
             ("(id IN ( SELECT m.id FROM m))", "id IN (SELECT m.id FROM m)"),
+            // Several rows stay a query.
+            (
+                "(id IN ( SELECT unnest(string_to_array(current_setting('a.b'::text), ','::text)) AS unnest))",
+                "id IN (SELECT unnest(string_to_array($1, ','::text)) AS unnest)",
+            ),
+            (
+                "(id = ANY (ARRAY( SELECT my_orgs() AS my_orgs)))",
+                "id = ANY(ARRAY(SELECT my_orgs() AS my_orgs))",
+            ),
+            (
+                "(id IN ( SELECT o.o FROM auth.tenant() o(o)))",
+                "id IN (SELECT o.o FROM auth.tenant() o(o))",
+            ),
+            // A setting as two types is two parameters, and the application's own function is none.
+            (
+                "((COALESCE(current_setting('x.y'::text, true), ''::text) <> ''::text) AND (u = (NULLIF(current_setting('x.y'::text, true), ''::text))::uuid))",
+                "COALESCE($1, ''::text) <> ''::text AND u = $2::uuid",
+            ),
+            ("(id = app.current_setting('x'::text))", "id = app.current_setting('x'::text)"),
         ] {
             let found = of("SELECT 1 FROM memo", condition);
             assert!(found.contains(&format!("WHERE {expected}")), "{found}");
