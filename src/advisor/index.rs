@@ -95,6 +95,18 @@ impl IndexCandidate {
         self.is_beside(other) && (alike(false) || alike(true))
     }
 
+    /// Whether it has the keys of another one, and further ones behind them.
+    #[must_use]
+    pub fn begins_with(&self, other: &Self) -> bool {
+        self.is_beside(other)
+            && self.keys.len() > other.keys.len()
+            && self.keys.starts_with(&other.keys)
+            && other.include.iter().all(|column| {
+                self.include.contains(column)
+                    || self.keys.iter().any(|key| key.column_name() == Some(column))
+            })
+    }
+
     fn is_beside(&self, other: &Self) -> bool {
         self.table == other.table
             && self.method == IndexMethod::Btree

@@ -7,6 +7,7 @@ mod arithmetic;
 pub mod calibration;
 mod candidates;
 mod index;
+pub mod partitions;
 pub mod rules;
 mod selection;
 mod size;

@@ -35,6 +35,10 @@ pub struct Catalog {
     /// Schemas of functions outside of PostgreSQL's own, by name; names that PostgreSQL has, too, are left out.
     #[serde(default)]
     pub function_schemas: BTreeMap<String, Vec<String>>,
+    /// Those of them that are in SQL, so that a body may stand in the place of a call: schema and name, quoted where
+    /// PostgreSQL quotes them.
+    #[serde(default)]
+    pub inlined_functions: BTreeSet<String>,
     /// Functions of the database that take nothing and give one value, as SQL names them in full, with its type. In a
     /// policy they stand for what a session is.
     #[serde(default)]
@@ -46,6 +50,9 @@ pub struct Catalog {
     /// owner.
     #[serde(default)]
     pub invoker_views: BTreeSet<TableName>,
+    /// Tables and views that another session had for itself while the catalogs were read: nothing else is known of them.
+    #[serde(default)]
+    pub locked: BTreeSet<TableName>,
     /// What holds for the server and the database as a whole.
     #[serde(default)]
     pub server: ServerFacts,
@@ -61,7 +68,7 @@ impl Catalog {
         self.search_path.iter().find_map(|path| self.tables.get(&TableName::new(path, name)))
     }
 
-    /// The schema in which the search path finds a name; else the only one that has it.
+    /// The schema in which the search path finds a name.
     #[must_use]
     pub fn schema_of<'c>(
         &'c self,
@@ -69,9 +76,7 @@ impl Catalog {
         of: &'c BTreeMap<String, Vec<String>>,
     ) -> Option<&'c str> {
         let schemas = of.get(name)?;
-        let on_path = self.search_path.iter().find(|schema| schemas.contains(schema));
-        let only = schemas.first().filter(|_| schemas.len() == 1);
-        on_path.or(only).map(String::as_str)
+        self.search_path.iter().find(|schema| schemas.contains(schema)).map(String::as_str)
     }
 
     /// Gives a partitioned table that nobody has analysed the values that its largest partition has: autovacuum analyses
@@ -105,6 +110,18 @@ impl Catalog {
                 table.columns = columns;
             }
         }
+    }
+
+    /// The partitioned tables that a table is a part of, the nearest first.
+    #[must_use]
+    pub fn ancestors_of(&self, table: &TableName) -> Vec<&TableName> {
+        let mut found = Vec::new();
+        let mut at = self.tables.get(table).and_then(|table| table.partition_of.as_ref());
+        while let Some(parent) = at.filter(|parent| !found.contains(parent)) {
+            found.push(parent);
+            at = self.tables.get(parent).and_then(|table| table.partition_of.as_ref());
+        }
+        found
     }
 
     /// Every partition of a table, and theirs.
@@ -272,8 +289,40 @@ pub struct SequenceFacts {
     pub data_type: String,
     pub increment: i64,
     pub cycles: bool,
-    /// The column that it fills, by its default or as an identity, with its type.
+    /// The column that it fills, by its default or as an identity, with its type; of a domain the type that it is made of.
     pub owner: Option<(TableName, String, String)>,
+    /// Views that read the column, and views that read those: each behind what it reads.
+    #[serde(default)]
+    pub readers: Vec<TableName>,
+    /// What else keeps the column's type from being changed, in PostgreSQL's words.
+    #[serde(default)]
+    pub others_in_the_way: Vec<String>,
+}
+
+impl CatalogIndex {
+    /// Whether rows of a foreign key's columns are found by it: all of them are its first keys, in any order, and compare
+    /// as the columns do.
+    #[must_use]
+    pub fn supports(&self, key: &ForeignKey) -> bool {
+        let count = key.columns.len();
+        let first = self.key_columns.get(..count).unwrap_or_default();
+        self.valid
+            && matches!(self.method.as_str(), "btree" | "hash" | "gist" | "spgist")
+            && first.len() == count
+            && first.iter().all(|column| column.as_ref().is_some_and(|c| key.columns.contains(c)))
+            && self.keys_collated_alike.iter().take(count).all(|alike| *alike)
+            && self.predicate.as_ref().is_none_or(|p| leaves_out_nulls(p, &key.columns))
+    }
+}
+
+/// Whether a predicate says no more than that columns of the key are not NULL: what looks for a value says so, too.
+fn leaves_out_nulls(predicate: &str, columns: &[String]) -> bool {
+    predicate.split(" AND ").all(|part| {
+        let part = part.trim_matches(['(', ')', ' ']);
+        part.strip_suffix(" IS NOT NULL")
+            .map(|column| column.trim_matches('"').replace("\"\"", "\""))
+            .is_some_and(|column| columns.contains(&column))
+    })
 }
 
 impl CatalogTable {
@@ -374,6 +423,15 @@ pub struct CatalogIndex {
     pub constraint: Option<String>,
     #[serde(default)]
     pub replica_identity: bool,
+    /// `CLUSTER` orders the table by it.
+    #[serde(default)]
+    pub clustered: bool,
+    /// For each key whether it has its column's own collation; empty where that is not known.
+    #[serde(default)]
+    pub keys_collated_alike: Vec<bool>,
+    /// It is a part of the index of a partitioned table.
+    #[serde(default)]
+    pub attached: bool,
     /// Whether a foreign key of another table rests on it: PostgreSQL drops it for nobody then.
     #[serde(default)]
     pub referenced: bool,

@@ -132,7 +132,14 @@ pub struct Recommendation {
 /// What a proposal saves of the workload, in percent, as far as that is known: planned, or at most.
 #[must_use]
 pub fn at_most_percent(planned: Option<f64>, evidence: &Evidence) -> Option<f64> {
-    planned.or(evidence.share_percent)
+    if evidence.at_least { None } else { planned.or(evidence.share_percent) }
+}
+
+/// A planned saving in words, with "at least" where not every statement was counted.
+#[must_use]
+pub fn saving_label(percent: f64, evidence: &Evidence) -> String {
+    let figure = crate::figures::percent(percent);
+    if evidence.at_least { format!("at least {figure}") } else { figure }
 }
 
 impl Recommendation {
@@ -221,6 +228,9 @@ pub struct Evidence {
     /// saves no more than that. Absent where no time was measured.
     #[serde(default)]
     pub share_percent: Option<f64>,
+    /// Whether the saving is of those statements only that were planned with it before the time was up.
+    #[serde(default)]
+    pub at_least: bool,
 }
 
 /// Why a setting of a whole server is only handed over.
@@ -246,6 +256,7 @@ impl Evidence {
             by_hand: None,
             not_measured: None,
             share_percent: None,
+            at_least: false,
         }
     }
 }

@@ -10,6 +10,9 @@ pub struct RowSecurity {
     /// Roles that see every row: superusers, those with BYPASSRLS, and the owner unless it is forced on it.
     pub exempt: Vec<String>,
     pub policies: Vec<Policy>,
+    /// Whether it has further policies, which are too large to be read.
+    #[serde(default)]
+    pub has_unread: bool,
 }
 
 /// What a statement does with the rows of a table, as policies tell it apart.
@@ -102,7 +105,6 @@ mod tests {
             condition: condition.to_owned(),
         };
         let security = RowSecurity {
-            is_active: false,
             exempt: vec!["owner".into()],
             policies: vec![
                 policy(Some("web"), false, "a = 1"),
@@ -110,6 +112,7 @@ mod tests {
                 policy(None, true, "c"),
                 policy(Some("other"), true, "d"),
             ],
+            ..RowSecurity::default()
         };
         let of = |role: &str| security.rows_for(role, RowAccess::Read);
         assert_eq!(of("web"), ReachableRows::Where("((a = 1) OR (b)) AND (c)".into()));

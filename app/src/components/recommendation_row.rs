@@ -1,7 +1,7 @@
 //! One line of the list.
 
 use leptos::prelude::*;
-use optischema::model::Recommendation;
+use optischema::model::{Recommendation, saving_label};
 
 use super::badge::{StatusBadge, VerdictBadge};
 use optischema::figures;
@@ -18,7 +18,7 @@ pub(crate) fn RecommendationRow(
     let tick = choosable.then(|| view! {
         <input type="checkbox" name="id" value=r.id.to_string() aria-label=format!("Choose: {}", r.title)/>
     });
-    let saving = r.estimated_improvement_percent.map(figures::percent);
+    let saving = r.estimated_improvement_percent.map(|percent| saving_label(percent, &r.evidence));
     let link = format!("/recommendations/{}", r.id);
     let measured = r.latest_benchmark.map(|latest| {
         view! {

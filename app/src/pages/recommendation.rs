@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
-use optischema::model::{JobResult, Recommendation};
+use optischema::model::{JobResult, Recommendation, saving_label};
 
 use crate::components::{
     Actions, BenchmarkSummary, EvidenceTable, Failure, JobCard, PlanView, Provenance,
@@ -61,7 +61,7 @@ fn facts(r: &Recommendation) -> impl IntoView + use<> {
         <dl class="facts">
             {r.estimated_improvement_percent.map(|percent| view! {
                 <dt>"Saved of the workload"</dt>
-                <dd>{figures::percent(percent)} " " <Provenance text=r.evidence.provenance.as_str()/></dd>
+                <dd>{saving_label(percent, &r.evidence)} " " <Provenance text=r.evidence.provenance.as_str()/></dd>
             })}
             <dt>"Confidence"</dt>
             <dd>{format!("{:.0} %", 100.0 * r.confidence_score)} " – " {r.evidence.confidence_reason.clone()} " " {r.evidence.learned.clone()}</dd>

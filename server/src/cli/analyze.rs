@@ -84,7 +84,7 @@ pub(super) async fn analyze(
                 println!("Statements that are not planned\n{}\n", not_planned(&coverage));
             }
             if listed.len() > 1
-                && let Some(line) = together(&advice.effort)
+                && let Some(line) = together(&advice.effort, &listed)
             {
                 eprintln!("{line}");
             }
@@ -131,6 +131,7 @@ fn of_one(proposals: &[&Proposal]) -> comfy_table::Table {
         let saving = proposal
             .estimated_improvement_percent
             .map_or_else(|| "–".to_owned(), |saving| format!("{saving:.1} %"));
+        let saving = if proposal.evidence.at_least { format!("at least {saving}") } else { saving };
         let doubt = match proposal.confidence_score <= DOUBTFUL {
             true => format!("\n{}", proposal.evidence.confidence_reason),
             false => String::new(),
@@ -145,11 +146,13 @@ fn of_one(proposals: &[&Proposal]) -> comfy_table::Table {
 }
 
 /// What all indexes save, since each one's saving is its own and what others would save, too.
-fn together(effort: &Effort) -> Option<String> {
+fn together(effort: &Effort, listed: &[&Proposal]) -> Option<String> {
+    let at_least = listed.iter().any(|proposal| proposal.evidence.at_least);
+    let at_least = if at_least { "at least " } else { "" };
     let saved = (effort.cost_before - effort.cost_after) / effort.cost_before;
     (effort.cost_before > 0.0 && saved > 0.0).then(|| {
         format!(
-            "Each saving is that of one change alone; together the indexes are planned to save {} of the workload.",
+            "Each saving is that of one change alone; together the indexes are planned to save {at_least}{} of the workload.",
             figures::percent(100.0 * saved)
         )
     })
@@ -238,8 +241,8 @@ mod tests {
     #[test]
     fn what_indexes_save_together_is_no_sum() {
         let effort = Effort { cost_before: 200.0, cost_after: 50.0, ..Effort::default() };
-        assert!(together(&effort).unwrap().contains("save 75 % of the workload"));
-        assert_eq!(together(&Effort::default()), None);
+        assert!(together(&effort, &[]).unwrap().contains("save 75 % of the workload"));
+        assert_eq!(together(&Effort::default(), &[]), None);
     }
 
     #[test]

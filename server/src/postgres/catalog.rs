@@ -11,6 +11,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 
 use super::PgFailure;
 use super::lineage::{Views, read_views};
+use super::locked::read_locked;
 use super::query;
 use super::row_security::read_row_security;
 use super::server_facts::read_server;
@@ -42,7 +43,8 @@ const TABLES: &str = "
     WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f') AND c.relpersistence <> 't'
       AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname OPERATOR(pg_catalog.!~) '^pg_toast'
       AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_class'::pg_catalog.regclass
-                      AND d.objid = c.oid AND d.deptype = 'e')";
+                      AND d.objid = c.oid AND d.deptype = 'e')
+      AND NOT c.oid::pg_catalog.int8 = ANY ($1)";
 
 const COLUMNS: &str = "
     SELECT /* optischema */ a.attrelid::pg_catalog.int8 AS table_oid, a.attname::pg_catalog.text AS name,
@@ -92,8 +94,15 @@ const INDEXES: &str = "
            pg_catalog.pg_get_indexdef(i.indexrelid) AS definition, am.amname::pg_catalog.text AS method,
            i.indisunique AS is_unique, i.indisprimary AS is_primary, i.indisvalid AS is_valid,
            pg_catalog.pg_get_expr(i.indpred, i.indrelid) AS predicate,
-           pg_catalog.pg_relation_size(i.indexrelid)::pg_catalog.int8 AS bytes,
-           i.indisreplident AS replica_identity,
+           CASE WHEN i.indexrelid::pg_catalog.int8 = ANY ($1) THEN c.relpages::pg_catalog.int8 OPERATOR(pg_catalog.*) 8192
+                ELSE pg_catalog.pg_relation_size(i.indexrelid) END::pg_catalog.int8 AS bytes,
+           i.indisreplident AS replica_identity, i.indisclustered AS clustered,
+           -- A search compares by the column's collation, and an index of another one does not serve it.
+           ARRAY(SELECT COALESCE(a.attcollation = k.coll, true)
+                 FROM ROWS FROM (pg_catalog.unnest(i.indkey::pg_catalog.int2[]), pg_catalog.unnest(i.indcollation::pg_catalog.oid[])) WITH ORDINALITY k (attnum, coll, n)
+                 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+                 WHERE k.n <= i.indnkeyatts ORDER BY k.n) AS keys_collated_alike,
+           EXISTS (SELECT 1 FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid) AS is_attached,
            EXISTS (SELECT 1 FROM pg_catalog.pg_constraint f WHERE f.contype = 'f' AND f.conindid = i.indexrelid) AS is_referenced, NOT i.indimmediate AS deferrable,
            EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index g WHERE g.index_relid = i.indexrelid) AS building, COALESCE(st.idx_scan, 0)::pg_catalog.int8 AS scans,
            ARRAY(SELECT o FROM pg_catalog.unnest(i.indoption::pg_catalog.int2[]) o) AS key_options,
@@ -114,6 +123,7 @@ const INDEXES: &str = "
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_stat_all_indexes st ON st.indexrelid = i.indexrelid
     WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname OPERATOR(pg_catalog.!~) '^pg_toast'
+      AND NOT i.indrelid::pg_catalog.int8 = ANY ($1)
     ORDER BY c.relname";
 
 const FOREIGN_KEYS: &str = "
@@ -162,6 +172,11 @@ const FUNCTION_SCHEMAS: &str = "
         WHERE o.proname = p.proname AND o.pronamespace = 'pg_catalog'::pg_catalog.regnamespace)
     GROUP BY p.proname";
 
+const INLINED_FUNCTIONS: &str = "
+    SELECT /* optischema */ DISTINCT pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(p.proname)) AS name
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+    WHERE l.lanname = 'sql' AND p.oid::pg_catalog.int8 >= 16384 AND p.provolatile = 'i'";
+
 const SESSION_VALUES: &str = "
     SELECT /* optischema */ pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(p.proname)) AS name,
            pg_catalog.format_type(p.prorettype, NULL::pg_catalog.int4) AS type
@@ -176,8 +191,11 @@ async fn read_first_labels(
     rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("label")?))).collect()
 }
 
-async fn read_functions(connection: &mut PgConnection) -> Result<BTreeSet<String>, PgFailure> {
-    let rows = query(OWN_FUNCTIONS).fetch_all(connection).await?;
+async fn read_names(
+    connection: &mut PgConnection,
+    of: &'static str,
+) -> Result<BTreeSet<String>, PgFailure> {
+    let rows = query(of).fetch_all(connection).await?;
     rows.iter().map(|row| Ok(row.try_get("name")?)).collect()
 }
 
@@ -207,7 +225,9 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
     )
     .fetch_one(&mut *connection)
     .await?;
-    let Views { plain, materialized, of_invoker } = read_views(connection).await?;
+    // Sizes and definitions of what another session has for itself would wait for it.
+    let locked = read_locked(connection).await?;
+    let Views { plain, materialized, of_invoker } = read_views(connection, &locked).await?;
     let mut catalog = Catalog {
         database: row.try_get("database")?,
         role: row.try_get("role")?,
@@ -218,14 +238,16 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
         invoker_views: of_invoker,
         types: read_schemas(connection, TYPES).await?,
         first_labels: read_first_labels(connection).await?,
-        functions: read_functions(connection).await?,
+        functions: read_names(connection, OWN_FUNCTIONS).await?,
+        inlined_functions: read_names(connection, INLINED_FUNCTIONS).await?,
         function_schemas: read_schemas(connection, FUNCTION_SCHEMAS).await?,
         session_values: read_session_values(connection).await?,
-        row_security: read_row_security(connection).await?,
+        row_security: read_row_security(connection, &locked).await?,
+        locked: locked.tables.iter().cloned().collect(),
         server: ServerFacts::default(),
     };
     let mut by_oid: BTreeMap<i64, CatalogTable> = BTreeMap::new();
-    for row in query(TABLES).fetch_all(&mut *connection).await? {
+    for row in query(TABLES).bind(&locked.oids).fetch_all(&mut *connection).await? {
         // What is dropped while it is read has no size any more.
         if row.try_get::<Option<i64>, _>("bytes")?.is_some() {
             by_oid.insert(row.try_get("oid")?, table(&row)?);
@@ -238,7 +260,7 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
             table.columns.push(column);
         }
     }
-    for row in query(INDEXES).fetch_all(&mut *connection).await? {
+    for row in query(INDEXES).bind(&locked.oids).fetch_all(&mut *connection).await? {
         if let Some(table) = by_oid.get_mut(&row.try_get("table_oid")?) {
             table.indexes.extend(index(&row)?);
         }
@@ -379,6 +401,9 @@ fn index(row: &PgRow) -> Result<Option<CatalogIndex>, PgFailure> {
         key_classes: texts(row, "key_classes")?,
         constraint: row.try_get("constraint_name")?,
         replica_identity: row.try_get("replica_identity")?,
+        clustered: row.try_get("clustered")?,
+        keys_collated_alike: row.try_get("keys_collated_alike")?,
+        attached: row.try_get("is_attached")?,
         referenced: row.try_get("is_referenced")?,
         deferrable: row.try_get("deferrable")?,
         building: row.try_get("building")?,

@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::PgFailure;
 use super::query;
+use crate::sql::OWN_MARK;
 
 /// How a statement is explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,8 @@ pub async fn explain(
     mode: ExplainMode,
     sql: &str,
 ) -> Result<(Plan, Value), PgFailure> {
-    let text = format!("EXPLAIN ({}) {sql}", mode.options());
+    // Where it cannot be prepared it is counted as it stands, and must not come up as the application's.
+    let text = format!("EXPLAIN {OWN_MARK} ({}) {sql}", mode.options());
     let row = query(AssertSqlSafe(text)).fetch_one(connection).await?;
     let json: Value = row.try_get(0)?;
     let plan = parse_plan(&json).map_err(|error| PgFailure::Unexpected(error.to_string()))?;

@@ -53,10 +53,11 @@ impl PgFailure {
         self.sqlstate().is_some_and(|state| classes.iter().any(|class| state.starts_with(class)))
     }
 
-    /// Whether it says that something was dropped while it was read: PostgreSQL calls that an internal error.
+    /// Whether it says that something was dropped while it was read, which PostgreSQL calls an internal error, or was
+    /// locked by another session since it was looked whether it was.
     #[must_use]
-    pub fn is_about_what_is_gone(&self) -> bool {
-        self.sqlstate() == Some("XX000")
+    pub fn is_about_a_moment(&self) -> bool {
+        matches!(self.sqlstate(), Some("XX000" | "55P03"))
     }
 
     /// Whether the target itself is gone, rather than a statement being wrong.

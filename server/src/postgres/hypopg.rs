@@ -216,6 +216,12 @@ impl<'a> HypoOracle<'a> {
         gone: &[i64],
         missing: &[(usize, &IndexCandidate)],
     ) -> Result<(), PlanFailure> {
+        // HypoPG works out what it can of an expression, as the planner does: it is judged like a statement.
+        for (_, index) in missing {
+            if let Some(evaluated) = sql::evaluated_by(index) {
+                self.session.may_be_planned(&sql::parse_one(&evaluated)?).await?;
+            }
+        }
         let mut texts = Vec::new();
         let mut owners = Vec::new();
         for (at, (_, index)) in missing.iter().enumerate() {
@@ -339,6 +345,13 @@ impl CostOracle for HypoOracle<'_> {
         }
         let used = plans.iter().flat_map(|(_, plan, _)| self.used(plan, indexes)).collect();
         Ok(WhatIf { cost: sum / count, used })
+    }
+
+    async fn rest(&mut self) {
+        // Where main is lost, the next question says so.
+        if let Err(failure) = self.session.rest().await {
+            tracing::debug!(%failure, "main was lost between two questions");
+        }
     }
 
     fn is_out_of_time(&self) -> bool {

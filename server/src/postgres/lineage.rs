@@ -7,15 +7,20 @@ use optischema::plan::Lineage;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
+use super::locked::Locked;
 use super::{PgFailure, query};
 
 const VIEWS: &str = "
     SELECT /* optischema */ n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name,
            c.relkind = 'm' AS is_materialized,
            COALESCE((SELECT o.option_value::pg_catalog.bool FROM pg_catalog.pg_options_to_table(c.reloptions) o
-                     WHERE o.option_name = 'security_invoker'), false) AS is_of_invoker, pg_catalog.pg_get_viewdef(c.oid) AS text
+                     WHERE o.option_name = 'security_invoker'), false) AS is_of_invoker, 
+           CASE WHEN pg_catalog.pg_column_size(w.ev_action) <= 65536 THEN pg_catalog.pg_get_viewdef(c.oid) END AS text
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    JOIN pg_catalog.pg_rewrite w ON w.ev_class = c.oid AND w.ev_type = '1'
+    WHERE c.relkind IN ('v', 'm') AND NOT c.oid::pg_catalog.int8 = ANY ($1)
+      AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend k WHERE k.classid = 'pg_rewrite'::pg_catalog.regclass AND k.objid = w.oid
+                      AND k.refclassid = 'pg_class'::pg_catalog.regclass AND k.refobjid::pg_catalog.int8 = ANY ($1)) AND n.nspname NOT IN ('pg_catalog', 'information_schema')
       AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_class'::pg_catalog.regclass
                       AND d.objid = c.oid AND d.deptype = 'e')";
 
@@ -46,10 +51,15 @@ pub(super) struct Views {
     pub of_invoker: BTreeSet<TableName>,
 }
 
-/// Reads the query behind each view. The path of our own queries is PostgreSQL's own schema: every other name is in full.
-pub(super) async fn read_views(connection: &mut PgConnection) -> Result<Views, PgFailure> {
+/// Reads the query behind each view, but for those that are so large that writing them out would take main's memory, and
+/// those that would wait for another session. The path of our own queries is PostgreSQL's own schema: every other name is
+/// in full.
+pub(super) async fn read_views(
+    connection: &mut PgConnection,
+    locked: &Locked,
+) -> Result<Views, PgFailure> {
     let mut views = Views::default();
-    for row in query(VIEWS).fetch_all(connection).await? {
+    for row in query(VIEWS).bind(&locked.oids).fetch_all(connection).await? {
         let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
         // A view that is dropped meanwhile has no text.
         let Some(text) = row.try_get::<Option<String>, _>("text")? else { continue };

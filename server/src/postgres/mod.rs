@@ -11,6 +11,7 @@ mod health;
 mod hypopg;
 mod identity;
 mod lineage;
+mod locked;
 mod main_health;
 mod main_session;
 mod planning;

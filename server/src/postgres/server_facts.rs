@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use optischema::model::{SequenceFacts, ServerFacts, Setting, TableName};
 use sqlx::Row;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
 
 use super::PgFailure;
 use super::query;
@@ -39,7 +39,28 @@ const SEQUENCES: &str = "
            CASE WHEN pg_catalog.has_sequence_privilege(c.oid, 'USAGE, SELECT') THEN pg_catalog.pg_sequence_last_value(c.oid) END AS last_value,
            s.seqmax AS max_value, s.seqmin AS min_value, pg_catalog.format_type(s.seqtypid, NULL) AS data_type, s.seqincrement AS increment, s.seqcycle AS cycles,
            tn.nspname::pg_catalog.text AS owner_schema, t.relname::pg_catalog.text AS owner_table, a.attname::pg_catalog.text AS owner_column,
-           pg_catalog.format_type(a.atttypid, a.atttypmod) AS owner_type
+           -- A domain ends where the type that it is made of ends.
+           CASE WHEN ot.typtype = 'd' THEN pg_catalog.format_type(ot.typbasetype, ot.typtypmod)
+                ELSE pg_catalog.format_type(a.atttypid, a.atttypmod) END AS owner_type,
+           (WITH RECURSIVE reads AS (
+                   SELECT r.ev_class AS view, 1 AS depth FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
+                   WHERE d.classid = 'pg_rewrite'::pg_catalog.regclass AND d.refclassid = 'pg_class'::pg_catalog.regclass
+                     AND d.refobjid = fed.relation AND d.refobjsubid = fed.number AND r.ev_class <> fed.relation
+                   UNION
+                   SELECT r.ev_class, reads.depth OPERATOR(pg_catalog.+) 1 FROM reads JOIN pg_catalog.pg_depend d ON d.refobjid = reads.view
+                       AND d.refclassid = 'pg_class'::pg_catalog.regclass AND d.classid = 'pg_rewrite'::pg_catalog.regclass
+                   JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid WHERE r.ev_class <> reads.view AND reads.depth < 32)
+                 SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(f.schema, f.name) ORDER BY f.depth, f.schema, f.name)::pg_catalog.text
+                 FROM (SELECT vn.nspname AS schema, v.relname AS name, pg_catalog.max(reads.depth) AS depth FROM reads
+                       JOIN pg_catalog.pg_class v ON v.oid = reads.view JOIN pg_catalog.pg_namespace vn ON vn.oid = v.relnamespace
+                       GROUP BY vn.nspname, v.relname) f) AS readers,
+           ARRAY(SELECT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) FROM pg_catalog.pg_depend d
+                 WHERE d.refclassid = 'pg_class'::pg_catalog.regclass AND d.refobjid = fed.relation AND d.refobjsubid = fed.number
+                   AND (d.classid IN ('pg_policy'::pg_catalog.regclass, 'pg_trigger'::pg_catalog.regclass)
+                        OR d.classid = 'pg_attrdef'::pg_catalog.regclass AND EXISTS (SELECT FROM pg_catalog.pg_attrdef g
+                            JOIN pg_catalog.pg_attribute ga ON ga.attrelid = g.adrelid AND ga.attnum = g.adnum
+                            WHERE g.oid = d.objid AND ga.attgenerated <> '' AND g.adnum <> fed.number))
+                 ORDER BY 1) AS others_in_the_way
     FROM pg_catalog.pg_sequence s JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     -- A column may take its numbers without owning the sequence: its default says so.
     LEFT JOIN (SELECT d.objid AS sequence, d.refobjid AS relation, d.refobjsubid::pg_catalog.int4 AS number FROM pg_catalog.pg_depend d
@@ -50,6 +71,7 @@ const SEQUENCES: &str = "
                WHERE d.classid = 'pg_attrdef'::pg_catalog.regclass AND d.refclassid = 'pg_class'::pg_catalog.regclass) fed ON fed.sequence = c.oid
     LEFT JOIN pg_catalog.pg_class t ON t.oid = fed.relation LEFT JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
     LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = fed.relation AND a.attnum = fed.number
+    LEFT JOIN pg_catalog.pg_type ot ON ot.oid = a.atttypid
     WHERE c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
     -- Of several columns the narrowest runs out first.
     ORDER BY c.oid, a.attlen, t.relname, a.attname";
@@ -98,6 +120,8 @@ pub async fn read_server(connection: &mut PgConnection) -> Result<ServerFacts, P
                 )),
                 None => None,
             },
+            readers: readers(&row)?,
+            others_in_the_way: row.try_get("others_in_the_way")?,
         });
     }
     facts.sequences.sort_by(|a, b| a.name.cmp(&b.name));
@@ -112,6 +136,14 @@ pub async fn read_server(connection: &mut PgConnection) -> Result<ServerFacts, P
     )
     .await?;
     Ok(facts)
+}
+
+/// Pairs of schema and name, as JSON.
+fn readers(row: &PgRow) -> Result<Vec<TableName>, PgFailure> {
+    let Some(text) = row.try_get::<Option<String>, _>("readers")? else { return Ok(Vec::new()) };
+    let pairs: Vec<(String, String)> =
+        serde_json::from_str(&text).map_err(|error| PgFailure::Unexpected(error.to_string()))?;
+    Ok(pairs.into_iter().map(|(schema, name)| TableName::new(schema, name)).collect())
 }
 
 async fn settings(connection: &mut PgConnection) -> Result<BTreeMap<String, Setting>, PgFailure> {

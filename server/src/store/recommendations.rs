@@ -336,7 +336,7 @@ fn push_fold(query: &mut QueryBuilder<Sqlite>, filter: &RecommendationFilter, is
     let Some(percent) = filter.folded_below else { return };
     query.push(if is_listed { " AND NOT " } else { " AND " });
     query.push(
-        "(status = 'pending' AND coalesce(estimated_improvement_percent, evidence_json->>'share_percent', 100.0) < ",
+        "(status = 'pending' AND NOT coalesce(evidence_json->>'at_least', 0) AND coalesce(estimated_improvement_percent, evidence_json->>'share_percent', 100.0) < ",
     );
     query.push_bind(percent).push(")");
 }

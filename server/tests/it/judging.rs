@@ -1,8 +1,13 @@
 //! What is of this database and still does not speak against planning a statement: planning that statement cannot run it,
 //! or it is nothing but PostgreSQL's own. Each trap is shown to spring where it is in reach.
 
-use optischema_server::postgres::{Dsn, MainSession};
+use optischema::advisor::{CostError, IndexCandidate, IndexKey, KeyTarget};
+use optischema::model::TableName;
+use optischema_server::config::Settings;
+use optischema_server::postgres::{Dsn, HypoOracle, MainSession, has_hypopg};
+use optischema_server::service::analyze_once;
 use optischema_server::sql::parse_one;
+use optischema_server::workload::AdviseLimits;
 
 use crate::fixture::Shop;
 
@@ -379,4 +384,95 @@ async fn bodies_that_multiply_are_put_in_place_a_few_times_only() {
         "SELECT id FROM orders WHERE name = large()",
     ];
     all_refused(&shop, &refused, "it calls public.").await;
+}
+
+/// A function that is also a cast or an operator is called where the text of an expression does not show it.
+#[tokio::test]
+async fn a_function_that_is_called_without_its_name_is_not_only_over_columns() {
+    let shop = Shop::start().await;
+    let tables = [
+        "CREATE TYPE color AS ENUM ('a', 'b')",
+        "CREATE FUNCTION as_color(int) RETURNS color IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN 'a'; END $$",
+        "CREATE CAST (int AS color) WITH FUNCTION as_color(int)",
+        "CREATE TABLE painted (id int, a int)",
+        "INSERT INTO painted SELECT g, g % 50 FROM generate_series(1, 2000) g",
+        "CREATE INDEX ON painted (coalesce(as_color(a), 1::color))",
+        "ANALYZE painted",
+    ];
+    shop.run("postgres", "shop", &tables).await;
+    all_refused(&shop, &["SELECT a FROM painted WHERE id = 5"], "carries an expression").await;
+    springs(&shop, "SELECT a FROM painted WHERE id = 5").await;
+}
+
+/// What an operator gives is in reach like what a function gives, vouched for or not.
+#[tokio::test]
+async fn casts_of_what_an_operator_gives_are_in_reach() {
+    let shop = Shop::start().await;
+    let tables = [
+        "CREATE TYPE color AS ENUM ('a', 'b')",
+        "CREATE FUNCTION mixed(int) RETURNS color LANGUAGE sql IMMUTABLE AS $$ SELECT 'a'::color $$",
+        "CREATE OPERATOR ### (RIGHTARG = int, FUNCTION = mixed)",
+        "CREATE FUNCTION as_text(color) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN 'a'; END $$",
+        "CREATE CAST (color AS text) WITH FUNCTION as_text(color) AS IMPLICIT",
+        "CREATE TABLE painted (id int, b text)",
+        "INSERT INTO painted SELECT g, 'b' || g FROM generate_series(1, 2000) g",
+        "ANALYZE painted",
+    ];
+    shop.run("postgres", "shop", &tables).await;
+    let dsn: Dsn = shop.url("reader", "shop").parse().unwrap();
+    let mut session =
+        MainSession::begin(&dsn.trusting(&["public.mixed".to_owned()])).await.unwrap();
+    let reading = "SELECT id FROM painted WHERE b = lower(### 1)";
+    let refused = session.plan(&parse_one(reading).unwrap()).await.unwrap_err().to_string();
+    assert!(refused.contains("cast from"), "{refused}");
+    assert_eq!(shop.log_lines(SPRUNG), Vec::<String>::new());
+    springs(&shop, reading).await;
+}
+
+/// HypoPG works out what it can of an index's expression: what it is handed is judged like a statement.
+#[tokio::test]
+async fn hypothetical_indexes_are_judged_like_statements() {
+    let shop = Shop::start().await;
+    let tables = [
+        "CREATE SCHEMA far",
+        "CREATE FUNCTION far.jsonb(text) RETURNS jsonb IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'sprung by %', session_user; RETURN $1::pg_catalog.jsonb; END $$",
+        "GRANT USAGE ON SCHEMA far TO reader",
+        "CREATE TABLE words (id int, s text)",
+        "INSERT INTO words SELECT g, 's' || g FROM generate_series(1, 20000) g",
+        "ANALYZE words",
+    ];
+    shop.run("postgres", "shop", &tables).await;
+    let mut session = session(&shop).await;
+    if !has_hypopg(&mut session).await.unwrap() {
+        return;
+    }
+    let on = |expression: &str| IndexCandidate {
+        table: TableName::new("public", "words"),
+        keys: vec![IndexKey {
+            target: KeyTarget::Expression(expression.to_owned()),
+            descending: false,
+            nulls_first: None,
+            operator_class: None,
+        }],
+        ..IndexCandidate::default()
+    };
+    let statements = [vec!["SELECT id FROM words WHERE lower(s || 'x') = 'x'".to_owned()]];
+    let mut oracle = HypoOracle::new(&mut session, &statements);
+    let sprung = on("lower(s || (far.jsonb('{\"a\": 1}') ->> 'a'))");
+    let refused = oracle.plan(0, &[&sprung]).await.unwrap_err();
+    assert!(
+        matches!(&refused, CostError::Candidate { reason, .. } if reason.contains("far.jsonb")),
+        "{refused:?}"
+    );
+    oracle.plan(0, &[&on("lower(s || 'x')")]).await.unwrap();
+    assert_eq!(shop.log_lines(SPRUNG), Vec::<String>::new());
+    // Nor does the advisor take a cast in the form of a call for a function that no path leads to.
+    let workload = "SELECT id FROM words WHERE lower(s || (jsonb('{\"a\": 1}') ->> 'a')) = 'x'";
+    let settings = Settings::resolve(&shop.settings()).unwrap();
+    let limits = AdviseLimits::default();
+    let (collection, advice) =
+        analyze_once(&settings, Some(&mut workload.as_bytes()), &limits).await.unwrap();
+    assert!(collection.statements[0].plannable.is_ok(), "{collection:?}");
+    assert!(!format!("{:?}", advice.proposals).contains("far."), "{advice:?}");
+    assert_eq!(shop.log_lines(SPRUNG), Vec::<String>::new());
 }

@@ -3,6 +3,8 @@
 use optischema::model::TableName;
 use optischema_server::config::Settings;
 use optischema_server::postgres::MainSession;
+use optischema_server::service::analyze_once;
+use optischema_server::workload::AdviseLimits;
 
 use sqlx::Row;
 
@@ -19,6 +21,8 @@ async fn what_is_dropped_while_it_is_read_is_passed_over() {
         "CREATE VIEW sizes AS SELECT size FROM passing",
         "CREATE INDEX items_price_idx ON \"Items\" (price)",
         "CREATE STATISTICS items_both ON price, kind FROM \"Items\"",
+        "ALTER TABLE passing ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY own ON passing USING (size = 7)",
     ];
     shop.run("app", "shop", &setup).await;
     let dsn = Settings::resolve(&shop.settings()).unwrap().main_url.unwrap();
@@ -41,6 +45,38 @@ async fn what_is_dropped_while_it_is_read_is_passed_over() {
     assert!(items.indexes.iter().all(|index| index.name != "items_price_idx"));
     session.lineage().await.unwrap();
     session.end().await.unwrap();
+}
+
+/// One table that somebody has for himself costs no other its analysis.
+#[tokio::test]
+async fn what_another_session_has_locked_is_left_out_and_named() {
+    let shop = Shop::start().await;
+    let setup = [
+        "CREATE TABLE held (id int PRIMARY KEY, size int)",
+        "CREATE INDEX held_idx ON held ((size + 1)) WHERE size > 3",
+        "CREATE VIEW of_held AS SELECT size FROM held",
+        "ALTER TABLE held ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY own ON held USING (size = 7)",
+    ];
+    shop.run("app", "shop", &setup).await;
+    let mut other = shop.connect("app", "shop").await;
+    for statement in ["BEGIN", "LOCK TABLE held IN ACCESS EXCLUSIVE MODE"] {
+        sqlx::query(statement).execute(&mut other).await.unwrap();
+    }
+    let settings = Settings::resolve(&shop.settings()).unwrap();
+    let workload = "SELECT name FROM orders WHERE name = 'a'; SELECT size FROM held WHERE size = 3; SELECT size FROM of_held";
+    let limits = AdviseLimits::default();
+    let (collection, _) =
+        analyze_once(&settings, Some(&mut workload.as_bytes()), &limits).await.unwrap();
+    let of = |text: &str| {
+        let found = collection.statements.iter().find(|s| s.sql.contains(text)).unwrap();
+        found.plannable.as_ref().map(|_| ()).map_err(ToString::to_string)
+    };
+    assert_eq!(of("FROM orders"), Ok(()));
+    let said = of("FROM held").unwrap_err();
+    assert!(said.contains("another session had public.held for itself"), "{said}");
+    of("FROM of_held").unwrap_err();
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
 }
 
 /// A table is read with those that inherit from it, and ANALYZE keeps the values of both beside its own.

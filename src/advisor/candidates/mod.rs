@@ -13,7 +13,9 @@ use crate::model::{
     Catalog, CatalogTable, PredicateKind, RejectedCandidate, StatementShape, TableName,
 };
 
-use super::index::{IndexCandidate, IndexKey, IndexMethod, IndexPredicate, PredicateTest};
+use super::index::{
+    IndexCandidate, IndexKey, IndexMethod, IndexPredicate, KeyTarget, PredicateTest,
+};
 use keys::key_orders;
 use prune::{objection, table_objection};
 
@@ -61,7 +63,8 @@ pub fn generate(catalog: &Catalog, statements: &[&StatementShape]) -> CandidateS
             }
         }
     }
-    let all = std::mem::take(&mut set.candidates);
+    let mut all = std::mem::take(&mut set.candidates);
+    serve_parts(catalog, &mut all);
     let mut refused: BTreeSet<TableName> = BTreeSet::new();
     for (candidate, wanted_by) in all {
         let Some(table) = catalog.tables.get(&candidate.table) else { continue };
@@ -72,7 +75,7 @@ pub fn generate(catalog: &Catalog, statements: &[&StatementShape]) -> CandidateS
             }
             continue;
         }
-        match objection(table, &candidate) {
+        match objection(table, &candidate).or_else(|| inlined(catalog, &candidate)) {
             None => {
                 set.candidates.insert(candidate, wanted_by);
             }
@@ -80,6 +83,45 @@ pub fn generate(catalog: &Catalog, statements: &[&StatementShape]) -> CandidateS
         }
     }
     set
+}
+
+/// An index of a partitioned table is one of each of its parts: statements on a part want that one, where there is such.
+fn serve_parts(catalog: &Catalog, all: &mut BTreeMap<IndexCandidate, Vec<usize>>) {
+    let of_parts: Vec<(IndexCandidate, IndexCandidate)> = all
+        .keys()
+        .filter_map(|candidate| {
+            let mut whole = catalog
+                .ancestors_of(&candidate.table)
+                .into_iter()
+                .map(|table| IndexCandidate { table: table.clone(), ..candidate.clone() });
+            let whole = whole.rfind(|whole| all.contains_key(whole))?;
+            Some((candidate.clone(), whole))
+        })
+        .collect();
+    for (part, whole) in of_parts {
+        let wanted_by = all.remove(&part).unwrap_or_default();
+        if let Some(known) = all.get_mut(&whole) {
+            known.extend(wanted_by);
+            known.sort_unstable();
+            known.dedup();
+        }
+    }
+}
+
+/// Why an index on an expression with a function in SQL cannot be costed.
+fn inlined(catalog: &Catalog, candidate: &IndexCandidate) -> Option<String> {
+    let expressions = candidate.keys.iter().filter_map(|key| match &key.target {
+        KeyTarget::Expression(sql) => Some(sql.as_str()),
+        KeyTarget::Column(_) => None,
+    });
+    let called = expressions.flat_map(|sql| {
+        let names = catalog.inlined_functions.iter();
+        names.filter(move |name| sql.contains(&format!("{name}(")))
+    });
+    let name = called.into_iter().next()?;
+    Some(format!(
+        "{name} is in SQL, and PostgreSQL puts its body in the place of a call: HypoPG does not, so the planner cannot be asked. Measure it as a change of your own"
+    ))
 }
 
 /// Two indexes of one table that begin alike, as one that serves the statements of both.

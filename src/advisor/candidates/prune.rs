@@ -18,6 +18,11 @@ pub(super) fn table_objection(table: &CatalogTable) -> Option<String> {
             return Some("a foreign table cannot have an index here".into());
         }
     }
+    if table.has_children && table.bytes < MIN_TABLE_BYTES {
+        return Some(
+            "it is read with the tables that inherit from it, of which each has indexes of its own: those are not looked for yet".into(),
+        );
+    }
     if table.kind != RelationKind::Partitioned && table.bytes < MIN_TABLE_BYTES {
         return Some(format!(
             "the table has {} kB: reading it whole is as fast as any index",

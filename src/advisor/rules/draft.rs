@@ -106,6 +106,7 @@ impl Draft {
                 by_hand: self.by_hand.map(str::to_owned),
                 not_measured: self.not_measured.map(str::to_owned),
                 share_percent: None,
+                at_least: false,
                 ..Evidence::without_figures(
                     "arithmetic on the catalogs and counters of main",
                     self.confidence.1,

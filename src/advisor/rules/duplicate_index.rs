@@ -12,6 +12,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                 || index.constraint.is_some()
                 || index.replica_identity
                 || index.referenced
+                || index.clustered
             {
                 continue;
             }
@@ -50,12 +51,13 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
 }
 
 /// Which of two stays: what the schema needs, then what is unique, then the shorter name.
-fn worth(index: &CatalogIndex) -> (bool, bool, bool, bool, std::cmp::Reverse<(usize, &str)>) {
+fn worth(index: &CatalogIndex) -> (bool, bool, bool, bool, bool, std::cmp::Reverse<(usize, &str)>) {
     (
         index.primary,
         index.constraint.is_some(),
         index.replica_identity,
         index.unique,
+        index.clustered,
         std::cmp::Reverse((index.name.len(), index.name.as_str())),
     )
 }
@@ -95,6 +97,17 @@ mod tests {
         shop.table().indexes[1].constraint = Some("t_a_key".into());
         shop.table().indexes[1].unique = true;
         assert_eq!(shop.sql(check), ["DROP INDEX \"public\".\"t_a\";"]);
+    }
+
+    #[test]
+    fn the_one_that_the_table_is_clustered_by_stays() {
+        let mut shop = shop();
+        shop.table().indexes = vec![twin("t_a"), twin("t_a_again")];
+        shop.table().indexes[1].clustered = true;
+        assert_eq!(shop.sql(check), ["DROP INDEX \"public\".\"t_a\";"]);
+        // Neither goes where the other one is unique: that is needed, too.
+        shop.table().indexes[0].unique = true;
+        assert!(shop.sql(check).is_empty());
     }
 
     #[test]

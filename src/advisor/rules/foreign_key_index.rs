@@ -1,6 +1,7 @@
 //! A foreign key whose table has no index on its columns, while referenced rows are deleted.
 
 use super::{Draft, Facts, Findings};
+use crate::advisor::partitions::{creation, parts_in_order};
 use crate::advisor::{IndexCandidate, TableWrites, index_size, write_cost};
 use crate::figures;
 use crate::model::{
@@ -13,10 +14,12 @@ const MIN_BYTES: i64 = 1 << 20;
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     for table in facts.catalog.tables.values() {
+        let parts = facts.catalog.parts_of(&table.name);
+        let bytes = table.bytes + parts.iter().map(|part| part.bytes).sum::<i64>();
         for key in &table.foreign_keys {
-            if table.bytes < MIN_BYTES
-                || table.kind == RelationKind::Partitioned
-                || is_supported(table, key)
+            // The key of a part follows from that of the whole, and is not listed.
+            if bytes < MIN_BYTES
+                || is_supported(table, &parts, key)
                 || is_proposed(facts, table, key)
             {
                 continue;
@@ -24,7 +27,9 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             let columns: Vec<&str> = key.columns.iter().map(String::as_str).collect();
             let candidate = IndexCandidate::btree(table.name.clone(), &columns);
             let parent = facts.catalog.tables.get(&key.references);
-            let deletes = parent.and_then(|t| t.activity.as_ref()).map_or(0, |a| a.deletes);
+            let of_parent = facts.catalog.parts_of(&key.references);
+            let counted = parent.into_iter().chain(of_parent).filter_map(|t| t.activity.as_ref());
+            let deletes: i64 = counted.map(|activity| activity.deletes).sum();
             if deletes == 0 {
                 findings.rejected.push(RejectedCandidate::of(
                     &candidate,
@@ -35,32 +40,33 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                 ));
                 continue;
             }
-            findings.proposals.push(propose(table, key, &candidate, deletes));
+            findings.proposals.push(propose(
+                facts,
+                table,
+                key,
+                &Lookup { candidate, deletes, bytes },
+            ));
         }
     }
 }
 
-fn is_supported(table: &CatalogTable, key: &ForeignKey) -> bool {
-    table.indexes.iter().any(|index| {
-        index.valid
-            && index.predicate.as_ref().is_none_or(|p| leaves_out_nulls(p, &key.columns))
-            && index.method != "brin"
-            && index.method != "gin"
-            && index.key_columns.len() >= key.columns.len()
-            && index.key_columns[..key.columns.len()]
-                .iter()
-                .all(|column| column.as_ref().is_some_and(|c| key.columns.contains(c)))
-    })
+/// Whether an index finds the rows that refer to one: its own, or one on each of its parts.
+fn is_supported(table: &CatalogTable, parts: &[&CatalogTable], key: &ForeignKey) -> bool {
+    let has = |table: &CatalogTable| table.indexes.iter().any(|index| index.supports(key));
+    let mut leaves = parts
+        .iter()
+        .filter(|part| !matches!(part.kind, RelationKind::Partitioned | RelationKind::Foreign))
+        .peekable();
+    has(table) || (leaves.peek().is_some() && leaves.all(|leaf| has(leaf)))
 }
 
-/// Whether a predicate says no more than that columns of the key are not NULL: what looks for a value says so, too.
-fn leaves_out_nulls(predicate: &str, columns: &[String]) -> bool {
-    predicate.split(" AND ").all(|part| {
-        let part = part.trim_matches(['(', ')', ' ']);
-        part.strip_suffix(" IS NOT NULL")
-            .map(|column| column.trim_matches('"').replace("\"\"", "\""))
-            .is_some_and(|column| columns.contains(&column))
-    })
+/// What looks for the rows that refer to one that is deleted.
+struct Lookup {
+    candidate: IndexCandidate,
+    /// Rows deleted where the key refers to.
+    deletes: i64,
+    /// Of the table with its parts.
+    bytes: i64,
 }
 
 fn is_proposed(facts: &Facts<'_>, table: &CatalogTable, key: &ForeignKey) -> bool {
@@ -73,11 +79,12 @@ fn is_proposed(facts: &Facts<'_>, table: &CatalogTable, key: &ForeignKey) -> boo
 }
 
 fn propose(
+    facts: &Facts<'_>,
     table: &CatalogTable,
     key: &ForeignKey,
-    candidate: &IndexCandidate,
-    deletes: i64,
+    lookup: &Lookup,
 ) -> crate::model::Proposal {
+    let Lookup { candidate, deletes, bytes } = lookup;
     let taken = |name: &str| table.indexes.iter().any(|index| index.name == name);
     let name = candidate.free_name(taken);
     let identity = format!("{}:{}", table.name, candidate.label());
@@ -86,21 +93,21 @@ fn propose(
         .fact("Foreign key", format!("{} references {}", key.name, key.references))
         .fact(
             "Rows deleted there",
-            format!("{} since the counters began", figures::grouped(deletes as f64)),
+            format!("{} since the counters began", figures::grouped(*deletes as f64)),
         );
-    draft.sql_fix = format!("{};", candidate.create_sql_named(&name, true));
+    draft.sql_fix = creation(candidate, &name, &parts_in_order(facts.catalog, candidate));
     draft.title = format!("Index {} on {} for its foreign key", table.name, candidate.label());
     draft.description = format!(
         "Every row deleted from {} makes PostgreSQL look for rows of {} that refer to it, and without an index \
          it reads all of {} each time.",
         key.references,
         table.name,
-        figures::bytes(table.bytes)
+        figures::bytes(*bytes)
     );
     draft.tables = vec![table.name.clone()];
     draft.confidence = (0.6, "Referenced rows were deleted; how long each took is not counted.");
     draft.risk = (RiskLevel::Low, "Built concurrently it blocks no writes and drops cleanly.");
-    draft.magnitude = deletes as f64 * table.bytes as f64;
+    draft.magnitude = *deletes as f64 * *bytes as f64;
     let mut proposal = draft.proposal();
     let writes = TableWrites::since_reset(table);
     proposal.evidence.write_cost = write_cost(table, candidate, &writes);
@@ -110,7 +117,7 @@ fn propose(
         columns: candidate.columns(),
         estimated_bytes: index_size(table, candidate).map(|size| size.bytes),
         table_rows: table.rows,
-        table_bytes: table.bytes,
+        table_bytes: *bytes,
         existing_indexes: table.indexes.iter().map(|i| i.definition.clone()).collect(),
     });
     proposal
@@ -120,7 +127,7 @@ fn propose(
 mod tests {
     use super::super::testing::{Shop, index, name, shop};
     use super::check;
-    use crate::model::{CatalogTable, ForeignKey, TableActivity};
+    use crate::model::{CatalogTable, ForeignKey, RelationKind, TableActivity};
 
     fn with_parent(deletes: i64) -> Shop {
         let mut shop = shop();
@@ -166,6 +173,39 @@ mod tests {
             shop.table().indexes[0].predicate = Some(predicate.into());
             assert_eq!(shop.sql(check).is_empty(), is_enough, "{predicate}");
         }
+    }
+
+    #[test]
+    fn an_index_of_another_collation_finds_nothing() {
+        let mut shop = with_parent(10);
+        shop.table().indexes = vec![index("t_a", &["a"])];
+        shop.table().indexes[0].keys_collated_alike = vec![false];
+        assert_eq!(shop.sql(check).len(), 1);
+    }
+
+    #[test]
+    fn the_key_of_a_partitioned_table_is_looked_for_in_every_part() {
+        let part = |name_of: &str, indexes: Vec<crate::model::CatalogIndex>| CatalogTable {
+            name: name(name_of),
+            partition_of: Some(name("t")),
+            bytes: 4 << 20,
+            indexes,
+            ..CatalogTable::default()
+        };
+        let mut shop = with_parent(10);
+        shop.table().kind = RelationKind::Partitioned;
+        shop.table().bytes = 0;
+        for (name_of, indexes) in [("t_1", vec![index("t_1_a", &["a"])]), ("t_2", vec![])] {
+            shop.catalog.tables.insert(name(name_of), part(name_of, indexes));
+        }
+        let found = shop.check(check).proposals;
+        let lines: Vec<&str> = found[0].sql_fix.lines().collect();
+        assert!(lines[0].contains("ON ONLY"), "{lines:?}");
+        assert!(lines[1].contains("CONCURRENTLY \"t_2_a_idx\""), "{lines:?}");
+        assert_eq!(lines.len(), 4, "what is there is attached: {lines:?}");
+        let second = shop.catalog.tables.get_mut(&name("t_2")).unwrap();
+        second.indexes = vec![index("t_2_a", &["a"])];
+        assert!(shop.check(check).proposals.is_empty());
     }
 
     #[test]

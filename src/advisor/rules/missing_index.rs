@@ -1,10 +1,11 @@
 //! A B-tree index that the workload lacks.
 
+use crate::advisor::partitions::{Partition, creation};
 use crate::advisor::{Costed, IndexCandidate, IndexMethod, WriteCost};
 use crate::figures;
 use crate::model::{
     CatalogTable, Evidence, Fact, IndexEvidence, Proposal, Provenance, RecommendationType,
-    RiskLevel, Rule, StatementEvidence, TableName, TrackedStatement,
+    RiskLevel, Rule, StatementEvidence, TrackedStatement,
 };
 
 /// Above this size building the index takes long enough to be planned.
@@ -12,16 +13,6 @@ const LARGE_TABLE_BYTES: i64 = 10 * 1024 * 1024 * 1024;
 
 /// Above this part of the workload it counts as all of it.
 const WHOLE: f64 = 0.995;
-
-/// A part of a partitioned table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Partition {
-    pub table: TableName,
-    /// What it is a part of.
-    pub parent: TableName,
-    /// Whether it has parts of its own.
-    pub is_partitioned: bool,
-}
 
 /// What the rule is given.
 #[derive(Debug)]
@@ -96,7 +87,7 @@ pub fn propose_index(rule: &MissingIndex<'_>) -> Option<Proposal> {
             main.cost_before.unwrap_or_default(),
             main.cost_after.unwrap_or_default(),
         ),
-        sql_fix: sql_for_main(rule),
+        sql_fix: creation(candidate, rule.name, rule.partitions),
         original_sql: main.sql.clone(),
         patch_sql: format!("{};", candidate.create_sql_named(rule.name, false)),
         execution_plan_json: rule.plans.clone(),
@@ -119,6 +110,7 @@ pub fn propose_index(rule: &MissingIndex<'_>) -> Option<Proposal> {
             by_hand: None,
             not_measured: None,
             share_percent: None,
+            at_least: false,
             index: Some(IndexEvidence {
                 table: candidate.table.clone(),
                 index_name: rule.name.to_owned(),
@@ -136,40 +128,6 @@ pub fn propose_index(rule: &MissingIndex<'_>) -> Option<Proposal> {
         },
         magnitude: 100.0 * rule.costed.workload_gain.max(rule.costed.marginal_gain),
     })
-}
-
-/// On a partitioned table no index is built concurrently: it is made for the parent alone, then for each part,
-/// and the parts are attached.
-fn sql_for_main(rule: &MissingIndex<'_>) -> String {
-    let candidate = &rule.costed.candidate;
-    if rule.partitions.is_empty() {
-        return format!("{};", candidate.create_sql_named(rule.name, true));
-    }
-    // On a partitioned one alone: its parts' own follow.
-    let only = |text: String| format!("{};", text.replacen(" ON ", " ON ONLY ", 1));
-    let of = |table: &TableName| IndexCandidate { table: table.clone(), ..candidate.clone() };
-    let name = |table: &TableName| {
-        if *table == candidate.table { rule.name.to_owned() } else { of(table).name() }
-    };
-    let index = |table: &TableName| TableName::new(&table.schema, name(table)).quoted();
-    let mut lines = vec![only(candidate.create_sql_named(rule.name, false))];
-    for part in rule.partitions {
-        let own = of(&part.table);
-        lines.push(if part.is_partitioned {
-            only(own.create_sql(false))
-        } else {
-            format!("{};", own.create_sql(true))
-        });
-    }
-    // From the leaves up: an index is valid once all its parts are attached.
-    for part in rule.partitions.iter().rev() {
-        lines.push(format!(
-            "ALTER INDEX {} ATTACH PARTITION {};",
-            index(&part.parent),
-            index(&part.table)
-        ));
-    }
-    lines.join("\n")
 }
 
 fn facts(rule: &MissingIndex<'_>) -> Vec<Fact> {
@@ -298,7 +256,7 @@ fn risk(table: &CatalogTable) -> (RiskLevel, String) {
 mod tests {
     use super::*;
     use crate::advisor::IndexCandidate;
-    use crate::model::{QueryHash, RelationKind};
+    use crate::model::{QueryHash, RelationKind, TableName};
 
     fn table(rows: f64) -> CatalogTable {
         CatalogTable {
@@ -358,48 +316,6 @@ mod tests {
         );
         assert_eq!(proposal.estimated_improvement_percent, Some(50.0));
         assert_eq!(proposal.evidence.provenance, Provenance::Planned);
-    }
-
-    #[test]
-    fn indexes_of_parts_are_attached_to_those_of_their_parents() {
-        let name = |table: &str| TableName::new("public", table);
-        let part = |table: &str, parent: &str, is_partitioned| Partition {
-            table: name(table),
-            parent: name(parent),
-            is_partitioned,
-        };
-        let partitions = [
-            part("o_1", "orders", true),
-            part("o_1_a", "o_1", false),
-            part("o_2", "orders", false),
-        ];
-        let proposal = propose_index(&MissingIndex {
-            costed: &costed(vec![(0, 1000.0, 10.0)]),
-            table: &table(1e6),
-            name: "i",
-            statements: &[&statement()],
-            is_suspect: false,
-            planned_share: 1.0,
-            plans: None,
-            method: "HypoPG",
-            provenance: Provenance::Planned,
-            worth: 1.0,
-            write_cost: None,
-            partitions: &partitions,
-        })
-        .unwrap();
-        let lines: Vec<&str> = proposal.sql_fix.lines().collect();
-        assert!(lines[0].contains("\"i\" ON ONLY \"public\".\"orders\""), "{lines:?}");
-        assert!(lines[1].starts_with("CREATE INDEX \"o_1_customer_id_idx\" ON ONLY"), "{lines:?}");
-        assert!(lines[2].starts_with("CREATE INDEX CONCURRENTLY"), "{lines:?}");
-        assert_eq!(
-            lines[4..],
-            [
-                "ALTER INDEX \"public\".\"i\" ATTACH PARTITION \"public\".\"o_2_customer_id_idx\";",
-                "ALTER INDEX \"public\".\"o_1_customer_id_idx\" ATTACH PARTITION \"public\".\"o_1_a_customer_id_idx\";",
-                "ALTER INDEX \"public\".\"i\" ATTACH PARTITION \"public\".\"o_1_customer_id_idx\";",
-            ]
-        );
     }
 
     #[test]

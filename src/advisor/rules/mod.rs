@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Catalog, Proposal, RejectedCandidate, TableName, TrackedStatement};
 
 pub use draft::Draft;
-pub use missing_index::{MissingIndex, Partition, propose_index};
+pub use missing_index::{MissingIndex, propose_index};
 
 /// What rules look at.
 #[derive(Debug)]

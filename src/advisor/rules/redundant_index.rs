@@ -19,6 +19,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                 || table.partition_of.is_some()
                 || index.replica_identity
                 || index.referenced
+                || index.clustered
             {
                 continue;
             }

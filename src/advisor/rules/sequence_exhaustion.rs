@@ -2,7 +2,10 @@
 
 use super::{Draft, Facts, Findings};
 use crate::figures;
-use crate::model::{RecommendationType, RiskLevel, Rule, SequenceFacts, quote_identifier};
+use crate::model::{
+    Catalog, CatalogTable, RecommendationType, RiskLevel, Rule, SequenceFacts, TableName,
+    quote_identifier,
+};
 
 /// Share of all numbers, 0 to 1.
 const USED: f64 = 0.5;
@@ -16,7 +19,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             continue;
         }
         let left = (i128::from(end.number) - i128::from(last)) / i128::from(sequence.increment);
-        let (fix, risk) = fix(sequence, &end);
+        let Fix { patch, script, risk } = fix(facts.catalog, sequence, &end);
         let mut draft = Draft::new(
             Rule::SequenceExhaustion,
             RecommendationType::Maintenance,
@@ -25,8 +28,8 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         .fact("Last number", figures::grouped(last as f64))
         .fact("Last that can be", figures::grouped(end.number as f64))
         .fact("Numbers left", figures::grouped(left as f64));
-        draft = draft.sql(&fix[0]);
-        draft.sql_fix = fix.iter().map(|line| format!("{line};")).collect::<Vec<_>>().join("\n");
+        draft = draft.sql(&patch);
+        draft.sql_fix = script;
         draft.tables = sequence.owner.iter().map(|(table, ..)| table.clone()).collect();
         draft.title = format!("{} runs out of numbers", sequence.name);
         draft.description = format!(
@@ -80,55 +83,130 @@ fn end(sequence: &SequenceFacts) -> Option<End> {
     (!is_endless && goes_there && !sequence.cycles).then_some(End { number, of })
 }
 
-/// The last number of an integer type; absent for other types, which hold more.
+/// The last number of a type that holds whole numbers; absent for others.
 fn last_of(data_type: &str, down: bool) -> Option<i64> {
     let (low, high) = match data_type {
         "smallint" => (i64::from(i16::MIN), i64::from(i16::MAX)),
         "integer" => (i64::from(i32::MIN), i64::from(i32::MAX)),
         "bigint" => (i64::MIN, i64::MAX),
-        _ => return None,
+        other => {
+            let digits = whole_digits(other).filter(|digits| (1..=18).contains(digits))?;
+            let high = 10_i64.pow(digits) - 1;
+            (-high, high)
+        }
     };
     Some(if down { low } else { high })
 }
 
-/// What mends it, and its risk.
-fn fix(sequence: &SequenceFacts, end: &End) -> (Vec<String>, (RiskLevel, &'static str)) {
+/// Digits before the point of `numeric(p)` and `numeric(p,s)`.
+fn whole_digits(data_type: &str) -> Option<u32> {
+    let inside = data_type.strip_prefix("numeric(")?.strip_suffix(')')?;
+    let (precision, scale) = inside.split_once(',').unwrap_or((inside, "0"));
+    let (precision, scale): (i64, i64) =
+        (precision.trim().parse().ok()?, scale.trim().parse().ok()?);
+    u32::try_from(precision - scale).ok()
+}
+
+/// What mends it.
+struct Fix {
+    /// The step that matters.
+    patch: String,
+    script: String,
+    risk: (RiskLevel, &'static str),
+}
+
+impl Fix {
+    /// One step that changes the sequence.
+    fn of_sequence(step: String) -> Self {
+        Self {
+            script: format!("{step};"),
+            patch: step,
+            risk: (
+                RiskLevel::Low,
+                "It changes the sequence and no row, under a lock that lasts a moment. Check that what reads the numbers can hold greater ones.",
+            ),
+        }
+    }
+}
+
+fn fix(catalog: &Catalog, sequence: &SequenceFacts, end: &End) -> Fix {
     let name = sequence.name.quoted();
-    let of_catalog = (
-        RiskLevel::Low,
-        "It changes the sequence and no row, under a lock that lasts a moment. Check that what reads the numbers can hold greater ones.",
-    );
     match (end.of, &sequence.owner) {
-        (Narrower::Column, Some((table, column, _))) => {
-            let mut lines = vec![format!(
-                "ALTER TABLE {} ALTER COLUMN {} TYPE bigint",
-                table.quoted(),
-                quote_identifier(column)
-            )];
+        (Narrower::Column, Some((table, column, data_type))) => {
+            let patch = to_bigint(table, column);
+            let mut steps = vec![patch.clone()];
+            steps.extend(referring(catalog, table, column, data_type));
             if sequence.data_type != "bigint" {
-                lines.push(format!("ALTER SEQUENCE {name} AS bigint"));
+                steps.push(format!("ALTER SEQUENCE {name} AS bigint"));
             }
-            (
-                lines,
-                (
+            Fix {
+                script: script(catalog, sequence, steps),
+                patch,
+                risk: (
                     RiskLevel::High,
-                    "Changing the type writes the whole table anew under a lock. Columns that refer to it need the same. On a large table add a bigint column, fill it in batches and swap.",
+                    "Changing the type writes the whole table anew under a lock. On a large table add a bigint column, fill it in batches and swap.",
                 ),
-            )
+            }
         }
         (Narrower::Bound, _) => {
             let bound = if sequence.increment < 0 { "MINVALUE" } else { "MAXVALUE" };
-            (vec![format!("ALTER SEQUENCE {name} NO {bound}")], of_catalog)
+            Fix::of_sequence(format!("ALTER SEQUENCE {name} NO {bound}"))
         }
-        _ => (vec![format!("ALTER SEQUENCE {name} AS bigint")], of_catalog),
+        _ => Fix::of_sequence(format!("ALTER SEQUENCE {name} AS bigint")),
     }
+}
+
+fn to_bigint(table: &TableName, column: &str) -> String {
+    format!("ALTER TABLE {} ALTER COLUMN {} TYPE bigint", table.quoted(), quote_identifier(column))
+}
+
+/// The same for columns that refer to it and end where it does.
+fn referring(catalog: &Catalog, table: &TableName, column: &str, data_type: &str) -> Vec<String> {
+    let of_table = |child: &CatalogTable| -> Vec<String> {
+        let keys = child.foreign_keys.iter().filter(|key| key.references == *table);
+        let columns = keys.flat_map(|key| key.columns.iter().zip(&key.referenced_columns));
+        let referring = columns.filter(|(_, referenced)| *referenced == column);
+        let narrow = referring.filter(|(own, _)| {
+            let is_itself = child.name == *table && *own == column;
+            !is_itself && child.column(own).is_some_and(|own| own.data_type == data_type)
+        });
+        narrow.map(|(own, _)| to_bigint(&child.name, own)).collect()
+    };
+    let mut steps: Vec<String> = catalog.tables.values().flat_map(of_table).collect();
+    steps.sort();
+    steps.dedup();
+    steps
+}
+
+/// All or nothing, where several steps belong together. A column's type cannot be changed under what reads it.
+fn script(catalog: &Catalog, sequence: &SequenceFacts, steps: Vec<String>) -> String {
+    let (views, unknown): (Vec<&TableName>, Vec<&TableName>) =
+        sequence.readers.iter().partition(|reader| catalog.views.contains_key(reader));
+    let unknown = unknown.into_iter().map(|view| format!("materialized view {view}"));
+    let in_the_way: Vec<String> = unknown.chain(sequence.others_in_the_way.clone()).collect();
+    let mut lines = Vec::new();
+    if !in_the_way.is_empty() {
+        lines.push(format!("-- Drop before, and make again after: {}", in_the_way.join("; ")));
+    }
+    let dropped = views.iter().rev().map(|view| format!("DROP VIEW {};", view.quoted()));
+    lines.extend(dropped);
+    lines.extend(steps.into_iter().map(|step| format!("{step};")));
+    for view in views {
+        let text = catalog.views.get(view).map_or("", |text| text.trim().trim_end_matches(';'));
+        lines.push(format!("CREATE VIEW {} AS {text};", view.quoted()));
+    }
+    if lines.len() > 1 {
+        lines.insert(0, "BEGIN;".into());
+        lines.push("COMMIT;".into());
+    }
+    lines.join("\n")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Shop, name, shop};
+    use super::super::testing::{Shop, column, name, shop};
     use super::check;
-    use crate::model::SequenceFacts;
+    use crate::model::{CatalogTable, ForeignKey, SequenceFacts};
 
     fn at(last_value: i64, data_type: &str) -> Shop {
         let mut shop = shop();
@@ -141,6 +219,8 @@ mod tests {
             increment: 1,
             cycles: false,
             owner: Some((name("t"), "id".into(), data_type.into())),
+            readers: vec![],
+            others_in_the_way: vec![],
         }];
         shop
     }
@@ -173,6 +253,55 @@ mod tests {
         assert_eq!(shop.sql(check), ["ALTER SEQUENCE \"public\".\"t_id_seq\" NO MINVALUE;"]);
         sequence(&mut shop, "bigint", -1, i64::MIN, -1, -970_000);
         assert!(shop.sql(check).is_empty());
+    }
+
+    #[test]
+    fn a_numeric_column_ends_with_its_digits() {
+        let alter = "ALTER TABLE \"public\".\"t\" ALTER COLUMN \"id\" TYPE bigint;";
+        assert_eq!(at(700_000, "numeric(6,0)").sql(check), [alter]);
+        assert_eq!(at(700_000, "numeric(8,2)").sql(check), [alter]);
+        for endless in ["numeric", "numeric(20,0)", "text"] {
+            assert!(at(700_000, endless).sql(check).is_empty(), "{endless}");
+        }
+    }
+
+    #[test]
+    fn what_refers_to_the_column_and_what_reads_it_is_changed_with_it() {
+        let mut shop = at(2_000_000_000, "integer");
+        let child = CatalogTable {
+            name: name("child"),
+            columns: vec![column("t_id", "integer"), column("t_big", "bigint")],
+            foreign_keys: ["t_id", "t_big"]
+                .map(|own| ForeignKey {
+                    name: format!("child_{own}_fkey"),
+                    columns: vec![own.into()],
+                    references: name("t"),
+                    referenced_columns: vec!["id".into()],
+                })
+                .to_vec(),
+            ..CatalogTable::default()
+        };
+        shop.catalog.tables.insert(name("child"), child);
+        shop.catalog.views.insert(name("v"), " SELECT t.id FROM public.t;".into());
+        shop.catalog.views.insert(name("w"), " SELECT v.id FROM public.v;".into());
+        let sequence = &mut shop.catalog.server.sequences[0];
+        sequence.readers = vec![name("v"), name("w"), name("m")];
+        sequence.others_in_the_way = vec!["policy own on table t".into()];
+        let found = shop.check(check).proposals;
+        assert_eq!(
+            found[0].sql_fix.lines().collect::<Vec<_>>(),
+            [
+                "BEGIN;",
+                "-- Drop before, and make again after: materialized view public.m; policy own on table t",
+                "DROP VIEW \"public\".\"w\";",
+                "DROP VIEW \"public\".\"v\";",
+                "ALTER TABLE \"public\".\"t\" ALTER COLUMN \"id\" TYPE bigint;",
+                "ALTER TABLE \"public\".\"child\" ALTER COLUMN \"t_id\" TYPE bigint;",
+                "CREATE VIEW \"public\".\"v\" AS SELECT t.id FROM public.t;",
+                "CREATE VIEW \"public\".\"w\" AS SELECT v.id FROM public.v;",
+                "COMMIT;",
+            ]
+        );
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub(super) fn may_go(table: &CatalogTable, index: &CatalogIndex) -> bool {
         && index.constraint.is_none()
         && !index.replica_identity
         && !index.referenced
+        && !index.clustered
         // It may be a part of its parent's index, which cannot be taken apart.
         && table.partition_of.is_none()
         && table.kind != RelationKind::Partitioned
@@ -47,17 +48,8 @@ pub(super) fn may_go(table: &CatalogTable, index: &CatalogIndex) -> bool {
 
 fn is_only_support_of_a_foreign_key(table: &CatalogTable, index: &CatalogIndex) -> bool {
     table.foreign_keys.iter().any(|key| {
-        let supports = |index: &CatalogIndex| {
-            index.valid
-                && index.predicate.is_none()
-                && matches!(index.method.as_str(), "btree" | "hash" | "gist")
-                && index.key_columns.len() >= key.columns.len()
-                && index.key_columns[..key.columns.len()]
-                    .iter()
-                    .all(|column| column.as_ref().is_some_and(|c| key.columns.contains(c)))
-        };
-        supports(index)
-            && !table.indexes.iter().any(|other| other.name != index.name && supports(other))
+        index.supports(key)
+            && !table.indexes.iter().any(|other| other.name != index.name && other.supports(key))
     })
 }
 
@@ -84,10 +76,13 @@ pub(super) fn drop_sql(table: &CatalogTable, index: &CatalogIndex, concurrently:
 /// What every proposal to drop an index says.
 pub(super) fn drop_draft(rule: Rule, table: &CatalogTable, index: &CatalogIndex) -> Draft {
     let key = format!("{}.{}", table.name.schema, index.name);
-    let mut draft = Draft::new(rule, RecommendationType::IndexDrop, key)
-        .sql(drop_sql(table, index, false))
-        .fact("Size", figures::bytes(index.bytes))
-        .fact("Definition", index.definition.clone());
+    let mut draft =
+        Draft::new(rule, RecommendationType::IndexDrop, key).sql(drop_sql(table, index, false));
+    // The index of a partitioned table has its rows in those of the parts.
+    if index.bytes > 0 {
+        draft = draft.fact("Size", figures::bytes(index.bytes));
+    }
+    draft = draft.fact("Definition", index.definition.clone());
     draft.sql_fix = format!("{};", drop_sql(table, index, true));
     draft.tables = vec![table.name.clone()];
     draft.magnitude = index.bytes as f64;

@@ -79,6 +79,11 @@ impl<'a> Explorer<'a> {
         self.oracle.is_out_of_time()
     }
 
+    /// Before something is worked out at length.
+    pub async fn rest(&mut self) {
+        self.oracle.rest().await;
+    }
+
     /// What the whole workload takes as it is.
     pub fn workload(&self) -> f64 {
         self.weights.whole.max(f64::MIN_POSITIVE)

@@ -83,6 +83,9 @@ pub trait CostOracle: Send {
     fn is_out_of_time(&self) -> bool {
         false
     }
+
+    /// Told that nothing is asked for a while.
+    async fn rest(&mut self) {}
 }
 
 /// A candidate with what having it takes.
@@ -162,8 +165,10 @@ pub async fn select_indexes(
     let limits = choice.limits;
     let mut explorer = Explorer::new(oracle, choice);
     explorer.explore().await;
+    explorer.rest().await;
     let mut best = Search::new(&explorer, limits).found_anew();
     if explorer.add_merged(&merges(&explorer, &best), price).await {
+        explorer.rest().await;
         best = Search::new(&explorer, limits).better_of(best);
     }
     // What would be chosen within less, and within more, shows plans that lie near.
@@ -183,6 +188,7 @@ pub async fn select_indexes(
         if !news && harmful.is_empty() {
             break;
         }
+        explorer.rest().await;
         best = Search::new(&explorer, limits).better_of(best);
     }
     // An atom costs less than it seems where others do its work: asked beside all others, some are not missed.
@@ -190,6 +196,7 @@ pub async fn select_indexes(
         let others: Vec<usize> = best.iter().copied().filter(|i| *i != candidate).collect();
         explorer.verify(&others, false).await;
     }
+    explorer.rest().await;
     best = Search::new(&explorer, limits).still_needed(&best);
     best = Search::new(&explorer, limits).fewer(&best);
     best = Search::new(&explorer, limits).surer(&best);

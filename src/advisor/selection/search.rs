@@ -5,6 +5,9 @@ use super::{Limits, MIN_GAIN, MIN_WORKLOAD_GAIN, STORAGE_PRICE};
 
 /// Sets beyond this size are not searched pair by pair.
 const MAX_PAIRS: usize = 24;
+/// The share of the workload that an index must save beside one that begins with its keys: what the planner makes of their
+/// sizes is less than what every write costs.
+const OF_A_PREFIX: f64 = 0.05;
 /// Times that a part of the best set is taken out and chosen anew.
 const SHAKES: usize = 2;
 /// The share of what a set saves that a surer index may cost.
@@ -388,7 +391,12 @@ impl<'s, 'a> Search<'s, 'a> {
                 .iter()
                 .zip(&without.costs)
                 .any(|(with, without)| *with < without * (1.0 - MIN_GAIN));
-            if lost < MIN_WORKLOAD_GAIN * self.workload || !is_missed {
+            let of = |at: usize| &self.explorer.priced[at].candidate;
+            let is_begun = (0..state.has.len()).any(|other| {
+                other != candidate && state.has[other] && of(other).begins_with(of(candidate))
+            });
+            let least = if is_begun { OF_A_PREFIX } else { MIN_WORKLOAD_GAIN };
+            if lost < least * self.workload || !is_missed {
                 state = without;
             }
         }

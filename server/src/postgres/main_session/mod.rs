@@ -178,6 +178,9 @@ impl MainSession {
     /// # Errors
     /// Main is lost.
     pub async fn connection(&mut self) -> Result<&mut PgConnection, PgFailure> {
+        if self.is_spoilt {
+            self.begin_transaction().await?;
+        }
         self.leave_own_path().await?;
         Ok(&mut self.session.connection)
     }
@@ -315,7 +318,7 @@ impl MainSession {
             let read =
                 async |connection: &mut PgConnection| Suspects::read(connection, &trusted).await;
             let found = match self.guarded(read).await {
-                Err(PlanFailure::Target(failure)) if failure.is_about_what_is_gone() => {
+                Err(PlanFailure::Target(failure)) if failure.is_about_a_moment() => {
                     self.begin_transaction().await?;
                     look_again(&mut self.session.connection, &path).await?;
                     self.guarded(read).await?
@@ -327,6 +330,21 @@ impl MainSession {
             self.begun = Instant::now();
         }
         Ok(())
+    }
+
+    /// Whether a statement may be planned, in a session that is fit for it.
+    ///
+    /// # Errors
+    /// Planning it could run a function of the database's, or take too much of main's memory; or main is lost.
+    pub(super) async fn may_be_planned(
+        &mut self,
+        statement: &Statement,
+    ) -> Result<(), PlanFailure> {
+        if self.approved.contains(&statement.sql) {
+            return Ok(());
+        }
+        self.prepare_to_plan().await?;
+        self.check(statement).await
     }
 
     /// Whether a query of our own on a person's tables may be sent: it is planned, and then run.

@@ -1,5 +1,7 @@
 //! Reading main's catalogs, which change while they are read.
 
+use std::time::Duration;
+
 use optischema::model::Catalog;
 use optischema::plan::Lineage;
 use sqlx::postgres::PgConnection;
@@ -9,6 +11,8 @@ use super::super::catalog::read_catalog;
 use super::super::lineage::read_lineage;
 use super::{MainSession, execute};
 
+/// A transaction younger than this is kept while something is worked out here.
+const RESTED: Duration = Duration::from_millis(500);
 /// How often a reading is begun anew before main is said to change too fast.
 const MOST_READINGS: usize = 5;
 
@@ -39,7 +43,7 @@ impl MainSession {
             let found = read(self.connection().await?).await;
             self.begin_transaction().await?;
             match found {
-                Err(failure) if failure.is_about_what_is_gone() => {
+                Err(failure) if failure.is_about_a_moment() => {
                     tracing::info!(%failure, "main changed while its catalogs were read: reading again");
                 }
                 found => return found,
@@ -48,6 +52,17 @@ impl MainSession {
         let found = read(self.connection().await?).await;
         self.begin_transaction().await?;
         found
+    }
+
+    /// While something is worked out here, main is not kept waiting: what was locked to plan is free again.
+    ///
+    /// # Errors
+    /// Main is lost.
+    pub async fn rest(&mut self) -> Result<(), PgFailure> {
+        if self.begun.elapsed() < RESTED {
+            return Ok(());
+        }
+        self.begin_transaction().await
     }
 
     /// Ends the transaction, failed or not, and begins another.

@@ -6,6 +6,7 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::{Objection, Relation, Suspects};
+use crate::postgres::locked::read_locked;
 use crate::postgres::{PgFailure, query};
 use crate::sql::{self, Calls, Name};
 
@@ -103,14 +104,23 @@ impl Suspects {
 /// Expressions and conditions of indexes that call functions of this database.
 const INDEX_EXPRESSIONS: &str = "
     SELECT /* optischema */ i.indrelid::pg_catalog.int8 AS relation, d.refobjid::pg_catalog.int8 AS function, p.proname::pg_catalog.text AS name,
-           CASE WHEN pg_catalog.pg_column_size(i.indexprs) <= 65536 THEN pg_catalog.pg_get_expr(i.indexprs, i.indrelid) END AS keys,
-           CASE WHEN pg_catalog.pg_column_size(i.indpred) <= 65536 THEN pg_catalog.pg_get_expr(i.indpred, i.indrelid) END AS condition,
+           CASE WHEN pg_catalog.pg_column_size(i.indexprs) <= 65536 AND NOT i.indrelid::pg_catalog.int8 = ANY ($1) THEN pg_catalog.pg_get_expr(i.indexprs, i.indrelid) END AS keys,
+           CASE WHEN pg_catalog.pg_column_size(i.indpred) <= 65536 AND NOT i.indrelid::pg_catalog.int8 = ANY ($1) THEN pg_catalog.pg_get_expr(i.indpred, i.indrelid) END AS condition,
            i.indexprs IS NULL AS has_no_keys, i.indpred IS NULL AS has_no_condition
     FROM pg_catalog.pg_index i
     JOIN pg_catalog.pg_depend d ON d.classid = 'pg_class'::pg_catalog.regclass AND d.objid = i.indexrelid
         AND d.refclassid = 'pg_proc'::pg_catalog.regclass
     JOIN pg_catalog.pg_proc p ON p.oid = d.refobjid JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-    WHERE d.refobjid::pg_catalog.int8 >= 16384 AND l.lanname <> 'sql' AND p.provariadic = '0' AND p.pronargdefaults = 0";
+    WHERE d.refobjid::pg_catalog.int8 >= 16384 AND l.lanname <> 'sql' AND p.provariadic = '0' AND p.pronargdefaults = 0
+      -- What is also called without its name, as a cast or an operator, is called where the text does not show it.
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast c WHERE c.castfunc::pg_catalog.oid = p.oid)
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_operator o WHERE p.oid IN (o.oprcode::pg_catalog.oid, o.oprrest::pg_catalog.oid, o.oprjoin::pg_catalog.oid))
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_amproc m WHERE m.amproc::pg_catalog.oid = p.oid)
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_aggregate g WHERE p.oid IN (g.aggfnoid::pg_catalog.oid, g.aggtransfn::pg_catalog.oid, g.aggfinalfn::pg_catalog.oid))
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_type t WHERE p.oid IN (t.typinput::pg_catalog.oid, t.typoutput::pg_catalog.oid,
+                      t.typreceive::pg_catalog.oid, t.typsend::pg_catalog.oid, t.typmodin::pg_catalog.oid, t.typmodout::pg_catalog.oid, t.typanalyze::pg_catalog.oid))
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_range r WHERE p.oid IN (r.rngcanonical::pg_catalog.oid, r.rngsubdiff::pg_catalog.oid))
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc f WHERE f.prosupport::pg_catalog.oid = p.oid)";
 
 /// Tables and functions, of all whose calls in the table's indexes each has a column as an argument: they are never run
 /// while it is planned, since the planner only computes what it knows every argument of, and only puts bodies in SQL in
@@ -118,8 +128,10 @@ const INDEX_EXPRESSIONS: &str = "
 pub(super) async fn only_over_columns(
     connection: &mut PgConnection,
 ) -> Result<BTreeSet<(i64, i64)>, PgFailure> {
+    // Writing an expression out would wait for whoever has the table for himself.
+    let locked = read_locked(connection).await?;
     let (mut found, mut other) = (BTreeSet::new(), BTreeSet::new());
-    for row in query(INDEX_EXPRESSIONS).fetch_all(connection).await? {
+    for row in query(INDEX_EXPRESSIONS).bind(&locked.oids).fetch_all(connection).await? {
         let key = (row.try_get("relation")?, row.try_get("function")?);
         let name: String = row.try_get("name")?;
         let texts: [Option<String>; 2] = [row.try_get("keys")?, row.try_get("condition")?];

@@ -126,6 +126,8 @@ pub struct Suspects {
     functions: BTreeMap<String, Vec<Function>>,
     /// Types of this database that functions of a name return.
     results: BTreeMap<String, BTreeSet<i64>>,
+    /// The same of operators.
+    operator_results: BTreeMap<String, BTreeSet<i64>>,
     /// An operator family with a member of this database between two of PostgreSQL's own types.
     family_of_built_in: Option<String>,
     operators: Vec<Operator>,
@@ -397,6 +399,13 @@ impl Suspects {
         waiting.extend(self.types.iter().filter(|(_, t)| named(&t.name)).map(|(oid, _)| *oid));
         waiting.extend(
             calls.functions.iter().filter_map(|name| self.results.get(&name.name)).flatten(),
+        );
+        waiting.extend(
+            calls
+                .operators
+                .iter()
+                .filter_map(|name| self.operator_results.get(&name.name))
+                .flatten(),
         );
         let mut reach = BTreeSet::new();
         while let Some(oid) = waiting.pop() {

@@ -13,6 +13,7 @@ pub(super) const FUNCTIONS: &str = "
            p.oid::pg_catalog.int8 < 16384 AND ('2275'::pg_catalog.oid = ANY (p.proargtypes) OR '2281'::pg_catalog.oid = ANY (p.proargtypes))
                AS reads_any_type,
            p.prorettype::pg_catalog.int8 AS result,
+           ARRAY(SELECT u.type::pg_catalog.int8 FROM pg_catalog.unnest(p.proallargtypes) u (type) WHERE u.type >= '16384') AS outputs,
            ARRAY(SELECT u.type::pg_catalog.int8 FROM pg_catalog.unnest(p.proargtypes::pg_catalog.oid[]) u (type)
                  WHERE u.type >= '16384') AS arguments,
            -- A default is an expression of its own, and calls what it likes.
@@ -31,7 +32,7 @@ pub(super) const SYSTEM_RELATIONS: &str = "
 pub(super) const OPERATORS: &str = "
     SELECT /* optischema */ o.oid::pg_catalog.int8 AS oid, n.nspname::pg_catalog.text AS schema, o.oprname::pg_catalog.text AS name,
            o.oprcode::pg_catalog.oid::pg_catalog.int8 AS function, o.oprcom::pg_catalog.int8 AS commutator, o.oprnegate::pg_catalog.int8 AS negator,
-           o.oprleft::pg_catalog.int8 AS left_type, o.oprright::pg_catalog.int8 AS right_type
+           o.oprleft::pg_catalog.int8 AS left_type, o.oprright::pg_catalog.int8 AS right_type, o.oprresult::pg_catalog.int8 AS result
     FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid::pg_catalog.int8 >= 16384
        OR o.oprcom::pg_catalog.int8 >= 16384 OR o.oprnegate::pg_catalog.int8 >= 16384";
 
@@ -132,7 +133,10 @@ pub(super) const CALLED: &str = "
         SELECT t.relation, t.domain, t.kind, pg_catalog.pg_column_size(t.tree) > 65536,
                CASE WHEN pg_catalog.pg_column_size(t.tree) <= 65536 AND t.kind <> 'text' THEN t.tree::pg_catalog.text END
         FROM trees t WHERE t.tree IS NOT NULL
-        UNION ALL SELECT s.stxrelid, '0'::pg_catalog.oid, 'other', false, pg_catalog.to_jsonb(s)OPERATOR(pg_catalog.->>)'stxexprs' FROM pg_catalog.pg_statistic_ext s)
+        -- 13 has no such column, so that it is taken from the row; of a row that is large it is not.
+        UNION ALL SELECT s.stxrelid, '0'::pg_catalog.oid, 'other', pg_catalog.pg_column_size(s.*) > 65536,
+               CASE WHEN pg_catalog.pg_column_size(s.*) <= 65536 THEN pg_catalog.to_jsonb(s)OPERATOR(pg_catalog.->>)'stxexprs' END
+        FROM pg_catalog.pg_statistic_ext s)
     SELECT /* optischema */ t.relation::pg_catalog.int8 AS relation, t.domain::pg_catalog.int8 AS domain, t.kind,
            pg_catalog.bool_or(t.is_large) AS is_large,
            pg_catalog.array_remove(pg_catalog.array_agg(DISTINCT m.found[1]), NULL) AS functions

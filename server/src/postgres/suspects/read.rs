@@ -207,7 +207,12 @@ pub(super) async fn read(
         // What a call gives, and what its arguments become.
         let result: i64 = row.try_get("result")?;
         let arguments: Vec<i64> = row.try_get("arguments")?;
-        let own = arguments.into_iter().chain([result]).filter(|oid| *oid >= FIRST_OWN_OID);
+        let outputs: Vec<i64> = row.try_get("outputs")?;
+        let own = arguments
+            .into_iter()
+            .chain(outputs)
+            .chain([result])
+            .filter(|oid| *oid >= FIRST_OWN_OID);
         let own: Vec<i64> = own.collect();
         if !own.is_empty() {
             results.entry(row.try_get("name")?).or_default().extend(own);
@@ -352,6 +357,11 @@ async fn read_operators(
             oid,
             (row.try_get("function")?, [row.try_get("commutator")?, row.try_get("negator")?]),
         );
+        let result: i64 = row.try_get("result")?;
+        if result >= FIRST_OWN_OID {
+            let results = &mut suspects.operator_results;
+            results.entry(row.try_get("name")?).or_default().insert(result);
+        }
         let operator = Operator {
             schema: row.try_get("schema")?,
             name: row.try_get("name")?,

@@ -63,7 +63,8 @@ impl Walker<'_> {
         if resolved.iter().any(|column| column.table != table) || has_parameter(side) {
             return;
         }
-        if self.may_fail(side, scope) {
+        // A whole number as another number is best compared as what it is: that is a rewrite.
+        if self.may_fail(side, scope) || self.is_whole_as_number(side, scope) {
             return;
         }
         let Some(expression) = unqualified(side).and_then(|text| self.in_full(&text)) else {
@@ -83,7 +84,11 @@ impl Walker<'_> {
             self.catalog.schema_of(name, of).map(str::to_owned)
         };
         let mut selected = parse_one(&format!("{BEFORE}{expression}")).ok()?;
-        let functions = |name: &str| schema_of(&self.catalog.function_schemas, name);
+        // `jsonb(x)` is a cast, whatever is called so elsewhere.
+        let functions = |name: &str| {
+            let is_type = self.catalog.types.contains_key(name) || is_built_in_type(name);
+            if is_type { None } else { schema_of(&self.catalog.function_schemas, name) }
+        };
         if let Some(text) = qualify_functions(&selected, &functions).ok()? {
             selected = parse_one(&text).ok()?;
         }
@@ -92,6 +97,19 @@ impl Walker<'_> {
             selected = parse_one(&text).ok()?;
         }
         selected.sql.strip_prefix(BEFORE).map(str::to_owned)
+    }
+
+    fn is_whole_as_number(&self, side: &NodeEnum, scope: &Scope<'_>) -> bool {
+        let NodeEnum::TypeCast(cast) = side else { return false };
+        let Some(NodeEnum::ColumnRef(column)) = inner(&cast.arg) else { return false };
+        let known = scope.resolve(column).and_then(|name| {
+            self.catalog.tables.get(&name.table)?.column(&name.column).map(|c| c.data_type.as_str())
+        });
+        let target = cast.type_name.as_ref().map(|to| names(&to.names)).unwrap_or_default();
+        matches!(known, Some("smallint" | "integer" | "bigint"))
+            && target.last().is_some_and(|name| {
+                matches!(name.as_str(), "int2" | "int4" | "int8" | "numeric" | "float4" | "float8")
+            })
     }
 
     /// Whether an expression fails for some values: as an index it would keep rows from being written.
@@ -118,6 +136,13 @@ impl Walker<'_> {
                 };
                 let names = cast.type_name.as_ref().map(|to| names(&to.names)).unwrap_or_default();
                 of_text && !names.last().is_some_and(|name| is_text(name))
+            }
+            // A cast in the form of a call.
+            NodeEnum::FuncCall(call) if call.args.len() == 1 => {
+                let called = names(&call.funcname);
+                let target = called.last().map(String::as_str).unwrap_or_default();
+                let is_type = is_built_in_type(target) || self.catalog.types.contains_key(target);
+                is_type && !is_text(target) && !columns_in(node).is_empty()
             }
             NodeEnum::AExpr(expr) => {
                 let divides = matches!(operator_name(expr).as_str(), "/" | "%");
@@ -259,4 +284,59 @@ pub(super) fn sort_keys(select: &SelectStmt, scope: &Scope<'_>) -> Vec<SortKey> 
         })
     };
     select.sort_clause.iter().map(key).collect::<Option<Vec<_>>>().unwrap_or_default()
+}
+
+/// Whether a name is that of a type of PostgreSQL's own that a value can be cast to in the form of a call.
+fn is_built_in_type(name: &str) -> bool {
+    const TYPES: &[&str] = &[
+        "bit",
+        "bool",
+        "box",
+        "bpchar",
+        "bytea",
+        "cidr",
+        "circle",
+        "date",
+        "daterange",
+        "float4",
+        "float8",
+        "inet",
+        "int2",
+        "int4",
+        "int4range",
+        "int8",
+        "int8range",
+        "interval",
+        "json",
+        "jsonb",
+        "jsonpath",
+        "line",
+        "lseg",
+        "macaddr",
+        "macaddr8",
+        "money",
+        "name",
+        "numeric",
+        "numrange",
+        "oid",
+        "path",
+        "pg_lsn",
+        "point",
+        "polygon",
+        "text",
+        "time",
+        "timestamp",
+        "timestamptz",
+        "timetz",
+        "tsquery",
+        "tsrange",
+        "tstzrange",
+        "tsvector",
+        "uuid",
+        "varbit",
+        "varchar",
+        "xid",
+        "xml",
+    ];
+    TYPES.contains(&name)
 }

@@ -4,14 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use optischema::advisor::rules::{MissingIndex, Partition, propose_index};
+use optischema::advisor::partitions::parts_in_order;
+use optischema::advisor::rules::{MissingIndex, propose_index};
 use optischema::advisor::{
     ArithmeticOracle, Choice, Costed, IndexCandidate, Limits, Priced, Selection, TableWrites,
     WeightedStatement, generate, index_size, select_indexes, write_cost,
 };
 use optischema::model::{
-    Catalog, NotPlanned, PlannableStatement, PlannedAs, Provenance, QueryKind, ReasonCode,
-    RejectedCandidate, RelationKind, Rule, StatementShape, TableName, TrackedStatement,
+    Catalog, NotPlanned, PlannableStatement, PlannedAs, Proposal, Provenance, QueryKind,
+    ReasonCode, RejectedCandidate, Rule, StatementShape, TableName, TrackedStatement,
 };
 use optischema::plan::parse_plan;
 
@@ -199,7 +200,7 @@ pub(super) async fn advise(
     let choice = Choice {
         statements: &weights,
         priced,
-        tables: shapes.iter().map(|shape| shape.tables.clone()).collect(),
+        tables: shapes.iter().map(|shape| with_ancestors(catalog, &shape.tables)).collect(),
         left_ms: left_ms(collection, planned),
         limits: Limits {
             // Sizes are reckoned, and a budget is a promise: some room is kept for their error.
@@ -255,13 +256,21 @@ pub(super) async fn advise(
     if seconds < limits.deadline.as_secs_f64() {
         advice.complete.insert(Rule::MissingIndex);
     } else {
+        let of_rule = |proposal: &&mut Proposal| proposal.evidence.rule == Some(Rule::MissingIndex);
+        advice.proposals.iter_mut().filter(of_rule).for_each(|p| p.evidence.at_least = true);
         advice.notes.push(
-            "The time was up before every index was tried: the best set found by then is given. Give more with --deadline-s."
+            "The time was up before every index was tried: the best set found by then is given, and each saving counts the statements only that were planned with it. Give more with --deadline-s."
                 .to_owned(),
         );
     }
     finish(advice, selection, &tracked, (seconds, planner_seconds));
     Ok(())
+}
+
+/// Tables, and what they are parts of: an index of that is one of each part.
+fn with_ancestors(catalog: &Catalog, tables: &[TableName]) -> Vec<TableName> {
+    let ancestors = tables.iter().flat_map(|table| catalog.ancestors_of(table));
+    tables.iter().chain(ancestors).cloned().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Milliseconds that statements of the application took which are not among those that are planned.
@@ -280,23 +289,6 @@ fn on_main(costed: &Costed, planned: &[Planned<'_>]) -> Costed {
         (*before > 0.0).then(|| (*number, cost, cost * after / before))
     };
     Costed { effects: costed.effects.iter().filter_map(of_main).collect(), ..costed.clone() }
-}
-
-/// The parts of a table, each behind what it is a part of.
-fn parts_in_order(catalog: &Catalog, top: &TableName) -> Vec<Partition> {
-    let (mut found, mut waiting) = (Vec::new(), vec![top.clone()]);
-    while let Some(parent) = waiting.pop() {
-        let below = catalog.tables.values().filter(|t| t.partition_of.as_ref() == Some(&parent));
-        for part in below {
-            let is_partitioned = part.kind == RelationKind::Partitioned;
-            let (table, parent) = (part.name.clone(), parent.clone());
-            if is_partitioned {
-                waiting.push(table.clone());
-            }
-            found.push(Partition { table, parent, is_partitioned });
-        }
-    }
-    found
 }
 
 /// Turns choices into proposals, each with a name of its own.
@@ -369,7 +361,7 @@ impl<'a> Proposer<'a> {
             provenance: self.kind.provenance(),
             worth: self.kind.worth(),
             write_cost: write_cost(table, &costed.candidate, &counted),
-            partitions: &parts_in_order(self.catalog, &table.name),
+            partitions: &parts_in_order(self.catalog, &costed.candidate),
         })
     }
 }

@@ -134,6 +134,7 @@ pub async fn advise(
     advice.notes.extend(nothing_planned(collection, planned.is_empty() && paging.is_empty()));
     advice.notes.extend(doubt::settle(session, &mut planned).await?);
     indexes::advise(session, &mut others, collection, &planned, limits, &mut advice).await?;
+    session.rest().await?;
     rewriting::advise(session, collection, &planned, &mut advice).await?;
     rewriting::advise(session, collection, &paging, &mut advice).await?;
     let proposed = leading_columns(&advice.proposals);

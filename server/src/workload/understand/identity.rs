@@ -90,9 +90,12 @@ impl Reader<'_> {
         }
         apart.extend(sql::left_out_of_fingerprints(&statement));
         for (table, rows) in self.read_through_policies(&statement, runner) {
-            if let ReachableRows::Where(condition) = rows {
-                apart.push(format!("{}.{} under {condition}", table.schema, table.name));
-            }
+            let condition = match rows {
+                ReachableRows::All => continue,
+                ReachableRows::Where(condition) => condition,
+                ReachableRows::None => "no policy".to_owned(),
+            };
+            apart.push(format!("{}.{} under {condition}", table.schema, table.name));
         }
         let offsets = sql::offsets(&statement);
         if offsets > 0 {

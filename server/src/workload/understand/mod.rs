@@ -133,7 +133,9 @@ impl Reader<'_> {
         sql::check_select(&statement)?;
         let no_table = |message: String| NotPlanned::new(ReasonCode::NoTable, message);
         let mut shape = sql::analyze(&statement, self.catalog).map_err(|error| {
-            self.elsewhere(&statement).unwrap_or_else(|| no_table(error.to_string()))
+            let locked = self.locked(&statement, path);
+            let known = locked.or_else(|| self.elsewhere(&statement));
+            known.unwrap_or_else(|| no_table(error.to_string()))
         })?;
         let variants = self.variants(raw, path);
         for (_, other) in &variants {
@@ -295,6 +297,7 @@ impl Reader<'_> {
                 Some(reason) => Err(reason),
                 None => self.understand(session, raw).await?.map_err(|reason| match reason.code {
                     ReasonCode::NoPermission => self.with_grant(reason, raw),
+                    ReasonCode::Refused => self.with_path(reason, raw),
                     _ => reason,
                 }),
             },

@@ -1,10 +1,11 @@
 //! Why a statement is not planned.
 
-use optischema::model::{NotPlanned, PlannedAs, ReasonCode};
+use optischema::model::{NotPlanned, PlannedAs, ReasonCode, TableName, quote_identifier};
 
 use super::Reader;
 use crate::postgres::{PgFailure, PlanFailure};
 use crate::sql::{self, Statement};
+use crate::workload::RawStatement;
 
 pub(super) enum Unplannable {
     /// Main itself is gone.
@@ -91,6 +92,48 @@ impl Reader<'_> {
             None => Calling::Nothing,
             Some(_) => Calling::Writes,
         }
+    }
+
+    /// A reason with what makes a function known that stands off the path of the role on main, where it calls one.
+    pub(super) fn with_path(&self, reason: NotPlanned, raw: &RawStatement) -> NotPlanned {
+        let known = sql::parse_one(raw.sql.trim()).ok().and_then(|s| sql::calls(&s).ok());
+        let off_path = known.and_then(|calls| {
+            calls.functions.iter().find_map(|called| {
+                let schemas = self.catalog.function_schemas.get(&called.name)?;
+                let is_on_path = schemas.iter().any(|s| self.catalog.search_path.contains(s));
+                let schema = schemas.first().filter(|_| called.schema.is_empty() && !is_on_path)?;
+                Some((schema.clone(), called.name.clone()))
+            })
+        });
+        let Some((schema, name)) = off_path.filter(|_| reason.remedy.is_none()) else {
+            return reason;
+        };
+        let path = self.catalog.search_path.iter().chain(std::iter::once(&schema));
+        let path: Vec<String> = path.map(|schema| quote_identifier(schema)).collect();
+        let remedy = format!(
+            "where it means {schema}.{name}: ALTER ROLE {} IN DATABASE {} SET search_path = {};",
+            self.role(),
+            quote_identifier(&self.catalog.database),
+            path.join(", ")
+        );
+        NotPlanned { remedy: Some(remedy), ..reason }
+    }
+
+    /// That another session had one of its tables for itself; absent where none had.
+    pub(super) fn locked(&self, statement: &Statement, path: &[String]) -> Option<NotPlanned> {
+        let named = sql::relation_names(statement);
+        let is_named = |table: &&TableName| {
+            named.iter().any(|(schema, name)| {
+                let is_on_path = schema.is_empty() && path.contains(&table.schema);
+                *name == table.name && (*schema == table.schema || is_on_path)
+            })
+        };
+        let table = self.catalog.locked.iter().find(is_named)?;
+        Some(NotPlanned::with_remedy(
+            ReasonCode::Refused,
+            format!("another session had {table} for itself (ACCESS EXCLUSIVE)"),
+            "ask again once it is done",
+        ))
     }
 
     /// That a statement names a table without its schema, and which tables of that name there are; absent where there are

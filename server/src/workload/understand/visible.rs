@@ -56,6 +56,17 @@ impl Reader<'_> {
                 ));
             }
         }
+        for table in self.behind(&statement, runner.path) {
+            let security = self.catalog.row_security.get(&table);
+            if security.is_some_and(|s| s.has_unread)
+                && self.reachable(&table, runner, RowAccess::Read) != ReachableRows::All
+            {
+                return Err(NotPlanned::new(
+                    ReasonCode::RowSecurity,
+                    format!("a policy of {table} is too large to be read"),
+                ));
+            }
+        }
         let writing = self.writing(whole, runner.path);
         let denied = RefCell::new(None);
         let reading_of = |schema: &str, name: &str| {
@@ -78,7 +89,7 @@ impl Reader<'_> {
             return Err(NotPlanned::new(
                 ReasonCode::RowSecurity,
                 format!(
-                    "no policy lets {} reach a row of {table}: there is nothing to search",
+                    "no policy lets {} reach a row of {table}: whatever it searches there, it finds nothing",
                     runner.role.unwrap_or_default()
                 ),
             ));
