@@ -42,7 +42,23 @@ pub fn with_policies(
     let next = tree::parameter_numbers(statement.json()?).last().copied().unwrap_or_default() + 1;
     let mut filter =
         Filter { reading_of, session_values, settings: BTreeMap::new(), next, replaced: 0 };
-    filter.filtered(statement, 0)?.map(|text| parse_one(&text)).transpose()
+    let filtered = filter.filtered(statement, 0)?;
+    filtered.map(|text| parse_one(&without_gaps(&text, next)?)).transpose()
+}
+
+/// A text whose parameters from a number on follow each other: PostgreSQL asks for the type of one that is left out.
+fn without_gaps(text: &str, first: i32) -> Result<String, SqlError> {
+    let mut numbers: BTreeMap<i32, i32> = BTreeMap::new();
+    let mut edits = Vec::new();
+    for token in lexemes(text)? {
+        let word = text.get(token.start..token.end).unwrap_or_default();
+        let number = word.strip_prefix('$').and_then(|number| number.parse::<i32>().ok());
+        let Some(number) = number.filter(|number| *number >= first) else { continue };
+        let following = first + i32::try_from(numbers.len()).unwrap_or(i32::MAX - first);
+        let number = *numbers.entry(number).or_insert(following);
+        edits.push(Edit { start: token.start, end: token.end, text: format!("${number}") });
+    }
+    apply(text, edits)
 }
 
 struct Filter<'c> {
@@ -128,7 +144,7 @@ impl Filter<'_> {
         let Self { settings, next, .. } = self;
         let condition = without_functions(condition, self.session_values, settings, next)?;
         let condition = without_settings(&condition, settings, next)?;
-        without_wraps(&condition)
+        without_wraps(&without_computed(&condition, settings, next)?)
     }
 }
 
@@ -207,6 +223,96 @@ fn without_settings(
         at = end + 1;
     }
     apply(condition, edits)
+}
+
+/// A condition with a parameter in the place of what is computed from values of a session alone, and cast:
+/// `(($1::jsonb ->> 'org'))::integer`. Of a made-up value nothing is computed that a column could be compared with.
+fn without_computed(
+    condition: &str,
+    settings: &mut BTreeMap<String, i32>,
+    next: &mut i32,
+) -> Result<String, SqlError> {
+    let tokens = lexemes(condition)?;
+    let text = |at: usize| tokens.get(at).and_then(|t| condition.get(t.start..t.end)).unwrap_or("");
+    let mut edits = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        let end =
+            closing(&tokens, condition, at).filter(|end| *end > at + 2 && text(end + 1) == "::");
+        let Some(end) = end.filter(|end| text(at) == "(" && is_of_session(&text, at + 1, *end))
+        else {
+            at += 1;
+            continue;
+        };
+        // The parentheses of a call go with its name.
+        let is_word = |at: usize| {
+            let word = text(at).to_ascii_lowercase();
+            word.starts_with(|c: char| c.is_alphabetic() || c == '"' || c == '_')
+                && !BEFORE_AN_EXPRESSION.contains(&word.as_str())
+        };
+        let first = match at {
+            3.. if is_word(at - 1) && text(at - 2) == "." => at - 3,
+            1.. if is_word(at - 1) => at - 1,
+            _ => at,
+        };
+        let (start, stop) = (tokens[first].start, tokens[end].end);
+        let what = condition.get(start..stop).unwrap_or_default();
+        let number = number_of(format!("{what} as {}", text(end + 2)), settings, next);
+        edits.push(Edit { start, end: stop, text: format!("${number}") });
+        at = end + 1;
+    }
+    apply(condition, edits)
+}
+
+/// Words that stand before an expression in parentheses, and are no name of a function.
+const BEFORE_AN_EXPRESSION: &[&str] = &[
+    "all",
+    "and",
+    "any",
+    "array",
+    "between",
+    "by",
+    "case",
+    "distinct",
+    "else",
+    "exists",
+    "from",
+    "having",
+    "ilike",
+    "in",
+    "is",
+    "like",
+    "not",
+    "on",
+    "or",
+    "row",
+    "select",
+    "similar",
+    "some",
+    "symmetric",
+    "then",
+    "to",
+    "using",
+    "values",
+    "when",
+    "where",
+];
+
+/// Whether words of an expression are parameters, calls, types and literals only, with a parameter among them.
+fn is_of_session<'t>(text: &dyn Fn(usize) -> &'t str, from: usize, to: usize) -> bool {
+    const OF_TYPES: &[&str] = &["with", "without", "time", "zone", "varying", "precision"];
+    const LITERALS: &[&str] = &["true", "false", "null"];
+    let has_parameter = (from..to).any(|at| text(at).starts_with('$'));
+    has_parameter
+        && (from..to).all(|at| {
+            let word = text(at);
+            if !word.starts_with(|c: char| c.is_alphabetic() || c == '"' || c == '_') {
+                return true;
+            }
+            let is_call = text(at + 1) == "(" || (text(at + 1) == "." && text(at + 3) == "(");
+            let is_type = text(at.saturating_sub(1)) == "::" || OF_TYPES.contains(&word);
+            (is_call && !word.eq_ignore_ascii_case("select")) || is_type || LITERALS.contains(&word)
+        })
 }
 
 /// The type that what ends before a place is cast to: `…)::integer`, also behind the end of `NULLIF(…, '')`.
@@ -417,6 +523,19 @@ mod tests {
                 "author = $1::int",
             ),
             ("(id IN ( SELECT m.id FROM m))", "id IN (SELECT m.id FROM m)"),
+            // What is computed from a setting is a value like a setting.
+            (
+                "(org = (((current_setting('a.j'::text, true))::jsonb ->> 'org'::text))::integer)",
+                "org = $1::int",
+            ),
+            (
+                "(org = ANY ((string_to_array(current_setting('a.l'::text, true), ','::text))::integer[]))",
+                "org = ANY($1::int[])",
+            ),
+            (
+                "(org = (lower((name || current_setting('a.l'::text, true))))::integer)",
+                "org = lower(name || $1)::int",
+            ),
             // Several rows stay a query.
             (
                 "(id IN ( SELECT unnest(string_to_array(current_setting('a.b'::text), ','::text)) AS unnest))",

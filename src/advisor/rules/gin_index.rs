@@ -8,7 +8,7 @@ use crate::advisor::{IndexCandidate, IndexKey, IndexMethod};
 use crate::figures;
 use crate::model::{
     CatalogTable, ColumnName, IndexEvidence, PredicateKind, Proposal, RecommendationType,
-    RelationKind, RiskLevel, Rule, StatementEvidence, TrackedStatement,
+    RelationKind, RiskLevel, Rule, StatementEvidence, StatementShape, TableName, TrackedStatement,
 };
 
 /// A smaller table is read whole as fast.
@@ -20,6 +20,9 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         let Ok(plannable) = &statement.plannable else { continue };
         for predicate in &plannable.shape.predicates {
             let Some(table) = facts.catalog.tables.get(&predicate.column.table) else { continue };
+            if is_served(facts, &plannable.shape, &predicate.column.table) {
+                continue;
+            }
             let Some(class) =
                 class_for(table, &predicate.column.column, predicate.kind, &predicate.operator)
             else {
@@ -66,6 +69,19 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         let create_extension = needs_trigrams && !has("pg_trgm");
         findings.proposals.push(propose(table, &candidate, &statements, create_extension));
     }
+}
+
+/// Whether an index that is proposed already finds the statement's rows of a table by a value.
+fn is_served(facts: &Facts<'_>, shape: &StatementShape, table: &TableName) -> bool {
+    let proposed = facts.proposed.get(table);
+    let mut first = proposed.into_iter().flatten().filter_map(|columns| columns.first());
+    first.any(|first| {
+        shape.predicates.iter().any(|predicate| {
+            predicate.column.table == *table
+                && predicate.column.column == *first
+                && predicate.kind == PredicateKind::Equality
+        })
+    })
 }
 
 /// The operator class that a comparison could use.
@@ -214,6 +230,23 @@ mod tests {
         assert!(sql[0].ends_with("USING gin (\"doc\");"), "{sql:?}");
         let sql = searching("text[]", PredicateKind::Containment, "&&").sql(check);
         assert!(sql[0].ends_with("USING gin (\"doc\");"), "{sql:?}");
+    }
+
+    #[test]
+    fn what_a_proposed_index_finds_by_a_value_needs_none() {
+        let mut shop = searching("jsonb", PredicateKind::Containment, "@>");
+        let Ok(plannable) = &mut shop.statements[0].plannable else { panic!("it is plannable") };
+        plannable.shape.predicates.push(Predicate {
+            column: ColumnName { table: name("t"), column: "a".into() },
+            kind: PredicateKind::Equality,
+            operator: "=".into(),
+            constant: None,
+        });
+        assert_eq!(shop.sql(check).len(), 1);
+        shop.proposed.insert(name("t"), vec![vec!["b".into(), "a".into()]]);
+        assert_eq!(shop.sql(check).len(), 1);
+        shop.proposed.insert(name("t"), vec![vec!["a".into()]]);
+        assert!(shop.sql(check).is_empty());
     }
 
     #[test]
