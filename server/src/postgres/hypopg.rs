@@ -347,6 +347,10 @@ impl CostOracle for HypoOracle<'_> {
         Ok(WhatIf { cost: sum / count, used })
     }
 
+    fn known(&self, statement: usize) -> Option<f64> {
+        self.known.get(statement).copied().flatten()
+    }
+
     async fn rest(&mut self) {
         // Where main is lost, the next question says so.
         if let Err(failure) = self.session.rest().await {

@@ -1,6 +1,6 @@
 //! Asking the planner: as little as possible, and nothing twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Choice, CostError, CostOracle, IndexCandidate, MAX_LOSS, MIN_WORKLOAD_GAIN, Priced};
 use crate::advisor::weights::{WeightedStatement, Weights, weigh};
@@ -195,7 +195,17 @@ impl<'a> Explorer<'a> {
     /// Finds atoms of every statement, those first that could save most.
     pub async fn explore(&mut self) {
         let mut order = Vec::new();
-        for statement in 0..self.statements.len() {
+        let tables: BTreeSet<&TableName> =
+            self.priced.iter().map(|priced| &priced.candidate.table).collect();
+        let is_reached = |read: &Vec<TableName>| read.iter().any(|table| tables.contains(table));
+        let reached: Vec<bool> = self.tables.iter().map(is_reached).collect();
+        for (statement, is_reached) in reached.into_iter().enumerate() {
+            // What no candidate can change need not be known to the last set of values.
+            let known = self.oracle.known(statement).filter(|_| !is_reached);
+            if known.is_some() {
+                self.baseline[statement] = known;
+                continue;
+            }
             let Some((base, _)) = self.ask(statement, &[]).await else { continue };
             self.baseline[statement] = Some(base);
         }

@@ -79,6 +79,11 @@ pub trait CostOracle: Send {
         indexes: &[&IndexCandidate],
     ) -> Result<WhatIf, CostError>;
 
+    /// What a statement costs without any of the candidates, as far as that is known without asking.
+    fn known(&self, _statement: usize) -> Option<f64> {
+        None
+    }
+
     /// Whether no more should be asked.
     fn is_out_of_time(&self) -> bool {
         false

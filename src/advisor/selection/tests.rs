@@ -321,3 +321,45 @@ fn an_index_narrows_another_in_the_same_or_the_other_direction() {
     nulls.keys[0].nulls_first = Some(false);
     assert!(!sorted("a,b", true).narrows(&nulls), "NULLs are at the other end");
 }
+
+/// Knows what its statements cost as they are.
+struct Knowing {
+    asked: Vec<usize>,
+}
+
+#[async_trait]
+impl CostOracle for Knowing {
+    async fn cost(
+        &mut self,
+        statement: usize,
+        indexes: &[&IndexCandidate],
+    ) -> Result<WhatIf, CostError> {
+        self.asked.push(statement);
+        let used: Vec<usize> = (0..indexes.len()).take(1).collect();
+        Ok(WhatIf { cost: if used.is_empty() { 100.0 } else { 10.0 }, used })
+    }
+
+    fn known(&self, _statement: usize) -> Option<f64> {
+        Some(100.0)
+    }
+}
+
+#[test]
+fn what_no_candidate_can_change_is_not_asked() {
+    let statements = [WeightedStatement { calls: 1.0, time_ms: None }; 2];
+    let priced =
+        vec![Priced { candidate: candidate("a"), bytes: 100_000, upkeep: 0.0, wanted_by: vec![0] }];
+    let table = |name: &str| vec![TableName::new("public", name)];
+    let choice = Choice {
+        statements: &statements,
+        priced,
+        tables: vec![table("t"), table("other")],
+        left_ms: 0.0,
+        limits: Limits { data_bytes: 1 << 30, ..Limits::default() },
+    };
+    let mut oracle = Knowing { asked: Vec::new() };
+    let selection = block_on(select_indexes(&mut oracle, choice, &|_| None));
+    assert!(!oracle.asked.is_empty() && oracle.asked.iter().all(|statement| *statement == 0));
+    assert!((selection.cost_before - 200.0).abs() < 1e-9, "it counts all the same");
+    assert_eq!(selection.chosen.len(), 1);
+}
