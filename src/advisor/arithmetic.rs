@@ -60,7 +60,9 @@ impl CostOracle for ArithmeticOracle<'_> {
                 }
             }
             for (position, index) in indexes.iter().enumerate() {
-                if index.table == *name
+                let is_of_it =
+                    index.table == *name || self.catalog.ancestors_of(name).contains(&&index.table);
+                if is_of_it
                     && let Some(cost) = by_index(self.catalog, shape, table, index)
                     && cost < best.0
                 {

@@ -348,6 +348,7 @@ impl IndexCandidate {
             || index.predicate.is_some()
             || index.key_classes.iter().any(|class| class.contains("pattern_ops"))
             || index.key_columns.len() < self.keys.len()
+            || !index.keys_collated_alike.iter().take(self.keys.len()).all(|alike| *alike)
             || self.keys.iter().any(|key| key.operator_class.is_some())
         {
             return false;

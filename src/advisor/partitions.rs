@@ -29,9 +29,6 @@ pub fn parts_in_order(catalog: &Catalog, candidate: &IndexCandidate) -> Vec<Part
         for part in below.filter(|part| part.kind != RelationKind::Foreign) {
             let is_partitioned = part.kind == RelationKind::Partitioned;
             let (table, parent) = (part.name.clone(), parent.clone());
-            if is_partitioned {
-                waiting.push(table.clone());
-            }
             let own = IndexCandidate { table: table.clone(), ..candidate.clone() };
             let there = part.indexes.iter().find(|index| can_be_attached(index, &own));
             let taken = names_in(catalog, &table.schema);
@@ -40,6 +37,10 @@ pub fn parts_in_order(catalog: &Catalog, candidate: &IndexCandidate) -> Vec<Part
                 None => own.free_name(|name| taken.contains(name)),
             };
             let is_there = there.is_some();
+            // Where its index is there, those of its own parts are attached to it.
+            if is_partitioned && !is_there {
+                waiting.push(table.clone());
+            }
             found.push(Partition { table, parent, is_partitioned, index, is_there });
         }
     }
@@ -170,6 +171,18 @@ mod tests {
                 "ALTER INDEX \"public\".\"i\" ATTACH PARTITION \"public\".\"o_1_customer_id_idx\";",
             ]
         );
+    }
+
+    #[test]
+    fn below_an_index_that_is_there_nothing_is_made() {
+        use RelationKind::{Partitioned, Table};
+        let mut middle = table("o_1", Partitioned, Some("orders"));
+        middle.indexes = vec![index("o_1_idx", "customer_id")];
+        let mut leaf = table("o_1_a", Table, Some("o_1"));
+        leaf.indexes = vec![CatalogIndex { attached: true, ..index("o_1_a_idx", "customer_id") }];
+        let lines = script(vec![table("orders", Partitioned, None), middle, leaf]);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[1].ends_with("ATTACH PARTITION \"public\".\"o_1_idx\";"), "{lines:?}");
     }
 
     #[test]

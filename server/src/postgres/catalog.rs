@@ -287,7 +287,7 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
             });
         }
     }
-    catalog.server = read_server(connection).await?;
+    catalog.server = read_server(connection, &locked).await?;
     catalog.tables = by_oid.into_values().map(|table| (table.name.clone(), table)).collect();
     catalog.fill_from_partitions();
     Ok(catalog)

@@ -199,7 +199,9 @@ impl<'a> HypoOracle<'a> {
         for (position, index) in indexes.iter().enumerate() {
             if let Err(failure) = self.change(&schema, &[], &[(position, *index)]).await {
                 if let PlanFailure::Target(target) = &failure
-                    && target.is_connection()
+                    && (target.is_connection()
+                        || target.is_about_a_moment()
+                        || matches!(target, PgFailure::Spent(_)))
                 {
                     return Err(said(failure));
                 }

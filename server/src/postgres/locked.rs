@@ -7,13 +7,20 @@ use sqlx::postgres::PgConnection;
 use super::{PgFailure, query};
 
 const LOCKED: &str = "
-    SELECT /* optischema */ DISTINCT c.oid::pg_catalog.int8 AS oid, c.relkind::pg_catalog.text AS kind,
+    WITH RECURSIVE held AS (
+        SELECT l.relation AS oid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation
+        WHERE l.locktype = 'relation'
+          -- A transaction that was prepared has no process. The last number of a sequence is asked for as if by who takes one.
+          AND (l.mode = 'AccessExclusiveLock' OR c.relkind = 'S' AND l.mode IN ('ExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock'))
+          AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+          AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+        -- Whoever reads a partitioned table waits for any of its parts.
+        UNION SELECT i.inhparent FROM held JOIN pg_catalog.pg_inherits i ON i.inhrelid = held.oid)
+    SELECT /* optischema */ c.oid::pg_catalog.int8 AS oid, c.relkind::pg_catalog.text AS kind,
            n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name
-    FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_catalog.pg_backend_pid()
-      AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())";
+    FROM held JOIN pg_catalog.pg_class c ON c.oid = held.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace";
 
-/// Relations under an `ACCESS EXCLUSIVE` lock that another session has, or waits for.
+/// Relations under an `ACCESS EXCLUSIVE` lock that another session has, or waits for, and what they are parts of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Locked {
     /// Tables, views, indexes and all else.

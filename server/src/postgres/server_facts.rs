@@ -7,6 +7,7 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::PgFailure;
+use super::locked::Locked;
 use super::query;
 
 /// Settings that some rule looks at.
@@ -36,7 +37,7 @@ const SETTINGS: &[&str] = &[
 
 const SEQUENCES: &str = "
     SELECT /* optischema */ DISTINCT ON (c.oid) n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name,
-           CASE WHEN pg_catalog.has_sequence_privilege(c.oid, 'USAGE, SELECT') THEN pg_catalog.pg_sequence_last_value(c.oid) END AS last_value,
+           CASE WHEN NOT c.oid::pg_catalog.int8 = ANY ($1) AND pg_catalog.has_sequence_privilege(c.oid, 'USAGE, SELECT') THEN pg_catalog.pg_sequence_last_value(c.oid) END AS last_value,
            s.seqmax AS max_value, s.seqmin AS min_value, pg_catalog.format_type(s.seqtypid, NULL) AS data_type, s.seqincrement AS increment, s.seqcycle AS cycles,
            tn.nspname::pg_catalog.text AS owner_schema, t.relname::pg_catalog.text AS owner_table, a.attname::pg_catalog.text AS owner_column,
            -- A domain ends where the type that it is made of ends.
@@ -54,13 +55,13 @@ const SEQUENCES: &str = "
                  FROM (SELECT vn.nspname AS schema, v.relname AS name, pg_catalog.max(reads.depth) AS depth FROM reads
                        JOIN pg_catalog.pg_class v ON v.oid = reads.view JOIN pg_catalog.pg_namespace vn ON vn.oid = v.relnamespace
                        GROUP BY vn.nspname, v.relname) f) AS readers,
-           ARRAY(SELECT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) FROM pg_catalog.pg_depend d
+           pg_catalog.array_remove(ARRAY(SELECT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) FROM pg_catalog.pg_depend d
                  WHERE d.refclassid = 'pg_class'::pg_catalog.regclass AND d.refobjid = fed.relation AND d.refobjsubid = fed.number
                    AND (d.classid IN ('pg_policy'::pg_catalog.regclass, 'pg_trigger'::pg_catalog.regclass)
                         OR d.classid = 'pg_attrdef'::pg_catalog.regclass AND EXISTS (SELECT FROM pg_catalog.pg_attrdef g
                             JOIN pg_catalog.pg_attribute ga ON ga.attrelid = g.adrelid AND ga.attnum = g.adnum
                             WHERE g.oid = d.objid AND ga.attgenerated <> '' AND g.adnum <> fed.number))
-                 ORDER BY 1) AS others_in_the_way
+                 ORDER BY 1), NULL) AS others_in_the_way
     FROM pg_catalog.pg_sequence s JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     -- A column may take its numbers without owning the sequence: its default says so.
     LEFT JOIN (SELECT d.objid AS sequence, d.refobjid AS relation, d.refobjsubid::pg_catalog.int4 AS number FROM pg_catalog.pg_depend d
@@ -77,7 +78,10 @@ const SEQUENCES: &str = "
     ORDER BY c.oid, a.attlen, t.relname, a.attname";
 
 /// Reads it.
-pub async fn read_server(connection: &mut PgConnection) -> Result<ServerFacts, PgFailure> {
+pub(super) async fn read_server(
+    connection: &mut PgConnection,
+    locked: &Locked,
+) -> Result<ServerFacts, PgFailure> {
     let row = query(
         "SELECT /* optischema */ pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version_number,
                 (SELECT pg_catalog.age(datfrozenxid)::pg_catalog.int8 FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AS frozen_age,
@@ -100,7 +104,7 @@ pub async fn read_server(connection: &mut PgConnection) -> Result<ServerFacts, P
         settings: settings(connection).await?,
         ..ServerFacts::default()
     };
-    for row in query(SEQUENCES).fetch_all(&mut *connection).await? {
+    for row in query(SEQUENCES).bind(&locked.oids).fetch_all(&mut *connection).await? {
         facts.sequences.push(SequenceFacts {
             name: TableName::new(
                 row.try_get::<String, _>("schema")?,

@@ -6,7 +6,7 @@ mod writing;
 
 use optischema::model::{NotPlanned, PlannedAs, ReasonCode, RowAccess};
 use pg_query::protobuf::{
-    InsertStmt, MergeMatchKind, MergeStmt, Node, ParseResult, RawStmt, SelectStmt,
+    InsertStmt, MergeMatchKind, MergeStmt, Node, ParseResult, RangeVar, RawStmt, SelectStmt,
 };
 use pg_query::{NodeEnum, protobuf};
 
@@ -63,18 +63,53 @@ pub fn changed(statement: &Statement) -> Option<(String, String)> {
     Some((relation.schemaname.clone(), relation.relname.clone()))
 }
 
-/// What a statement does with rows beside reading them, as policies tell it apart; absent for one that only reads.
+/// What a statement does with rows beside reading them, as policies filter by it, and with which tables (schema, empty where
+/// none is named, and name); absent for one that only reads. MERGE checks such policies row by row, and filters by none.
 #[must_use]
-pub fn row_access(statement: &Statement) -> Option<RowAccess> {
+pub fn row_access(statement: &Statement) -> Option<(RowAccess, Vec<(String, String)>)> {
     let root = statement.tree.stmts.first()?.stmt.as_ref()?.node.as_ref()?;
-    match root {
-        NodeEnum::UpdateStmt(_) | NodeEnum::MergeStmt(_) => Some(RowAccess::Update),
-        NodeEnum::DeleteStmt(_) => Some(RowAccess::Delete),
+    let access = match root {
+        NodeEnum::UpdateStmt(_) => RowAccess::Update,
+        NodeEnum::DeleteStmt(_) => RowAccess::Delete,
         NodeEnum::SelectStmt(select) if !select.locking_clause.is_empty() => {
-            Some(RowAccess::Update)
+            return Some((RowAccess::Update, locked(select)));
         }
-        _ => None,
+        _ => return None,
+    };
+    Some((access, changed(statement).into_iter().collect()))
+}
+
+/// Tables of a query that its locking clause takes: all of its FROM, or those that it names.
+fn locked(select: &SelectStmt) -> Vec<(String, String)> {
+    let mut tables: Vec<&RangeVar> = Vec::new();
+    let mut waiting: Vec<&Node> = select.from_clause.iter().collect();
+    while let Some(node) = waiting.pop() {
+        match &node.node {
+            Some(NodeEnum::RangeVar(table)) => tables.push(table),
+            Some(NodeEnum::JoinExpr(join)) => {
+                waiting.extend(join.larg.iter().chain(&join.rarg).map(|side| &**side));
+            }
+            _ => {}
+        }
     }
+    let named: Vec<&str> = select
+        .locking_clause
+        .iter()
+        .filter_map(|clause| match &clause.node {
+            Some(NodeEnum::LockingClause(locking)) => Some(&locking.locked_rels),
+            _ => None,
+        })
+        .flatten()
+        .filter_map(|named| match &named.node {
+            Some(NodeEnum::RangeVar(named)) => Some(named.relname.as_str()),
+            _ => None,
+        })
+        .collect();
+    let alias = |table: &RangeVar| {
+        table.alias.as_ref().map_or_else(|| table.relname.clone(), |alias| alias.aliasname.clone())
+    };
+    tables.retain(|table| named.is_empty() || named.contains(&alias(table).as_str()));
+    tables.into_iter().map(|table| (table.schemaname.clone(), table.relname.clone())).collect()
 }
 
 /// A search for rows with the rows themselves in the place of where they stand: those of a view stand nowhere.

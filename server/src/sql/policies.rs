@@ -18,8 +18,9 @@ pub enum Reading {
     Query { view: TableName, text: String },
 }
 
-/// How the relation behind a schema (empty where none is named) and a name is read; absent where it is read as it is.
-pub type ReadingOf<'c> = &'c dyn Fn(&str, &str) -> Option<Reading>;
+/// How the relation behind a schema (empty where none is named) and a name is read, and whether a policy or a view asks for
+/// it rather than the statement; absent where it is read as it is.
+pub type ReadingOf<'c> = &'c dyn Fn(&str, &str, bool) -> Option<Reading>;
 
 /// A view of a view, a policy that asks a table with a policy: deeper than that nobody builds.
 const DEEPEST: usize = 8;
@@ -77,7 +78,8 @@ impl Filter<'_> {
         let named = system_columns(json);
         let mut edits = Vec::new();
         for relation in tree::relations(json) {
-            let Some(reading) = (self.reading_of)(&relation.schema, &relation.name) else {
+            let Some(reading) = (self.reading_of)(&relation.schema, &relation.name, depth > 0)
+            else {
                 continue;
             };
             let found = relation.location.and_then(|at| ranges(json).remove(&at));
@@ -302,6 +304,14 @@ const BEFORE_AN_EXPRESSION: &[&str] = &[
 fn is_of_session<'t>(text: &dyn Fn(usize) -> &'t str, from: usize, to: usize) -> bool {
     const OF_TYPES: &[&str] = &["with", "without", "time", "zone", "varying", "precision"];
     const LITERALS: &[&str] = &["true", "false", "null"];
+    // Of several rows none is one value.
+    const OF_ROWS: &[&str] =
+        &["array_agg", "generate", "unnest", "_each", "_elements", "_keys", "matches", "_to_table"];
+    let gives_rows =
+        (from.saturating_sub(2)..to).any(|at| OF_ROWS.iter().any(|part| text(at).contains(part)));
+    if gives_rows {
+        return false;
+    }
     let has_parameter = (from..to).any(|at| text(at).starts_with('$'));
     has_parameter
         && (from..to).all(|at| {
@@ -464,7 +474,7 @@ mod tests {
     fn of(sql: &str, condition: &str) -> String {
         let statement = parse_one(sql).unwrap();
         let memo = || TableName::new("public", "memo");
-        let reading_of = |schema: &str, name: &str| match (schema, name) {
+        let reading_of = |schema: &str, name: &str, _: bool| match (schema, name) {
             ("" | "public", "memo") => {
                 Some(Reading::Rows { table: memo(), condition: condition.to_owned() })
             }
@@ -548,6 +558,10 @@ mod tests {
             (
                 "(id IN ( SELECT o.o FROM auth.tenant() o(o)))",
                 "id IN (SELECT o.o FROM auth.tenant() o(o))",
+            ),
+            (
+                "(id IN ( SELECT (unnest(string_to_array(current_setting('a.b'::text), ','::text)))::integer AS unnest))",
+                "id IN (SELECT unnest(string_to_array($1, ','::text))::int AS unnest)",
             ),
             // A setting as two types is two parameters, and the application's own function is none.
             (

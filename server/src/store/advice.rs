@@ -134,6 +134,11 @@ impl Store {
                 .await?;
             }
         }
+        // Of what another session has locked nobody knows whether it is gone: the next reading tells.
+        if !catalog.locked.is_empty() {
+            write.commit().await?;
+            return Ok(());
+        }
         // What is gone may come back as another index of the same name.
         sqlx::query("DELETE FROM index_usage WHERE database = ?1 AND last_read_at < ?2")
             .bind(database)

@@ -57,17 +57,24 @@ async fn what_another_session_has_locked_is_left_out_and_named() {
         "CREATE VIEW of_held AS SELECT size FROM held",
         "ALTER TABLE held ENABLE ROW LEVEL SECURITY",
         "CREATE POLICY own ON held USING (size = 7)",
+        "CREATE TABLE leaving (id serial PRIMARY KEY)",
+        "INSERT INTO leaving DEFAULT VALUES",
+        "CREATE TABLE whole (id int, day int) PARTITION BY RANGE (day)",
+        "CREATE TABLE whole_1 PARTITION OF whole FOR VALUES FROM (1) TO (9)",
     ];
     shop.run("app", "shop", &setup).await;
     let mut other = shop.connect("app", "shop").await;
-    for statement in ["BEGIN", "LOCK TABLE held IN ACCESS EXCLUSIVE MODE"] {
+    // A table that is dropped takes its sequence along.
+    let held = ["BEGIN", "LOCK TABLE held, whole_1 IN ACCESS EXCLUSIVE MODE", "DROP TABLE leaving"];
+    for statement in held {
         sqlx::query(statement).execute(&mut other).await.unwrap();
     }
     let settings = Settings::resolve(&shop.settings()).unwrap();
-    let workload = "SELECT name FROM orders WHERE name = 'a'; SELECT size FROM held WHERE size = 3; SELECT size FROM of_held";
+    let workload = "SELECT name FROM orders WHERE name = 'a'; SELECT size FROM held WHERE size = 3; SELECT size FROM of_held; SELECT id FROM whole WHERE id = 3";
     let limits = AdviseLimits::default();
-    let (collection, _) =
+    let (collection, advice) =
         analyze_once(&settings, Some(&mut workload.as_bytes()), &limits).await.unwrap();
+    assert!(advice.complete.is_empty(), "what was given before on those stays");
     let of = |text: &str| {
         let found = collection.statements.iter().find(|s| s.sql.contains(text)).unwrap();
         found.plannable.as_ref().map(|_| ()).map_err(ToString::to_string)
@@ -76,6 +83,11 @@ async fn what_another_session_has_locked_is_left_out_and_named() {
     let said = of("FROM held").unwrap_err();
     assert!(said.contains("another session had public.held for itself"), "{said}");
     of("FROM of_held").unwrap_err();
+    let said = of("FROM whole").unwrap_err();
+    assert!(
+        said.contains("public.whole for itself"),
+        "whoever reads it waits for its part: {said}"
+    );
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
 }
 

@@ -6,7 +6,7 @@ use crate::advisor::{IndexCandidate, TableWrites, index_size, write_cost};
 use crate::figures;
 use crate::model::{
     CatalogTable, ForeignKey, IndexEvidence, RecommendationType, RejectedCandidate, RelationKind,
-    RiskLevel, Rule,
+    RiskLevel, Rule, TableActivity,
 };
 
 /// A smaller table is read whole as fast.
@@ -15,7 +15,8 @@ const MIN_BYTES: i64 = 1 << 20;
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     for table in facts.catalog.tables.values() {
         let parts = facts.catalog.parts_of(&table.name);
-        let bytes = table.bytes + parts.iter().map(|part| part.bytes).sum::<i64>();
+        let whole = with_parts(table, &parts);
+        let bytes = whole.bytes;
         for key in &table.foreign_keys {
             // The key of a part follows from that of the whole, and is not listed.
             if bytes < MIN_BYTES
@@ -40,14 +41,29 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                 ));
                 continue;
             }
-            findings.proposals.push(propose(
-                facts,
-                table,
-                key,
-                &Lookup { candidate, deletes, bytes },
-            ));
+            findings.proposals.push(propose(facts, &whole, key, &Lookup { candidate, deletes }));
         }
     }
+}
+
+/// A table with the rows, bytes and writes of its parts; what is no leaf has none.
+fn with_parts(table: &CatalogTable, parts: &[&CatalogTable]) -> CatalogTable {
+    let mut whole = table.clone();
+    if table.kind != RelationKind::Partitioned {
+        return whole;
+    }
+    whole.rows = parts.iter().map(|part| part.rows.max(0.0)).sum();
+    whole.bytes = parts.iter().map(|part| part.bytes).sum();
+    whole.pages = parts.iter().map(|part| part.pages).sum();
+    let mut activity = TableActivity::default();
+    for counted in parts.iter().filter_map(|part| part.activity.as_ref()) {
+        activity.inserts += counted.inserts;
+        activity.updates += counted.updates;
+        activity.hot_updates += counted.hot_updates;
+        activity.deletes += counted.deletes;
+    }
+    whole.activity = Some(activity);
+    whole
 }
 
 /// Whether an index finds the rows that refer to one: its own, or one on each of its parts.
@@ -65,8 +81,6 @@ struct Lookup {
     candidate: IndexCandidate,
     /// Rows deleted where the key refers to.
     deletes: i64,
-    /// Of the table with its parts.
-    bytes: i64,
 }
 
 fn is_proposed(facts: &Facts<'_>, table: &CatalogTable, key: &ForeignKey) -> bool {
@@ -84,7 +98,7 @@ fn propose(
     key: &ForeignKey,
     lookup: &Lookup,
 ) -> crate::model::Proposal {
-    let Lookup { candidate, deletes, bytes } = lookup;
+    let Lookup { candidate, deletes } = lookup;
     let taken = |name: &str| table.indexes.iter().any(|index| index.name == name);
     let name = candidate.free_name(taken);
     let identity = format!("{}:{}", table.name, candidate.label());
@@ -102,12 +116,12 @@ fn propose(
          it reads all of {} each time.",
         key.references,
         table.name,
-        figures::bytes(*bytes)
+        figures::bytes(table.bytes)
     );
     draft.tables = vec![table.name.clone()];
     draft.confidence = (0.6, "Referenced rows were deleted; how long each took is not counted.");
     draft.risk = (RiskLevel::Low, "Built concurrently it blocks no writes and drops cleanly.");
-    draft.magnitude = *deletes as f64 * *bytes as f64;
+    draft.magnitude = *deletes as f64 * table.bytes as f64;
     let mut proposal = draft.proposal();
     let writes = TableWrites::since_reset(table);
     proposal.evidence.write_cost = write_cost(table, candidate, &writes);
@@ -117,7 +131,7 @@ fn propose(
         columns: candidate.columns(),
         estimated_bytes: index_size(table, candidate).map(|size| size.bytes),
         table_rows: table.rows,
-        table_bytes: *bytes,
+        table_bytes: table.bytes,
         existing_indexes: table.indexes.iter().map(|i| i.definition.clone()).collect(),
     });
     proposal

@@ -134,13 +134,18 @@ fn fix(catalog: &Catalog, sequence: &SequenceFacts, end: &End) -> Fix {
     match (end.of, &sequence.owner) {
         (Narrower::Column, Some((table, column, data_type))) => {
             let patch = to_bigint(table, column);
-            let mut steps = vec![patch.clone()];
-            steps.extend(referring(catalog, table, column, data_type));
+            let mut lines: Vec<String> = in_the_way(catalog, sequence).into_iter().collect();
+            lines.push(format!("{patch};"));
             if sequence.data_type != "bigint" {
-                steps.push(format!("ALTER SEQUENCE {name} AS bigint"));
+                lines.push(format!("ALTER SEQUENCE {name} AS bigint;"));
             }
+            // Views and policies may stand in their way, too, and they can follow at any time before their numbers end.
+            let referring = referring(catalog, table, column, data_type);
+            lines.extend(
+                referring.iter().map(|step| format!("-- It is referred to, so then: {step};")),
+            );
             Fix {
-                script: script(catalog, sequence, steps),
+                script: lines.join("\n"),
                 patch,
                 risk: (
                     RiskLevel::High,
@@ -178,28 +183,19 @@ fn referring(catalog: &Catalog, table: &TableName, column: &str, data_type: &str
     steps
 }
 
-/// All or nothing, where several steps belong together. A column's type cannot be changed under what reads it.
-fn script(catalog: &Catalog, sequence: &SequenceFacts, steps: Vec<String>) -> String {
-    let (views, unknown): (Vec<&TableName>, Vec<&TableName>) =
-        sequence.readers.iter().partition(|reader| catalog.views.contains_key(reader));
-    let unknown = unknown.into_iter().map(|view| format!("materialized view {view}"));
-    let in_the_way: Vec<String> = unknown.chain(sequence.others_in_the_way.clone()).collect();
-    let mut lines = Vec::new();
-    if !in_the_way.is_empty() {
-        lines.push(format!("-- Drop before, and make again after: {}", in_the_way.join("; ")));
-    }
-    let dropped = views.iter().rev().map(|view| format!("DROP VIEW {};", view.quoted()));
-    lines.extend(dropped);
-    lines.extend(steps.into_iter().map(|step| format!("{step};")));
-    for view in views {
-        let text = catalog.views.get(view).map_or("", |text| text.trim().trim_end_matches(';'));
-        lines.push(format!("CREATE VIEW {} AS {text};", view.quoted()));
-    }
-    if lines.len() > 1 {
-        lines.insert(0, "BEGIN;".into());
-        lines.push("COMMIT;".into());
-    }
-    lines.join("\n")
+/// A column's type cannot be changed under what reads it: what must go before, and be made again with its grants and options
+/// after, as a comment. Absent where there is nothing.
+fn in_the_way(catalog: &Catalog, sequence: &SequenceFacts) -> Option<String> {
+    let views = sequence.readers.iter().map(|reader| {
+        let kind =
+            if catalog.materialized.contains_key(reader) { "materialized view" } else { "view" };
+        format!("{kind} {reader}")
+    });
+    let all: Vec<String> = views.chain(sequence.others_in_the_way.iter().cloned()).collect();
+    // A name may hold what would end the comment.
+    let all = all.join("; ").replace(char::is_control, " ");
+    (!all.is_empty())
+        .then(|| format!("-- Drop before, and make again after, with grants and options: {all}"))
 }
 
 #[cfg(test)]
@@ -266,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_refers_to_the_column_and_what_reads_it_is_changed_with_it() {
+    fn what_reads_the_column_and_what_refers_to_it_is_named() {
         let mut shop = at(2_000_000_000, "integer");
         let child = CatalogTable {
             name: name("child"),
@@ -282,24 +278,17 @@ mod tests {
             ..CatalogTable::default()
         };
         shop.catalog.tables.insert(name("child"), child);
-        shop.catalog.views.insert(name("v"), " SELECT t.id FROM public.t;".into());
-        shop.catalog.views.insert(name("w"), " SELECT v.id FROM public.v;".into());
+        shop.catalog.materialized.insert(name("m"), " SELECT v.id FROM public.v;".into());
         let sequence = &mut shop.catalog.server.sequences[0];
-        sequence.readers = vec![name("v"), name("w"), name("m")];
-        sequence.others_in_the_way = vec!["policy own on table t".into()];
+        sequence.readers = vec![name("v"), name("m")];
+        sequence.others_in_the_way = vec!["policy own\nDROP TABLE t; on table t".into()];
         let found = shop.check(check).proposals;
         assert_eq!(
             found[0].sql_fix.lines().collect::<Vec<_>>(),
             [
-                "BEGIN;",
-                "-- Drop before, and make again after: materialized view public.m; policy own on table t",
-                "DROP VIEW \"public\".\"w\";",
-                "DROP VIEW \"public\".\"v\";",
+                "-- Drop before, and make again after, with grants and options: view public.v; materialized view public.m; policy own DROP TABLE t; on table t",
                 "ALTER TABLE \"public\".\"t\" ALTER COLUMN \"id\" TYPE bigint;",
-                "ALTER TABLE \"public\".\"child\" ALTER COLUMN \"t_id\" TYPE bigint;",
-                "CREATE VIEW \"public\".\"v\" AS SELECT t.id FROM public.t;",
-                "CREATE VIEW \"public\".\"w\" AS SELECT v.id FROM public.v;",
-                "COMMIT;",
+                "-- It is referred to, so then: ALTER TABLE \"public\".\"child\" ALTER COLUMN \"t_id\" TYPE bigint;",
             ]
         );
     }

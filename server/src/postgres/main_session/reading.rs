@@ -67,6 +67,8 @@ impl MainSession {
 
     /// Ends the transaction, failed or not, and begins another.
     pub(super) async fn begin_transaction(&mut self) -> Result<(), PgFailure> {
+        // Until it has begun anew, nothing else is sent in it.
+        self.is_spoilt = true;
         execute(&mut self.session.connection, "ROLLBACK").await?;
         self.planner.forget(&mut self.session.connection).await?;
         self.begin_anew().await

@@ -1,6 +1,6 @@
-use optischema::model::{PlannedAs, ReasonCode};
+use optischema::model::{PlannedAs, ReasonCode, RowAccess};
 
-use super::planned;
+use super::{planned, row_access};
 use crate::sql::{check_select, parse_one};
 
 fn of(sql: &str) -> (PlannedAs, String) {
@@ -161,4 +161,23 @@ fn what_searches_nothing_says_why() {
         let found = planned(&parse_one(sql).unwrap()).unwrap_err();
         assert_eq!(found.code, code, "{sql}: {found}");
     }
+}
+
+#[test]
+fn what_policies_for_writing_filter_is_told() {
+    let of = |sql: &str| {
+        let statement = parse_one(sql).unwrap();
+        let (access, tables) = row_access(&statement)?;
+        let tables: Vec<String> = tables.into_iter().map(|(_, name)| name).collect();
+        Some((access, tables.join(" ")))
+    };
+    let update = |tables: &str| Some((RowAccess::Update, tables.to_owned()));
+    assert_eq!(of("UPDATE t SET a = 1 FROM u WHERE u.id = t.id"), update("t"));
+    assert_eq!(of("DELETE FROM t"), Some((RowAccess::Delete, "t".to_owned())));
+    assert_eq!(of("SELECT 1 FROM t JOIN u USING (id) FOR UPDATE OF u"), update("u"));
+    assert_eq!(of("SELECT 1 FROM t x WHERE id IN (SELECT id FROM u) FOR UPDATE OF x"), update("t"));
+    assert_eq!(of("SELECT 1 FROM t WHERE id IN (SELECT id FROM u) FOR SHARE"), update("t"));
+    assert_eq!(of("SELECT 1 FROM t"), None);
+    let merge = "MERGE INTO t USING u ON t.id = u.id WHEN MATCHED THEN DELETE";
+    assert_eq!(of(merge), None, "it checks them row by row");
 }

@@ -159,6 +159,15 @@ pub async fn advise(
         advice.complete.clear();
         advice.notes.push(note);
     }
+    let locked = &collection.catalog.locked;
+    if !locked.is_empty() {
+        advice.complete.clear();
+        let names: Vec<String> = locked.iter().map(ToString::to_string).collect();
+        advice.notes.push(format!(
+            "Another session had {} for itself (ACCESS EXCLUSIVE): nothing is advised on that, and earlier advice stays. Analyse again once it is done.",
+            names.join(", ")
+        ));
+    }
     for other in [others.replica, others.sandbox].into_iter().flatten() {
         // It has said what it was asked for; a failure to end changes nothing.
         drop(other.end().await);

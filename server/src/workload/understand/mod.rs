@@ -106,6 +106,9 @@ impl Reader<'_> {
         let text = listed.as_deref().unwrap_or(text);
         let path = raw.search_path.as_deref().unwrap_or(&self.catalog.search_path);
         let mut whole = sql::parse_one(text).map_err(|error| self.parse_failure(text, error))?;
+        if let Some(reason) = self.locked(&whole, path) {
+            return Err(reason.into());
+        }
         if names == Names::OfVariables {
             let columns_of = |schema: &str, name: &str| {
                 let table = self.catalog.tables.get(&self.table(schema, name, path)?)?;
@@ -133,9 +136,7 @@ impl Reader<'_> {
         sql::check_select(&statement)?;
         let no_table = |message: String| NotPlanned::new(ReasonCode::NoTable, message);
         let mut shape = sql::analyze(&statement, self.catalog).map_err(|error| {
-            let locked = self.locked(&statement, path);
-            let known = locked.or_else(|| self.elsewhere(&statement));
-            known.unwrap_or_else(|| no_table(error.to_string()))
+            self.elsewhere(&statement).unwrap_or_else(|| no_table(error.to_string()))
         })?;
         let variants = self.variants(raw, path);
         for (_, other) in &variants {

@@ -121,14 +121,17 @@ impl Reader<'_> {
 
     /// That another session had one of its tables for itself; absent where none had.
     pub(super) fn locked(&self, statement: &Statement, path: &[String]) -> Option<NotPlanned> {
-        let named = sql::relation_names(statement);
-        let is_named = |table: &&TableName| {
-            named.iter().any(|(schema, name)| {
-                let is_on_path = schema.is_empty() && path.contains(&table.schema);
-                *name == table.name && (*schema == table.schema || is_on_path)
-            })
+        let is_known = |table: &TableName| {
+            self.catalog.locked.contains(table) || self.catalog.tables.contains_key(table)
         };
-        let table = self.catalog.locked.iter().find(is_named)?;
+        let found = sql::relation_names(statement).into_iter().filter_map(|(schema, name)| {
+            if !schema.is_empty() {
+                return Some(TableName::new(schema, name));
+            }
+            let mut on_path = path.iter().map(|schema| TableName::new(schema, &name));
+            on_path.find(|table| is_known(table))
+        });
+        let table = found.into_iter().find(|table| self.catalog.locked.contains(table))?;
         Some(NotPlanned::with_remedy(
             ReasonCode::Refused,
             format!("another session had {table} for itself (ACCESS EXCLUSIVE)"),

@@ -20,14 +20,13 @@ pub(super) struct Runner<'r> {
 #[derive(Debug, Clone, Default)]
 struct Writing {
     access: RowAccess,
-    /// With which table it does so; absent for all.
-    table: Option<TableName>,
+    /// With which tables it does so.
+    tables: Vec<TableName>,
 }
 
 impl Writing {
     fn of(&self, table: &TableName) -> RowAccess {
-        let is_it = self.table.as_ref().is_none_or(|written| written == table);
-        if is_it { self.access } else { RowAccess::Read }
+        if self.tables.contains(table) { self.access } else { RowAccess::Read }
     }
 }
 
@@ -69,13 +68,14 @@ impl Reader<'_> {
         }
         let writing = self.writing(whole, runner.path);
         let denied = RefCell::new(None);
-        let reading_of = |schema: &str, name: &str| {
+        let reading_of = |schema: &str, name: &str, is_inside: bool| {
             let found = self.found(schema, name, runner.path)?;
             if self.catalog.invoker_views.contains(&found) {
                 let text = self.catalog.views.get(&found)?.clone();
                 return Some(Reading::Query { view: found, text });
             }
-            match self.reachable(&found, runner, writing.of(&found)) {
+            let access = if is_inside { RowAccess::Read } else { writing.of(&found) };
+            match self.reachable(&found, runner, access) {
                 ReachableRows::All => None,
                 ReachableRows::Where(condition) => Some(Reading::Rows { table: found, condition }),
                 ReachableRows::None => {
@@ -111,12 +111,9 @@ impl Reader<'_> {
     }
 
     fn writing(&self, whole: &Statement, path: &[String]) -> Writing {
-        let Some(access) = sql::row_access(whole) else { return Writing::default() };
-        let changed = sql::changed(whole);
-        Writing {
-            access,
-            table: changed.and_then(|(schema, name)| self.found(&schema, &name, path)),
-        }
+        let Some((access, named)) = sql::row_access(whole) else { return Writing::default() };
+        let found = named.iter().filter_map(|(schema, name)| self.found(schema, name, path));
+        Writing { access, tables: found.collect() }
     }
 
     /// Tables of a statement, those behind views that read as who asks among them.
