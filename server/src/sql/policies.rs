@@ -257,6 +257,14 @@ fn without_computed(
             1.. if is_word(at - 1) => at - 1,
             _ => at,
         };
+        // What a list selects may be several rows, of which none is one value.
+        let is_row = first >= 3
+            && text(first - 1).eq_ignore_ascii_case("select")
+            && BEFORE_A_LIST.iter().any(|word| text(first - 3).eq_ignore_ascii_case(word));
+        if is_row {
+            at += 1;
+            continue;
+        }
         let (start, stop) = (tokens[first].start, tokens[end].end);
         let what = condition.get(start..stop).unwrap_or_default();
         let number = number_of(format!("{what} as {}", text(end + 2)), settings, next);
@@ -304,14 +312,6 @@ const BEFORE_AN_EXPRESSION: &[&str] = &[
 fn is_of_session<'t>(text: &dyn Fn(usize) -> &'t str, from: usize, to: usize) -> bool {
     const OF_TYPES: &[&str] = &["with", "without", "time", "zone", "varying", "precision"];
     const LITERALS: &[&str] = &["true", "false", "null"];
-    // Of several rows none is one value.
-    const OF_ROWS: &[&str] =
-        &["array_agg", "generate", "unnest", "_each", "_elements", "_keys", "matches", "_to_table"];
-    let gives_rows =
-        (from.saturating_sub(2)..to).any(|at| OF_ROWS.iter().any(|part| text(at).contains(part)));
-    if gives_rows {
-        return false;
-    }
     let has_parameter = (from..to).any(|at| text(at).starts_with('$'));
     has_parameter
         && (from..to).all(|at| {
@@ -385,6 +385,9 @@ fn without_functions(
     apply(condition, edits)
 }
 
+/// Words before a query that gives a list.
+const BEFORE_A_LIST: &[&str] = &["in", "any", "some", "all", "exists", "array"];
+
 /// Words of a query that is more than a value.
 const BEYOND_A_VALUE: &[&str] = &[
     "from",
@@ -429,10 +432,7 @@ fn without_wraps(condition: &str) -> Result<String, SqlError> {
         if is(at, "(") && is(at + 1, "select") {
             let Some(end) = closing(&tokens, condition, at) else { continue };
             // A list of rows is none of one value, and what orders or cuts rows has several.
-            let is_list = at > 0
-                && ["in", "any", "some", "all", "exists", "array"]
-                    .iter()
-                    .any(|word| is(at - 1, word));
+            let is_list = at > 0 && BEFORE_A_LIST.iter().any(|word| is(at - 1, word));
             let is_plain = (at + 2..end).all(|inner| {
                 let is_call =
                     is(inner + 1, "(") && text(inner).starts_with(|c: char| c.is_alphabetic());
@@ -562,6 +562,14 @@ mod tests {
             (
                 "(id IN ( SELECT (unnest(string_to_array(current_setting('a.b'::text), ','::text)))::integer AS unnest))",
                 "id IN (SELECT unnest(string_to_array($1, ','::text))::int AS unnest)",
+            ),
+            (
+                "(id IN ( SELECT (my_orgs(current_setting('a.b'::text)))::integer AS my_orgs))",
+                "id IN (SELECT my_orgs($1)::int AS my_orgs)",
+            ),
+            (
+                "(org = ( SELECT (((current_setting('a.j'::text, true))::jsonb ->> 'org'::text))::integer AS int4))",
+                "org = $1::int",
             ),
             // A setting as two types is two parameters, and the application's own function is none.
             (

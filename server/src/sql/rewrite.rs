@@ -171,17 +171,25 @@ pub fn qualify_types(
         }
         let names = tree::names(object.get("names"));
         let [name] = names.as_slice() else { return };
-        let location = object.get("location").and_then(serde_json::Value::as_u64);
-        let place = location.and_then(|at| usize::try_from(at).ok());
-        let found = lexemes.iter().find(|lexeme| Some(lexeme.start) == place);
-        if let (Some(found), Some(schema)) = (found, schema_of(name)) {
-            let text = format!("{}.{}", quote_identifier(&schema), quote_identifier(name));
-            edits.push(Edit { start: found.start, end: found.end, text });
-        }
+        edits.extend(in_full(object, name, &lexemes, schema_of));
     });
     edits.sort_by_key(|edit| edit.start);
     edits.dedup_by_key(|edit| edit.start);
     if edits.is_empty() { Ok(None) } else { apply(&statement.sql, edits).map(Some) }
+}
+
+/// A name at the place of its node, with its schema.
+fn in_full(
+    object: &serde_json::Map<String, serde_json::Value>,
+    name: &str,
+    lexemes: &[Lexeme],
+    schema_of: &dyn Fn(&str) -> Option<String>,
+) -> Option<Edit> {
+    let location = object.get("location").and_then(serde_json::Value::as_u64)?;
+    let place = usize::try_from(location).ok()?;
+    let found = lexemes.iter().find(|lexeme| lexeme.start == place)?;
+    let text = format!("{}.{}", quote_identifier(&schema_of(name)?), quote_identifier(name));
+    Some(Edit { start: found.start, end: found.end, text })
 }
 
 /// The text of a statement with functions named in full whose schema `schema_of` knows; absent where none is. Nothing
@@ -198,13 +206,7 @@ pub fn qualify_functions(
     tree::walk(statement.json()?, &mut |kind, object| {
         let names = tree::names(object.get("funcname"));
         let ("FuncCall", [name]) = (kind, names.as_slice()) else { return };
-        let location = object.get("location").and_then(serde_json::Value::as_u64);
-        let place = location.and_then(|at| usize::try_from(at).ok());
-        let found = lexemes.iter().find(|lexeme| Some(lexeme.start) == place);
-        if let (Some(found), Some(schema)) = (found, schema_of(name)) {
-            let text = format!("{}.{}", quote_identifier(&schema), quote_identifier(name));
-            edits.push(Edit { start: found.start, end: found.end, text });
-        }
+        edits.extend(in_full(object, name, &lexemes, schema_of));
     });
     if edits.is_empty() { Ok(None) } else { apply(&statement.sql, edits).map(Some) }
 }

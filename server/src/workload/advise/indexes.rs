@@ -259,7 +259,7 @@ pub(super) async fn advise(
         let of_rule = |proposal: &&mut Proposal| proposal.evidence.rule == Some(Rule::MissingIndex);
         advice.proposals.iter_mut().filter(of_rule).for_each(|p| p.evidence.at_least = true);
         advice.notes.push(
-            "The time was up before every index was tried: the best set found by then is given, and each saving counts the statements only that were planned with it. Give more with --deadline-s."
+            "The time was up before every index was tried: the best set found by then is given, and each saving counts only the statements that were planned with it. Give more with --deadline-s."
                 .to_owned(),
         );
     }
