@@ -92,6 +92,17 @@ pub struct SettingsArgs {
     #[arg(long, env = "OPTISCHEMA_SAMPLE_PERCENT", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sample_percent: Option<f64>,
+    /// Copy functions of the database into the sandbox, except those that act outside it or are written in an untrusted
+    /// language [default: false]
+    #[arg(long, env = "OPTISCHEMA_WITH_FUNCTIONS", num_args = 0..=1,
+        default_missing_value = "true", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub with_functions: Option<bool>,
+    /// The pg_dump that reads main's structure for the staging copy, or `none` to read the catalogs instead [default: the
+    /// one on this machine that fits main's version]
+    #[arg(long, env = "OPTISCHEMA_PG_DUMP", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pg_dump: Option<String>,
     /// Seconds that the timed runs of one benchmark may take [default: 30]
     #[arg(long, env = "OPTISCHEMA_BENCHMARK_SECONDS", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -183,6 +194,8 @@ pub struct Settings {
     pub copy_limit_bytes: i64,
     /// Above 0, at most 100.
     pub sample_percent: f64,
+    pub with_functions: bool,
+    pub pg_dump: DumpProgram,
     pub benchmark_seconds: u32,
     pub statement_timeout_s: u32,
     pub job_retention_hours: u32,
@@ -200,6 +213,25 @@ pub struct Settings {
     /// 0 to 100.
     pub list_from_percent: f64,
     pub site_root: Option<PathBuf>,
+}
+
+/// Which `pg_dump` reads main's structure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DumpProgram {
+    /// One of the machine that fits main's version.
+    Found,
+    Named(PathBuf),
+    /// None: the catalogs are read.
+    None,
+}
+
+impl From<&str> for DumpProgram {
+    fn from(text: &str) -> Self {
+        match text {
+            "none" => Self::None,
+            path => Self::Named(PathBuf::from(path)),
+        }
+    }
 }
 
 /// A setting that cannot be used.
@@ -296,6 +328,8 @@ impl Settings {
             allow_same_server: args.allow_same_server.unwrap_or(false),
             copy_limit_bytes: i64::from(args.copy_limit_mb.unwrap_or(512)) * 1024 * 1024,
             sample_percent,
+            with_functions: args.with_functions.unwrap_or(false),
+            pg_dump: args.pg_dump.as_deref().map_or(DumpProgram::Found, DumpProgram::from),
             benchmark_seconds: args.benchmark_seconds.unwrap_or(30),
             statement_timeout_s: args.statement_timeout_s.unwrap_or(60),
             job_retention_hours: args.job_retention_hours.unwrap_or(24),

@@ -18,9 +18,9 @@ use super::survey::Places;
 use crate::postgres::MainSession;
 use crate::postgres::query;
 use crate::sandbox::{
-    Copied, CopyRows, Family, RowChoices, SandboxError, TableStructure, Upkeep, create_scratch,
-    create_tables, extension_schemas, finish_tables, install_extensions, read_family,
-    vacuum_analyze,
+    Copied, CopyRows, Family, RowChoices, RowSource, SandboxError, TableStructure, Upkeep,
+    create_scratch, create_tables, extension_schemas, finish_tables, install_extensions,
+    read_family, vacuum_analyze,
 };
 
 /// A sample of fewer rows says little.
@@ -196,7 +196,9 @@ async fn copy_all(
             let share =
                 |bytes: i64| 0.03 + 0.32 * ((before + bytes) as f64 / total as f64).min(1.0);
             let mut said: Option<Instant> = None;
-            let rows = CopyRows { structure, top: &top.table, schema, choices };
+            let source = RowSource::of(structure);
+            let rows =
+                CopyRows { source: &source, top: &top.table, schema, choices, is_frozen: true };
             report(&format!("copying {}", structure.table), share(so_far));
             let mut tell = |done: Copied| {
                 if said.is_none_or(|at| at.elapsed() > Duration::from_millis(250)) {

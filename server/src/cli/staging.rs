@@ -36,7 +36,7 @@ fn tell(report: &StagingReport) {
         table.add_row([table_name.to_string(), format!("left out: {reason}")]);
     }
     println!("{table}");
-    for line in &report.missing {
-        eprintln!("{line}");
+    for sentence in report.lacks.sentences() {
+        eprintln!("{sentence}");
     }
 }

@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use super::cluster::{Cluster, ClusterError, write_private};
 use super::workload;
-use crate::config::CONFIG_FILE;
+use crate::config::{CONFIG_FILE, DumpProgram};
 use crate::postgres::query;
 use crate::postgres::{MainSession, PgFailure, connect_writable};
-use crate::sandbox::{SandboxError, init_staging};
+use crate::sandbox::{SandboxError, StagingOptions, init_staging};
 use crate::sql::SqlError;
 
 /// The seed of the workload's values.
@@ -184,10 +184,14 @@ impl Shop {
         let mut main = MainSession::begin(&main).await?;
         let mut sandbox = connect_writable(&sandbox, 600).await?;
         query("DROP SCHEMA IF EXISTS public CASCADE").execute(&mut sandbox.connection).await.ok();
-        let catalog = main.catalog().await?;
         main.read_rows_whole().await?;
-        let limit = 512 * 1024 * 1024;
-        init_staging(&mut main, &mut sandbox.connection, &catalog, limit, 1.0, &mut |_| {}).await?;
+        let options = StagingOptions {
+            limit_bytes: 512 * 1024 * 1024,
+            sample_percent: 1.0,
+            with_functions: false,
+            program: DumpProgram::Found,
+        };
+        init_staging(&mut main, &mut sandbox.connection, None, &options, &mut |_| {}).await?;
         main.end().await?;
         Ok(())
     }

@@ -411,6 +411,28 @@ fn index(row: &PgRow) -> Result<Option<CatalogIndex>, PgFailure> {
     }))
 }
 
+/// Tables, views, sequences and foreign tables of a database but PostgreSQL's own.
+///
+/// # Errors
+/// The server cannot be asked.
+pub async fn relation_names(
+    connection: &mut PgConnection,
+) -> Result<BTreeSet<TableName>, PgFailure> {
+    let rows = query(
+        "SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.oid >= '16384'",
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let schema: String = row.try_get("schema")?;
+            Ok(TableName::new(schema, row.try_get::<String, _>("name")?))
+        })
+        .collect()
+}
+
 /// Whether anything in a schema has this name.
 ///
 /// # Errors

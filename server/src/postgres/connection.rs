@@ -10,6 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection, Row};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::libpq::decoded;
 use super::query;
 use super::{Budget, PgFailure};
 
@@ -96,7 +97,22 @@ impl Dsn {
             || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
-    fn options(&self) -> Result<PgConnectOptions, PgFailure> {
+    /// The password that the URL holds.
+    pub(super) fn password(&self) -> Option<String> {
+        let authority = self.url.split_once("://")?.1.split(['/', '?']).next()?;
+        let written = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
+        written.map(|(_, password)| decoded(password)).or_else(|| self.parameter("password"))
+    }
+
+    /// A parameter of the URL, under the name that libpq gives it or with hyphens.
+    pub(super) fn parameter(&self, name: &str) -> Option<String> {
+        let is = |given: &str| given.replace('-', "") == name;
+        let parameters = self.url.split_once('?')?.1.split('&');
+        let mut values = parameters.filter_map(|parameter| parameter.split_once('='));
+        values.find(|(given, _)| is(given)).map(|(_, value)| decoded(value))
+    }
+
+    pub(super) fn options(&self) -> Result<PgConnectOptions, PgFailure> {
         Ok(PgConnectOptions::from_str(&self.url)?
             .application_name("optischema")
             .statement_cache_capacity(0)

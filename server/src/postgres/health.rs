@@ -77,10 +77,32 @@ pub async fn check_sandbox(
 #[must_use]
 pub fn main_is_refused(health: &TargetHealth) -> Option<String> {
     let finding = health.findings.iter().find(|finding| finding.level == FindingLevel::Error)?;
-    Some(match &finding.remedy {
+    Some(refusal(finding))
+}
+
+/// Findings about the workload: tables and rows can be read without it.
+const ABOUT_THE_WORKLOAD: &[&str] = &[
+    "pg_stat_statements_changed",
+    "pg_stat_statements_missing",
+    "pg_stat_statements_not_loaded",
+    "pg_stat_statements_unreadable",
+    "stats_unreadable",
+];
+
+/// Why tables and rows of main cannot be copied; absent where they can, though the workload may not be readable.
+#[must_use]
+pub fn copying_is_refused(health: &TargetHealth) -> Option<String> {
+    let stops = |finding: &&Finding| {
+        finding.level == FindingLevel::Error && !ABOUT_THE_WORKLOAD.contains(&finding.code.as_str())
+    };
+    health.findings.iter().find(stops).map(refusal)
+}
+
+fn refusal(finding: &Finding) -> String {
+    match &finding.remedy {
         Some(remedy) => format!("{} Remedy: {remedy}", finding.message),
         None => finding.message.clone(),
-    })
+    }
 }
 
 pub(super) fn not_configured(kind: TargetKind, message: &str, remedy: &str) -> TargetHealth {

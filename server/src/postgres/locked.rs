@@ -42,3 +42,48 @@ pub(super) async fn read_locked(connection: &mut PgConnection) -> Result<Locked,
     }
     Ok(locked)
 }
+
+/// What cannot be written out while another session has relations locked: PostgreSQL locks whatever a view, a rule or the
+/// body of a function reads.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutOfReach {
+    /// Locked relations, and those with a rule or a view over one.
+    pub relations: Vec<TableName>,
+    /// The same, and functions with a body over one, in their catalogs' numbers.
+    pub oids: Vec<i64>,
+    /// Whether there is such a function.
+    pub has_functions: bool,
+}
+
+const READERS: &str = "
+    SELECT /* optischema */ c.oid::pg_catalog.int8 AS oid, n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name
+    FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_depend d ON d.classid = '2618' AND d.objid = w.oid AND d.refclassid = '1259'
+    JOIN pg_catalog.pg_class c ON c.oid = w.ev_class JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE d.refobjid::pg_catalog.int8 = ANY ($1)
+    UNION SELECT d.objid::pg_catalog.int8, NULL, NULL FROM pg_catalog.pg_depend d
+    WHERE d.classid = '1255' AND d.refclassid = '1259' AND d.refobjid::pg_catalog.int8 = ANY ($1)";
+
+/// Reads what is out of reach now.
+pub(super) async fn read_out_of_reach(
+    connection: &mut PgConnection,
+) -> Result<OutOfReach, PgFailure> {
+    let locked = read_locked(connection).await?;
+    let mut found =
+        OutOfReach { relations: locked.tables, oids: locked.oids, has_functions: false };
+    if found.oids.is_empty() {
+        return Ok(found);
+    }
+    for row in query(READERS).bind(found.oids.clone()).fetch_all(connection).await? {
+        found.oids.push(row.try_get("oid")?);
+        let schema: Option<String> = row.try_get("schema")?;
+        let Some((schema, name)) = schema.zip(row.try_get::<Option<String>, _>("name")?) else {
+            found.has_functions = true;
+            continue;
+        };
+        let reader = TableName::new(schema, name);
+        if !found.relations.contains(&reader) {
+            found.relations.push(reader);
+        }
+    }
+    Ok(found)
+}

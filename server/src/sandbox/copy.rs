@@ -82,18 +82,48 @@ impl RowChoices {
     }
 }
 
-/// One table's rows on their way.
+/// A relation of main with rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowSource {
+    pub table: TableName,
+    /// Names of its columns but generated ones.
+    pub columns: Vec<String>,
+    /// Whether its rows can be sent without a query: it is a table, and none of the columns is generated.
+    pub is_sent: bool,
+}
+
+impl RowSource {
+    /// The rows of a structure.
+    #[must_use]
+    pub fn of(structure: &TableStructure) -> Self {
+        Self {
+            table: structure.table.clone(),
+            columns: structure.copied_columns(),
+            is_sent: structure.kind == StructureKind::Table,
+        }
+    }
+
+    /// Quoted and joined.
+    fn list(&self) -> String {
+        let quoted: Vec<String> = self.columns.iter().map(|name| quote_identifier(name)).collect();
+        quoted.join(", ")
+    }
+}
+
+/// The copy of one table's rows.
 #[derive(Debug)]
 pub struct CopyRows<'a> {
-    pub structure: &'a TableStructure,
+    pub source: &'a RowSource,
     /// The table that the rows were chosen for: itself, or the one that it is a part of.
     pub top: &'a TableName,
     pub schema: &'a str,
     pub choices: &'a RowChoices,
+    /// Whether rows arrive frozen, as after a VACUUM: the table is emptied first, which costs a new file.
+    pub is_frozen: bool,
 }
 
 impl CopyRows<'_> {
-    /// Copies them. The table must be empty, and made by this connection: rows arrive frozen, as after a VACUUM.
+    /// Copies them. The table must be empty.
     ///
     /// # Errors
     /// Main or the sandbox is lost, or does not take the rows.
@@ -103,18 +133,20 @@ impl CopyRows<'_> {
         sandbox: &mut PgConnection,
         progress: CopyProgress<'_>,
     ) -> Result<CopiedTable, SandboxError> {
-        let columns = self.structure.copied_columns();
+        let columns = self.source.list();
         // A table may have no columns at all.
         let list = if columns.is_empty() { String::new() } else { format!(" ({columns})") };
         let out = self.reading(main, &columns, &list).await?;
-        let into = format!("COPY {}{list} FROM STDIN (FORMAT binary, FREEZE)", self.target());
+        let frozen = if self.is_frozen { ", FREEZE" } else { "" };
+        let into = format!("COPY {}{list} FROM STDIN (FORMAT binary{frozen})", self.target());
         let reading = main.copy(&out, async |main| {
             super::scratch::execute(main, READING.to_owned()).await?;
+            self.hold(main).await.map_err(|failure| self.not_read(failure))?;
             self.transfer((main, &out), (sandbox, &into), progress).await
         });
         let copied = reading.await.map_err(|failure| self.not_read(failure))??;
         Ok(CopiedTable {
-            table: self.structure.table.clone(),
+            table: self.source.table.clone(),
             rows: copied.rows,
             bytes: copied.bytes,
             method: self
@@ -135,27 +167,46 @@ impl CopyRows<'_> {
         columns: &str,
         list: &str,
     ) -> Result<String, SandboxError> {
-        let table = self.structure.table.quoted();
+        let table = self.source.table.quoted();
         let clauses = self.choices.clauses(self.top);
-        let is_table = self.structure.kind == StructureKind::Table;
-        let only = if is_table { "ONLY " } else { "" };
-        let select = format!("SELECT {columns} FROM {only}{table} t{clauses}");
+        let is_sent = self.source.is_sent && clauses.is_empty();
+        let select = format!("SELECT {columns} FROM ONLY {table} t{clauses}");
         self.check_rights(main.connection().await?).await?;
-        let allowed = if is_table && clauses.is_empty() {
-            main.may_be_sent(&self.structure.table).await
+        let allowed = if is_sent {
+            main.may_be_sent(&self.source.table).await
         } else {
             // A sample's method is PostgreSQL's own, and its arguments are numbers of ours.
             let is_sample =
                 matches!(self.choices.choices.get(self.top), Some(RowChoice::Blocks { .. }));
             let checked = if is_sample { "" } else { clauses.as_str() };
-            let checked = format!("SELECT {columns} FROM {only}{table} t{checked}");
+            let checked = format!("SELECT {columns} FROM ONLY {table} t{checked}");
             main.may_be_read(&parse_one(&checked)?).await
         };
         allowed.map_err(|failure| self.not_read(failure))?;
-        Ok(match is_table && clauses.is_empty() {
+        Ok(match is_sent {
             true => format!("COPY {table}{list} TO STDOUT (FORMAT binary)"),
             false => format!("COPY ({select}) TO STDOUT (FORMAT binary)"),
         })
+    }
+
+    /// Locks the table as a reader and looks whether its columns are still there: a COPY that is refused leaves the
+    /// driver's connection of no use.
+    async fn hold(&self, main: &mut PgConnection) -> Result<(), PgFailure> {
+        if !self.source.is_sent {
+            return Ok(());
+        }
+        let table = self.source.table.quoted();
+        let lock = format!("LOCK TABLE ONLY {table} IN ACCESS SHARE MODE");
+        query(sqlx::AssertSqlSafe(lock)).execute(&mut *main).await?;
+        query(
+            "SELECT /* optischema */ pg_catalog.has_column_privilege($1, c.name, 'SELECT')
+             FROM pg_catalog.unnest($2::pg_catalog.text[]) AS c (name)",
+        )
+        .bind(table)
+        .bind(&self.source.columns)
+        .fetch_all(main)
+        .await?;
+        Ok(())
     }
 
     /// Whether the role may read every column and every row. It is asked before, since a COPY that is refused leaves the
@@ -169,12 +220,12 @@ impl CopyRows<'_> {
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = $1 AND c.relname = $2",
         )
-        .bind(&self.structure.table.schema)
-        .bind(&self.structure.table.name)
+        .bind(&self.source.table.schema)
+        .bind(&self.source.table.name)
         .fetch_optional(main)
         .await?;
         let Some(row) = row else {
-            return Err(SandboxError::MissingTable(self.structure.table.clone()));
+            return Err(SandboxError::MissingTable(self.source.table.clone()));
         };
         let reason = if let Some(columns) = row.try_get::<Option<String>, _>("forbidden")? {
             format!("the role on main may not read {columns}: GRANT SELECT")
@@ -183,7 +234,7 @@ impl CopyRows<'_> {
         } else {
             return Ok(());
         };
-        Err(SandboxError::UnreadableRows { table: self.structure.table.clone(), reason })
+        Err(SandboxError::UnreadableRows { table: self.source.table.clone(), reason })
     }
 
     /// A table that main does not give is no end of the others' copy; a server that is lost is.
@@ -195,12 +246,12 @@ impl CopyRows<'_> {
             PlanFailure::Target(failure) => return failure.into(),
             PlanFailure::Sql(refusal) => refusal.to_string(),
         };
-        SandboxError::UnreadableRows { table: self.structure.table.clone(), reason }
+        SandboxError::UnreadableRows { table: self.source.table.clone(), reason }
     }
 
     /// In the sandbox, quoted.
     fn target(&self) -> String {
-        TableName::new(self.schema, &self.structure.table.name).quoted()
+        TableName::new(self.schema, &self.source.table.name).quoted()
     }
 
     /// All rows or none.
@@ -210,6 +261,9 @@ impl CopyRows<'_> {
         (sandbox, into): (&mut PgConnection, &str),
         progress: CopyProgress<'_>,
     ) -> Result<Copied, SandboxError> {
+        if !self.is_frozen {
+            return self.stream(from, (sandbox, into), progress).await;
+        }
         // FREEZE wants the table emptied in the same transaction.
         super::scratch::execute(sandbox, "BEGIN".to_owned()).await?;
         let empty = format!("TRUNCATE ONLY {}", self.target());
@@ -269,16 +323,6 @@ pub async fn vacuum_analyze(
     table: &TableName,
 ) -> Result<(), SandboxError> {
     super::scratch::execute(sandbox, format!("VACUUM (ANALYZE) {}", table.quoted())).await
-}
-
-/// Live rows of a table as the sandbox counts them.
-pub(super) async fn count_rows(
-    sandbox: &mut PgConnection,
-    table: &TableName,
-) -> Result<i64, SandboxError> {
-    let text = format!("SELECT pg_catalog.count(*) AS rows FROM {}", table.quoted());
-    let row = query(sqlx::AssertSqlSafe(text)).fetch_one(sandbox).await?;
-    Ok(row.try_get("rows")?)
 }
 
 #[cfg(test)]

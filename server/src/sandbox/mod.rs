@@ -7,10 +7,13 @@ mod scratch;
 mod staging;
 mod structure;
 
-pub use copy::{Copied, CopyProgress, CopyRows, RowChoices, vacuum_analyze};
+pub use copy::{Copied, CopyProgress, CopyRows, RowChoices, RowSource, vacuum_analyze};
 pub use names::{ScratchKind, ScratchSchema};
 pub use scratch::{Due, create_scratch, drop_scratch, hold_scratch, sweep};
-pub use staging::{StagingReport, drop_staging, init_staging};
+pub use staging::{
+    Cause, Connect, Lack, Lacks, StagingOptions, StagingReport, definitions_from_catalogs,
+    drop_staging, init_staging,
+};
 pub use structure::{
     Created, Family, SchemaOf, StructureKind, TableStructure, Upkeep, create_tables,
     extension_schemas, finish_tables, install_extensions, read_family, read_structure,
@@ -39,6 +42,10 @@ pub enum SandboxError {
         "two tables or types named {0} stand in different schemas: they cannot share one scratch schema"
     )]
     NameCollision(String),
+    #[error(
+        "Cannot drop the staging copy: {dependent} depends on {object}, and is not part of the copy. Drop it first. Nothing was dropped."
+    )]
+    Depends { dependent: String, object: String },
     #[error("{0} is not there")]
     MissingTable(TableName),
     #[error("The rows of {table} are not copied: {reason}")]

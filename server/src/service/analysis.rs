@@ -3,12 +3,14 @@
 use std::io::{BufRead, Read};
 use std::time::{Duration, Instant};
 
-use optischema::model::AnalyzeReport;
+use optischema::model::{AnalyzeReport, TargetHealth};
 use optischema::operations::{OperationError, Outcome};
 
 use super::collection;
 use crate::config::Settings;
-use crate::postgres::{Dsn, MainSession, check_main, main_is_refused, prove_not_main};
+use crate::postgres::{
+    Dsn, MainSession, check_main, copying_is_refused, main_is_refused, prove_not_main,
+};
 use crate::store::{AdviceTaken, Store};
 use crate::workload::{
     Advice, AdviseLimits, CollectError, Collection, Ground, LogContents, OtherPlanners, advise,
@@ -29,9 +31,21 @@ const FOR_UNDERSTANDING: f64 = 0.6;
 
 /// Main, where its role may be used.
 pub(crate) async fn checked_main(settings: &Settings) -> Outcome<&Dsn> {
+    main_unless(settings, main_is_refused).await
+}
+
+/// Main, where tables and rows can be copied from it. The workload need not be readable.
+pub(crate) async fn copied_main(settings: &Settings) -> Outcome<&Dsn> {
+    main_unless(settings, copying_is_refused).await
+}
+
+async fn main_unless(
+    settings: &Settings,
+    refused: impl Fn(&TargetHealth) -> Option<String>,
+) -> Outcome<&Dsn> {
     let dsn = settings.main_url.as_ref();
     let health = check_main(dsn, settings.allow_privileged_main).await;
-    match (dsn, main_is_refused(&health)) {
+    match (dsn, refused(&health)) {
         (Some(dsn), None) => Ok(dsn),
         (_, Some(reason)) => Err(OperationError::Unavailable(reason)),
         (None, None) => Err(OperationError::Unavailable(

@@ -1,18 +1,21 @@
 //! The staging copy: made, and made anew with the changes that stand in it.
 
+use futures_util::future::BoxFuture;
 use optischema::model::Change;
 use optischema::operations::{OperationError, Outcome};
 use serde_json::{Value, json};
 
 use super::Service;
-use super::analysis::checked_main;
+use super::analysis::copied_main;
 use crate::apply::{Again, ApplyError, make_again};
 use crate::jobs::{hold, proven};
 use crate::postgres::query;
 use crate::postgres::{MainSession, PgFailure, Session, database_id};
-use crate::sandbox::{StagingReport, drop_staging, init_staging};
+use crate::sandbox::{SandboxError, StagingOptions, StagingReport, drop_staging, init_staging};
 use crate::store::AuditRecord;
 
+/// The name of its connections.
+const COPYING: &str = "optischema copies into the sandbox";
 /// Seconds that one statement of it may take.
 const STEP_S: u32 = 3600;
 
@@ -50,7 +53,7 @@ impl Service {
             ));
         }
         // Before anything is dropped: main can be read.
-        checked_main(&self.settings).await?;
+        copied_main(&self.settings).await?;
         say("dropping the copies that were made before");
         self.note("sandbox.dropped", None, json!({})).await?;
         let dropped = drop_staging(&mut sandbox.connection).await?;
@@ -75,8 +78,7 @@ impl Service {
     /// The sandbox, proven not to be main, while nobody else changes something there.
     async fn proven_sandbox(&self) -> Outcome<Session> {
         self.targets.require_sandbox().await?;
-        let mut session =
-            proven(&self.settings, "optischema copies into the sandbox", STEP_S).await?;
+        let mut session = proven(&self.settings, COPYING, STEP_S).await?;
         hold(&mut session).await?;
         Ok(session)
     }
@@ -87,18 +89,22 @@ impl Service {
         say: &mut (dyn FnMut(&str) + Send),
     ) -> Outcome<StagingReport> {
         let settings = &self.settings;
-        let mut main = MainSession::begin(checked_main(settings).await?).await?;
-        let catalog = main.catalog().await?;
+        let mut main = MainSession::begin(copied_main(settings).await?).await?;
         main.read_rows_whole().await?;
-        let report = init_staging(
-            &mut main,
-            &mut sandbox.connection,
-            &catalog,
-            settings.copy_limit_bytes,
-            settings.sample_percent,
-            say,
-        )
-        .await?;
+        let options = StagingOptions {
+            limit_bytes: settings.copy_limit_bytes,
+            sample_percent: settings.sample_percent,
+            with_functions: settings.with_functions,
+            program: settings.pg_dump.clone(),
+        };
+        let connect = || -> BoxFuture<'_, Result<Session, SandboxError>> {
+            Box::pin(async move {
+                let failed = |error: ApplyError| PgFailure::Unexpected(error.to_string());
+                Ok(proven(settings, COPYING, STEP_S).await.map_err(failed)?)
+            })
+        };
+        let connection = &mut sandbox.connection;
+        let report = init_staging(&mut main, connection, Some(&connect), &options, say).await?;
         main.end().await?;
         Ok(report)
     }

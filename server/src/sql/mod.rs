@@ -6,6 +6,7 @@ mod calls;
 mod constants;
 mod cursor;
 mod drawing;
+mod dump;
 mod guard;
 mod highlight;
 mod kind;
@@ -40,6 +41,10 @@ pub use calls::{Calls, Name, Range, calls};
 pub use constants::{Constant, Left, Parameterised, left_by, parameterised};
 pub use cursor::{CursorUse, cursor_use};
 pub use drawing::{Drawing, Drawn, drawing};
+pub use dump::{
+    Body, DumpKind, DumpStatement, Element, TableText, access_method, dump_statements,
+    function_body, qualified_names, table_text, with_schemas,
+};
 pub use guard::{check_runnable, check_select};
 pub use highlight::highlighted;
 pub use kind::{OWN_MARK, kind_of};

@@ -249,23 +249,13 @@ impl Shop {
 
     /// Copies the shop into the sandbox, as `optischema sandbox init` does.
     pub async fn stage(&self) {
-        use optischema_server::postgres::{MainSession, connect_writable};
-        let settings = self.settings();
-        let mut main = MainSession::begin(settings.main_url.as_ref().unwrap()).await.unwrap();
-        let mut sandbox =
-            connect_writable(settings.sandbox_url.as_ref().unwrap(), 60).await.unwrap();
-        main.read_rows_whole().await.unwrap();
-        let catalog = main.catalog().await.unwrap();
-        optischema_server::sandbox::init_staging(
-            &mut main,
-            &mut sandbox.connection,
-            &catalog,
-            1 << 30,
-            1.0,
-            &mut |_| {},
+        crate::copies::copied(
+            self,
+            ("shop", "reader"),
+            ("staging", "sandbox"),
+            &crate::copies::options(),
         )
-        .await
-        .unwrap();
+        .await;
     }
 }
 

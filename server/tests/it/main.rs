@@ -17,6 +17,7 @@ mod canary;
 mod chaos;
 mod compare;
 mod connections;
+mod copies;
 mod corpus;
 mod crash;
 mod every_kind;

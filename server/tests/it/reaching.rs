@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use optischema::model::TableName;
 use optischema_server::config::SettingsArgs;
-use optischema_server::postgres::{Dsn, MainSession, connect_writable};
-use optischema_server::sandbox::{StagingReport, init_staging};
+use optischema_server::postgres::{Dsn, MainSession};
+use optischema_server::sandbox::{StagingOptions, StagingReport};
 use optischema_server::sql::parse_one;
 use serde_json::json;
 
+use crate::copies::{copied, options};
 use crate::fixture::{App, Shop};
 
 const SPRUNG: &str = "sprung";
@@ -33,13 +34,8 @@ fn sprung(shop: &Shop) -> Vec<String> {
 }
 
 async fn staged(shop: &Shop, limit: i64) -> StagingReport {
-    let settings = shop.settings();
-    let mut main = MainSession::begin(settings.main_url.as_ref().unwrap()).await.unwrap();
-    let mut sandbox = connect_writable(settings.sandbox_url.as_ref().unwrap(), 60).await.unwrap();
-    main.read_rows_whole().await.unwrap();
-    let catalog = main.catalog().await.unwrap();
-    let sandbox = &mut sandbox.connection;
-    init_staging(&mut main, sandbox, &catalog, limit, 1.0, &mut |_| {}).await.unwrap()
+    let options = StagingOptions { limit_bytes: limit, ..options() };
+    copied(shop, ("shop", "reader"), ("staging", "sandbox"), &options).await
 }
 
 /// The trap is real: a query for the rows springs it.

@@ -3,8 +3,8 @@
 use optischema::model::TableName;
 use optischema_server::postgres::{MainSession, connect_writable};
 use optischema_server::sandbox::{
-    CopyRows, RowChoices, ScratchKind, ScratchSchema, Upkeep, create_scratch, create_tables,
-    finish_tables, install_extensions, read_family,
+    CopyRows, RowChoices, RowSource, ScratchKind, ScratchSchema, Upkeep, create_scratch,
+    create_tables, finish_tables, install_extensions, read_family,
 };
 use sqlx::{AssertSqlSafe, Row};
 
@@ -137,7 +137,14 @@ async fn a_copy_has_everything_that_its_original_has() {
     let choices = RowChoices::default();
     for (top, _) in family.tops() {
         for structure in family.with_rows(&top.table) {
-            let rows = CopyRows { structure, top: &top.table, schema: &schema, choices: &choices };
+            let source = RowSource::of(structure);
+            let rows = CopyRows {
+                source: &source,
+                top: &top.table,
+                schema: &schema,
+                choices: &choices,
+                is_frozen: true,
+            };
             rows.run(&mut main, connection, &mut |_| {}).await.unwrap();
         }
     }

@@ -3,6 +3,7 @@
 
 mod opening;
 mod reading;
+mod sharing;
 mod types;
 
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 use self::opening::{follows_advice, open, own_advice, room, tracking};
+pub use self::sharing::Snapshot;
 pub(crate) use self::types::PREPARED_AS;
 use self::types::types_of;
 use super::connection::{OWN_QUERIES_PATH, look_again};

@@ -1,8 +1,9 @@
 //! How main's transaction begins, and what is looked at then.
 
+use optischema::model::quote_literal;
 use serde_json::Value;
-use sqlx::Row;
 use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::super::planning::Tracking;
 use super::super::statements_view::StatementsView;
@@ -11,8 +12,20 @@ use super::execute;
 
 /// Begins the read-only transaction.
 pub(super) async fn open(connection: &mut PgConnection) -> Result<(), PgFailure> {
+    open_at(connection, None).await
+}
+
+/// Begins the read-only transaction, on a snapshot that another session exported.
+pub(super) async fn open_at(
+    connection: &mut PgConnection,
+    snapshot: Option<&str>,
+) -> Result<(), PgFailure> {
+    execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    if let Some(name) = snapshot {
+        let text = format!("SET TRANSACTION SNAPSHOT {}", quote_literal(name));
+        query(AssertSqlSafe(text)).execute(&mut *connection).await?;
+    }
     for statement in [
-        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         // The first SELECT pins it: from then on PostgreSQL lets nobody make it READ WRITE.
         "SELECT /* optischema */ 1",
         // A plan is made for the values that it is asked with.

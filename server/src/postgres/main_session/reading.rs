@@ -9,6 +9,7 @@ use sqlx::postgres::PgConnection;
 use super::super::PgFailure;
 use super::super::catalog::read_catalog;
 use super::super::lineage::read_lineage;
+use super::super::locked::{OutOfReach, read_out_of_reach};
 use super::{MainSession, execute};
 
 /// A transaction younger than this is kept while something is worked out here.
@@ -31,6 +32,14 @@ impl MainSession {
     /// Main is lost, or changes faster than it can be read.
     pub async fn lineage(&mut self) -> Result<Lineage, PgFailure> {
         self.steadily(async |connection| read_lineage(connection).await).await
+    }
+
+    /// What cannot be written out now, since another session has it locked.
+    ///
+    /// # Errors
+    /// Main is lost.
+    pub async fn out_of_reach(&mut self) -> Result<OutOfReach, PgFailure> {
+        read_out_of_reach(self.connection().await?).await
     }
 
     /// Reads in a transaction of its own, and anew where something was dropped meanwhile: PostgreSQL writes definitions

@@ -5,7 +5,7 @@ mod create;
 mod read;
 mod types;
 
-use optischema::model::{TableName, quote_identifier};
+use optischema::model::TableName;
 
 use types::{OwnType, TypeText};
 
@@ -73,16 +73,11 @@ pub struct TableStructure {
 }
 
 impl TableStructure {
-    /// The columns that `COPY` carries, quoted and joined.
+    /// Names of the columns that `COPY` carries.
     #[must_use]
-    pub fn copied_columns(&self) -> String {
-        let names: Vec<String> = self
-            .columns
-            .iter()
-            .filter(|column| column.generated.is_none())
-            .map(|column| quote_identifier(&column.name))
-            .collect();
-        names.join(", ")
+    pub fn copied_columns(&self) -> Vec<String> {
+        let copied = self.columns.iter().filter(|column| column.generated.is_none());
+        copied.map(|column| column.name.clone()).collect()
     }
 
     /// Whether it has rows of its own.
