@@ -20,8 +20,8 @@ use optischema_server::demo::Shop;
 use optischema_server::instance::Instance;
 use optischema_server::postgres::{MainSession, connect_writable};
 use optischema_server::sandbox::{
-    CopyRows, RowChoices, ScratchKind, ScratchSchema, Upkeep, create_scratch, create_tables,
-    drop_scratch, finish_tables, read_family, vacuum_analyze,
+    CopyRows, RowChoices, RowSource, ScratchKind, ScratchSchema, Upkeep, create_scratch,
+    create_tables, drop_scratch, finish_tables, read_family, vacuum_analyze,
 };
 use optischema_server::sql::Patch;
 use sqlx::{AssertSqlSafe, Connection};
@@ -73,8 +73,14 @@ async fn copy(shop: &Shop) -> f64 {
     sqlx::query("COMMIT").execute(&mut *connection).await.unwrap();
     let choices = RowChoices::default();
     for (top, _) in family.tops() {
-        let rows =
-            CopyRows { structure: top, top: &top.table, schema: &scratch.name, choices: &choices };
+        let source = RowSource::of(top);
+        let rows = CopyRows {
+            source: &source,
+            top: &top.table,
+            schema: &scratch.name,
+            choices: &choices,
+            is_frozen: true,
+        };
         rows.run(&mut main, connection, &mut |_| {}).await.unwrap();
     }
     let created = finish_tables(connection, &family, &here).await.unwrap();

@@ -93,6 +93,13 @@ async fn copied_saying(
     init_staging(&mut main, &mut session.connection, Some(&more), options, say).await
 }
 
+/// Runs a script as psql does.
+#[expect(clippy::disallowed_methods, reason = "a script of the test's own has many statements")]
+async fn run_script(connection: &mut sqlx::PgConnection, script: &str) {
+    let script = sqlx::raw_sql(sqlx::AssertSqlSafe(script.to_owned()));
+    connection.execute(script).await.unwrap();
+}
+
 /// A database with a miniature in it, and an empty one for its copy: `main_NAME` and `copy_NAME`.
 async fn miniature(shop: &Shop, name: &str, scripts: &[&str]) {
     let is_new = shop.version().await >= 150_000;
@@ -106,10 +113,7 @@ async fn miniature(shop: &Shop, name: &str, scripts: &[&str]) {
     }
     let mut connection = shop.connect("postgres", &format!("main_{name}")).await;
     for script in scripts.iter().take(if is_new { 2 } else { 1 }) {
-        (&mut connection)
-            .execute(sqlx::raw_sql(sqlx::AssertSqlSafe((*script).to_owned())))
-            .await
-            .unwrap();
+        run_script(&mut connection, script).await;
     }
     if shop.version().await < 140_000 {
         let grants = shop
@@ -119,7 +123,7 @@ async fn miniature(shop: &Shop, name: &str, scripts: &[&str]) {
                  FROM pg_namespace WHERE oid >= 16384 OR nspname = 'public'",
             )
             .await;
-        (&mut connection).execute(sqlx::raw_sql(sqlx::AssertSqlSafe(grants))).await.unwrap();
+        run_script(&mut connection, &grants).await;
     }
 }
 
