@@ -86,11 +86,12 @@ check: setup ## fmt, clippy, docs; cargo-deny and cargo-machete where they are i
 		else echo "==> cargo-machete is not installed: left out"; fi
 
 .PHONY: bench
-bench: setup ## Times (BASELINE=program for another build beside it): the demo's steps, the collector, the store, the plan parser, the advisor on TPC-H, benchmarks
+bench: setup ## Times (BASELINE=program for another build beside it): the demo's steps, the collector, the store, the plan parser, copying beside pg_dump, the advisor on TPC-H, benchmarks
 	@$(ENV) cargo leptos build --release
 	@OPTISCHEMA_PROGRAM=$(TARGET)/release/optischema scripts/bench
 	@$(ENV) cargo bench -q -p optischema-server --bench workload
 	@$(ENV) cargo bench -q -p optischema-server --bench understanding -- $(TARGET)/release/optischema $(BASELINE)
+	@$(ENV) cargo bench -q -p optischema-server --bench copying -- $(TARGET)/release/optischema
 	@$(ENV) cargo bench -q -p optischema-server --bench advisor
 	@$(ENV) cargo bench -q -p optischema-server --bench benchmark
 

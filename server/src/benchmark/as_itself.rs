@@ -71,10 +71,41 @@ pub(super) async fn whole(
     match tried {
         Ok(specs) => Ok(Measurable {
             specs,
-            warning: Some("Measured as it is, in transactions that were rolled back; a copy has no triggers, no policies, and no foreign keys of other tables to be looked up.".to_owned()),
+            warning: Some(conditions(site, whole, &case.plannable.search_path)?),
         }),
         Err(error) => Ok(part(error.refusal()?)),
     }
+}
+
+/// Under which conditions a write was measured as it is.
+fn conditions(
+    site: &Site,
+    whole: &Statement,
+    search_path: &[String],
+) -> Result<String, BenchmarkError> {
+    let written = sql::written_relations(whole)?;
+    let of_tables = written
+        .iter()
+        .filter_map(|(schema, name)| site.resolved(search_path, schema, name))
+        .map(|table| site.triggers_of(&table));
+    let (lacking, has_some) = of_tables.fold((Vec::new(), false), |all, (lacking, has_some)| {
+        ([all.0, lacking].concat(), all.1 || has_some)
+    });
+    let mut sentences =
+        vec!["Measured as it is, in transactions that were rolled back.".to_owned()];
+    if has_some {
+        sentences.push("Triggers ran.".to_owned());
+    }
+    if !lacking.is_empty() {
+        sentences.push(format!(
+            "Triggers that did not run: {}. To copy functions of the database, set OPTISCHEMA_WITH_FUNCTIONS=true.",
+            lacking.join(", ")
+        ));
+    }
+    sentences.push(
+        "A copy has no policies, and no foreign keys of other tables to be looked up.".to_owned(),
+    );
+    Ok(sentences.join(" "))
 }
 
 /// Sets sequences of identity columns behind the rows that were copied: a copy's begin at the beginning.

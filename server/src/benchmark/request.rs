@@ -27,6 +27,8 @@ pub struct BenchmarkRequest<'a> {
     /// Tables together up to this size are copied whole.
     pub copy_limit_bytes: i64,
     pub sample_percent: f64,
+    /// Whether functions of the database are copied for indexes, checks, defaults and triggers.
+    pub with_functions: bool,
     /// What the timed runs of all bindings may take.
     pub budget: Duration,
     /// Seconds that one run may take.
@@ -47,6 +49,11 @@ impl BenchmarkRequest<'_> {
         tables.extend(self.rewritten_shape.iter().flat_map(|shape| shape.tables.clone()));
         tables.extend(self.changed_tables());
         tables.into_iter().collect()
+    }
+
+    /// Whether a case writes.
+    pub(super) fn writes(&self) -> bool {
+        self.cases.iter().any(|case| case.whole.is_some())
     }
 
     /// Tables that the change is made to.

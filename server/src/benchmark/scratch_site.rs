@@ -19,8 +19,8 @@ use crate::postgres::MainSession;
 use crate::postgres::query;
 use crate::sandbox::{
     Copied, CopyRows, Family, RowChoices, RowSource, SandboxError, TableStructure, Upkeep,
-    create_scratch, create_tables, extension_schemas, finish_tables, install_extensions,
-    read_family, vacuum_analyze,
+    copy_functions, create_scratch, create_tables, extension_schemas, finish_tables,
+    install_extensions, make_triggers, read_family, vacuum_analyze,
 };
 
 /// A sample of fewer rows says little.
@@ -45,8 +45,15 @@ pub(super) async fn open_scratch(
     let sandbox = &mut session.connection;
     create_scratch(sandbox, request.schema).await?;
     install_extensions(sandbox, &family, &schema).await?;
-    set_path(sandbox, &schema).await?;
+    if request.with_functions {
+        report("copying functions", 0.02);
+        let lacks = copy_functions(&mut main, sandbox).await?;
+        tracing::debug!(?lacks, "functions were copied");
+    }
     let path = main.search_path().await?;
+    // Bodies and definitions may name functions without their schema.
+    let functions = if request.with_functions { path.as_slice() } else { &[] };
+    set_path(sandbox, &schema, functions).await?;
     let here = |_: &str| schema.clone();
     let resolve = |from: &str, name: &str| resolve(&family, &path, from, name);
     execute(sandbox, "BEGIN".to_owned()).await?;
@@ -71,7 +78,11 @@ pub(super) async fn open_scratch(
             vacuum_analyze(sandbox, &TableName::new(&schema, &structure.table.name)).await?;
         }
     }
-    warnings.extend(created.missing);
+    let triggers = match request.with_functions && request.writes() {
+        true => make_triggers(sandbox, &family, &here).await?,
+        false => Vec::new(),
+    };
+    warnings.extend(created.missing.iter().map(ToString::to_string));
     warnings.extend(sample_warnings(request, &plan, &copied));
     let kind = if plan.percent.is_some() { FidelityKind::Sampled } else { FidelityKind::Full };
     Ok(Site {
@@ -85,6 +96,7 @@ pub(super) async fn open_scratch(
         address: dsn.address().to_owned(),
         warnings,
         lacks_index: created.lacks_index,
+        triggers,
         family,
     })
 }
@@ -124,12 +136,17 @@ async fn traits(connection: &mut PgConnection) -> Result<[String; 4], BenchmarkE
     ])
 }
 
-/// Names are looked for in the schema first, then where the sandbox's extensions are.
-async fn set_path(connection: &mut PgConnection, schema: &str) -> Result<(), BenchmarkError> {
+/// Names are looked for in the schema first, then where the sandbox's extensions are, then where functions of main are.
+async fn set_path(
+    connection: &mut PgConnection,
+    schema: &str,
+    functions: &[String],
+) -> Result<(), BenchmarkError> {
     let mut path = vec![quote_identifier(schema)];
-    for name in extension_schemas(connection).await? {
-        if name != schema && !name.starts_with("benchmark_job_") {
-            path.push(quote_identifier(&name));
+    for name in extension_schemas(connection).await?.iter().chain(functions) {
+        let quoted = quote_identifier(name);
+        if !path.contains(&quoted) && !name.starts_with("benchmark_job_") {
+            path.push(quoted);
         }
     }
     Ok(execute(connection, format!("SET search_path = {}", path.join(", "))).await?)

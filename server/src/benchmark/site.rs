@@ -48,6 +48,8 @@ pub(super) struct Site {
     pub warnings: Vec<String>,
     /// Whether an index of main's could not be made here: then the baseline may be slower than main's.
     pub lacks_index: bool,
+    /// Triggers of main that are here, by table on main.
+    pub triggers: Vec<(TableName, String)>,
 }
 
 impl Site {
@@ -69,6 +71,17 @@ impl Site {
             (Some(workspace), true) => workspace.clone(),
             _ => schema.to_owned(),
         }
+    }
+
+    /// Names of the triggers of a table that are not here, and whether it has any that are.
+    pub(super) fn triggers_of(&self, table: &TableName) -> (Vec<String>, bool) {
+        let of_main =
+            self.family.get(table).map(|known| known.triggers.as_slice()).unwrap_or_default();
+        let is_here =
+            |name: &str| self.triggers.iter().any(|(of, made)| of == table && made == name);
+        let names = of_main.iter().map(|(name, _)| name.clone());
+        let (here, lacking): (Vec<String>, Vec<String>) = names.partition(|name| is_here(name));
+        (lacking, !here.is_empty())
     }
 
     /// A statement of main as it reads here.
@@ -106,6 +119,17 @@ impl Site {
             self.family.own_schema(own_schema, name, &|_| schema.clone())
         };
         Ok(sql::retarget_types(&moved, &own)?)
+    }
+
+    /// The table of main that a name of a statement means.
+    pub(super) fn resolved(
+        &self,
+        search_path: &[String],
+        schema: &str,
+        name: &str,
+    ) -> Option<TableName> {
+        let path = if search_path.is_empty() { &self.search_path } else { search_path };
+        self.resolve(path, schema, name)
     }
 
     fn resolve(&self, path: &[String], schema: &str, name: &str) -> Option<TableName> {
@@ -337,6 +361,7 @@ async fn in_place(
         address: dsn.address().to_owned(),
         warnings,
         lacks_index: false,
+        triggers: Vec::new(),
         session,
     })
 }

@@ -11,6 +11,7 @@ use sqlx::{ConnectOptions, Connection, Row};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::libpq::decoded;
+use super::nodelay;
 use super::query;
 use super::{Budget, PgFailure};
 
@@ -333,6 +334,7 @@ async fn connect(dsn: &Dsn, options: &[(&str, &str)], pinned: bool) -> Result<Se
             CONNECT_TIMEOUT.as_secs()
         ))
     })??;
+    nodelay::set_on_sockets();
     let own_path = if pinned { Some(pin_path(&mut connection).await?) } else { None };
     let row = query(
         "SELECT pg_catalog.pg_backend_pid() AS pid, pg_catalog.current_setting('server_version_num')::int AS number,

@@ -15,6 +15,11 @@ mod lineage;
 mod locked;
 mod main_health;
 mod main_session;
+#[cfg(target_os = "linux")]
+mod nodelay;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_nodelay.rs"]
+mod nodelay;
 mod planning;
 mod query;
 mod replica_health;

@@ -11,12 +11,13 @@ pub use copy::{Copied, CopyProgress, CopyRows, RowChoices, RowSource, vacuum_ana
 pub use names::{ScratchKind, ScratchSchema};
 pub use scratch::{Due, create_scratch, drop_scratch, hold_scratch, sweep};
 pub use staging::{
-    Cause, Connect, Lack, Lacks, StagingOptions, StagingReport, definitions_from_catalogs,
-    drop_staging, init_staging,
+    Cause, Connect, Lack, Lacks, StagingOptions, StagingReport, copy_functions,
+    definitions_from_catalogs, drop_staging, init_staging,
 };
 pub use structure::{
-    Created, Family, SchemaOf, StructureKind, TableStructure, Upkeep, create_tables,
-    extension_schemas, finish_tables, install_extensions, read_family, read_structure,
+    Created, Family, Missing, SchemaOf, StructureKind, TableStructure, Upkeep, create_tables,
+    extension_schemas, finish_tables, install_extensions, make_triggers, read_family,
+    read_structure,
 };
 
 use optischema::model::TableName;
@@ -50,6 +51,19 @@ pub enum SandboxError {
     MissingTable(TableName),
     #[error("The rows of {table} are not copied: {reason}")]
     UnreadableRows { table: TableName, reason: String },
+}
+
+impl SandboxError {
+    /// The same, wherever in a statement it was: one cause has many places.
+    #[must_use]
+    pub(crate) fn without_position(self) -> Self {
+        match self {
+            Self::Target(PgFailure::Sql { sqlstate, message, .. }) => {
+                Self::Target(PgFailure::Sql { sqlstate, message, position: None })
+            }
+            other => other,
+        }
+    }
 }
 
 impl From<sqlx::Error> for SandboxError {

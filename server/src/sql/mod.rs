@@ -76,7 +76,7 @@ pub use shape::analyze;
 pub use shorten::{Shortened, shortened};
 pub use squashed::written_out;
 pub use typed_index::{evaluated_by, is_plain_predicate, typed_index};
-pub use writes::{WriteKind, Written, written};
+pub use writes::{WriteKind, Written, written, written_relations};
 
 /// Why a text is not a statement that OptiSchema can work with. Each message is for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -3,6 +3,9 @@
 use optischema::model::{Catalog, TableName};
 use pg_query::NodeEnum;
 use pg_query::protobuf::RangeVar;
+use serde_json::Value;
+
+use super::{SqlError, Statement};
 
 /// What a writing statement does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +49,53 @@ pub fn written(text: &str, catalog: &Catalog) -> Option<Written> {
     Some(Written { table, kind, columns })
 }
 
+/// Schemas (empty where none is named) and names of the relations that a statement writes, those in its WITH included.
+///
+/// # Errors
+/// The tree cannot be read.
+pub fn written_relations(statement: &Statement) -> Result<Vec<(String, String)>, SqlError> {
+    let mut found = Vec::new();
+    collect_written(statement.json()?, &mut found);
+    Ok(found)
+}
+
+fn collect_written(node: &Value, found: &mut Vec<(String, String)>) {
+    match node {
+        Value::Object(fields) => {
+            for (key, inner) in fields {
+                if matches!(key.as_str(), "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt")
+                {
+                    let text = |name: &str| {
+                        let value = inner.pointer(&format!("/relation/{name}"));
+                        value.and_then(Value::as_str).unwrap_or_default().to_owned()
+                    };
+                    found.push((text("schemaname"), text("relname")));
+                }
+                collect_written(inner, found);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_written(item, found)),
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use optischema::model::CatalogTable;
+
+    #[test]
+    fn every_relation_that_is_written_is_named() {
+        let of = |sql: &str| written_relations(&crate::sql::parse_one(sql).unwrap()).unwrap();
+        let named = |schema: &str, name: &str| (schema.to_owned(), name.to_owned());
+        assert_eq!(of("UPDATE a.t SET x = 1 FROM u"), [named("a", "t")]);
+        assert_eq!(of("MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE"), [named("", "t")]);
+        let both =
+            of("WITH gone AS (DELETE FROM u RETURNING *) INSERT INTO \"T\" SELECT * FROM gone");
+        assert_eq!(both.len(), 2);
+        assert!(both.contains(&named("", "u")) && both.contains(&named("", "T")), "{both:?}");
+        assert_eq!(of("SELECT 1 FROM t FOR UPDATE"), []);
+    }
 
     #[test]
     fn what_is_written_is_read_from_the_tree() {

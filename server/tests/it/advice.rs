@@ -483,3 +483,42 @@ async fn other_predicates_are_costed_in_a_sandbox_on_another_server_only() {
     assert_eq!(made(&shop), 0);
     assert!(made(&elsewhere) > 0);
 }
+
+/// `pg_stats` counts a value that is stored out of line as the 18 bytes of its pointer (PostgreSQL 13 to 19).
+#[tokio::test]
+async fn columns_with_long_values_get_no_b_tree() {
+    let shop = Shop::start().await;
+    let setup = [
+        "CREATE TABLE papers (id int PRIMARY KEY, kind text, body text, tag text)",
+        "INSERT INTO papers SELECT i, 'kind ' || i % 500, CASE WHEN i % 3 = 0 THEN (SELECT string_agg(md5(i || ' ' || j), '') FROM generate_series(1, 200) j) ELSE 'short ' || i END, 'tag ' || i
+         FROM generate_series(1, 30000) i",
+        "ANALYZE papers",
+        "GRANT SELECT ON papers TO reader",
+    ];
+    shop.run("app", "shop", &setup).await;
+    let width =
+        "SELECT avg_width::text FROM pg_stats WHERE tablename = 'papers' AND attname = 'body'";
+    assert!(
+        shop.text("shop", width).await.parse::<i32>().unwrap() < 30,
+        "the statistics look short"
+    );
+    let advised = |statement: &'static str| {
+        let shop = &shop;
+        async move { crate::forms::analysed(shop, statement).await.1 }
+    };
+    let titles = advised("SELECT id FROM papers WHERE body = 'short 7'").await;
+    assert!(
+        !titles.iter().any(|title| title.contains("(body)") && !title.contains("hash")),
+        "{titles:?}"
+    );
+    let titles = advised("SELECT body FROM papers WHERE kind = 'kind 7'").await;
+    assert!(titles.iter().any(|title| title.contains("(kind)")), "{titles:?}");
+    assert!(!titles.iter().any(|title| title.contains("body")), "{titles:?}");
+    // Short values of the same type are keys as before.
+    let titles = advised("SELECT id FROM papers WHERE tag = 'tag 7'").await;
+    assert!(titles.iter().any(|title| title.contains("(tag)")), "{titles:?}");
+    let refused = "CREATE INDEX ON papers (body)";
+    let failed =
+        sqlx::query(refused).execute(&mut shop.connect("app", "shop").await).await.unwrap_err();
+    assert!(failed.to_string().contains("2704"), "{failed}");
+}

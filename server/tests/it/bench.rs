@@ -15,6 +15,7 @@ use crate::fixture::Shop;
 pub struct Options {
     pub copy_limit_bytes: i64,
     pub sample_percent: f64,
+    pub with_functions: bool,
     pub statement_timeout_s: u32,
     pub seconds: u64,
     pub sandbox: Option<String>,
@@ -28,6 +29,7 @@ impl Options {
         Self {
             copy_limit_bytes: 1 << 30,
             sample_percent: 1.0,
+            with_functions: false,
             statement_timeout_s: 20,
             // Time never decides: a verdict that is clear comes after ten pairs.
             seconds: 60,
@@ -68,6 +70,7 @@ pub async fn run(
             seed: options.seed,
             copy_limit_bytes: options.copy_limit_bytes,
             sample_percent: options.sample_percent,
+            with_functions: options.with_functions,
             budget: Duration::from_secs(options.seconds),
             statement_timeout_s: options.statement_timeout_s,
             rewritten_shape: None,

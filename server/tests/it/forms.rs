@@ -9,7 +9,7 @@ use crate::bench::{Options, measured};
 use crate::fixture::Shop;
 
 /// Analyses a file of statements.
-async fn analysed(shop: &Shop, workload: &str) -> (Vec<TrackedStatement>, Vec<String>) {
+pub async fn analysed(shop: &Shop, workload: &str) -> (Vec<TrackedStatement>, Vec<String>) {
     let settings = Settings::resolve(&shop.settings()).unwrap();
     let (collection, advice) =
         analyze_once(&settings, Some(&mut workload.as_bytes()), &AdviseLimits::default())

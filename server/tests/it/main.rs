@@ -31,6 +31,7 @@ mod kinds;
 mod month;
 mod moving;
 mod odd_input;
+mod own_functions;
 mod partitions;
 mod placebo;
 mod places;

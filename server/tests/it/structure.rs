@@ -149,7 +149,7 @@ async fn a_copy_has_everything_that_its_original_has() {
         }
     }
     let created = finish_tables(connection, &family, &here).await.unwrap();
-    assert_eq!(created.missing, Vec::<String>::new());
+    assert_eq!(created.missing, []);
 
     let (original, copy) =
         (described(&shop, "shop", "app").await, described(&shop, "staging", &schema).await);

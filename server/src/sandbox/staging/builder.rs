@@ -11,6 +11,7 @@ use super::extensions::Extensions;
 use super::facts::Facts;
 use super::lacks::{Cause, Lacks};
 use super::notes;
+use super::workers::{self, Helpers};
 use crate::postgres::{PgFailure, query};
 use crate::sql::{
     DumpKind, DumpStatement, Element, TableText, access_method, function_body, qualified_names,
@@ -37,6 +38,8 @@ pub(super) struct Builder<'a> {
     facts: &'a Facts,
     extensions: Extensions,
     with_functions: bool,
+    /// Whether what is made counts as whole at once, rather than once all of it is there.
+    is_whole: bool,
     /// Main's own search path, quoted: bodies of functions may rely on it.
     path: String,
     /// Relations that were in the sandbox before.
@@ -64,6 +67,7 @@ impl<'a> Builder<'a> {
             facts,
             extensions: Extensions::default(),
             with_functions,
+            is_whole: false,
             path,
             present,
             made: HashSet::from([TableName::new("", "public")]),
@@ -72,6 +76,11 @@ impl<'a> Builder<'a> {
             missing_roles: BTreeSet::new(),
             ungenerated: HashMap::new(),
         }
+    }
+
+    /// From now on what is made counts as whole at once.
+    pub(super) fn makes_whole(&mut self) {
+        self.is_whole = true;
     }
 
     /// Whether a materialized view of this run has rows on main.
@@ -115,7 +124,8 @@ impl<'a> Builder<'a> {
         sandbox: &mut PgConnection,
         statements: Vec<DumpStatement>,
     ) -> Result<(), SandboxError> {
-        let failed = self.run_deferring(sandbox, statements).await?;
+        let failed = self.pass(sandbox, statements).await?;
+        let failed = self.ended(sandbox, failed).await?;
         self.give_up(failed);
         Ok(())
     }
@@ -127,10 +137,26 @@ impl<'a> Builder<'a> {
     pub(super) async fn run_deferring(
         &mut self,
         sandbox: &mut PgConnection,
+        helpers: &mut Helpers,
         statements: Vec<DumpStatement>,
     ) -> Result<Vec<Failed>, SandboxError> {
-        let mut failed = self.pass(sandbox, statements).await?;
-        failed = self.retried(sandbox, failed).await?;
+        let mut failed = Vec::new();
+        for (is_of_tables, run) in runs(statements) {
+            match is_of_tables {
+                true => failed.extend(self.pass_tables(sandbox, helpers, run).await?),
+                false => failed.extend(self.pass(sandbox, run).await?),
+            }
+        }
+        self.ended(sandbox, failed).await
+    }
+
+    /// Runs what failed again, then reduced; returns what may succeed later.
+    async fn ended(
+        &mut self,
+        sandbox: &mut PgConnection,
+        failed: Vec<Failed>,
+    ) -> Result<Vec<Failed>, SandboxError> {
+        let failed = self.retried(sandbox, failed).await?;
         // A table that cannot be made whole is made without the parts that fail.
         let (tables, others): (Vec<Failed>, Vec<Failed>) =
             failed.into_iter().partition(|(statement, _)| statement.kind == DumpKind::Table);
@@ -145,18 +171,56 @@ impl<'a> Builder<'a> {
         Ok(deferred)
     }
 
+    /// Runs statements in transactions of many; where one of them fails, its transaction is taken apart.
     async fn pass(
         &mut self,
         sandbox: &mut PgConnection,
-        statements: impl IntoIterator<Item = DumpStatement>,
+        statements: Vec<DumpStatement>,
     ) -> Result<Vec<Failed>, SandboxError> {
         let mut failed = Vec::new();
-        for statement in statements {
-            if let Some(statement) = self.decided(statement)
-                && let Err(failure) = self.attempt(sandbox, &statement).await?
-            {
-                failed.push((statement, failure));
+        for batch in batches(statements) {
+            let mut due = Vec::with_capacity(batch.len());
+            for statement in batch {
+                due.extend(self.decided(statement));
             }
+            if due.len() > 1 && self.ran_together(sandbox, &due).await? {
+                self.made.extend(due.into_iter().map(|statement| statement.object));
+                continue;
+            }
+            for statement in due {
+                if let Err(failure) = self.attempt(sandbox, &statement).await? {
+                    failed.push((statement, failure));
+                }
+            }
+        }
+        Ok(failed)
+    }
+
+    async fn ran_together(
+        &mut self,
+        sandbox: &mut PgConnection,
+        statements: &[DumpStatement],
+    ) -> Result<bool, SandboxError> {
+        run_together(sandbox, statements, self.is_whole).await
+    }
+
+    /// Runs definitions of tables and sequences side by side: first the objects, then what belongs to each.
+    async fn pass_tables(
+        &mut self,
+        sandbox: &mut PgConnection,
+        helpers: &mut Helpers,
+        statements: Vec<DumpStatement>,
+    ) -> Result<Vec<Failed>, SandboxError> {
+        let mut failed = Vec::new();
+        for group in by_dependence(statements) {
+            let due: Vec<DumpStatement> =
+                group.into_iter().filter_map(|statement| self.decided(statement)).collect();
+            let batches: Vec<Vec<DumpStatement>> =
+                due.chunks(SIDE_BY_SIDE).map(<[DumpStatement]>::to_vec).collect();
+            let (made, apart) =
+                workers::run_batches(sandbox, helpers, batches, self.is_whole).await?;
+            self.made.extend(made.into_iter().map(|statement| statement.object));
+            failed.extend(self.pass(sandbox, apart).await?);
         }
         Ok(failed)
     }
@@ -286,7 +350,7 @@ impl<'a> Builder<'a> {
         statement: &DumpStatement,
     ) -> Result<Result<(), PgFailure>, SandboxError> {
         let ran = match is_noted(statement.kind) {
-            true => create_noted(sandbox, statement).await,
+            true => create_noted(sandbox, statement, self.is_whole).await,
             false => run_one(sandbox, &statement.sql).await,
         };
         match ran {
@@ -393,6 +457,108 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// Statements of one transaction among several at once.
+const SIDE_BY_SIDE: usize = 50;
+
+/// Whether a statement defines a table or a sequence, or belongs to one.
+const fn is_of_tables(kind: DumpKind) -> bool {
+    matches!(
+        kind,
+        DumpKind::Table
+            | DumpKind::Sequence
+            | DumpKind::SequenceOwner
+            | DumpKind::TablePart
+            | DumpKind::Default
+    )
+}
+
+/// Runs of statements that are of tables, and that are not.
+fn runs(statements: Vec<DumpStatement>) -> Vec<(bool, Vec<DumpStatement>)> {
+    let mut runs: Vec<(bool, Vec<DumpStatement>)> = Vec::new();
+    for statement in statements {
+        let of_tables = is_of_tables(statement.kind);
+        match runs.last_mut() {
+            Some((is_of_tables, run)) if *is_of_tables == of_tables => run.push(statement),
+            _ => runs.push((of_tables, vec![statement])),
+        }
+    }
+    runs
+}
+
+/// Groups of which each needs those before it: sequences, tables, then their parts, ordered so that two transactions
+/// rarely wait for one table.
+fn by_dependence(statements: Vec<DumpStatement>) -> Vec<Vec<DumpStatement>> {
+    let order = |kind| match kind {
+        DumpKind::Sequence => 0,
+        DumpKind::Table => 1,
+        DumpKind::SequenceOwner => 2,
+        _ => 3,
+    };
+    let mut groups = vec![Vec::new(), Vec::new(), Vec::new(), Vec::new()];
+    for statement in statements {
+        if let Some(group) = groups.get_mut(order(statement.kind)) {
+            group.push(statement);
+        }
+    }
+    if let Some(parts) = groups.last_mut() {
+        parts.sort_by(|a, b| a.relation.cmp(&b.relation));
+    }
+    groups
+}
+
+/// Runs statements in one transaction, with their notes; whether all of them succeeded.
+///
+/// # Errors
+/// The sandbox is lost.
+pub(super) async fn run_together(
+    sandbox: &mut PgConnection,
+    statements: &[DumpStatement],
+    is_whole: bool,
+) -> Result<bool, SandboxError> {
+    execute(sandbox, "BEGIN".to_owned()).await?;
+    let ran = async {
+        for statement in statements {
+            run_one(sandbox, &statement.sql).await?;
+        }
+        let noted: Vec<(DumpKind, &TableName)> = statements
+            .iter()
+            .filter(|statement| is_noted(statement.kind))
+            .map(|statement| (statement.kind, &statement.object))
+            .collect();
+        notes::note(sandbox, &noted, is_whole).await
+    };
+    let ran = ran.await;
+    execute(sandbox, if ran.is_ok() { "COMMIT" } else { "ROLLBACK" }.to_owned()).await?;
+    match ran {
+        Err(SandboxError::Target(failure)) if failure.is_connection() => Err(failure.into()),
+        ran => Ok(ran.is_ok()),
+    }
+}
+
+/// Statements of one transaction. Each table that it makes takes some ten locks, of which the server has 64 a connection
+/// by default.
+const AT_ONCE: usize = 100;
+
+/// Whether a statement names others of its batch that must have been decided on before: a comment on an object that is
+/// not made is left out.
+const fn is_decided_alone(kind: DumpKind) -> bool {
+    matches!(kind, DumpKind::Comment | DumpKind::Mark | DumpKind::IndexLink)
+}
+
+fn batches(statements: Vec<DumpStatement>) -> Vec<Vec<DumpStatement>> {
+    let mut batches: Vec<Vec<DumpStatement>> = Vec::new();
+    let mut was_alone = false;
+    for statement in statements {
+        let is_alone = is_decided_alone(statement.kind);
+        match batches.last_mut() {
+            Some(batch) if batch.len() < AT_ONCE && is_alone == was_alone => batch.push(statement),
+            _ => batches.push(vec![statement]),
+        }
+        was_alone = is_alone;
+    }
+    batches
+}
+
 fn places(table: &TableText, is: impl Fn(&Element) -> bool) -> Vec<usize> {
     let elements = table.elements.iter().enumerate();
     elements.filter(|(_, element)| is(element)).map(|(at, _)| at).collect()
@@ -490,11 +656,12 @@ fn is_there_already(failure: &PgFailure, kind: DumpKind) -> bool {
 async fn create_noted(
     sandbox: &mut PgConnection,
     statement: &DumpStatement,
+    is_whole: bool,
 ) -> Result<(), SandboxError> {
     execute(sandbox, "BEGIN".to_owned()).await?;
     let made = run_one(sandbox, &statement.sql).await;
     let noted = match made {
-        Ok(()) => notes::note(sandbox, statement.kind, &statement.object).await,
+        Ok(()) => notes::note(sandbox, &[(statement.kind, &statement.object)], is_whole).await,
         failed => failed,
     };
     execute(sandbox, if noted.is_ok() { "COMMIT" } else { "ROLLBACK" }.to_owned()).await?;

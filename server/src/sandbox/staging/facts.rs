@@ -175,7 +175,12 @@ fn table(row: &PgRow) -> Result<TableFacts, SandboxError> {
         top: top_schema
             .zip(top_name)
             .map_or_else(|| table.clone(), |(schema, name)| TableName::new(schema, name)),
-        source: RowSource { table, columns: row.try_get("columns")?, is_sent: true },
+        source: RowSource {
+            table,
+            columns: row.try_get("columns")?,
+            is_sent: true,
+            is_readable: true,
+        },
         // A table that was dropped since the snapshot has no size.
         bytes: row.try_get::<Option<i64>, _>("bytes")?.unwrap_or_default(),
         is_empty: row.try_get::<Option<i64>, _>("row_bytes")? == Some(0),

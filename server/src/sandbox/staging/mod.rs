@@ -5,6 +5,7 @@ mod builder;
 mod catalog;
 mod extensions;
 mod facts;
+mod functions;
 mod lacks;
 mod notes;
 mod program;
@@ -18,6 +19,7 @@ use optischema::sampling::RowChoice;
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
+pub use functions::copy_functions;
 pub use lacks::{Cause, Lack, Lacks};
 pub use removal::drop_staging;
 pub use workers::Connect;
@@ -128,7 +130,7 @@ pub async fn init_staging(
     )
     .await?;
     builder.know_extensions(extensions);
-    let deferred = builder.run_deferring(sandbox, before).await?;
+    let deferred = builder.run_deferring(sandbox, &mut helpers, before).await?;
     after.extend(deferred.into_iter().map(|(statement, _)| statement));
     let choices = choices(&facts, options);
     let tables = tables_to_fill(&facts, &mut builder, &mut report);

@@ -33,36 +33,54 @@ pub(super) async fn prepare(sandbox: &mut PgConnection) -> Result<(), SandboxErr
     Ok(())
 }
 
-/// Notes the object that was just created in this transaction.
+/// Notes objects that were created in this transaction, in their order.
 pub(super) async fn note(
     sandbox: &mut PgConnection,
-    kind: DumpKind,
-    object: &TableName,
+    objects: &[(DumpKind, &TableName)],
+    is_whole: bool,
 ) -> Result<(), SandboxError> {
-    let (class, lookup) = match kind {
-        DumpKind::Schema => {
-            ("pg_namespace", "pg_catalog.to_regnamespace(pg_catalog.quote_ident($2))")
-        }
-        DumpKind::Type | DumpKind::Domain => {
-            ("pg_type", "pg_catalog.to_regtype(pg_catalog.format('%I.%I', $1, $2))")
-        }
-        DumpKind::Collation => {
-            ("pg_collation", "pg_catalog.to_regcollation(pg_catalog.format('%I.%I', $1, $2))")
-        }
-        DumpKind::Function | DumpKind::Other => return note_new(sandbox, object).await,
-        _ => ("pg_class", "pg_catalog.to_regclass(pg_catalog.format('%I.%I', $1, $2))"),
-    };
-    let text = format!(
-        "INSERT INTO optischema.staging (schema_name, relation_name, is_whole, class_id, object_id)
-         SELECT $1::text, $2::text, false, 'pg_catalog.{class}'::pg_catalog.regclass, {lookup}::pg_catalog.oid"
-    );
-    query(sqlx::AssertSqlSafe(text))
-        .bind(&object.schema)
-        .bind(&object.name)
-        .execute(sandbox)
-        .await?;
-    Ok(())
+    let (mut kinds, mut schemas, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    let mut nameless = None;
+    for (kind, object) in objects {
+        kinds.push(match kind {
+            DumpKind::Schema => "schema",
+            DumpKind::Type | DumpKind::Domain => "type",
+            DumpKind::Collation => "collation",
+            DumpKind::Function | DumpKind::Other => {
+                nameless = Some(*object);
+                continue;
+            }
+            _ => "relation",
+        });
+        schemas.push(object.schema.as_str());
+        names.push(object.name.as_str());
+    }
+    if !kinds.is_empty() {
+        query(NOTE)
+            .bind(kinds)
+            .bind(schemas)
+            .bind(names)
+            .bind(is_whole)
+            .execute(&mut *sandbox)
+            .await?;
+    }
+    match nameless {
+        Some(object) => note_new(sandbox, object, is_whole).await,
+        None => Ok(()),
+    }
 }
+
+const NOTE: &str = "
+    INSERT INTO optischema.staging (schema_name, relation_name, is_whole, class_id, object_id)
+    SELECT o.schema, o.name, $4,
+           CASE o.kind WHEN 'schema' THEN 'pg_catalog.pg_namespace' WHEN 'type' THEN 'pg_catalog.pg_type'
+                WHEN 'collation' THEN 'pg_catalog.pg_collation' ELSE 'pg_catalog.pg_class' END::pg_catalog.regclass,
+           CASE o.kind WHEN 'schema' THEN pg_catalog.to_regnamespace(pg_catalog.quote_ident(o.name))::pg_catalog.oid
+                WHEN 'type' THEN pg_catalog.to_regtype(pg_catalog.format('%I.%I', o.schema, o.name))::pg_catalog.oid
+                WHEN 'collation' THEN pg_catalog.to_regcollation(pg_catalog.format('%I.%I', o.schema, o.name))::pg_catalog.oid
+                ELSE pg_catalog.to_regclass(pg_catalog.format('%I.%I', o.schema, o.name))::pg_catalog.oid END
+    FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]))
+         WITH ORDINALITY AS o (kind, schema, name, position) ORDER BY o.position";
 
 /// Catalogs of objects that have no one name: functions by their arguments, operators, casts, text search objects.
 const NAMELESS: &[&str] = &[
@@ -79,7 +97,11 @@ const NAMELESS: &[&str] = &[
 ];
 
 /// Notes whatever this transaction created in those catalogs. There is no savepoint in it: rows carry its own number.
-async fn note_new(sandbox: &mut PgConnection, object: &TableName) -> Result<(), SandboxError> {
+async fn note_new(
+    sandbox: &mut PgConnection,
+    object: &TableName,
+    is_whole: bool,
+) -> Result<(), SandboxError> {
     let created: Vec<String> = NAMELESS
         .iter()
         .map(|class| {
@@ -93,12 +115,13 @@ async fn note_new(sandbox: &mut PgConnection, object: &TableName) -> Result<(), 
         .collect();
     let text = format!(
         "INSERT INTO optischema.staging (schema_name, relation_name, is_whole, class_id, object_id)
-         SELECT $1::text, $2::text, false, c.class, c.oid FROM ({}) c ORDER BY c.oid",
+         SELECT $1::text, $2::text, $3, c.class, c.oid FROM ({}) c ORDER BY c.oid",
         created.join(" UNION ALL ")
     );
     query(sqlx::AssertSqlSafe(text))
         .bind(&object.schema)
         .bind(&object.name)
+        .bind(is_whole)
         .execute(sandbox)
         .await?;
     Ok(())

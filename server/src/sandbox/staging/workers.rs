@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnection;
 
 use super::super::SandboxError;
 use super::super::copy::{CopyRows, RowChoices};
-use super::builder::{Failed, run_one};
+use super::builder::{Failed, run_one, run_together};
 use super::facts::TableFacts;
 use crate::postgres::{MainSession, Session, Snapshot};
 use crate::sql::DumpStatement;
@@ -212,6 +212,45 @@ async fn run_from(
                 }
                 Err(error) => return Err(error),
             }
+        }
+    }
+    Ok((made, failed))
+}
+
+/// Runs batches of statements, each in a transaction of its own, side by side. Returns the statements that were run, and
+/// those of batches that failed.
+///
+/// # Errors
+/// The sandbox is lost.
+pub(super) async fn run_batches(
+    sandbox: &mut PgConnection,
+    helpers: &mut Helpers,
+    batches: Vec<Vec<DumpStatement>>,
+    is_whole: bool,
+) -> Result<(Vec<DumpStatement>, Vec<DumpStatement>), SandboxError> {
+    let queue = Queue::new(batches);
+    let mut workers = vec![run_batches_from(&queue, sandbox, is_whole)];
+    let others = helpers.sandboxes.iter_mut();
+    workers
+        .extend(others.map(|session| run_batches_from(&queue, &mut session.connection, is_whole)));
+    let (mut made, mut failed) = (Vec::new(), Vec::new());
+    for (of_one, failed_of_one) in try_join_all(workers).await? {
+        made.extend(of_one);
+        failed.extend(failed_of_one);
+    }
+    Ok((made, failed))
+}
+
+async fn run_batches_from(
+    queue: &Queue<Vec<DumpStatement>>,
+    sandbox: &mut PgConnection,
+    is_whole: bool,
+) -> Result<(Vec<DumpStatement>, Vec<DumpStatement>), SandboxError> {
+    let (mut made, mut failed) = (Vec::new(), Vec::new());
+    while let Some(batch) = queue.take() {
+        match run_together(sandbox, &batch, is_whole).await? {
+            true => made.extend(batch),
+            false => failed.extend(batch),
         }
     }
     Ok((made, failed))

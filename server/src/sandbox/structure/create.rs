@@ -23,13 +23,56 @@ enum Defaults {
 /// What was made, and what could not be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Created {
-    /// Indexes, checks, statistics and keys that a copy lacks, with the reason.
-    pub missing: Vec<String>,
+    /// Indexes, checks, statistics, keys and triggers that a copy lacks, by the reason.
+    pub missing: Vec<Missing>,
     /// Whether an index or a key is among them.
     pub lacks_index: bool,
 }
 
+/// Objects that a copy lacks for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    pub reason: SandboxError,
+    /// Names or definitions.
+    pub objects: Vec<String>,
+}
+
+impl Missing {
+    /// Whether a function of the database is missing.
+    #[must_use]
+    pub fn needs_function(&self) -> bool {
+        // undefined_function
+        matches!(&self.reason, SandboxError::Target(failure) if failure.sqlstate() == Some("42883"))
+    }
+}
+
+/// Objects of a sentence that are named.
+const NAMED: usize = 3;
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let named: Vec<&str> = self.objects.iter().take(NAMED).map(String::as_str).collect();
+        match self.objects.len() - named.len() {
+            0 if named.len() == 1 => write!(f, "{} is not in the copy", named.concat())?,
+            0 => write!(f, "{} are not in the copy", named.join(", "))?,
+            more => write!(f, "{} and {more} more are not in the copy", named.join(", "))?,
+        }
+        write!(f, ": {}", self.reason)?;
+        if self.needs_function() {
+            f.write_str(". To copy functions of the database, set OPTISCHEMA_WITH_FUNCTIONS=true or pass --with-functions")?;
+        }
+        Ok(())
+    }
+}
+
 impl Created {
+    fn lacks(&mut self, what: &str, reason: SandboxError) {
+        match self.missing.iter_mut().find(|missing| missing.reason == reason) {
+            Some(missing) => missing.objects.push(what.to_owned()),
+            None => self.missing.push(Missing { reason, objects: vec![what.to_owned()] }),
+        }
+    }
+
     /// Runs a statement that a copy can do without; says whether it did.
     async fn attempt(
         &mut self,
@@ -47,7 +90,7 @@ impl Created {
                 Err(failure.into())
             }
             Err(error) => {
-                self.missing.push(format!("{what} is not in the copy: {error}"));
+                self.lacks(what, error.without_position());
                 Ok(false)
             }
         }
@@ -196,6 +239,37 @@ pub async fn finish_tables(
         }
     }
     Ok(created)
+}
+
+/// Makes the triggers of tables, whose functions stand where they are on main. Returns those that could be made, by table
+/// on main.
+///
+/// # Errors
+/// The sandbox is lost.
+pub async fn make_triggers(
+    connection: &mut PgConnection,
+    family: &Family,
+    schema_of: SchemaOf<'_>,
+) -> Result<Vec<(TableName, String)>, SandboxError> {
+    let mut made = Vec::new();
+    let mut created = Created::default();
+    for structure in &family.tables {
+        for (name, definition) in &structure.triggers {
+            let statement = parse_one(definition).and_then(|statement| {
+                qualify(&statement, &|schema, name| {
+                    let named = TableName::new(schema, name);
+                    family.get(&named).map(|known| moved(&known.table, schema_of))
+                })
+            });
+            if created.attempt(connection, name, statement).await? {
+                made.push((structure.table.clone(), name.clone()));
+            }
+        }
+    }
+    for missing in &created.missing {
+        tracing::debug!(%missing, "a trigger was not made");
+    }
+    Ok(made)
 }
 
 /// A definition with the database's own types where they were made again, and an extension's names left to the path.

@@ -9,7 +9,9 @@ use optischema::model::TableName;
 
 use types::{OwnType, TypeText};
 
-pub use create::{Created, create_tables, finish_tables, install_extensions};
+pub use create::{
+    Created, Missing, create_tables, finish_tables, install_extensions, make_triggers,
+};
 pub use read::{extension_schemas, read_family, read_structure};
 
 /// Where a schema's objects are made.
@@ -70,6 +72,8 @@ pub struct TableStructure {
     indexes: Vec<String>,
     /// `pg_get_statisticsobjdef`.
     statistics: Vec<String>,
+    /// Names and `pg_get_triggerdef` of the triggers that fire in an ordinary session.
+    pub triggers: Vec<(String, String)>,
 }
 
 impl TableStructure {

@@ -266,6 +266,15 @@ async fn structure(
         alone,
     )
     .await?;
+    let triggers = definitions(
+        connection,
+        "SELECT tgname::pg_catalog.text AS name, pg_catalog.pg_get_triggerdef(oid) AS definition FROM pg_catalog.pg_trigger
+         WHERE tgrelid = $1::pg_catalog.int8::pg_catalog.oid AND NOT tgisinternal AND tgenabled IN ('O', 'A')
+           AND ($2 OR tgparentid = '0') ORDER BY tgname",
+        oid,
+        alone,
+    )
+    .await?;
     Ok(TableStructure {
         table: table.clone(),
         kind,
@@ -278,6 +287,7 @@ async fn structure(
         foreign_keys: foreign_keys(connection, oid, alone).await?,
         indexes: indexes.into_iter().map(|(_, definition)| definition).collect(),
         statistics: statistics.into_iter().map(|(_, definition)| definition).collect(),
+        triggers,
     })
 }
 

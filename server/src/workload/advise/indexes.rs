@@ -16,6 +16,7 @@ use optischema::model::{
 };
 use optischema::plan::parse_plan;
 
+use super::lengths::{read_lengths, too_long};
 use super::{Advice, AdviseLimits, Effort, OtherPlanners, writes};
 use crate::postgres::{HypoOracle, MainSession, PgFailure, has_hypopg};
 use crate::workload::Collection;
@@ -186,8 +187,14 @@ pub(super) async fn advise(
         Some((size.bytes, upkeep))
     };
     advice.rejected.extend(candidates.rejected);
+    let wanted = candidates.candidates.iter().map(|(candidate, _)| candidate);
+    let lengths = read_lengths(main, catalog, wanted).await?;
     let mut priced = Vec::new();
     for (candidate, wanted_by) in candidates.candidates {
+        if let Some(reason) = too_long(&candidate, &lengths) {
+            advice.rejected.push(RejectedCandidate::of(&candidate, reason));
+            continue;
+        }
         match price(&candidate) {
             Some((bytes, upkeep)) => priced.push(Priced { candidate, bytes, upkeep, wanted_by }),
             None => advice.rejected.push(RejectedCandidate::of(

@@ -3,6 +3,7 @@
 
 mod doubt;
 mod indexes;
+mod lengths;
 mod rewriting;
 mod writes;
 

@@ -1,0 +1,150 @@
+//! How long the values of columns are that an index would hold. `pg_stats` does not say: it counts a value that is stored
+//! out of line as the 18 bytes of its pointer, and leaves values of more than 1,024 bytes out of its lists.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use optischema::advisor::{IndexCandidate, IndexMethod};
+use optischema::model::{Catalog, CatalogColumn, TableName, quote_identifier};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::postgres::{MainSession, PgFailure, PlanFailure, query};
+use crate::sql::parse_one;
+
+/// Blocks of a table that are looked at, about.
+const BLOCKS: i64 = 1000;
+/// Bytes that all values of one B-tree entry may take: a third of a page, less its headers (`BTMaxItemSize`).
+const LONGEST_ENTRY: i64 = 2704;
+
+/// Bytes of the longest value in a sample, by table and column.
+pub(super) type Lengths = BTreeMap<(TableName, String), i64>;
+
+/// Looks at a sample of the tables whose values are stored out of line. A table that may not be read says nothing.
+///
+/// # Errors
+/// Main is lost.
+pub(super) async fn read_lengths<'a>(
+    main: &mut MainSession,
+    catalog: &Catalog,
+    candidates: impl Iterator<Item = &'a IndexCandidate>,
+) -> Result<Lengths, PgFailure> {
+    let mut wanted: BTreeMap<TableName, BTreeSet<String>> = BTreeMap::new();
+    for candidate in candidates.filter(|candidate| candidate.method == IndexMethod::Btree) {
+        let Some(table) = catalog.tables.get(&candidate.table) else { continue };
+        let columns =
+            columns_of(candidate).filter(|name| table.column(name).is_some_and(is_unbounded));
+        for name in columns {
+            wanted.entry(table.name.clone()).or_default().insert(name.to_owned());
+        }
+    }
+    let tables: Vec<TableName> = wanted.keys().cloned().collect();
+    let sampled = match tables.is_empty() {
+        true => Vec::new(),
+        false => stored_out_of_line(main.connection().await?, &tables).await?,
+    };
+    let mut lengths = Lengths::new();
+    for (table, blocks) in sampled {
+        let Some(columns) = wanted.get(&table) else { continue };
+        match longest(main, &table, blocks, columns).await {
+            Ok(found) => lengths.extend(found),
+            Err(PlanFailure::Target(failure)) if failure.is_connection() => return Err(failure),
+            Err(failure) => tracing::debug!(%table, %failure, "lengths of values are not known"),
+        }
+    }
+    Ok(lengths)
+}
+
+fn columns_of(candidate: &IndexCandidate) -> impl Iterator<Item = &str> {
+    let keys = candidate.keys.iter().filter_map(|key| key.column_name());
+    keys.chain(candidate.include.iter().map(String::as_str))
+}
+
+/// Whether values of the type can be of any length. Numbers are of variable length, and short.
+fn is_unbounded(column: &CatalogColumn) -> bool {
+    let is_bounded = column.data_type.contains('(') || column.data_type == "numeric";
+    column.type_length == -1 && !is_bounded
+}
+
+/// Tables with values out of line, in themselves or in their partitions, with their blocks.
+async fn stored_out_of_line(
+    main: &mut PgConnection,
+    tables: &[TableName],
+) -> Result<Vec<(TableName, i64)>, PgFailure> {
+    let (schemas, names): (Vec<&str>, Vec<&str>) =
+        tables.iter().map(|table| (table.schema.as_str(), table.name.as_str())).unzip();
+    let rows = query(
+        "WITH RECURSIVE below AS (
+             SELECT c.oid AS top, c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             JOIN ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) AS w (schema, name)
+               ON w.schema = n.nspname AND w.name = c.relname
+             UNION SELECT b.top, i.inhrelid FROM below b JOIN pg_catalog.pg_inherits i ON i.inhparent = b.oid)
+         SELECT /* optischema */ n.nspname::pg_catalog.text AS schema, t.relname::pg_catalog.text AS name,
+                pg_catalog.sum(c.relpages)::pg_catalog.int8 AS blocks
+         FROM below b JOIN pg_catalog.pg_class c ON c.oid = b.oid JOIN pg_catalog.pg_class t ON t.oid = b.top
+         JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+         GROUP BY 1, 2 HAVING pg_catalog.max(pg_catalog.pg_relation_size(NULLIF(c.reltoastrelid, '0')::pg_catalog.regclass)) > 0",
+    )
+    .bind(schemas)
+    .bind(names)
+    .fetch_all(main)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let schema: String = row.try_get("schema")?;
+            Ok((TableName::new(schema, row.try_get::<String, _>("name")?), row.try_get("blocks")?))
+        })
+        .collect()
+}
+
+async fn longest(
+    main: &mut MainSession,
+    table: &TableName,
+    blocks: i64,
+    columns: &BTreeSet<String>,
+) -> Result<Lengths, PlanFailure> {
+    let sizes: Vec<String> = columns
+        .iter()
+        .map(|name| {
+            format!(
+                "pg_catalog.max(pg_catalog.pg_column_size(t.{}))::pg_catalog.int8",
+                quote_identifier(name)
+            )
+        })
+        .collect();
+    let select = format!("SELECT /* optischema */ {} FROM {} t", sizes.join(", "), table.quoted());
+    // The method of the sample is PostgreSQL's own, and its arguments are numbers of ours.
+    main.may_be_read(&parse_one(&select)?).await?;
+    let percent = (BLOCKS as f64 / blocks.max(1) as f64 * 100.0).min(100.0);
+    let text = format!("{select} TABLESAMPLE SYSTEM ({percent}) REPEATABLE (1)");
+    let row = main
+        .copy(&text, async |connection| {
+            // A policy would run its functions, and a long look is not worth it.
+            for limit in ["SET LOCAL row_security = off", "SET LOCAL statement_timeout = '5s'"] {
+                query(limit).execute(&mut *connection).await?;
+            }
+            query(AssertSqlSafe(text.clone())).fetch_one(connection).await
+        })
+        .await?
+        .map_err(PgFailure::from)?;
+    let mut lengths = Lengths::new();
+    for (at, name) in columns.iter().enumerate() {
+        let length: Option<i64> = row.try_get(at).map_err(PgFailure::from)?;
+        lengths.extend(length.map(|length| ((table.clone(), name.clone()), length)));
+    }
+    Ok(lengths)
+}
+
+/// Why an index cannot hold the values of its columns; absent where it can, as far as is known.
+pub(super) fn too_long(candidate: &IndexCandidate, lengths: &Lengths) -> Option<String> {
+    if candidate.method != IndexMethod::Btree {
+        return None;
+    }
+    let of = |name: &str| lengths.get(&(candidate.table.clone(), name.to_owned())).copied();
+    let known: Vec<(&str, i64)> =
+        columns_of(candidate).filter_map(|name| Some((name, of(name)?))).collect();
+    let total: i64 = known.iter().map(|(_, length)| length).sum();
+    let (name, length) = known.into_iter().max_by_key(|(_, length)| *length)?;
+    (total > LONGEST_ENTRY).then(|| {
+        format!("values of {name} take up to {length} bytes, and a B-tree entry holds {LONGEST_ENTRY} at most: the index could not be built, or a later row not be written")
+    })
+}
