@@ -17,7 +17,14 @@ use crate::sql::parse_one;
 /// Bytes sent at once: PostgreSQL hands over a message a row, and each that is sent alone is a system call.
 const BATCH: usize = 256 * 1024;
 /// How long one table may take to be read.
-const READING: &str = "SET LOCAL statement_timeout = '15min'";
+const READING_S: &str = "SET LOCAL statement_timeout = '15min'";
+const TEXT: &str = "text";
+/// Values as text are read as they were written.
+const AS_TEXT: &[&str] = &[
+    "SET LOCAL datestyle = 'ISO, YMD'",
+    "SET LOCAL intervalstyle = 'postgres'",
+    "SET LOCAL extra_float_digits = 3",
+];
 
 /// What is told of a copy under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +99,8 @@ pub struct RowSource {
     pub is_sent: bool,
     /// Whether the role on main is known to read all of its rows.
     pub is_readable: bool,
+    /// Whether a column has a type of the database's or an extension's.
+    pub has_own_types: bool,
 }
 
 impl RowSource {
@@ -103,6 +112,7 @@ impl RowSource {
             columns: structure.copied_columns(),
             is_sent: structure.kind == StructureKind::Table,
             is_readable: false,
+            has_own_types: structure.has_own_types(),
         }
     }
 
@@ -139,11 +149,15 @@ impl CopyRows<'_> {
         let columns = self.source.list();
         // A table may have no columns at all.
         let list = if columns.is_empty() { String::new() } else { format!(" ({columns})") };
-        let out = self.reading(main, &columns, &list).await?;
+        let format = self.format(sandbox);
+        let out = self.reading(main, &columns, &list, format).await?;
         let frozen = if self.is_frozen { ", FREEZE" } else { "" };
-        let into = format!("COPY {}{list} FROM STDIN (FORMAT binary{frozen})", self.target());
+        let into = format!("COPY {}{list} FROM STDIN (FORMAT {format}{frozen})", self.target());
         let reading = main.copy(&out, async |main| {
-            super::scratch::execute(main, READING.to_owned()).await?;
+            super::scratch::execute(main, READING_S.to_owned()).await?;
+            for setting in AS_TEXT.iter().filter(|_| format == TEXT) {
+                super::scratch::execute(main, (*setting).to_owned()).await?;
+            }
             self.hold(main).await.map_err(|failure| self.not_read(failure))?;
             self.transfer((main, &out), (sandbox, &into), progress).await
         });
@@ -162,6 +176,13 @@ impl CopyRows<'_> {
 }
 
 impl CopyRows<'_> {
+    /// Binary but where the sandbox refuses it: an array or a row holds the numbers of its types, and up to version 13
+    /// those of a type that was made must be the same on both sides ("wrong element type", 13.23; accepted by 14).
+    fn format(&self, sandbox: &PgConnection) -> &'static str {
+        let is_old = sandbox.server_version_num().is_none_or(|version| version < 140_000);
+        if self.source.has_own_types && is_old { TEXT } else { "binary" }
+    }
+
     /// The statement that reads the rows on main. Every query is planned, and planning evaluates the expressions of the
     /// table's indexes: it is checked like any statement. A whole table is read without a query.
     async fn reading(
@@ -169,6 +190,7 @@ impl CopyRows<'_> {
         main: &mut MainSession,
         columns: &str,
         list: &str,
+        format: &str,
     ) -> Result<String, SandboxError> {
         let table = self.source.table.quoted();
         let clauses = self.choices.clauses(self.top);
@@ -189,8 +211,8 @@ impl CopyRows<'_> {
         };
         allowed.map_err(|failure| self.not_read(failure))?;
         Ok(match is_sent {
-            true => format!("COPY {table}{list} TO STDOUT (FORMAT binary)"),
-            false => format!("COPY ({select}) TO STDOUT (FORMAT binary)"),
+            true => format!("COPY {table}{list} TO STDOUT (FORMAT {format})"),
+            false => format!("COPY ({select}) TO STDOUT (FORMAT {format})"),
         })
     }
 

@@ -215,9 +215,9 @@ async fn miniatures_of_public_applications_are_copied_whole() {
         let (main, copy) = (format!("main_{name}"), format!("copy_{name}"));
         let report =
             copied(&shop, (&main, "postgres"), (&copy, owner_of(name)), &with_functions()).await;
+        assert_eq!(report.skipped, [], "{name}");
         assert_eq!(report.lacks.sentences(), Vec::<String>::new(), "{name}");
         assert_eq!(report.program.is_some(), has_program);
-        assert_eq!(report.skipped, [], "{name}");
         assert_alike(&shop, name).await;
     }
 }
@@ -231,6 +231,7 @@ async fn the_catalogs_give_the_same_copy_as_pg_dump() {
         miniature(&shop, name, &[first, second]).await;
         let (main, copy) = (format!("main_{name}"), format!("copy_{name}"));
         let report = copied(&shop, (&main, "postgres"), (&copy, "sandbox"), &options).await;
+        assert_eq!(report.skipped, [], "{name}");
         assert_eq!(report.lacks.sentences(), Vec::<String>::new(), "{name}");
         assert_eq!(report.program, None);
         assert_alike(&shop, name).await;

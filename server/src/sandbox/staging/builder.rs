@@ -282,6 +282,10 @@ impl<'a> Builder<'a> {
             }
             DumpKind::Other if statement.sql.is_empty() => Decision::Lack(Cause::NeedsProgram),
             DumpKind::Function => self.decide_function(statement),
+            // A new database has it (up to 14, of an owner that nobody else is).
+            DumpKind::Comment if statement.sql.ends_with("IS 'standard public schema'") => {
+                Decision::Skip
+            }
             DumpKind::Comment if self.absent.contains_key(object) => Decision::Skip,
             // The trigger of a partition has the name of its parent's.
             DumpKind::TriggerState

@@ -54,6 +54,8 @@ const TABLES: &str = "
            tn.nspname::pg_catalog.text AS top_schema, t.relname::pg_catalog.text AS top_name,
            ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.pg_attribute a
                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum) AS columns,
+           EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= '16384') AS has_own_types,
            -- Asking for the size of a locked table waits for the lock.
            CASE WHEN c.oid::pg_catalog.int8 <> ALL ($1) THEN pg_catalog.pg_table_size(c.oid::pg_catalog.regclass) END::pg_catalog.int8 AS bytes,
            CASE WHEN c.oid::pg_catalog.int8 <> ALL ($1) THEN pg_catalog.pg_relation_size(c.oid::pg_catalog.regclass) END::pg_catalog.int8 AS row_bytes,
@@ -180,6 +182,7 @@ fn table(row: &PgRow) -> Result<TableFacts, SandboxError> {
             columns: row.try_get("columns")?,
             is_sent: true,
             is_readable: true,
+            has_own_types: row.try_get("has_own_types")?,
         },
         // A table that was dropped since the snapshot has no size.
         bytes: row.try_get::<Option<i64>, _>("bytes")?.unwrap_or_default(),

@@ -84,6 +84,12 @@ impl TableStructure {
         copied.map(|column| column.name.clone()).collect()
     }
 
+    /// Whether a column has a type of the database's or an extension's.
+    #[must_use]
+    pub fn has_own_types(&self) -> bool {
+        self.columns.iter().any(|column| !column.data_type.is_built_in())
+    }
+
     /// Whether it has rows of its own.
     #[must_use]
     pub const fn has_rows(&self) -> bool {

@@ -30,6 +30,10 @@ enum Base {
 }
 
 impl TypeText {
+    pub(super) const fn is_built_in(&self) -> bool {
+        matches!(self.base, Base::BuiltIn(_))
+    }
+
     pub(super) fn in_schema(&self, schema_of: SchemaOf<'_>) -> String {
         let base = match &self.base {
             Base::BuiltIn(text) => return text.clone(),

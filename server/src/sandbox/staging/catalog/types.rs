@@ -105,7 +105,7 @@ pub(super) fn queries(version: Version) -> Vec<Definitions> {
         () if version.is_at_least(15) => "c.colliculocale",
         () => "NULL::text",
     };
-    let rules = version.since(16, "COALESCE(format(', rules = %L', c.collicurules), '')", "''");
+    let rules = version.since(16, "CASE WHEN c.collicurules IS NOT NULL THEN format(', rules = %L', c.collicurules) ELSE '' END", "''");
     let multirange = version.since(
         14,
         "(SELECT format(', multirange_type_name = %I.%I', mn.nspname, m.typname) FROM pg_type m JOIN pg_namespace mn ON mn.oid = m.typnamespace WHERE m.oid = r.rngmultitypid)",
