@@ -1,14 +1,17 @@
 //! Collecting and advising, stored or not.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, Read};
 use std::time::{Duration, Instant};
 
-use optischema::model::{AnalyzeReport, TargetHealth};
+use optischema::advisor::rules::IndexUsage;
+use optischema::model::{AnalyzeReport, Catalog, Rule, TableName, TargetHealth};
 use optischema::operations::{OperationError, Outcome};
 
 use super::collection;
 use crate::config::Settings;
 use crate::postgres::{
+    add_scans_of_replica,
     Dsn, MainSession, check_main, copying_is_refused, main_is_refused, prove_not_main,
 };
 use crate::store::{AdviceTaken, Store};
@@ -160,6 +163,20 @@ pub(super) fn given(source: impl BufRead, database: Option<&str>) -> Outcome<Log
     Ok(LogContents { statements, notes, is_log: false, ..LogContents::default() })
 }
 
+/// How each index was used on main and on its replica; absent while the replica cannot be asked.
+async fn usage(
+    settings: &Settings,
+    store: &Store,
+    catalog: &mut Catalog,
+) -> Outcome<Option<BTreeMap<(TableName, String), IndexUsage>>> {
+    if let Err(failure) = add_scans_of_replica(settings.replica_url.as_ref(), catalog).await {
+        tracing::warn!(%failure, "no index is called unused: the replica's scans are not known");
+        return Ok(None);
+    }
+    store.note_index_usage(&catalog.database, catalog).await?;
+    Ok(Some(store.index_usage(&catalog.database, catalog).await?))
+}
+
 /// Collects, plans every statement anew, advises, and takes the advice into the store.
 pub(crate) async fn analyze(settings: &Settings, store: &Store) -> Outcome<AnalyzeReport> {
     collection::collect(settings, store).await?;
@@ -175,16 +192,21 @@ pub(crate) async fn analyze(settings: &Settings, store: &Store) -> Outcome<Analy
     collection::plan_queries(&mut session, store, &ground.reader(), &queries).await?;
     let statements = store.user_queries(&database).await?;
     let statements = statements.into_iter().map(|query| query.statement).collect();
-    let collection = Collection { catalog: ground.catalog, statements, left_out: 0 };
-    store.note_index_usage(&database, &collection.catalog).await?;
+    let mut collection = Collection { catalog: ground.catalog, statements, left_out: 0 };
+    let usage = usage(settings, store, &mut collection.catalog).await?;
+    let is_usage_known = usage.is_some();
     let limits = AdviseLimits {
-        usage: store.index_usage(&database, &collection.catalog).await?,
+        usage: usage.unwrap_or_default(),
         unused_after_days: settings.unused_after_days,
         ..AdviseLimits::default()
     };
     let others = other_planners(settings, &mut session).await;
-    let advice = advise(&mut session, others, &collection, &limits).await?;
+    let mut advice = advise(&mut session, others, &collection, &limits).await?;
     session.end().await?;
+    if !is_usage_known {
+        // Earlier advice stays until the replica answers.
+        advice.complete.retain(|rule| *rule != Rule::UnusedIndex);
+    }
     let taken = AdviceTaken {
         proposals: &advice.proposals,
         rejected: &advice.rejected,

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::analysis::{checked_main, given};
 use crate::clock::now;
 use crate::config::Settings;
-use crate::postgres::{Dsn, MainSession, StatementsView, role_paths};
+use crate::postgres::{Dsn, MainSession, StatementsView, add_scans_of_replica, role_paths};
 use crate::store::{FreshQuery, NewReading, SeenPlan, Store, StoredQuery};
 use crate::workload::{CUT, Calling, Ground, Identity, LoggedPlan, RawStatement, Reader};
 
@@ -136,9 +136,12 @@ pub(super) async fn plan_due(settings: &Settings, store: &Store) -> Outcome<()> 
         return Ok(());
     }
     let mut session = MainSession::begin(dsn).await?;
-    let ground = Ground::read(&mut session).await?;
+    let mut ground = Ground::read(&mut session).await?;
     store.replace_catalog(dsn.database(), &ground.catalog.tables).await?;
-    store.note_index_usage(dsn.database(), &ground.catalog).await?;
+    match add_scans_of_replica(settings.replica_url.as_ref(), &mut ground.catalog).await {
+        Ok(()) => store.note_index_usage(dsn.database(), &ground.catalog).await?,
+        Err(failure) => tracing::debug!(%failure, "use of indexes is not noted"),
+    }
     plan_queries(&mut session, store, &ground.reader(), &due).await?;
     session.end().await?;
     // Nearly all of it is waiting for main.

@@ -4,8 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use optischema::model::{BenchmarkSource, CopyMethod, Verdict};
+use optischema::model::{BenchmarkSource, Catalog, CopyMethod, TableName, Verdict};
 use optischema_server::demo::Cluster;
+use optischema_server::postgres::{Dsn, MainSession, add_scans_of_replica};
 use sqlx::{AssertSqlSafe, Connection};
 
 use crate::bench::{Options, measured, refused};
@@ -272,4 +273,37 @@ async fn connections_are_encrypted_and_verified_where_the_url_says_so() {
     let wrong = url(&format!("sslmode=verify-full&sslrootcert={}", other.display()));
     let failure = connect_writable(&wrong.parse().unwrap(), 5).await.unwrap_err();
     assert!(failure.to_string().contains("sslmode and certificates"), "{failure}");
+}
+
+/// Statistics are each server's own: an index that only reports on the standby use is no unused one.
+#[tokio::test]
+async fn scans_of_a_standby_count_as_use_of_an_index() {
+    let mut shop = Shop::start().await;
+    let indexes = [
+        "CREATE INDEX by_note ON \"Items\" (note, id)",
+        "CREATE INDEX by_price ON \"Items\" (price, id)",
+    ];
+    shop.run("app", "shop", &indexes).await;
+    let standby = physical_copy(&shop, true).await;
+    shop.cluster = Cluster::start(&shop.folder.path().join("postgres"), "test").await.unwrap();
+    let report = ["SET enable_seqscan = off", "SELECT id FROM \"Items\" WHERE note = 'zzz'"];
+    run_on(&standby.url("postgres", "test", "shop"), &report).await;
+    let main: Dsn = shop.url("reader", "shop").parse().unwrap();
+    let mut session = MainSession::begin(&main).await.unwrap();
+    let scans = |catalog: &Catalog, name: &str| {
+        let table = &catalog.tables[&TableName::new("public", "Items")];
+        table.indexes.iter().find(|index| index.name == name).unwrap().scans
+    };
+    let mut catalog = session.catalog().await.unwrap();
+    assert_eq!(scans(&catalog, "by_note"), 0, "main knows nothing of it");
+    let replica: Dsn = standby.url("reader", "test", "shop").parse().unwrap();
+    add_scans_of_replica(Some(&replica), &mut catalog).await.unwrap();
+    assert_eq!((scans(&catalog, "by_note"), scans(&catalog, "by_price")), (1, 0));
+    // A clone is measured on by OptiSchema itself.
+    run_on(&standby.url("postgres", "test", "shop"), &["SELECT pg_promote()"]).await;
+    let mut catalog = session.catalog().await.unwrap();
+    add_scans_of_replica(Some(&replica), &mut catalog).await.unwrap();
+    assert_eq!(scans(&catalog, "by_note"), 0);
+    standby.crash().await.unwrap();
+    assert!(add_scans_of_replica(Some(&replica), &mut catalog).await.is_err());
 }
