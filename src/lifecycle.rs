@@ -81,12 +81,14 @@ pub fn recommendation_after(
 const MATERIAL: f64 = 2.0;
 
 /// Whether advice that is given again goes back into the list: what the advisor closed does; what a person
-/// dismissed, only when there is far more to gain than `then`.
+/// dismissed or a benchmark refuted, only when there is far more to gain than `then`.
 #[must_use]
 pub fn comes_back(by: DismissedBy, then: Option<f64>, now: f64) -> bool {
     match by {
         DismissedBy::Advisor => true,
-        DismissedBy::Person => then.is_some_and(|then| then > 0.0 && now >= MATERIAL * then),
+        DismissedBy::Person | DismissedBy::Benchmark => {
+            then.is_some_and(|then| then > 0.0 && now >= MATERIAL * then)
+        }
     }
 }
 

@@ -340,6 +340,26 @@ pub struct BenchmarkResult {
 }
 
 impl BenchmarkResult {
+    /// Why the change is not worth making, in a sentence; absent where the result does not say so. A planner's estimate
+    /// refutes nothing.
+    #[must_use]
+    pub fn refutation(&self) -> Option<String> {
+        match (self.source, self.verdict) {
+            (BenchmarkSource::Estimated, _) => None,
+            (_, Verdict::Slower) => Some(match &self.confidence_interval {
+                Some(interval) => format!(
+                    "A benchmark measured it to be slower, by {:.1} % to {:.1} %.",
+                    interval.low_percent, interval.high_percent
+                ),
+                None => "A benchmark measured it to be slower.".to_owned(),
+            }),
+            (_, Verdict::NotEquivalent) => {
+                Some("A benchmark found that it returns other rows.".to_owned())
+            }
+            _ => None,
+        }
+    }
+
     /// The same without samples, plans, sets of values and other statements.
     #[must_use]
     pub fn in_brief(self) -> Self {

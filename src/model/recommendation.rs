@@ -39,6 +39,8 @@ text_enum! {
         Person => "person",
         /// The last analysis, which did not find it again.
         Advisor => "advisor",
+        /// A benchmark that measured it to be slower or wrong, or could not make the change.
+        Benchmark => "benchmark",
     }
 }
 

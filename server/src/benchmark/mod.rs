@@ -45,6 +45,9 @@ pub enum BenchmarkError {
     /// It ran, and the answer is no.
     #[error("{0}")]
     Failed(String),
+    /// The change cannot be made on the rows as they are.
+    #[error("{0}")]
+    Refuted(String),
     /// It could not run.
     #[error("{0}")]
     Error(String),
@@ -69,8 +72,23 @@ impl BenchmarkError {
     /// It could not run, or not here: the error itself.
     pub fn refusal(self) -> Result<String, Self> {
         match self {
-            Self::Failed(_) | Self::Sql { .. } | Self::Stopped => Ok(self.to_string()),
+            Self::Failed(_) | Self::Refuted(_) | Self::Sql { .. } | Self::Stopped => {
+                Ok(self.to_string())
+            }
             other => Err(other),
+        }
+    }
+
+    /// While the change is made: what the rows do not allow, they do not allow on main.
+    fn of_change(self) -> Self {
+        match self {
+            // Values that do not fit (22), a constraint (23), an index entry that is too long (54).
+            Self::Sql { sqlstate, reason }
+                if ["22", "23", "54"].iter().any(|class| sqlstate.starts_with(class)) =>
+            {
+                Self::Refuted(format!("The change cannot be made on the rows of main: {reason}"))
+            }
+            other => other.of_place(),
         }
     }
 

@@ -107,7 +107,7 @@ async fn measure(
     site.warnings.extend(warnings);
     report(&format!("making the change: {}", request.patch.kind.label()), 0.46);
     let built = build(&mut site, &request.patch.kind).await;
-    let patched = built.map_err(BenchmarkError::of_place)?;
+    let patched = built.map_err(BenchmarkError::of_change)?;
     let measured = run_all(request, &mut site, &patched, &bound, report).await?;
     report("planning the rest of the workload", 0.95);
     let mut answer = ask(request, places, &bound).await?;

@@ -36,6 +36,7 @@ pub(super) async fn run(worker: &Worker, claimed: &ClaimedJob, progress: &Progre
     match measured {
         Ok(result) => JobEnd::Completed(JobResult::Benchmark(Box::new(result))),
         Err(BenchmarkError::Unreachable(reason)) => JobEnd::Later(reason),
+        Err(BenchmarkError::Refuted(reason)) => JobEnd::Refuted(reason),
         Err(error) => match error.refusal() {
             Ok(reason) => JobEnd::Failed(reason),
             Err(error) => JobEnd::Error(error.to_string()),

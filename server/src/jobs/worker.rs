@@ -273,7 +273,8 @@ impl Worker {
             },
             () = stopping => None,
         };
-        let interrupted = !matches!(end, Some(JobEnd::Completed(_) | JobEnd::Failed(_)));
+        let interrupted =
+            !matches!(end, Some(JobEnd::Completed(_) | JobEnd::Failed(_) | JobEnd::Refuted(_)));
         let end = match claimed.job.job_type {
             JobType::Benchmark => {
                 benchmark_job::clean(self, &claimed, interrupted).await;
@@ -356,7 +357,9 @@ impl Worker {
         match &end {
             JobEnd::Completed(_) => tracing::info!(job = %id, "completed"),
             JobEnd::Cancelled(_) => tracing::info!(job = %id, "cancelled"),
-            JobEnd::Failed(reason) => tracing::info!(job = %id, reason, "failed"),
+            JobEnd::Failed(reason) | JobEnd::Refuted(reason) => {
+                tracing::info!(job = %id, reason, "failed");
+            }
             JobEnd::Later(reason) => tracing::warn!(job = %id, reason, "to be tried again"),
             JobEnd::Error(reason) => tracing::warn!(job = %id, reason, "could not run"),
         }

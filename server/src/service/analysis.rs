@@ -11,8 +11,8 @@ use optischema::operations::{OperationError, Outcome};
 use super::collection;
 use crate::config::Settings;
 use crate::postgres::{
-    add_scans_of_replica,
-    Dsn, MainSession, check_main, copying_is_refused, main_is_refused, prove_not_main,
+    Dsn, MainSession, add_scans_of_replica, check_main, copying_is_refused, main_is_refused,
+    prove_not_main,
 };
 use crate::store::{AdviceTaken, Store};
 use crate::workload::{

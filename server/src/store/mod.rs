@@ -238,7 +238,7 @@ impl Store {
 }
 
 /// The number of the last migration.
-const LAST_MIGRATION: i64 = 8;
+const LAST_MIGRATION: i64 = 9;
 
 /// The migrations, embedded.
 fn migrator() -> Migrator {
@@ -254,6 +254,7 @@ fn migrator() -> Migrator {
         migration(6, "lists", include_str!("../../migrations/0006_lists.sql")),
         migration(7, "reasons", include_str!("../../migrations/0007_reasons.sql")),
         migration(8, "own time", include_str!("../../migrations/0008_own_time.sql")),
+        migration(9, "closed by", include_str!("../../migrations/0009_closed_by.sql")),
     ])
 }
 

@@ -3,7 +3,7 @@
 use optischema::advisor::calibration::{LOOK_BACK, Record, held, learned};
 use optischema::lifecycle::{RecommendationEvent, recommendation_after};
 use optischema::model::{
-    BenchmarkResult, BenchmarkSource, Evidence, Job, LatestBenchmark, Recommendation,
+    BenchmarkResult, BenchmarkSource, DismissedBy, Evidence, Job, LatestBenchmark, Recommendation,
     RecommendationId, Rule, Verdict,
 };
 use sqlx::SqliteConnection;
@@ -33,8 +33,37 @@ pub(super) async fn note_benchmark(
     if benchmark.source == BenchmarkSource::Estimated {
         return Ok(());
     }
+    if let Some(reason) = benchmark.refutation() {
+        close_refuted(write, id, &reason).await?;
+    }
     let measured = benchmark.change_percent.map(|change| -change);
     note_prediction(write, job, &recommendation, benchmark.verdict, measured).await
+}
+
+/// Closes advice that a benchmark refuted. What a person typed is no advice, and stays.
+pub(super) async fn close_refuted(
+    write: &mut SqliteConnection,
+    id: RecommendationId,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let recommendation = fetch(write, id).await?;
+    if recommendation.is_typed() {
+        return Ok(());
+    }
+    let event = RecommendationEvent::Dismissed { for_good: false };
+    // What is applied or dismissed meanwhile is left as it is.
+    let Ok(status) = recommendation_after(recommendation.status, event) else { return Ok(()) };
+    set_status(write, id, status).await?;
+    sqlx::query(
+        "UPDATE recommendations SET dismissed_reason = ?2, dismissed_by = ?3,
+             dismissed_magnitude = magnitude WHERE id = ?1",
+    )
+    .bind(id.to_string())
+    .bind(reason)
+    .bind(DismissedBy::Benchmark.as_str())
+    .execute(write)
+    .await?;
+    Ok(())
 }
 
 /// Keeps a prediction that was measured, and scores its rule's open advice anew.

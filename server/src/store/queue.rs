@@ -13,7 +13,7 @@ use super::audit::{AuditRecord, append};
 use super::changes::{note_watch, stands_for_good};
 use super::jobs::fetch_job;
 use super::orphans::try_again;
-use super::predictions::note_benchmark;
+use super::predictions::{close_refuted, note_benchmark};
 use super::recommendations::fetch as fetch_recommendation;
 use super::row::{integer, optional_text, parsed, to_json};
 use super::{Store, StoreError};
@@ -48,6 +48,8 @@ pub enum JobEnd {
     Completed(JobResult),
     /// It ran, and the answer is no.
     Failed(String),
+    /// The change cannot be made on the rows as they are: what was advised does not hold.
+    Refuted(String),
     /// It could not run.
     Error(String),
     /// It could not run for a reason that may pass.
@@ -233,7 +235,9 @@ impl Store {
         }
         let (event, result, message) = match end {
             JobEnd::Completed(result) => (JobEvent::Completed, Some(result), None),
-            JobEnd::Failed(message) => (JobEvent::Failed, None, Some(message.as_str())),
+            JobEnd::Failed(message) | JobEnd::Refuted(message) => {
+                (JobEvent::Failed, None, Some(message.as_str()))
+            }
             JobEnd::Error(message) | JobEnd::Later(message) => {
                 (JobEvent::Errored, None, Some(message.as_str()))
             }
@@ -263,6 +267,9 @@ impl Store {
             (true, benchmark) => note_watch(&mut write, &job, benchmark, message).await?,
             (false, Some(benchmark)) => note_benchmark(&mut write, &job, benchmark).await?,
             (false, None) => {}
+        }
+        if let (JobEnd::Refuted(reason), Some(id)) = (end, job.recommendation_id) {
+            close_refuted(&mut write, id, reason).await?;
         }
         if status != JobStatus::Completed {
             cancel_waiting(&mut write, job.id).await?;

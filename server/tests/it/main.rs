@@ -43,6 +43,7 @@ mod readback;
 mod reading;
 mod reading_costs;
 mod recovery;
+mod refuting;
 mod rest;
 mod restarts;
 mod rows;
