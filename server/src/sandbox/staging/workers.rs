@@ -10,8 +10,9 @@ use sqlx::postgres::PgConnection;
 
 use super::super::SandboxError;
 use super::super::copy::{CopyRows, RowChoices};
-use super::builder::{Failed, run_one, run_together};
+use super::builder::Failed;
 use super::facts::TableFacts;
+use super::running::{run_one, run_together};
 use crate::postgres::{MainSession, Session, Snapshot};
 use crate::sql::DumpStatement;
 

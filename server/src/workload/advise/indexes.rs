@@ -187,7 +187,7 @@ pub(super) async fn advise(
         Some((size.bytes, upkeep))
     };
     advice.rejected.extend(candidates.rejected);
-    let wanted = candidates.candidates.iter().map(|(candidate, _)| candidate);
+    let wanted = candidates.candidates.keys();
     let lengths = read_lengths(main, catalog, wanted).await?;
     let mut priced = Vec::new();
     for (candidate, wanted_by) in candidates.candidates {

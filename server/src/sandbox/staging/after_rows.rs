@@ -1,0 +1,231 @@
+//! What follows the rows: positions of sequences, keys and indexes, foreign keys, materialized views, roles, statistics.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use optischema::model::{TableName, quote_identifier};
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+
+use super::super::SandboxError;
+use super::super::scratch::execute;
+use super::builder::Builder;
+use super::facts::{Facts, TableFacts};
+use super::lacks::Cause;
+use super::workers::{self, Helpers};
+use crate::postgres::{query, relation_names};
+use crate::sql::{DumpKind, DumpStatement, qualified_names};
+
+/// Tables that one VACUUM names.
+const VACUUMED_AT_ONCE: usize = 20;
+/// From PostgreSQL 14 on, COPY FREEZE marks pages as visible to all, so that a frozen table needs no VACUUM.
+const FREEZES_WHOLE: i32 = 140_000;
+
+/// Sequences go on where main's are.
+pub(super) async fn set_positions(
+    sandbox: &mut PgConnection,
+    facts: &Facts,
+    builder: &Builder<'_>,
+) -> Result<(), SandboxError> {
+    let made = relation_names(sandbox).await?;
+    let due = facts.positions.iter();
+    let (mut names, mut values) = (Vec::new(), Vec::new());
+    for (name, value) in due.filter(|(n, _)| made.contains(n) && !builder.present.contains(n)) {
+        names.push(name.quoted());
+        values.push(*value);
+    }
+    query(
+        "SELECT pg_catalog.setval(s.name::pg_catalog.regclass, s.value) FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::bigint[])) AS s (name, value)",
+    )
+    .bind(names)
+    .bind(values)
+    .fetch_all(sandbox)
+    .await?;
+    Ok(())
+}
+
+/// In which order definitions follow the rows.
+const fn stage(kind: DumpKind) -> u8 {
+    match kind {
+        DumpKind::Key | DumpKind::Constraint => 0,
+        DumpKind::Index => 1,
+        DumpKind::IndexLink | DumpKind::Mark | DumpKind::Statistics => 2,
+        DumpKind::ForeignKey => 3,
+        // After materialized views are filled.
+        DumpKind::Rule | DumpKind::Trigger | DumpKind::TriggerState => 5,
+        DumpKind::Policy | DumpKind::RowSecurity => 6,
+        DumpKind::Comment => 7,
+        _ => 4,
+    }
+}
+
+pub(super) async fn finish(
+    sandbox: &mut PgConnection,
+    helpers: &mut Helpers,
+    builder: &mut Builder<'_>,
+    after: Vec<DumpStatement>,
+    partial: &BTreeSet<TableName>,
+    say: &mut (dyn FnMut(&str) + Send),
+) -> Result<(), SandboxError> {
+    let mut stages: BTreeMap<u8, Vec<DumpStatement>> = BTreeMap::new();
+    for statement in after {
+        stages.entry(stage(statement.kind)).or_default().push(statement);
+    }
+    say("building keys and indexes");
+    for side_by_side in [0, 1] {
+        let statements = stages.remove(&side_by_side).unwrap_or_default();
+        let due: Vec<DumpStatement> =
+            statements.into_iter().filter_map(|statement| builder.decided(statement)).collect();
+        let groups = if side_by_side == 0 { by_relation(due) } else { one_by_one(due) };
+        let (made, failed) = workers::run_groups(sandbox, helpers, groups).await?;
+        made.iter().for_each(|statement| builder.was_made(statement));
+        // Once more, one after another: two of them may have waited for each other.
+        builder.run(sandbox, failed.into_iter().map(|(statement, _)| statement).collect()).await?;
+    }
+    builder.run(sandbox, stages.remove(&2).unwrap_or_default()).await?;
+    say("checking foreign keys");
+    foreign_keys(sandbox, builder, stages.remove(&3).unwrap_or_default(), partial).await?;
+    builder.run(sandbox, stages.remove(&4).unwrap_or_default()).await?;
+    refresh_views(sandbox, builder, say).await?;
+    make_roles(sandbox, builder).await?;
+    for (_, statements) in stages {
+        builder.run(sandbox, statements).await?;
+    }
+    Ok(())
+}
+
+fn by_relation(statements: Vec<DumpStatement>) -> Vec<Vec<DumpStatement>> {
+    let mut groups: BTreeMap<Option<TableName>, Vec<DumpStatement>> = BTreeMap::new();
+    for statement in statements {
+        groups.entry(statement.relation.clone()).or_default().push(statement);
+    }
+    groups.into_values().collect()
+}
+
+fn one_by_one(statements: Vec<DumpStatement>) -> Vec<Vec<DumpStatement>> {
+    statements.into_iter().map(|statement| vec![statement]).collect()
+}
+
+/// Foreign keys, validated where main's are and all rows are there.
+async fn foreign_keys(
+    sandbox: &mut PgConnection,
+    builder: &mut Builder<'_>,
+    keys: Vec<DumpStatement>,
+    partial: &BTreeSet<TableName>,
+) -> Result<(), SandboxError> {
+    let is_valid = |key: &DumpStatement| !key.sql.ends_with("NOT VALID");
+    let is_partial = |key: &DumpStatement| {
+        let named = qualified_names(&key.sql).unwrap_or_default();
+        is_valid(key) && named.iter().any(|name| partial.contains(name))
+    };
+    let (unproven, whole): (Vec<_>, Vec<_>) = keys.into_iter().partition(is_partial);
+    builder.run(sandbox, whole).await?;
+    for key in unproven {
+        let unvalidated = DumpStatement { sql: format!("{} NOT VALID", key.sql), ..key.clone() };
+        builder.run(sandbox, vec![unvalidated]).await?;
+        if builder.made.contains(&key.object) {
+            builder.lacks.add(Cause::NotValidated, DumpKind::ForeignKey, key.object);
+        }
+    }
+    Ok(())
+}
+
+/// Fills the materialized views that have rows on main, in the order in which they were made.
+async fn refresh_views(
+    sandbox: &mut PgConnection,
+    builder: &mut Builder<'_>,
+    say: &mut (dyn FnMut(&str) + Send),
+) -> Result<(), SandboxError> {
+    let views = query(
+        "SELECT n.nspname::text AS schema, c.relname::text AS name FROM pg_catalog.pg_class c
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm' AND NOT c.relispopulated ORDER BY c.oid",
+    )
+    .fetch_all(&mut *sandbox)
+    .await?;
+    let mut due = Vec::new();
+    for row in views {
+        let view =
+            TableName::new(row.try_get::<String, _>("schema")?, row.try_get::<String, _>("name")?);
+        if builder.is_populated(&view) {
+            due.push(DumpStatement {
+                kind: DumpKind::MaterializedViewRows,
+                sql: format!("REFRESH MATERIALIZED VIEW {}", view.quoted()),
+                object: view.clone(),
+                relation: Some(view),
+            });
+        }
+    }
+    if !due.is_empty() {
+        say("filling materialized views");
+        builder.run(sandbox, due).await?;
+    }
+    Ok(())
+}
+
+/// Roles that policies name: made where the sandbox's role may, without a login.
+async fn make_roles(
+    sandbox: &mut PgConnection,
+    builder: &mut Builder<'_>,
+) -> Result<(), SandboxError> {
+    for role in builder.policy_roles() {
+        let row =
+            query("SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1) AS there")
+                .bind(&role)
+                .fetch_one(&mut *sandbox)
+                .await?;
+        if row.try_get::<bool, _>("there")? {
+            continue;
+        }
+        let made =
+            execute(sandbox, format!("CREATE ROLE {} NOLOGIN", quote_identifier(&role))).await;
+        match made {
+            Ok(()) => {}
+            Err(SandboxError::Target(failure)) if !failure.is_connection() => {
+                builder.missing_roles.insert(role);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Statistics of all tables, so that the planner sees them as they are.
+pub(super) async fn analyze(
+    sandbox: &mut PgConnection,
+    helpers: &mut Helpers,
+    tables: &[&TableFacts],
+    builder: &Builder<'_>,
+) -> Result<(), SandboxError> {
+    let row = query("SELECT pg_catalog.current_setting('server_version_num')::int AS version")
+        .fetch_one(&mut *sandbox)
+        .await?;
+    let freezes_whole = row.try_get::<i32, _>("version")? >= FREEZES_WHOLE;
+    let (frozen, others): (Vec<&TableFacts>, Vec<&TableFacts>) = tables
+        .iter()
+        .filter(|table| !table.is_empty && table.forbidden.is_none())
+        .partition(|table| freezes_whole && workers::is_frozen(table));
+    let views = builder.filled_views();
+    let names = |tables: &[&TableFacts]| -> Vec<TableName> {
+        tables.iter().map(|table| table.source.table.clone()).collect()
+    };
+    let maintenance = |command: &str, tables: &[TableName]| {
+        let quoted: Vec<String> = tables.iter().map(TableName::quoted).collect();
+        vec![DumpStatement {
+            kind: DumpKind::Mark,
+            sql: format!("{command} {}", quoted.join(", ")),
+            object: TableName::new("", command),
+            relation: None,
+        }]
+    };
+    let mut groups = Vec::new();
+    for table in names(&frozen) {
+        groups.push(maintenance("ANALYZE", &[table]));
+    }
+    for chunk in [names(&others), views].concat().chunks(VACUUMED_AT_ONCE) {
+        groups.push(maintenance("VACUUM (ANALYZE)", chunk));
+    }
+    let (_, failed) = workers::run_groups(sandbox, helpers, groups).await?;
+    for (statement, failure) in failed {
+        tracing::warn!(sql = statement.sql, %failure, "statistics of the copy were not collected");
+    }
+    Ok(())
+}
