@@ -1,5 +1,6 @@
 //! The staging copy: made, and made anew.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use comfy_table::Table;
@@ -32,10 +33,14 @@ fn tell(report: &StagingReport) {
     for table_name in &report.present {
         table.add_row([table_name.to_string(), "was there already".into()]);
     }
-    for (table_name, reason) in &report.skipped {
-        table.add_row([table_name.to_string(), format!("left out: {reason}")]);
-    }
     println!("{table}");
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (table_name, reason) in &report.skipped {
+        reasons.entry(reason).or_default().push(table_name.to_string());
+    }
+    for (reason, tables) in reasons {
+        eprintln!("Rows were not copied ({reason}): {}", tables.join(", "));
+    }
     for sentence in report.lacks.sentences() {
         eprintln!("{sentence}");
     }

@@ -190,6 +190,7 @@ impl Shop {
             sample_percent: 1.0,
             with_functions: false,
             program: DumpProgram::Found,
+            replaces: false,
         };
         init_staging(&mut main, &mut sandbox.connection, None, &options, &mut |_| {}).await?;
         main.end().await?;

@@ -129,7 +129,7 @@ impl Budget {
             && spent.texts.len() >= shared.limits.texts_per_hour as usize
         {
             return Err(PgFailure::Spent(format!(
-                "planning it leaves an entry of its own in pg_stat_statements, and {} such texts were planned on main within the hour. Set pg_stat_statements.track = 'none' for the role on main, or raise OPTISCHEMA_MAIN_TEXTS_PER_HOUR",
+                "it would leave an entry of its own in pg_stat_statements, and {} such texts were sent to main within the hour. Set pg_stat_statements.track = 'none' for the role on main, or raise OPTISCHEMA_MAIN_TEXTS_PER_HOUR",
                 shared.limits.texts_per_hour
             )));
         }

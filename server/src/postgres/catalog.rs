@@ -411,24 +411,25 @@ fn index(row: &PgRow) -> Result<Option<CatalogIndex>, PgFailure> {
     }))
 }
 
-/// Tables, views, sequences and foreign tables of a database but PostgreSQL's own.
+/// Tables, views, sequences, indexes and foreign tables of a database but PostgreSQL's own, with their `relkind`.
 ///
 /// # Errors
 /// The server cannot be asked.
-pub async fn relation_names(
+pub async fn relation_kinds(
     connection: &mut PgConnection,
-) -> Result<BTreeSet<TableName>, PgFailure> {
+) -> Result<BTreeMap<TableName, String>, PgFailure> {
     let rows = query(
-        "SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name
+        "SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name, c.relkind::pg_catalog.text AS kind
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND c.oid >= '16384'",
+         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'i', 'I') AND c.oid >= '16384'",
     )
     .fetch_all(connection)
     .await?;
     rows.iter()
         .map(|row| {
             let schema: String = row.try_get("schema")?;
-            Ok(TableName::new(schema, row.try_get::<String, _>("name")?))
+            let name = TableName::new(schema, row.try_get::<String, _>("name")?);
+            Ok((name, row.try_get("kind")?))
         })
         .collect()
 }

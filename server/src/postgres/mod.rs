@@ -32,7 +32,7 @@ mod statements_view;
 mod suspects;
 
 pub use budget::Budget;
-pub use catalog::{read_catalog, relation_exists, relation_names};
+pub use catalog::{read_catalog, relation_exists, relation_kinds};
 pub use connection::{Dsn, InvalidDsn, Session, connect_main, connect_writable};
 pub use explain::{ExplainMode, explain};
 pub use extensions::{lacking_extensions, used_extensions};

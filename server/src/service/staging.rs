@@ -11,7 +11,7 @@ use crate::apply::{Again, ApplyError, make_again};
 use crate::jobs::{hold, proven};
 use crate::postgres::query;
 use crate::postgres::{MainSession, PgFailure, Session, database_id};
-use crate::sandbox::{SandboxError, StagingOptions, StagingReport, drop_staging, init_staging};
+use crate::sandbox::{SandboxError, StagingOptions, StagingReport, init_staging};
 use crate::store::AuditRecord;
 
 /// The name of its connections.
@@ -35,7 +35,7 @@ impl Service {
     /// A target that is not configured, is main, or fails.
     pub async fn init_staging(&self, say: &mut (dyn FnMut(&str) + Send)) -> Outcome<StagingReport> {
         let mut sandbox = self.proven_sandbox().await?;
-        self.copy(&mut sandbox, say).await
+        self.copy(&mut sandbox, false, say).await
     }
 
     /// Drops the copies, makes them anew, and makes again what was applied to them, the oldest first.
@@ -54,11 +54,9 @@ impl Service {
         }
         // Before anything is dropped: main can be read.
         copied_main(&self.settings).await?;
-        say("dropping the copies that were made before");
         self.note("sandbox.dropped", None, json!({})).await?;
-        let dropped = drop_staging(&mut sandbox.connection).await?;
-        let copy = self.copy(&mut sandbox, say).await?;
-        let detail = json!({ "dropped": dropped, "copied": copy.copied.len() });
+        let copy = self.copy(&mut sandbox, true, say).await?;
+        let detail = json!({ "dropped": copy.dropped, "copied": copy.copied.len() });
         self.note("sandbox.refreshed", None, detail).await?;
         // A path of the copy's own is of no use to what is made again.
         query("RESET search_path")
@@ -86,6 +84,7 @@ impl Service {
     async fn copy(
         &self,
         sandbox: &mut Session,
+        replaces: bool,
         say: &mut (dyn FnMut(&str) + Send),
     ) -> Outcome<StagingReport> {
         let settings = &self.settings;
@@ -96,6 +95,7 @@ impl Service {
             sample_percent: settings.sample_percent,
             with_functions: settings.with_functions,
             program: settings.pg_dump.clone(),
+            replaces,
         };
         let connect = || -> BoxFuture<'_, Result<Session, SandboxError>> {
             Box::pin(async move {

@@ -43,6 +43,7 @@ const MINIATURES: &[(&str, &str, &str)] = &[
         include_str!("../corpus/copies/metrics.sql"),
         include_str!("../corpus/copies/metrics.since15.sql"),
     ),
+    ("odd", include_str!("../corpus/copies/odd.sql"), ""),
     (
         "geo",
         include_str!("../corpus/copies/geo.sql"),
@@ -58,6 +59,7 @@ pub fn options() -> StagingOptions {
         sample_percent: 1.0,
         with_functions: false,
         program: DumpProgram::Found,
+        replaces: false,
     }
 }
 
@@ -562,4 +564,134 @@ async fn a_table_of_1600_columns_is_copied() {
     assert_eq!(report.lacks.sentences().len(), 1);
     assert_eq!(report.copied[0].rows, 1);
     assert_eq!(report.lacks.all()[0].objects.len(), 1601);
+}
+
+/// Whatever the sandbox's own settings say, definitions mean the same there.
+#[tokio::test]
+async fn settings_of_the_sandbox_change_no_definition() {
+    let shop = Shop::start().await;
+    let (name, first, _) = MINIATURES.iter().find(|(name, ..)| *name == "odd").unwrap();
+    for program in [DumpProgram::Found, DumpProgram::None] {
+        miniature(&shop, name, &[first]).await;
+        for setting in [
+            "standard_conforming_strings = off",
+            "default_transaction_read_only = on",
+            "intervalstyle = 'sql_standard'",
+            "search_path = 'nowhere'",
+        ] {
+            shop.run("postgres", "postgres", &[&format!("ALTER DATABASE copy_odd SET {setting}")])
+                .await;
+        }
+        shop.run(
+            "postgres",
+            "postgres",
+            &["ALTER DATABASE main_odd SET intervalstyle = 'sql_standard'"],
+        )
+        .await;
+        let options = StagingOptions { program, ..with_functions() };
+        let report =
+            copied(&shop, ("main_odd", "postgres"), ("copy_odd", "sandbox"), &options).await;
+        assert!(report.lacks.is_empty(), "{:?}", report.lacks);
+        for database in ["main_odd", "copy_odd"] {
+            shop.run("postgres", "postgres", &[&format!("ALTER DATABASE {database} RESET ALL")])
+                .await;
+        }
+        assert_alike(&shop, name).await;
+    }
+}
+
+/// A view that could not be made is not there, not even as the placeholder that pg_dump puts first.
+#[tokio::test]
+async fn what_lacks_is_not_half_there() {
+    let shop = Shop::start().await;
+    let script = "
+        CREATE FUNCTION f(i int) RETURNS int LANGUAGE sql AS 'SELECT i';
+        CREATE TABLE t (id int PRIMARY KEY, n text);
+        CREATE VIEW v AS SELECT id, n, f(count(*)::int) FROM t GROUP BY id;
+        CREATE TABLE par (a int, g int GENERATED ALWAYS AS (f(a)) STORED);
+        CREATE TABLE chi (b int) INHERITS (par);
+        INSERT INTO par (a) VALUES (5); INSERT INTO chi (a, b) VALUES (7, 2)";
+    // A generated column takes immutable functions only.
+    let script = script.replace("int LANGUAGE", "int IMMUTABLE LANGUAGE");
+    miniature(&shop, "half", &[&script]).await;
+    let (main, copy) = (("main_half", "postgres"), ("copy_half", "sandbox"));
+    let report = copied(&shop, main, copy, &options()).await;
+    assert!(report.lacks.names(&TableName::new("public", "v")), "{:?}", report.lacks);
+    assert_eq!(shop.text("copy_half", "SELECT to_regclass('v')::text").await, "");
+    // Values of what is generated on main, in the children too.
+    assert_eq!(
+        shop.text("copy_half", "SELECT string_agg(g::text, ' ' ORDER BY g) FROM par").await,
+        "5 7"
+    );
+    let replaced = StagingOptions { replaces: true, ..with_functions() };
+    let report = copied(&shop, main, copy, &replaced).await;
+    assert!(report.lacks.is_empty(), "{:?}", report.lacks);
+    assert_alike(&shop, "half").await;
+}
+
+/// Names that are taken are said; a refresh keeps what a person put into the copy, and drops aggregates over rows.
+#[tokio::test]
+async fn names_that_are_taken_and_parts_that_a_person_added_are_named() {
+    let shop = Shop::start().await;
+    let script = "
+        CREATE TABLE t1 (v int); CREATE INDEX t1_v ON t1 (v);
+        CREATE SEQUENCE counted;
+        CREATE AGGREGATE cnt(*) (SFUNC = int8inc, STYPE = int8, INITCOND = '0');
+        CREATE TABLE ev (at int) PARTITION BY RANGE (at);
+        CREATE TABLE ev_1 PARTITION OF ev FOR VALUES FROM (1) TO (2);
+        CREATE SCHEMA closed; CREATE TABLE closed.c (id serial PRIMARY KEY);
+        CREATE ROLE shut LOGIN PASSWORD 'test'; GRANT SELECT ON t1, ev, ev_1 TO shut;
+        INSERT INTO t1 VALUES (1)";
+    miniature(&shop, "taken", &[script]).await;
+    shop.run(
+        "sandbox",
+        "copy_taken",
+        &["CREATE TABLE t1_v (id int)", "CREATE TABLE counted (id int)"],
+    )
+    .await;
+    let (main, copy) = (("main_taken", "shut"), ("copy_taken", "sandbox"));
+    let report = copied(&shop, main, copy, &with_functions()).await;
+    let named = |name: &str| report.lacks.names(&TableName::new("public", name));
+    assert!(named("t1_v") && named("counted"), "{:?}", report.lacks);
+    assert!(
+        shop.text("copy_taken", "SELECT to_regclass('closed.c_pkey')::text")
+            .await
+            .contains("c_pkey"),
+        "{:?}",
+        report.lacks
+    );
+    let added = "CREATE TABLE mine PARTITION OF ev FOR VALUES FROM (10) TO (20)";
+    shop.run("sandbox", "copy_taken", &[added, "INSERT INTO mine VALUES (11)"]).await;
+    let mut sandbox = shop.connect("sandbox", "copy_taken").await;
+    let refused = drop_staging(&mut sandbox).await.unwrap_err();
+    assert!(
+        matches!(&refused, SandboxError::Depends { dependent, .. } if dependent.contains("mine")),
+        "{refused}"
+    );
+    assert_eq!(shop.text("copy_taken", "SELECT count(*)::text FROM mine").await, "1");
+    shop.run("sandbox", "copy_taken", &["DROP TABLE mine"]).await;
+    drop_staging(&mut sandbox).await.unwrap();
+    assert_eq!(shop.text("copy_taken", "SELECT to_regclass('ev')::text").await, "");
+}
+
+/// A role that may create roles, or anything, is given no function whose statements nobody has read.
+#[tokio::test]
+async fn a_mighty_role_gets_no_function_that_puts_statements_together() {
+    let shop = Shop::start().await;
+    let script = "
+        CREATE FUNCTION fixed() RETURNS int LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'SELECT 1'; RETURN 1; END $$;
+        CREATE FUNCTION made_up(t text) RETURNS int LANGUAGE plpgsql AS $$ BEGIN EXECUTE format('SELECT count(*) FROM %I', t); RETURN 1; END $$;
+        CREATE FUNCTION roles() RETURNS int LANGUAGE plpgsql AS $$ BEGIN CREATE ROLE nobody_yet; RETURN 1; END $$";
+    let names = |report: &StagingReport| {
+        let objects = report.lacks.all().iter().flat_map(|lack| &lack.objects);
+        objects.map(|(_, object)| object.name.clone()).collect::<Vec<_>>()
+    };
+    miniature(&shop, "mighty", &[script]).await;
+    let main = ("main_mighty", "postgres");
+    let report = copied(&shop, main, ("copy_mighty", "sandbox"), &with_functions()).await;
+    assert_eq!(names(&report), ["roles"], "{:?}", report.lacks);
+    miniature(&shop, "mighty", &[script]).await;
+    shop.run("postgres", "postgres", &["ALTER ROLE sandbox CREATEROLE"]).await;
+    let report = copied(&shop, main, ("copy_mighty", "sandbox"), &with_functions()).await;
+    assert_eq!(names(&report), ["made_up", "roles"], "{:?}", report.lacks);
 }

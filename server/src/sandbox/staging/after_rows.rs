@@ -11,8 +11,9 @@ use super::super::scratch::execute;
 use super::builder::Builder;
 use super::facts::{Facts, TableFacts};
 use super::lacks::Cause;
+use super::running::drop_placeholder;
 use super::workers::{self, Helpers};
-use crate::postgres::{query, relation_names};
+use crate::postgres::{query, relation_kinds};
 use crate::sql::{DumpKind, DumpStatement, qualified_names};
 
 /// Tables that one VACUUM names.
@@ -26,10 +27,11 @@ pub(super) async fn set_positions(
     facts: &Facts,
     builder: &Builder<'_>,
 ) -> Result<(), SandboxError> {
-    let made = relation_names(sandbox).await?;
+    let there = relation_kinds(sandbox).await?;
+    let is_new = |name: &TableName| there.contains_key(name) && !builder.present.contains_key(name);
     let due = facts.positions.iter();
     let (mut names, mut values) = (Vec::new(), Vec::new());
-    for (name, value) in due.filter(|(n, _)| made.contains(n) && !builder.present.contains(n)) {
+    for (name, value) in due.filter(|(name, _)| is_new(name)) {
         names.push(name.quoted());
         values.push(*value);
     }
@@ -84,7 +86,11 @@ pub(super) async fn finish(
     builder.run(sandbox, stages.remove(&2).unwrap_or_default()).await?;
     say("checking foreign keys");
     foreign_keys(sandbox, builder, stages.remove(&3).unwrap_or_default(), partial).await?;
-    builder.run(sandbox, stages.remove(&4).unwrap_or_default()).await?;
+    let views = stages.remove(&4).unwrap_or_default();
+    builder.run(sandbox, views.clone()).await?;
+    for view in views.iter().filter(|view| builder.lacks.names(&view.object)) {
+        drop_placeholder(sandbox, view).await?;
+    }
     refresh_views(sandbox, builder, say).await?;
     make_roles(sandbox, builder).await?;
     for (_, statements) in stages {
@@ -122,7 +128,7 @@ async fn foreign_keys(
     for key in unproven {
         let unvalidated = DumpStatement { sql: format!("{} NOT VALID", key.sql), ..key.clone() };
         builder.run(sandbox, vec![unvalidated]).await?;
-        if builder.made.contains(&key.object) {
+        if builder.has_made(&key) {
             builder.lacks.add(Cause::NotValidated, DumpKind::ForeignKey, key.object);
         }
     }

@@ -1,6 +1,6 @@
 //! Running a script of definitions in the sandbox. One that fails costs itself and what depends on it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use optischema::model::TableName;
 use sqlx::postgres::PgConnection;
@@ -11,9 +11,10 @@ use super::extensions::Extensions;
 use super::facts::Facts;
 use super::lacks::{Cause, Lacks};
 use super::order::{
-    SIDE_BY_SIDE, batches, by_dependence, can_be_named, is_noted, may_need_keys, runs,
+    Class, Key, SIDE_BY_SIDE, batches, by_dependence, can_be_named, class_of, is_noted, key_of,
+    may_need_keys, runs,
 };
-use super::running::{create_noted, is_there_already, run_one, run_together};
+use super::running::{came_with_its_parent, create_noted, is_there_already, run_one, run_together};
 use super::workers::{self, Helpers};
 use crate::postgres::PgFailure;
 use crate::sql::{DumpKind, DumpStatement, access_method, qualified_names};
@@ -29,19 +30,19 @@ pub(super) struct Builder<'a> {
     pub with_functions: bool,
     /// Whether what is made counts as whole at once, rather than once all of it is there.
     is_whole: bool,
+    /// Whether the sandbox's role is a superuser or may make roles.
+    pub is_mighty: bool,
     /// Main's own search path, quoted: bodies of functions may rely on it.
     path: String,
-    /// Relations that were in the sandbox before.
-    pub present: BTreeSet<TableName>,
+    /// Relations that were in the sandbox before, with their `relkind`.
+    pub present: BTreeMap<TableName, String>,
     /// Everything that was made.
-    pub made: HashSet<TableName>,
+    pub made: HashSet<Key>,
     /// What is lacking and can be referred to.
-    pub absent: HashMap<TableName, Cause>,
+    pub absent: HashMap<Key, Cause>,
     pub lacks: Lacks,
     /// Roles that the sandbox lacks.
     pub missing_roles: BTreeSet<String>,
-    /// Columns that lost their generation expression, by table.
-    pub ungenerated: HashMap<TableName, Vec<String>>,
 }
 
 impl<'a> Builder<'a> {
@@ -49,7 +50,7 @@ impl<'a> Builder<'a> {
         facts: &'a Facts,
         with_functions: bool,
         path: String,
-        present: BTreeSet<TableName>,
+        present: BTreeMap<TableName, String>,
         lacks: Lacks,
     ) -> Self {
         Self {
@@ -57,13 +58,13 @@ impl<'a> Builder<'a> {
             extensions: Extensions::default(),
             with_functions,
             is_whole: false,
+            is_mighty: false,
             path,
             present,
-            made: HashSet::from([TableName::new("", "public")]),
+            made: HashSet::from([(Class::Database, TableName::new("", "public"))]),
             absent: HashMap::new(),
             lacks,
             missing_roles: BTreeSet::new(),
-            ungenerated: HashMap::new(),
         }
     }
 
@@ -74,32 +75,44 @@ impl<'a> Builder<'a> {
 
     /// Whether a materialized view of this run has rows on main.
     pub(super) fn is_populated(&self, view: &TableName) -> bool {
-        self.made.contains(view) && self.facts.populated.contains(view)
+        self.has_relation(view) && self.facts.populated.contains(view)
+    }
+
+    /// Whether this run made a relation.
+    pub(super) fn has_relation(&self, relation: &TableName) -> bool {
+        self.made.contains(&(Class::Relation, relation.clone()))
+    }
+
+    /// Whether this run made what a statement defines.
+    pub(super) fn has_made(&self, statement: &DumpStatement) -> bool {
+        self.made.contains(&key_of(statement))
     }
 
     /// Materialized views that this run filled.
     pub(super) fn filled_views(&self) -> Vec<TableName> {
         let views = self.facts.populated.iter();
-        views.filter(|view| self.made.contains(*view) && !self.lacks.names(view)).cloned().collect()
+        views.filter(|view| self.has_relation(view) && !self.lacks.names(view)).cloned().collect()
     }
 
     /// Roles that policies of tables of this run name.
     pub(super) fn policy_roles(&self) -> BTreeSet<String> {
         let policies = self.facts.policy_roles.iter();
-        let of_made = policies.filter(|((table, _), _)| self.made.contains(table));
+        let of_made = policies.filter(|((table, _), _)| self.has_relation(table));
         of_made.flat_map(|(_, roles)| roles.iter().cloned()).collect()
     }
 
     /// From now on names of extensions are known.
     pub(super) fn know_extensions(&mut self, extensions: Extensions) {
-        self.absent.extend(extensions.absent.clone());
+        let absent = extensions.absent.iter();
+        self.absent
+            .extend(absent.map(|(name, cause)| ((Class::Other, name.clone()), cause.clone())));
         self.extensions = extensions;
     }
 
     /// A relation that another session has locked is not in the script.
     pub(super) fn is_locked(&mut self, relation: &TableName) {
-        if !self.present.contains(relation) {
-            self.absent.insert(relation.clone(), Cause::Locked);
+        if !self.present.contains_key(relation) {
+            self.absent.insert((Class::Relation, relation.clone()), Cause::Locked);
             self.lacks.add(Cause::Locked, DumpKind::Unknown, relation.clone());
         }
     }
@@ -149,6 +162,13 @@ impl<'a> Builder<'a> {
         // A table that cannot be made whole is made without the parts that fail.
         let (tables, others): (Vec<Failed>, Vec<Failed>) =
             failed.into_iter().partition(|(statement, _)| statement.kind == DumpKind::Table);
+        // What tables stand on is their cause.
+        for (statement, failure) in &others {
+            if matches!(class_of(statement.kind), Class::Type | Class::Other) {
+                let cause = self.cause_of(&statement.sql, failure);
+                self.absent.entry(key_of(statement)).or_insert(cause);
+            }
+        }
         let had_tables = !tables.is_empty();
         for failed in tables {
             self.reduce_table(sandbox, failed).await?;
@@ -173,7 +193,7 @@ impl<'a> Builder<'a> {
                 due.extend(self.decided(statement));
             }
             if due.len() > 1 && self.ran_together(sandbox, &due).await? {
-                self.made.extend(due.into_iter().map(|statement| statement.object));
+                self.made.extend(due.iter().map(key_of));
                 continue;
             }
             for statement in due {
@@ -208,7 +228,7 @@ impl<'a> Builder<'a> {
                 due.chunks(SIDE_BY_SIDE).map(<[DumpStatement]>::to_vec).collect();
             let (made, apart) =
                 workers::run_batches(sandbox, helpers, batches, self.is_whole).await?;
-            self.made.extend(made.into_iter().map(|statement| statement.object));
+            self.made.extend(made.iter().map(key_of));
             failed.extend(self.pass(sandbox, apart).await?);
         }
         Ok(failed)
@@ -258,12 +278,15 @@ impl<'a> Builder<'a> {
         };
         match ran {
             Ok(()) => {
-                self.made.insert(statement.object.clone());
+                self.made.insert(key_of(statement));
+                self.absent.remove(&key_of(statement));
                 Ok(Ok(()))
             }
             Err(SandboxError::Target(failure)) if !failure.is_connection() => {
-                if is_there_already(&failure, statement.kind) {
-                    self.made.insert(statement.object.clone());
+                if is_there_already(&failure, statement.kind)
+                    || came_with_its_parent(sandbox, statement, &failure).await?
+                {
+                    self.made.insert(key_of(statement));
                     return Ok(Ok(()));
                 }
                 Ok(Err(failure))
@@ -274,11 +297,16 @@ impl<'a> Builder<'a> {
 
     /// Remembers what was run elsewhere.
     pub(super) fn was_made(&mut self, statement: &DumpStatement) {
-        self.made.insert(statement.object.clone());
+        self.made.insert(key_of(statement));
     }
 
     pub(super) fn give_up(&mut self, failed: Vec<Failed>) {
         for (statement, failure) in failed {
+            // The trigger of a partition has the name of its parent's, and is lacking with it.
+            let is_same = |lacking: &Key| lacking.1.name == statement.object.name;
+            if statement.kind == DumpKind::TriggerState && self.absent.keys().any(is_same) {
+                continue;
+            }
             let cause = self.cause_of(&statement.sql, &failure);
             self.is_lacking(&statement, cause);
         }
@@ -288,13 +316,16 @@ impl<'a> Builder<'a> {
     pub(super) fn cause_of(&self, sql: &str, failure: &PgFailure) -> Cause {
         let mut named = qualified_names(sql).unwrap_or_default();
         named.extend(access_method(sql).map(|method| TableName::new("", method)));
-        let cause = named.iter().find_map(|name| self.absent.get(name));
+        let classes = [Class::Function, Class::Relation, Class::Type, Class::Other];
+        let cause = named.iter().find_map(|name| {
+            classes.iter().find_map(|class| self.absent.get(&(*class, name.clone())))
+        });
         cause.cloned().unwrap_or_else(|| Cause::Refused(failure.to_string()))
     }
 
     pub(super) fn is_lacking(&mut self, statement: &DumpStatement, cause: Cause) {
         if can_be_named(statement.kind) {
-            self.absent.entry(statement.object.clone()).or_insert_with(|| cause.clone());
+            self.absent.entry(key_of(statement)).or_insert_with(|| cause.clone());
         }
         self.lacks.add(cause, statement.kind, statement.object.clone());
     }

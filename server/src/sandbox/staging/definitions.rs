@@ -1,5 +1,7 @@
 //! The definitions of main: by `pg_dump`, or from the catalogs.
 
+use std::collections::HashSet;
+
 use optischema::model::TableName;
 
 use super::super::SandboxError;
@@ -31,6 +33,14 @@ impl Definitions {
             kind.is_after_rows() || matches!(kind, DumpKind::Mark | DumpKind::RowSecurity)
         });
         Self { before, after, unread: Vec::new() }
+    }
+
+    /// Names of relations, functions and types among them.
+    pub(super) fn names(&self) -> HashSet<TableName> {
+        let all = self.before.iter().chain(&self.after);
+        let is_named = |kind| !matches!(kind, DumpKind::Comment | DumpKind::Extension);
+        let named = all.filter(|statement| is_named(statement.kind));
+        named.map(|statement| statement.object.clone()).collect()
     }
 
     /// Schemas, the rest before the rows, and what follows them. Comments come last, when all that they name is there.
@@ -93,9 +103,6 @@ pub(super) async fn definitions(
     }
 }
 
-/// Readings of the catalogs before main is said to change too fast.
-const MOST_READINGS: usize = 3;
-
 /// The definitions of a database as its catalogs have them, but of what is out of reach.
 ///
 /// # Errors
@@ -105,23 +112,11 @@ pub async fn definitions_from_catalogs(
     out_of_reach: &OutOfReach,
 ) -> Result<Vec<DumpStatement>, SandboxError> {
     let version = main.version_number();
-    let mut readings = 1;
-    loop {
-        let reading = main
-            .guarded(async |connection| {
-                catalog::read_definitions(connection, version, &out_of_reach.oids).await
-            })
-            .await;
-        match reading {
-            Ok(statements) => return Ok(statements),
-            // Something was dropped while it was written out.
-            Err(PlanFailure::Target(failure))
-                if failure.is_about_a_moment() && readings < MOST_READINGS =>
-            {
-                readings += 1;
-            }
-            Err(PlanFailure::Target(failure)) => return Err(failure.into()),
-            Err(PlanFailure::Sql(refusal)) => return Err(refusal.into()),
-        }
-    }
+    let reading = main.guarded(async |connection| {
+        catalog::read_definitions(connection, version, &out_of_reach.oids).await
+    });
+    reading.await.map_err(|failure| match failure {
+        PlanFailure::Target(failure) => failure.into(),
+        PlanFailure::Sql(refusal) => refusal.into(),
+    })
 }

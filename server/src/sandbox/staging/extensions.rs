@@ -12,6 +12,14 @@ use super::lacks::{Cause, Lacks};
 use crate::postgres::{PgFailure, query};
 use crate::sql::DumpKind;
 
+impl Extensions {
+    /// Names that objects of the database have, too, are theirs.
+    pub(super) fn without(&mut self, own: &HashSet<TableName>) {
+        self.absent.retain(|name, _| !own.contains(name));
+        self.moved.retain(|name, _| !own.contains(name));
+    }
+}
+
 /// What extensions came to.
 #[derive(Debug, Default)]
 pub(super) struct Extensions {

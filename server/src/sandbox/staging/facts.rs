@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::super::SandboxError;
 use super::super::copy::RowSource;
 use crate::postgres::{OutOfReach, query};
-use crate::sql::DumpStatement;
+use crate::sql::{DumpKind, DumpStatement};
 
 /// A table with rows of its own.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub(super) struct TableFacts {
     pub top: TableName,
     /// `pg_table_size`, in bytes.
     pub bytes: i64,
+    /// Names of its generated columns.
+    pub generated: Vec<String>,
     /// Whether there is no page of rows.
     pub is_empty: bool,
     /// Why its rows cannot be read whole.
@@ -54,6 +56,8 @@ const TABLES: &str = "
            tn.nspname::pg_catalog.text AS top_schema, t.relname::pg_catalog.text AS top_name,
            ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.pg_attribute a
                  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum) AS columns,
+           ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.pg_attribute a
+                 WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> '') AS generated,
            EXISTS (SELECT FROM pg_catalog.pg_attribute a
                    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid >= '16384') AS has_own_types,
            -- Asking for the size of a locked table waits for the lock.
@@ -148,6 +152,9 @@ impl Facts {
     /// Whether a definition belongs to what `pg_dump` cannot read with the role's rights.
     pub(super) fn hides(&self, definition: &DumpStatement) -> bool {
         let of = definition.relation.as_ref().unwrap_or(&definition.object);
+        if definition.kind == DumpKind::Schema {
+            return self.closed_schemas.contains(&of.name);
+        }
         self.unreadable.contains(of) || self.closed_schemas.contains(&of.schema)
     }
 }
@@ -184,6 +191,7 @@ fn table(row: &PgRow) -> Result<TableFacts, SandboxError> {
             is_readable: true,
             has_own_types: row.try_get("has_own_types")?,
         },
+        generated: row.try_get("generated")?,
         // A table that was dropped since the snapshot has no size.
         bytes: row.try_get::<Option<i64>, _>("bytes")?.unwrap_or_default(),
         is_empty: row.try_get::<Option<i64>, _>("row_bytes")? == Some(0),
@@ -215,4 +223,18 @@ pub(super) async fn members(
     .fetch_all(connection)
     .await?;
     rows.iter().map(|row| Ok((row.try_get("extension")?, named(row)?))).collect()
+}
+
+/// Names of generated columns, by table.
+pub(super) async fn generated_columns(
+    connection: &mut PgConnection,
+) -> Result<HashMap<TableName, Vec<String>>, SandboxError> {
+    let rows = query(
+        "SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name, pg_catalog.array_agg(a.attname::pg_catalog.text) AS columns
+         FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE a.attgenerated <> '' AND NOT a.attisdropped GROUP BY 1, 2",
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| Ok((named(row)?, row.try_get("columns")?))).collect()
 }

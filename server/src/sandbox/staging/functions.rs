@@ -1,7 +1,7 @@
 //! Functions of main for benchmarks: indexes, checks, defaults and triggers of a scratch schema call them where they are
 //! on main, so they are created under their own names and belong to the staging copy.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use optischema::model::{TableName, quote_identifier};
 use sqlx::Row;
@@ -88,7 +88,7 @@ pub async fn copy_functions(
     let own_path: Vec<String> =
         main.search_path().await?.iter().map(|schema| quote_identifier(schema)).collect();
     let mut builder =
-        Builder::new(&facts, true, own_path.join(", "), BTreeSet::new(), Lacks::default());
+        Builder::new(&facts, true, own_path.join(", "), BTreeMap::new(), Lacks::default());
     builder.makes_whole();
     let schemas: BTreeSet<&String> = lacking.iter().map(|function| &function.name.schema).collect();
     let schemas = schemas.into_iter().map(|schema| DumpStatement {

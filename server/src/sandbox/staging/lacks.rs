@@ -16,6 +16,10 @@ pub enum Cause {
     ReachesOut { function: TableName, by: String },
     /// The function is written in a language that anybody's code can do anything in.
     Untrusted { function: TableName, language: String },
+    /// The function runs a text that it puts together, and the sandbox's role could do too much with one.
+    Dynamic { function: TableName },
+    /// The sandbox has another object of that name.
+    NameTaken,
     /// The sandbox lacks an extension.
     Extension { name: String, schema: String, is_installed: bool },
     /// The sandbox lacks a role that a policy names.
@@ -171,6 +175,14 @@ impl fmt::Display for Lack {
             Cause::Untrusted { function, language } => write!(
                 f,
                 "{objects} {are} not in the copy: the function {function} is written in {language}, an untrusted language, and such functions are never copied."
+            ),
+            Cause::Dynamic { function } => write!(
+                f,
+                "{objects} {are} not in the copy: the function {function} executes a text that it puts together, and the sandbox's role is a superuser or may create roles. Use a role without these rights."
+            ),
+            Cause::NameTaken => write!(
+                f,
+                "{objects} {are} not in the copy: the sandbox has other objects of these names. Rename or drop them, then run `optischema sandbox refresh`."
             ),
             Cause::Extension { name, schema, is_installed: true } => write!(
                 f,

@@ -18,10 +18,11 @@ mod removal;
 mod running;
 mod workers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use optischema::model::{CopiedTable, TableName, quote_identifier};
 use optischema::sampling::RowChoice;
+use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 pub use definitions::definitions_from_catalogs;
@@ -32,15 +33,15 @@ pub use workers::Connect;
 
 use self::after_rows::{analyze, finish, set_positions};
 use self::builder::Builder;
-use self::definitions::definitions;
-use self::facts::{Facts, TableFacts};
+use self::definitions::{Definitions, definitions};
+use self::facts::{Facts, TableFacts, generated_columns};
 use self::removal::Extent;
 use self::workers::Helpers;
 use super::SandboxError;
 use super::copy::RowChoices;
 use super::scratch::execute;
 use crate::config::DumpProgram;
-use crate::postgres::{MainSession, relation_names};
+use crate::postgres::{MainSession, Snapshot, query, relation_kinds};
 
 /// What a staging copy was made of.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,6 +53,8 @@ pub struct StagingReport {
     pub skipped: Vec<(TableName, String)>,
     /// Definitions that the copy lacks.
     pub lacks: Lacks,
+    /// Relations of an earlier copy that were dropped.
+    pub dropped: Vec<TableName>,
     /// The program that read the definitions; absent where OptiSchema read the catalogs itself.
     pub program: Option<String>,
 }
@@ -66,6 +69,8 @@ pub struct StagingOptions {
     /// Whether functions of the database are copied.
     pub with_functions: bool,
     pub program: DumpProgram,
+    /// Whether an earlier copy is dropped first, once main was read.
+    pub replaces: bool,
 }
 
 /// The same blocks are taken each time.
@@ -78,6 +83,11 @@ const SESSION: &[&str] = &[
     "SET client_min_messages = warning",
     "SET xmloption = content",
     "SET row_security = off",
+    "SET standard_conforming_strings = on",
+    "SET default_transaction_read_only = off",
+    "SET default_tablespace = ''",
+    "SET datestyle = 'ISO, YMD'",
+    "SET intervalstyle = 'postgres'",
 ];
 
 /// Copies main into the sandbox: every definition, and rows up to the limit. What is there already is left alone; what a
@@ -97,45 +107,50 @@ pub async fn init_staging(
         execute(sandbox, (*statement).to_owned()).await?;
     }
     notes::prepare(sandbox).await?;
-    if notes::was_cut_off(sandbox).await? {
-        say("dropping what a copy that was cut off has left");
-        removal::drop_noted(sandbox, Extent::CutOff).await?;
-    }
     say("reading the structure of main");
     let path = main.search_path().await?;
-    let snapshot = main.export_snapshot().await?;
-    let out_of_reach = main.out_of_reach().await?;
-    let facts = Facts::read(main.connection().await?, out_of_reach).await?;
     let mut report = StagingReport::default();
-    let definitions = definitions(main, &snapshot, &facts, options, &mut report).await?;
+    let (snapshot, facts, definitions) = read(main, options, &mut report).await?;
     let mut helpers = Helpers::open(main, Some(&snapshot), connect).await;
     for session in &mut helpers.sandboxes {
         for statement in SESSION {
             execute(&mut session.connection, (*statement).to_owned()).await?;
         }
     }
-    let present = relation_names(sandbox).await?;
+    // Nothing is dropped before main was read.
+    if options.replaces {
+        say("dropping the copies that were made before");
+        report.dropped = removal::drop_noted(sandbox, Extent::All).await?;
+    } else if notes::was_cut_off(sandbox).await? {
+        say("dropping what a copy that was cut off has left");
+        removal::drop_noted(sandbox, Extent::CutOff).await?;
+    }
+    let present = relation_kinds(sandbox).await?;
     let quoted: Vec<String> = path.iter().map(|schema| quote_identifier(schema)).collect();
     let mut builder =
         Builder::new(&facts, options.with_functions, quoted.join(", "), present, Lacks::default());
+    builder.is_mighty = is_mighty(sandbox).await?;
     for relation in &definitions.unread {
         builder.is_locked(relation);
     }
+    let own = definitions.names();
     let (schemas, before, mut after) = definitions.in_order();
     say("creating types, tables and views");
     builder.run(sandbox, schemas).await?;
-    let extensions = extensions::install(
+    let mut extensions = extensions::install(
         main.connection().await?,
         sandbox,
         &facts.extensions,
         &mut builder.lacks,
     )
     .await?;
+    extensions.without(&own);
     builder.know_extensions(extensions);
     let deferred = builder.run_deferring(sandbox, &mut helpers, before).await?;
     after.extend(deferred.into_iter().map(|(statement, _)| statement));
     let choices = choices(&facts, options);
-    let tables = tables_to_fill(&facts, &mut builder, &mut report);
+    let generated = generated_columns(sandbox).await?;
+    let tables = tables_to_fill(&facts, &builder, &generated, &mut report);
     let tables: Vec<&TableFacts> = tables.iter().collect();
     let rows = workers::copy_rows((main, sandbox), &mut helpers, &tables, &choices, say).await?;
     helpers.leave_main().await;
@@ -164,22 +179,72 @@ fn choices(facts: &Facts, options: &StagingOptions) -> RowChoices {
     }
 }
 
+/// Readings of main before it is said to change too fast.
+const MOST_READINGS: usize = 8;
+
+/// Reads facts and definitions of main in one snapshot, and again in another where something was dropped meanwhile.
+async fn read(
+    main: &mut MainSession,
+    options: &StagingOptions,
+    report: &mut StagingReport,
+) -> Result<(Snapshot, Facts, Definitions), SandboxError> {
+    let mut readings = 1;
+    loop {
+        match read_once(main, options, report).await {
+            Err(SandboxError::Target(failure))
+                if failure.is_about_a_moment() && readings < MOST_READINGS =>
+            {
+                tracing::info!(%failure, "main changed while it was read: reading again");
+                readings += 1;
+            }
+            read => return read,
+        }
+    }
+}
+
+async fn read_once(
+    main: &mut MainSession,
+    options: &StagingOptions,
+    report: &mut StagingReport,
+) -> Result<(Snapshot, Facts, Definitions), SandboxError> {
+    let snapshot = main.export_snapshot().await?;
+    let out_of_reach = main.out_of_reach().await?;
+    let facts = Facts::read(main.connection().await?, out_of_reach).await?;
+    let definitions = definitions(main, &snapshot, &facts, options, report).await?;
+    Ok((snapshot, facts, definitions))
+}
+
+/// Whether the sandbox's role is a superuser or may create roles.
+async fn is_mighty(sandbox: &mut PgConnection) -> Result<bool, SandboxError> {
+    let row = query(
+        "SELECT r.rolsuper OR r.rolcreaterole AS is_mighty FROM pg_catalog.pg_roles r WHERE r.rolname = session_user",
+    )
+    .fetch_one(sandbox)
+    .await?;
+    Ok(row.try_get("is_mighty")?)
+}
+
 /// The tables that this run made, as their rows are read.
 fn tables_to_fill(
     facts: &Facts,
-    builder: &mut Builder<'_>,
+    builder: &Builder<'_>,
+    generated: &HashMap<TableName, Vec<String>>,
     report: &mut StagingReport,
 ) -> Vec<TableFacts> {
     let mut tables = Vec::new();
     for table in &facts.tables {
         let name = &table.source.table;
-        if builder.present.contains(name) {
+        if builder.present.contains_key(name) {
             report.present.push(name.clone());
-        } else if builder.made.contains(name) {
+        } else if builder.has_relation(name) {
             let mut table = table.clone();
-            if let Some(columns) = builder.ungenerated.get(name) {
-                // Stored values of a column that is plain in the copy: they must be selected.
-                table.source.columns.extend(columns.iter().cloned());
+            let kept = generated.get(name).map(Vec::as_slice).unwrap_or_default();
+            let is_plain = |column: &String| !kept.contains(column);
+            let plain: Vec<String> =
+                table.generated.iter().filter(|c| is_plain(c)).cloned().collect();
+            if !plain.is_empty() {
+                // Values of a column that is plain in the copy must be selected.
+                table.source.columns.extend(plain);
                 table.source.is_sent = false;
             }
             tables.push(table);

@@ -1,6 +1,97 @@
 //! In which order and in which transactions definitions run, and what their kinds can depend on.
 
+use optischema::model::TableName;
+
 use crate::sql::{DumpKind, DumpStatement};
+
+/// Kinds whose names are told apart: a function and a table may have the same one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Class {
+    /// Tables, views, sequences, indexes and keys.
+    Relation,
+    Function,
+    Type,
+    /// Schemas and extensions.
+    Database,
+    Other,
+    /// A constraint, trigger, policy or rule: named within its relation.
+    Part,
+}
+
+/// What tells one object from all others.
+pub(super) type Key = (Class, TableName);
+
+pub(super) const fn class_of(kind: DumpKind) -> Class {
+    match kind {
+        DumpKind::Table
+        | DumpKind::View
+        | DumpKind::MaterializedView
+        | DumpKind::MaterializedViewRows
+        | DumpKind::Sequence
+        | DumpKind::Index
+        | DumpKind::IndexLink
+        | DumpKind::Key
+        | DumpKind::Foreign => Class::Relation,
+        DumpKind::Function => Class::Function,
+        DumpKind::Type | DumpKind::Domain => Class::Type,
+        DumpKind::Schema | DumpKind::Extension => Class::Database,
+        DumpKind::Collation
+        | DumpKind::Other
+        | DumpKind::Statistics
+        | DumpKind::EventTrigger
+        | DumpKind::Setting
+        | DumpKind::Unknown => Class::Other,
+        DumpKind::SequenceOwner
+        | DumpKind::TablePart
+        | DumpKind::Default
+        | DumpKind::Constraint
+        | DumpKind::ForeignKey
+        | DumpKind::Mark
+        | DumpKind::Rule
+        | DumpKind::Trigger
+        | DumpKind::TriggerState
+        | DumpKind::Policy
+        | DumpKind::RowSecurity
+        | DumpKind::Comment => Class::Part,
+    }
+}
+
+pub(super) fn key_of(statement: &DumpStatement) -> Key {
+    let class = class_of(statement.kind);
+    match (&statement.relation, class) {
+        (Some(relation), Class::Part) => part_key(relation, &statement.object.name),
+        _ => (class, statement.object.clone()),
+    }
+}
+
+fn part_key(relation: &TableName, name: &str) -> Key {
+    (Class::Part, TableName::new(format!("{}.{}", relation.schema, relation.name), name))
+}
+
+/// The object that a comment is on; for a constraint, which may be a key, both that it can be.
+pub(super) fn commented(statement: &DumpStatement) -> Vec<Key> {
+    let object = statement.object.clone();
+    let kind = statement.sql.split_whitespace().nth(2).unwrap_or_default().to_uppercase();
+    let of = statement.relation.as_ref();
+    match (kind.as_str(), of) {
+        ("COLUMN", Some(of)) => vec![(Class::Relation, of.clone()), (Class::Type, of.clone())],
+        ("TABLE" | "VIEW" | "MATERIALIZED" | "SEQUENCE" | "INDEX", _) => {
+            vec![(Class::Relation, object)]
+        }
+        ("CONSTRAINT", Some(of)) => {
+            vec![part_key(of, &object.name), (Class::Relation, object), (Class::Type, of.clone())]
+        }
+        // Of a domain.
+        ("CONSTRAINT", None) => vec![(Class::Type, object)],
+        (_, Some(of)) => vec![part_key(of, &object.name)],
+        ("FUNCTION" | "PROCEDURE" | "ROUTINE" | "AGGREGATE", None) => {
+            vec![(Class::Function, object)]
+        }
+        ("TYPE" | "DOMAIN", None) => vec![(Class::Type, object)],
+        ("SCHEMA", None) => vec![(Class::Database, object)],
+        _ => vec![(Class::Other, object)],
+    }
+}
 
 /// Statements of one transaction among several at once.
 pub(super) const SIDE_BY_SIDE: usize = 50;

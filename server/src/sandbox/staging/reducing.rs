@@ -39,7 +39,6 @@ impl Builder<'_> {
                     let cause = self.cause_of(value.as_deref().unwrap_or_default(), &failure);
                     let column = TableName::new(&of.schema, format!("{}.{name}", of.name));
                     self.lacks.add(cause, DumpKind::Default, column);
-                    self.ungenerated.entry(of.clone()).or_default().push(name.clone());
                 }
             }
         }

@@ -142,7 +142,12 @@ fn batches(noted: &[Noted]) -> impl Iterator<Item = &[Noted]> {
 
 async fn drop_together(sandbox: &mut PgConnection, objects: &[Noted]) -> Result<(), PgFailure> {
     let Some(first) = objects.first() else { return Ok(()) };
-    let names: Vec<&str> = objects.iter().map(|object| object.identity.as_str()).collect();
+    // An aggregate over rows has no arguments, which DROP writes otherwise than pg_identify_object.
+    let identity = |object: &Noted| match object.kind.as_str() {
+        "aggregate" => object.identity.replace("()", "(*)"),
+        _ => object.identity.clone(),
+    };
+    let names: Vec<String> = objects.iter().map(identity).collect();
     let text = format!("DROP {} IF EXISTS {}", first.kind.to_uppercase(), names.join(", "));
     match query(sqlx::AssertSqlSafe(text)).execute(sandbox).await.map_err(PgFailure::from) {
         // A schema that a person uses, too, stays.
@@ -188,7 +193,13 @@ async fn refuse_dependents(sandbox: &mut PgConnection, extent: Extent) -> Result
          SELECT pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) AS dependent,
                 pg_catalog.pg_describe_object(w.class, w.oid, 0) AS object
          FROM within w JOIN pg_catalog.pg_depend d ON d.refclassid = w.class AND d.refobjid = w.oid AND d.deptype = 'n'
-         WHERE NOT EXISTS (SELECT FROM within x WHERE x.class = d.classid AND x.oid = d.objid) LIMIT 1",
+         WHERE NOT EXISTS (SELECT FROM within x WHERE x.class = d.classid AND x.oid = d.objid)
+         -- A partition that a person attached, and a sequence that a column of the copy owns, have rows of their own.
+         UNION ALL SELECT pg_catalog.pg_describe_object(d.classid, d.objid, 0), pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0)
+         FROM noted JOIN pg_catalog.pg_depend d ON d.refclassid = noted.class_id AND d.refobjid = noted.object_id AND d.deptype = 'a'
+         JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = d.objid AND c.relkind IN ('r', 'p', 'f', 'S')
+         WHERE NOT EXISTS (SELECT FROM noted o WHERE o.class_id = d.classid AND o.object_id = d.objid)
+         LIMIT 1",
         noted = NOTED.replacen("WITH noted", "WITH RECURSIVE noted", 1)
     );
     let found = query(sqlx::AssertSqlSafe(text))

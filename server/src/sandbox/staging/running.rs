@@ -1,6 +1,7 @@
 //! Running definitions in the sandbox, alone and many in one transaction, with the notes of what they make.
 
 use optischema::model::TableName;
+use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::super::SandboxError;
@@ -65,10 +66,46 @@ pub(super) fn is_there_already(failure: &PgFailure, kind: DumpKind) -> bool {
             | DumpKind::Collation
             | DumpKind::Other
     );
-    // Attaching a partition may have made the index of its parent on it.
-    let is_index = kind == DumpKind::Index && failure.sqlstate() == Some("42P07");
-    // duplicate_schema, duplicate_object, duplicate_function.
-    is_index || is_named && matches!(failure.sqlstate(), Some("42P06" | "42710" | "42723"))
+    // duplicate_schema, duplicate_object, duplicate_function; unique_violation where a catalog has no word of its own for
+    // it, as for text search objects.
+    is_named && matches!(failure.sqlstate(), Some("42P06" | "42710" | "42723"))
+        || kind == DumpKind::Other && failure.sqlstate() == Some("23505")
+}
+
+/// Whether an index or a key that failed is there already: attaching a partition makes those of its parent.
+pub(super) async fn came_with_its_parent(
+    sandbox: &mut PgConnection,
+    statement: &DumpStatement,
+    failure: &PgFailure,
+) -> Result<bool, SandboxError> {
+    // duplicate_table, invalid_table_definition (a second primary key).
+    let is_candidate = matches!(
+        (statement.kind, failure.sqlstate()),
+        (DumpKind::Index | DumpKind::Key, Some("42P07" | "42P16"))
+    );
+    let (Some(relation), true) = (&statement.relation, is_candidate) else { return Ok(false) };
+    let row = query(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+                        WHERE i.indrelid = pg_catalog.to_regclass($1) AND (x.relname = $2 OR i.indisprimary AND x.relispartition)) AS there",
+    )
+    .bind(relation.quoted())
+    .bind(&statement.object.name)
+    .fetch_one(sandbox)
+    .await?;
+    Ok(row.try_get("there")?)
+}
+
+/// Drops what `pg_dump` puts in the place of a view that depends on later definitions, where these failed: it has the
+/// view's columns and one row of NULLs.
+pub(super) async fn drop_placeholder(
+    sandbox: &mut PgConnection,
+    statement: &DumpStatement,
+) -> Result<(), SandboxError> {
+    if statement.kind != DumpKind::View || !statement.sql.starts_with("CREATE OR REPLACE VIEW") {
+        return Ok(());
+    }
+    // Views over it were made in this run, and would show its NULLs.
+    execute(sandbox, format!("DROP VIEW IF EXISTS {} CASCADE", statement.object.quoted())).await
 }
 
 pub(super) async fn run_one(sandbox: &mut PgConnection, sql: &str) -> Result<(), SandboxError> {

@@ -14,6 +14,8 @@ pub struct Body {
     pub language: Option<String>,
     /// What it does outside the database: the function that it calls, or `COPY` of a server's file or program.
     pub reaches_out: Option<String>,
+    /// Whether it executes a text that is no constant.
+    pub is_dynamic: bool,
 }
 
 /// Functions that read or write files, connect to other servers, or act on the server's processes. An entry that ends
@@ -37,6 +39,20 @@ const OUTSIDE: &[&str] = &[
     "pg_terminate_backend",
     "postgres_fdw_*",
 ];
+/// Commands that change the server's roles or settings.
+const ROLE_COMMANDS: &[&[&str]] = &[
+    &["ALTER", "GROUP"],
+    &["ALTER", "ROLE"],
+    &["ALTER", "SYSTEM"],
+    &["ALTER", "USER"],
+    &["CREATE", "GROUP"],
+    &["CREATE", "ROLE"],
+    &["CREATE", "USER"],
+    &["DROP", "ROLE"],
+    &["DROP", "USER"],
+    &["SET", "ROLE"],
+    &["SET", "SESSION", "AUTHORIZATION"],
+];
 /// Schemas of extensions whose functions act outside: pg_net, pg_cron.
 const OUTSIDE_SCHEMAS: &[&str] = &["net", "cron"];
 /// Texts within texts that are looked into: a body, a statement that it executes, a constant of that.
@@ -49,9 +65,26 @@ const DEEPEST: u32 = 3;
 pub fn function_body(sql: &str) -> Result<Body, SqlError> {
     let tokens = lexemes(sql)?;
     let words = Words::new(sql, &tokens);
-    let at = words.outside(0).find(|at| words.has(*at, &["LANGUAGE"]));
+    // A type or the function itself may have that name.
+    let at = words.outside(0).filter(|at| words.has(*at, &["LANGUAGE"])).last();
     let language = at.map(|at| as_identifier(words.text(at + 1)));
-    Ok(Body { language, reaches_out: reached(sql, &tokens, DEEPEST) })
+    let bodies = tokens.iter().filter(|token| token.token == Token::Sconst as i32);
+    let is_dynamic = bodies
+        .filter_map(|token| sql.get(token.start..token.end))
+        .any(|constant| executes_other_texts(content(constant)));
+    Ok(Body { language, reaches_out: reached(sql, &tokens, DEEPEST), is_dynamic })
+}
+
+/// Whether a body has an EXECUTE of anything but one constant.
+fn executes_other_texts(body: &str) -> bool {
+    let Ok(tokens) = lexemes(body) else { return true };
+    let words = Words::new(body, &tokens);
+    let executes = (0..words.len()).filter(|at| words.has(*at, &["EXECUTE"]));
+    let is_constant = |at: usize| {
+        let next = words.upper(at + 2);
+        words.is_string(at + 1) && [";", "USING", "INTO", "LOOP"].contains(&next.as_str())
+    };
+    executes.into_iter().any(|at| !is_constant(at))
 }
 
 fn reached(text: &str, tokens: &[Lexeme], depth: u32) -> Option<String> {
@@ -67,6 +100,9 @@ fn reached(text: &str, tokens: &[Lexeme], depth: u32) -> Option<String> {
             && words.text(at + 3) == "("
         {
             return Some(format!("{name}.{}", as_identifier(words.text(at + 2))));
+        }
+        if let Some(command) = ROLE_COMMANDS.iter().find(|command| words.has(at, command)) {
+            return Some(command.join(" "));
         }
         (name == "copy" && copies_outside(&words, at)).then(|| "COPY".to_owned())
     });

@@ -182,7 +182,8 @@ pub fn with_schemas(
 fn without_psql_commands(script: &str) -> String {
     let is_command =
         |line: &&str| line.starts_with("\\restrict ") || line.starts_with("\\unrestrict ");
-    let lines: Vec<&str> = script.lines().collect();
+    // Not by `lines`, which takes the carriage returns of constants away.
+    let lines: Vec<&str> = script.split('\n').collect();
     let first = lines.iter().position(is_command);
     let last = lines.iter().rposition(is_command);
     let kept = lines.iter().enumerate().filter(|(at, _)| Some(*at) != first && Some(*at) != last);
@@ -266,7 +267,10 @@ fn altered(words: &Words<'_>) -> Classified {
     };
     match words.upper(1).as_str() {
         "TABLE" | "VIEW" | "MATERIALIZED" | "FOREIGN" => {}
-        "SEQUENCE" => return (DumpKind::SequenceOwner, name.clone(), Some(name)),
+        "SEQUENCE" => {
+            let owner = words.column(next + 2).0;
+            return (DumpKind::SequenceOwner, name, Some(owner));
+        }
         "INDEX" if rest(1) == ["ATTACH"] => {
             return (DumpKind::IndexLink, words.name(next + 2).0, None);
         }

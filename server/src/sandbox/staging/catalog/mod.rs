@@ -61,6 +61,9 @@ pub(super) async fn read_definitions(
     queries.extend(relations::queries(version));
     queries.extend(rules::queries(version));
     let numbers: Vec<String> = out_of_reach.iter().map(ToString::to_string).collect();
+    for setting in ["SET LOCAL datestyle = 'ISO, YMD'", "SET LOCAL intervalstyle = 'postgres'"] {
+        query(setting).execute(&mut *main).await?;
+    }
     let mut found = Vec::new();
     for Definitions { kind, text } in queries {
         let text = format!("SELECT /* optischema */ d.schema::text AS schema, d.name::text AS name, d.of_schema::text AS of_schema, d.of_name::text AS of_name, d.sql::text AS sql FROM ({text}) d")

@@ -13,7 +13,7 @@ const SEQUENCES: &str = "
     WHERE NOT EXISTS (SELECT FROM pg_depend i WHERE i.classid = 'pg_class'::regclass AND i.objid = c.oid AND i.deptype = 'i') AND {own} ORDER BY c.oid";
 
 const SEQUENCE_OWNERS: &str = "
-    SELECT n.nspname AS schema, c.relname AS name, n.nspname AS of_schema, c.relname AS of_name,
+    SELECT n.nspname AS schema, c.relname AS name, tn.nspname AS of_schema, t.relname AS of_name,
            format('ALTER SEQUENCE %I.%I OWNED BY %I.%I.%I', n.nspname, c.relname, tn.nspname, t.relname, a.attname) AS sql
     FROM pg_depend d JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND c.relkind = 'S' JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_class t ON d.refclassid = 'pg_class'::regclass AND t.oid = d.refobjid JOIN pg_namespace tn ON tn.oid = t.relnamespace
@@ -65,6 +65,15 @@ const TYPED_CHECKS: &str = "
            format('ALTER TABLE %I.%I ADD CONSTRAINT %I %s', n.nspname, c.relname, k.conname, pg_get_constraintdef(k.oid)) AS sql
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_constraint k ON k.conrelid = c.oid
     WHERE c.reloftype <> 0 AND k.contype = 'c' AND k.convalidated AND {own} ORDER BY c.oid, k.conname";
+
+/// A child's own NOT NULL on a column of its parent.
+const INHERITED_NOT_NULLS: &str = "
+    SELECT n.nspname AS schema, format('%s.%s', c.relname, a.attname) AS name, n.nspname AS of_schema, c.relname AS of_name,
+           format('ALTER TABLE ONLY %I.%I ALTER COLUMN %I SET NOT NULL', n.nspname, c.relname, a.attname) AS sql
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+    WHERE NOT c.relispartition AND a.attnum > 0 AND a.attnotnull AND NOT a.attislocal AND a.attinhcount > 0 AND NOT a.attisdropped
+      AND NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_attribute p ON p.attrelid = i.inhparent AND p.attname = a.attname
+                      WHERE i.inhrelid = c.oid AND p.attnotnull) AND {own} ORDER BY c.oid, a.attnum";
 
 const PARTITIONS: &str = "
     SELECT n.nspname AS schema, c.relname AS name, n.nspname AS of_schema, c.relname AS of_name,
@@ -152,6 +161,7 @@ pub(super) fn queries(version: Version) -> Vec<Definitions> {
         of(DumpKind::Table, TABLES),
         of(DumpKind::TablePart, TYPED_NOT_NULLS),
         of(DumpKind::TablePart, TYPED_CHECKS),
+        of(DumpKind::TablePart, INHERITED_NOT_NULLS),
         of(DumpKind::TablePart, PARTITIONS),
         of(DumpKind::SequenceOwner, SEQUENCE_OWNERS),
         of(DumpKind::Default, DEFAULTS),

@@ -24,16 +24,24 @@ const INDEXES: &str = "
       AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) AND {own} ORDER BY i.indexrelid";
 
 const INDEX_LINKS: &str = "
-    SELECT n.nspname AS schema, x.relname AS name, NULL AS of_schema, NULL AS of_name,
+    SELECT n.nspname AS schema, x.relname AS name, n.nspname AS of_schema, c.relname AS of_name,
            format('ALTER INDEX %I.%I ATTACH PARTITION %I.%I', pn.nspname, p.relname, n.nspname, x.relname) AS sql
     FROM pg_inherits h JOIN pg_index i ON i.indexrelid = h.inhrelid JOIN pg_class x ON x.oid = h.inhrelid {of i.indrelid}
     JOIN pg_class p ON p.oid = h.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace WHERE {own} ORDER BY h.inhrelid";
 
 const INDEX_STATISTICS: &str = "
-    SELECT n.nspname AS schema, x.relname AS name, NULL AS of_schema, NULL AS of_name,
+    SELECT n.nspname AS schema, x.relname AS name, n.nspname AS of_schema, c.relname AS of_name,
            format('ALTER INDEX %I.%I ALTER COLUMN %s SET STATISTICS %s', n.nspname, x.relname, a.attnum, a.attstattarget) AS sql
     FROM pg_attribute a JOIN pg_class x ON x.oid = a.attrelid AND x.relkind IN ('i', 'I') JOIN pg_index i ON i.indexrelid = x.oid {of i.indrelid}
     WHERE a.attstattarget >= 0 AND {own} ORDER BY x.oid, a.attnum";
+
+/// Options of the indexes behind keys, which the definition of a key leaves out.
+const KEY_OPTIONS: &str = "
+    SELECT n.nspname AS schema, x.relname AS name, n.nspname AS of_schema, c.relname AS of_name,
+           format('ALTER INDEX %I.%I SET (%s)', n.nspname, x.relname,
+                  (SELECT string_agg(format('%s=%L', split_part(w, '=', 1), substr(w, strpos(w, '=') + 1)), ', ') FROM unnest(x.reloptions) w)) AS sql
+    FROM pg_constraint k JOIN pg_class x ON x.oid = k.conindid {of k.conrelid}
+    WHERE k.contype IN ('p', 'u', 'x') AND x.reloptions IS NOT NULL AND {own} ORDER BY k.oid";
 
 const CLUSTERED: &str = "
     SELECT n.nspname AS schema, c.relname AS name, n.nspname AS of_schema, c.relname AS of_name,
@@ -103,9 +111,9 @@ const ROW_SECURITY: &str = "
 
 /// PostgreSQL names each object as `COMMENT ON` takes it, but for the kinds of columns and constraints.
 const COMMENTS: &str = "
-    SELECT COALESCE(dn.nspname, o.schema, rn.nspname) AS schema,
+    SELECT COALESCE(dn.nspname::text, {unquoted o.schema}, rn.nspname) AS schema,
            CASE WHEN d.objsubid > 0 THEN format('%s.%s', r.relname, a.attname)
-                ELSE COALESCE(dt.typname, k.conname, t.tgname, p.polname, w.rulename, f.proname, o.name, o.identity) END AS name,
+                ELSE COALESCE(dt.typname, k.conname, t.tgname, p.polname, w.rulename, f.proname, {unquoted o.name}, o.identity) END AS name,
            rn.nspname AS of_schema, r.relname AS of_name,
            format('COMMENT ON %s %s IS %L',
                   CASE WHEN d.objsubid > 0 THEN 'COLUMN' WHEN o.type IN ('table constraint', 'domain constraint') THEN 'CONSTRAINT' WHEN o.type = 'statistics object' THEN 'STATISTICS' ELSE upper(o.type) END,
@@ -132,6 +140,13 @@ const COMMENTS: &str = "
 pub(super) fn queries(_: Version) -> Vec<Definitions> {
     let of = |kind, text: &str| {
         let mut text = text.replace("{own}", &is_own("c", "pg_class"));
+        // `{unquoted column}` is a name as it is, where pg_identify_object quotes it.
+        while let Some((before, rest)) = text.split_once("{unquoted ")
+            && let Some((column, after)) = rest.split_once('}')
+        {
+            let name = "CASE WHEN @ LIKE '\"%' THEN replace(substr(@, 2, length(@) - 2), '\"\"', '\"') ELSE @ END";
+            text = format!("{before}{}{after}", name.replace('@', column));
+        }
         // `{of column}` joins the relation that the column names.
         while let Some((before, rest)) = text.split_once("{of ")
             && let Some((column, after)) = rest.split_once('}')
@@ -146,6 +161,7 @@ pub(super) fn queries(_: Version) -> Vec<Definitions> {
         of(DumpKind::Index, INDEXES),
         of(DumpKind::IndexLink, INDEX_LINKS),
         of(DumpKind::Mark, INDEX_STATISTICS),
+        of(DumpKind::Mark, KEY_OPTIONS),
         of(DumpKind::Mark, CLUSTERED),
         of(DumpKind::Mark, REPLICA_IDENTITIES),
         of(DumpKind::Statistics, STATISTICS),

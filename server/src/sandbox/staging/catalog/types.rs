@@ -89,7 +89,7 @@ const CASTS: &str = "
     SELECT NULL AS schema, format('CAST (%s AS %s)', format_type(c.castsource, NULL), format_type(c.casttarget, NULL)) AS name,
            NULL AS of_schema, NULL AS of_name, '' AS sql
     FROM pg_cast c WHERE c.oid >= '16384'
-      AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_cast'::regclass AND e.objid = c.oid AND e.deptype = 'e') ORDER BY c.oid";
+      AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_cast'::regclass AND e.objid = c.oid AND e.deptype IN ('e', 'i')) ORDER BY c.oid";
 
 const FOREIGN: &str = "
     SELECT n.nspname AS schema, c.relname AS name, NULL AS of_schema, NULL AS of_name, '' AS sql
