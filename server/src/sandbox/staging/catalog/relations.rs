@@ -66,14 +66,13 @@ const TYPED_CHECKS: &str = "
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_constraint k ON k.conrelid = c.oid
     WHERE c.reloftype <> 0 AND k.contype = 'c' AND k.convalidated AND {own} ORDER BY c.oid, k.conname";
 
-/// A child's own NOT NULL on a column of its parent.
+/// A child's own NOT NULL on a column of its parent; from 18 on a constraint with a name.
 const INHERITED_NOT_NULLS: &str = "
-    SELECT n.nspname AS schema, format('%s.%s', c.relname, a.attname) AS name, n.nspname AS of_schema, c.relname AS of_name,
-           format('ALTER TABLE ONLY %I.%I ALTER COLUMN %I SET NOT NULL', n.nspname, c.relname, a.attname) AS sql
+    SELECT n.nspname AS schema, format('%s.%s', c.relname, a.attname) AS name, n.nspname AS of_schema, c.relname AS of_name, {own_not_null} AS sql
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+    {not_null_join}
     WHERE NOT c.relispartition AND a.attnum > 0 AND a.attnotnull AND NOT a.attislocal AND a.attinhcount > 0 AND NOT a.attisdropped
-      AND NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_attribute p ON p.attrelid = i.inhparent AND p.attname = a.attname
-                      WHERE i.inhrelid = c.oid AND p.attnotnull) AND {own} ORDER BY c.oid, a.attnum";
+      AND {has_own_not_null} AND {own} ORDER BY c.oid, a.attnum";
 
 const PARTITIONS: &str = "
     SELECT n.nspname AS schema, c.relname AS name, n.nspname AS of_schema, c.relname AS of_name,
@@ -144,6 +143,17 @@ pub(super) fn queries(version: Version) -> Vec<Definitions> {
         "LEFT JOIN pg_constraint nn ON nn.conrelid = c.oid AND nn.contype = 'n' AND nn.conkey = ARRAY[a.attnum] AND (nn.conislocal OR c.relispartition)",
         "",
     );
+    let own_not_null = version.since(
+        18,
+        "format('ALTER TABLE %I.%I ADD CONSTRAINT %I %s', n.nspname, c.relname, nn.conname, pg_get_constraintdef(nn.oid))",
+        "format('ALTER TABLE ONLY %I.%I ALTER COLUMN %I SET NOT NULL', n.nspname, c.relname, a.attname)",
+    );
+    let has_own_not_null = version.since(
+        18,
+        "nn.convalidated",
+        "NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_attribute p ON p.attrelid = i.inhparent AND p.attname = a.attname
+                      WHERE i.inhrelid = c.oid AND p.attnotnull)",
+    );
     // From 17 on a partition has the identity of its parent.
     let inherits_identity = version.since(17, "true", "false");
     let of = |kind, text: &str| Definitions {
@@ -152,6 +162,8 @@ pub(super) fn queries(version: Version) -> Vec<Definitions> {
             .replace("{own}", &is_own("c", "pg_class"))
             .replace("{options}", SEQUENCE_OPTIONS)
             .replace("{compression}", compression)
+            .replace("{own_not_null}", own_not_null)
+            .replace("{has_own_not_null}", has_own_not_null)
             .replace("{not_null}", not_null)
             .replace("{not_null_join}", not_null_join)
             .replace("{inherits_identity}", inherits_identity),
