@@ -36,7 +36,7 @@ pub(super) async fn set_positions(
         values.push(*value);
     }
     query(
-        "SELECT pg_catalog.setval(s.name::pg_catalog.regclass, s.value) FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::bigint[])) AS s (name, value)",
+        "SELECT pg_catalog.setval(s.name::pg_catalog.regclass, s.value) FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.int8[])) AS s (name, value)",
     )
     .bind(names)
     .bind(values)
@@ -142,7 +142,7 @@ async fn refresh_views(
     say: &mut (dyn FnMut(&str) + Send),
 ) -> Result<(), SandboxError> {
     let views = query(
-        "SELECT n.nspname::text AS schema, c.relname::text AS name FROM pg_catalog.pg_class c
+        "SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name FROM pg_catalog.pg_class c
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm' AND NOT c.relispopulated ORDER BY c.oid",
     )
     .fetch_all(&mut *sandbox)
@@ -201,9 +201,11 @@ pub(super) async fn analyze(
     tables: &[&TableFacts],
     builder: &Builder<'_>,
 ) -> Result<(), SandboxError> {
-    let row = query("SELECT pg_catalog.current_setting('server_version_num')::int AS version")
-        .fetch_one(&mut *sandbox)
-        .await?;
+    let row = query(
+        "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS version",
+    )
+    .fetch_one(&mut *sandbox)
+    .await?;
     let freezes_whole = row.try_get::<i32, _>("version")? >= FREEZES_WHOLE;
     let (frozen, others): (Vec<&TableFacts>, Vec<&TableFacts>) = tables
         .iter()

@@ -123,7 +123,7 @@ async fn schemas_of_installed(
     sandbox: &mut PgConnection,
 ) -> Result<HashMap<String, String>, SandboxError> {
     let rows = query(
-        "SELECT e.extname::text AS name, n.nspname::text AS schema
+        "SELECT e.extname::pg_catalog.text AS name, n.nspname::pg_catalog.text AS schema
          FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace",
     )
     .fetch_all(sandbox)

@@ -92,8 +92,8 @@ impl Lacks {
     }
 }
 
-/// Names of one kind that a sentence lists.
-const LISTED: usize = 3;
+/// Names of one kind that a sentence lists: whoever compares the copy with main wants all of them.
+const LISTED: usize = 100;
 
 fn functions_left_out(lacks: &[&Lack]) -> String {
     let functions: Vec<(DumpKind, TableName)> = lacks
@@ -159,8 +159,8 @@ fn shown(object: &TableName) -> String {
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let objects = counted(&self.objects);
-        let (are, them) = match self.objects.len() {
-            1 => ("is", "it"),
+        let (are, them) = match self.objects.as_slice() {
+            [_] => ("is", "it"),
             _ => ("are", "them"),
         };
         match &self.cause {
@@ -205,8 +205,7 @@ impl fmt::Display for Lack {
             ),
             Cause::NeedsProgram => write!(
                 f,
-                "{objects} {are} not in the copy: OptiSchema reads {} with pg_dump, and this machine has none of main's version or later. Install PostgreSQL's client programs, or name one as OPTISCHEMA_PG_DUMP.",
-                if them == "it" { "such an object" } else { "such objects" }
+                "{objects} {are} not in the copy: OptiSchema reads {them} with pg_dump, and this machine has none of main's version or later. Install PostgreSQL's client programs, or name one as OPTISCHEMA_PG_DUMP."
             ),
             Cause::KindLeftOut(kind) => write!(
                 f,
@@ -215,8 +214,7 @@ impl fmt::Display for Lack {
             ),
             Cause::NotValidated => write!(
                 f,
-                "{objects} {are} NOT VALID in the copy: rows that {them} to are a sample or were not copied.",
-                them = if them == "it" { "it refers" } else { "they refer" }
+                "{objects} {are} NOT VALID in the copy: rows on either side are a sample or were not copied."
             ),
             Cause::Refused(reason) => write!(f, "{objects} {are} not in the copy: {reason}"),
         }

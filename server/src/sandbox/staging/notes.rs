@@ -79,7 +79,7 @@ const NOTE: &str = "
                 WHEN 'type' THEN pg_catalog.to_regtype(pg_catalog.format('%I.%I', o.schema, o.name))::pg_catalog.oid
                 WHEN 'collation' THEN pg_catalog.to_regcollation(pg_catalog.format('%I.%I', o.schema, o.name))::pg_catalog.oid
                 ELSE pg_catalog.to_regclass(pg_catalog.format('%I.%I', o.schema, o.name))::pg_catalog.oid END
-    FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]))
+    FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.text[]))
          WITH ORDINALITY AS o (kind, schema, name, position) ORDER BY o.position";
 
 /// Catalogs of objects that have no one name: functions by their arguments, operators, casts, text search objects.
@@ -115,7 +115,7 @@ async fn note_new(
         .collect();
     let text = format!(
         "INSERT INTO optischema.staging (schema_name, relation_name, is_whole, class_id, object_id)
-         SELECT $1::text, $2::text, $3, c.class, c.oid FROM ({}) c ORDER BY c.oid",
+         SELECT $1::pg_catalog.text, $2::pg_catalog.text, $3, c.class, c.oid FROM ({}) c ORDER BY c.oid",
         created.join(" UNION ALL ")
     );
     query(sqlx::AssertSqlSafe(text))

@@ -24,7 +24,7 @@ pub(super) enum Extent {
 /// Noted objects that are still there, the last one made first. `pg_identify_object` fails on others in PostgreSQL 13.
 const NOTED: &str = "
     WITH noted AS (
-        SELECT s.class_id, s.object_id, max(s.position) AS position FROM optischema.staging s
+        SELECT s.class_id, s.object_id, pg_catalog.max(s.position) AS position FROM optischema.staging s
         WHERE s.object_id IS NOT NULL AND (NOT s.is_whole OR NOT $1)
           AND CASE s.class_id
               WHEN 'pg_catalog.pg_class'::pg_catalog.regclass THEN EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = s.object_id)
@@ -109,7 +109,7 @@ pub(super) async fn drop_noted(
 
 async fn noted(sandbox: &mut PgConnection, extent: Extent) -> Result<Vec<Noted>, SandboxError> {
     let text = format!(
-        "{NOTED} SELECT o.type AS kind, o.identity, n.nspname::text AS schema, c.relname::text AS name
+        "{NOTED} SELECT o.type AS kind, o.identity, n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name
          FROM noted LEFT JOIN pg_catalog.pg_class c ON noted.class_id = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.oid = noted.object_id
          LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,
               LATERAL pg_catalog.pg_identify_object(noted.class_id, noted.object_id, 0) o
@@ -160,7 +160,7 @@ async fn drop_together(sandbox: &mut PgConnection, objects: &[Noted]) -> Result<
 /// Foreign keys between tables of the copy, which may refer to each other in a circle.
 async fn drop_foreign_keys(sandbox: &mut PgConnection, extent: Extent) -> Result<(), SandboxError> {
     let text = format!(
-        "{NOTED} SELECT k.conname::text AS key, n.nspname::text AS schema, c.relname::text AS name
+        "{NOTED} SELECT k.conname::pg_catalog.text AS key, n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name
          FROM pg_catalog.pg_constraint k JOIN noted a ON a.object_id = k.conrelid JOIN noted b ON b.object_id = k.confrelid
          JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid <> k.confrelid"

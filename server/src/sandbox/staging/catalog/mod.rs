@@ -40,9 +40,9 @@ const OUT_OF_REACH: &str = "<out of reach>";
 /// The condition that an object is neither PostgreSQL's own nor an extension's nor OptiSchema's.
 fn is_own(alias: &str, class: &str) -> String {
     format!(
-        "{alias}.oid >= '16384' AND n.nspname <> 'optischema' AND NOT pg_catalog.starts_with(n.nspname::text, 'pg_')
-         AND {alias}.oid <> ALL ('{{{OUT_OF_REACH}}}'::oid[])
-         AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '{class}'::regclass AND e.objid = {alias}.oid AND e.deptype = 'e')"
+        "{alias}.oid >= '16384' AND n.nspname <> 'optischema' AND NOT pg_catalog.starts_with(n.nspname::pg_catalog.text, 'pg_')
+         AND {alias}.oid <> ALL ('{{{OUT_OF_REACH}}}'::pg_catalog.oid[])
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.{class}'::pg_catalog.regclass AND e.objid = {alias}.oid AND e.deptype = 'e')"
     )
 }
 
@@ -66,7 +66,7 @@ pub(super) async fn read_definitions(
     }
     let mut found = Vec::new();
     for Definitions { kind, text } in queries {
-        let text = format!("SELECT /* optischema */ d.schema::text AS schema, d.name::text AS name, d.of_schema::text AS of_schema, d.of_name::text AS of_name, d.sql::text AS sql FROM ({text}) d")
+        let text = format!("SELECT /* optischema */ d.schema::pg_catalog.text AS schema, d.name::pg_catalog.text AS name, d.of_schema::pg_catalog.text AS of_schema, d.of_name::pg_catalog.text AS of_name, d.sql::pg_catalog.text AS sql FROM ({text}) d")
             .replace(OUT_OF_REACH, &numbers.join(","));
         for row in query(sqlx::AssertSqlSafe(text)).fetch_all(&mut *main).await? {
             let of_schema: Option<String> = row.try_get("of_schema")?;
