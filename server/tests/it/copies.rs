@@ -695,3 +695,16 @@ async fn a_mighty_role_gets_no_function_that_puts_statements_together() {
     let report = copied(&shop, main, ("copy_mighty", "sandbox"), &with_functions()).await;
     assert_eq!(names(&report), ["made_up", "roles"], "{:?}", report.lacks);
 }
+
+/// Every database begins with the schema public, so that no dump creates it; the demo's sandbox has none.
+#[tokio::test]
+async fn a_schema_public_that_somebody_dropped_is_made() {
+    let shop = Shop::start().await;
+    miniature(&shop, "bare", &["CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)"])
+        .await;
+    shop.run("postgres", "copy_bare", &["DROP SCHEMA public"]).await;
+    let (main, copy) = (("main_bare", "postgres"), ("copy_bare", "sandbox"));
+    let report = copied(&shop, main, copy, &options()).await;
+    assert!(report.lacks.is_empty(), "{:?}", report.lacks);
+    assert_eq!(shop.text("copy_bare", "SELECT count(*)::text FROM public.t").await, "1");
+}

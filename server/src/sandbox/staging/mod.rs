@@ -42,6 +42,7 @@ use super::copy::RowChoices;
 use super::scratch::execute;
 use crate::config::DumpProgram;
 use crate::postgres::{MainSession, Snapshot, query, relation_kinds};
+use crate::sql::{DumpKind, DumpStatement};
 
 /// What a staging copy was made of.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -73,6 +74,7 @@ pub struct StagingOptions {
     pub replaces: bool,
 }
 
+const PUBLIC: &str = "public";
 /// The same blocks are taken each time.
 const SEED: u64 = 1;
 /// The sandbox holds nothing that could not be made again.
@@ -134,7 +136,15 @@ pub async fn init_staging(
         builder.is_locked(relation);
     }
     let own = definitions.names();
-    let (schemas, before, mut after) = definitions.in_order();
+    let needs_public = own.iter().any(|name| name.schema == PUBLIC);
+    let (mut schemas, before, mut after) = definitions.in_order();
+    // Every database begins with it, so that no dump creates it, and somebody may have dropped it.
+    schemas.extend(needs_public.then(|| DumpStatement {
+        kind: DumpKind::Schema,
+        sql: format!("CREATE SCHEMA {}", quote_identifier(PUBLIC)),
+        object: TableName::new("", PUBLIC),
+        relation: None,
+    }));
     say("creating types, tables and views");
     builder.run(sandbox, schemas).await?;
     let mut extensions = extensions::install(
