@@ -182,6 +182,26 @@ pub struct CatalogTable {
     /// The partitioned table that it is a part of.
     #[serde(default)]
     pub partition_of: Option<TableName>,
+    /// What names its rows to those who read the changes.
+    #[serde(default)]
+    pub replica_identity: ReplicaIdentity,
+    /// Whether its changes are not logged (`UNLOGGED`).
+    #[serde(default)]
+    pub unlogged: bool,
+}
+
+/// `pg_class.relreplident`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplicaIdentity {
+    /// Its primary key, where it has one.
+    #[default]
+    Default,
+    /// An index that was chosen: the one whose `replica_identity` is set.
+    Index,
+    /// All columns.
+    Full,
+    Nothing,
 }
 
 /// `pg_stat_all_tables`, since the counters were reset.
@@ -197,6 +217,9 @@ pub struct TableActivity {
     pub live_rows: i64,
     pub dead_rows: i64,
     pub modified_since_analyze: i64,
+    /// `pg_stat_autovacuum_scores.vacuum_score`: from 1 on autovacuum comes for dead rows. Absent before PostgreSQL 19.
+    #[serde(default)]
+    pub vacuum_score: Option<f64>,
     /// By hand or by autovacuum.
     pub last_vacuum: Option<Timestamp>,
     pub last_analyze: Option<Timestamp>,
@@ -261,10 +284,12 @@ impl ServerFacts {
         self.settings.get(name).map(|setting| setting.value == "on")
     }
 
-    /// Days that the counters of tables and indexes cover.
+    /// Days that the counters of an index cover: since they were reset for the database or for the index, whichever was
+    /// last.
     #[must_use]
-    pub fn days_counted(&self) -> Option<f64> {
-        Some(self.read_at?.seconds_since(self.counters_since?) / 86_400.0)
+    pub fn days_counted(&self, index: &CatalogIndex) -> Option<f64> {
+        let since = self.counters_since.max(index.counters_since)?;
+        Some(self.read_at?.seconds_since(since) / 86_400.0)
     }
 }
 
@@ -444,6 +469,9 @@ pub struct CatalogIndex {
     /// `idx_scan`, since the counters were reset.
     #[serde(default)]
     pub scans: i64,
+    /// When its own counters were reset, which PostgreSQL tells from 19 on.
+    #[serde(default)]
+    pub counters_since: Option<Timestamp>,
 }
 
 impl CatalogIndex {

@@ -43,6 +43,7 @@ text_enum! {
         Analyze => "ANALYZE",
         Vacuum => "VACUUM",
         VacuumFull => "VACUUM FULL",
+        Repack => "REPACK",
         Reindex => "REINDEX",
     }
 }

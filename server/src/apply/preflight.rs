@@ -41,7 +41,7 @@ pub async fn preflight(
     if plan.kind == ChangeKind::CreateIndex {
         checks.push(space(recommendation));
     }
-    if plan.kind == ChangeKind::VacuumFull {
+    if matches!(plan.kind, ChangeKind::VacuumFull | ChangeKind::Repack) {
         checks.push(check(
             "Disk",
             CheckState::Unknown,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use optischema::model::{
     Catalog, CatalogColumn, CatalogIndex, CatalogTable, ExtendedStatistics, ForeignKey,
-    RelationKind, ServerFacts, TableActivity, TableName, Timestamp,
+    RelationKind, ReplicaIdentity, ServerFacts, TableActivity, TableName, Timestamp,
 };
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -23,6 +23,7 @@ const TABLES: &str = "
                      AND pg_catalog.pg_table_size(c.oid::pg_catalog.regclass) > 8192 THEN -1 ELSE c.reltuples END::pg_catalog.float8 AS rows,
            CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_table_size(c.oid) ELSE 0 END::pg_catalog.int8 AS bytes,
            c.relkind = 'r' AND c.relhassubclass AS has_children, c.relpages::pg_catalog.float8 AS pages, c.relallvisible::pg_catalog.float8 AS all_visible_pages,
+           c.relreplident::pg_catalog.text AS replica_identity, c.relpersistence = 'u' AS unlogged,
            COALESCE(c.reloptions, '{}')::pg_catalog.text[] AS options,
            CASE WHEN c.relfrozenxid = '0' THEN 0 ELSE pg_catalog.age(c.relfrozenxid) END::pg_catalog.int8 AS frozen_age,
            st.seq_scan AS sequential_scans, st.idx_scan AS index_scans, st.n_tup_ins AS inserts,
@@ -105,6 +106,9 @@ const INDEXES: &str = "
            EXISTS (SELECT 1 FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid) AS is_attached,
            EXISTS (SELECT 1 FROM pg_catalog.pg_constraint f WHERE f.contype = 'f' AND f.conindid = i.indexrelid) AS is_referenced, NOT i.indimmediate AS deferrable,
            EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index g WHERE g.index_relid = i.indexrelid) AS building, COALESCE(st.idx_scan, 0)::pg_catalog.int8 AS scans,
+           -- Known of each index from 19 on.
+           pg_catalog.to_char(((pg_catalog.to_jsonb(st) OPERATOR(pg_catalog.->>) 'stats_reset')::pg_catalog.timestamptz) AT TIME ZONE 'UTC',
+                              'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS counters_since,
            ARRAY(SELECT o FROM pg_catalog.unnest(i.indoption::pg_catalog.int2[]) o) AS key_options,
            (SELECT co.conname::pg_catalog.text FROM pg_catalog.pg_constraint co WHERE co.conindid = i.indexrelid
               AND co.contype IN ('p', 'u', 'x') LIMIT 1) AS constraint_name,
@@ -145,6 +149,12 @@ const STATISTICS: &str = "
             FROM pg_catalog.unnest(s.stxkeys::pg_catalog.int2[]) WITH ORDINALITY k (attnum, n)
             JOIN pg_catalog.pg_attribute a ON a.attrelid = s.stxrelid AND a.attnum = k.attnum), '{}') AS columns
     FROM pg_catalog.pg_statistic_ext s ORDER BY s.stxname";
+
+/// The version from which autovacuum shows what it thinks of each table.
+const FIRST_WITH_SCORES: i32 = 190_000;
+
+const SCORES: &str = "
+    SELECT /* optischema */ s.relid::pg_catalog.int8 AS table_oid, s.vacuum_score AS score FROM pg_catalog.pg_stat_autovacuum_scores s";
 
 const TYPES: &str = "
     SELECT /* optischema */ t.typname::pg_catalog.text AS name, pg_catalog.array_agg(n.nspname::pg_catalog.text ORDER BY n.nspname) AS schemas
@@ -288,6 +298,14 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
         }
     }
     catalog.server = read_server(connection, &locked).await?;
+    if catalog.server.version_number >= FIRST_WITH_SCORES {
+        for row in query(SCORES).fetch_all(&mut *connection).await? {
+            let table = by_oid.get_mut(&row.try_get("table_oid")?);
+            if let Some(activity) = table.and_then(|table| table.activity.as_mut()) {
+                activity.vacuum_score = Some(row.try_get("score")?);
+            }
+        }
+    }
     catalog.tables = by_oid.into_values().map(|table| (table.name.clone(), table)).collect();
     catalog.fill_from_partitions();
     Ok(catalog)
@@ -314,6 +332,13 @@ fn table(row: &PgRow) -> Result<CatalogTable, PgFailure> {
         options: row.try_get("options")?,
         frozen_age: row.try_get("frozen_age")?,
         has_children: row.try_get("has_children")?,
+        unlogged: row.try_get("unlogged")?,
+        replica_identity: match row.try_get::<String, _>("replica_identity")?.as_str() {
+            "i" => ReplicaIdentity::Index,
+            "f" => ReplicaIdentity::Full,
+            "n" => ReplicaIdentity::Nothing,
+            _ => ReplicaIdentity::Default,
+        },
         activity: activity(row)?,
         partition_of: match row.try_get::<Option<String>, _>("parent_schema")? {
             Some(schema) => Some(TableName::new(schema, row.try_get::<String, _>("parent_name")?)),
@@ -345,6 +370,7 @@ fn activity(row: &PgRow) -> Result<Option<TableActivity>, PgFailure> {
         live_rows: count("live_rows")?,
         dead_rows: count("dead_rows")?,
         modified_since_analyze: count("modified_since_analyze")?,
+        vacuum_score: None,
         last_vacuum: time("last_vacuum")?,
         last_analyze: time("last_analyze")?,
     }))
@@ -408,6 +434,9 @@ fn index(row: &PgRow) -> Result<Option<CatalogIndex>, PgFailure> {
         deferrable: row.try_get("deferrable")?,
         building: row.try_get("building")?,
         scans: row.try_get("scans")?,
+        counters_since: row
+            .try_get::<Option<String>, _>("counters_since")?
+            .and_then(|text| text.parse().ok()),
     }))
 }
 

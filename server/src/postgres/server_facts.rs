@@ -16,6 +16,7 @@ const SETTINGS: &[&str] = &[
     "autovacuum_analyze_scale_factor",
     "autovacuum_analyze_threshold",
     "autovacuum_freeze_max_age",
+    "autovacuum_vacuum_max_threshold",
     "autovacuum_vacuum_scale_factor",
     "autovacuum_vacuum_threshold",
     "default_statistics_target",
@@ -26,12 +27,15 @@ const SETTINGS: &[&str] = &[
     "jit_above_cost",
     "maintenance_work_mem",
     "max_connections",
+    "max_repack_replication_slots",
+    "max_replication_slots",
     "random_page_cost",
     "seq_page_cost",
     "shared_buffers",
     "synchronous_commit",
     "track_counts",
     "track_io_timing",
+    "wal_level",
     "work_mem",
 ];
 

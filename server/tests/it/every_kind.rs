@@ -132,6 +132,26 @@ async fn what_cannot_be_undone_says_so_before_and_after() {
 }
 
 #[tokio::test]
+async fn repack_is_run_by_a_server_that_knows_it_and_refused_by_others() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let app = App::start(&shop.settings()).await;
+    let id = propose(&shop, "REPACK (CONCURRENTLY, ANALYZE) public.orders", &tables()).await;
+    if shop.version().await < 190_000 {
+        let job = apply(&app, id).await;
+        assert_eq!(job.status, JobStatus::Failed, "{job:?}");
+        let said = job.error_message.unwrap();
+        assert!(said.contains("REPACK came with PostgreSQL 19"), "{said}");
+    } else {
+        let file = "SELECT pg_relation_filenode('public.orders')::text";
+        let before = shop.text("staging", file).await;
+        applied(&app, id).await;
+        assert_ne!(shop.text("staging", file).await, before, "it was written anew");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn what_hides_a_second_statement_or_is_of_no_known_kind_is_refused_and_changes_nothing() {
     let shop = Shop::start().await;
     shop.stage().await;

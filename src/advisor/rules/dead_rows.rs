@@ -5,6 +5,8 @@ use crate::figures;
 use crate::model::{RecommendationType, RelationKind, RiskLevel, Rule};
 
 const MIN_DEAD: f64 = 1000.0;
+/// Times the number for which autovacuum comes: what it is about to clear is left to it.
+const PATIENCE: f64 = 1.5;
 /// Above this number of rows a fifth of them is too much to wait for.
 const LARGE: f64 = 10_000_000.0;
 
@@ -12,11 +14,17 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let setting = |name: &str, usual: f64| facts.catalog.server.number(name).unwrap_or(usual);
     let scale = setting("autovacuum_vacuum_scale_factor", 0.2);
     let threshold = setting("autovacuum_vacuum_threshold", 50.0);
+    // From 18 on; -1 switches it off.
+    let most = Some(setting("autovacuum_vacuum_max_threshold", -1.0)).filter(|most| *most >= 0.0);
+    let waits_for = |rows: f64| (threshold + scale * rows).min(most.unwrap_or(f64::INFINITY));
     for table in facts.catalog.tables.values().filter(|table| table.kind == RelationKind::Table) {
         let Some(activity) = &table.activity else { continue };
         let (dead, live) = (activity.dead_rows as f64, activity.live_rows as f64);
-        // Half as much again: what autovacuum is about to clear is left to it.
-        if dead > MIN_DEAD.max(1.5 * (threshold + scale * live)) {
+        let overdue = match activity.vacuum_score {
+            Some(score) => score > PATIENCE,
+            None => dead > PATIENCE * waits_for(live),
+        };
+        if dead > MIN_DEAD && overdue {
             let mut draft = Draft::new(
                 Rule::DeadRows,
                 RecommendationType::Maintenance,
@@ -45,7 +53,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         let has_own =
             table.options.iter().any(|o| o.starts_with("autovacuum_vacuum_scale_factor="));
         if table.rows >= LARGE
-            && scale >= 0.1
+            && waits_for(table.rows) >= 0.1 * table.rows
             && !has_own
             && activity.updates + activity.deletes > 0
         {
@@ -53,7 +61,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                 "ALTER TABLE {} SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_analyze_scale_factor = 0.01)",
                 table.name.quoted()
             );
-            let waits = figures::grouped(scale * table.rows);
+            let waits = figures::grouped(waits_for(table.rows));
             let mut draft = Draft::new(
                 Rule::DeadRows,
                 RecommendationType::Maintenance,
@@ -89,6 +97,28 @@ mod tests {
         assert!(shop.sql(check).is_empty());
         shop.table().activity.as_mut().unwrap().dead_rows = 60_000;
         assert_eq!(shop.sql(check), ["VACUUM (ANALYZE) \"public\".\"t\";"]);
+    }
+
+    #[test]
+    fn what_autovacuum_itself_says_comes_first_and_its_highest_threshold_counts() {
+        let mut shop = shop();
+        shop.table().activity.as_mut().unwrap().dead_rows = 60_000;
+        for (score, expected) in [(0.4, 0), (1.2, 0), (1.7, 1)] {
+            shop.table().activity.as_mut().unwrap().vacuum_score = Some(score);
+            assert_eq!(shop.sql(check).len(), expected, "{score}");
+        }
+        let activity = shop.table().activity.as_mut().unwrap();
+        (activity.vacuum_score, activity.dead_rows) = (None, 10_000);
+        assert!(shop.sql(check).is_empty());
+        shop.set("autovacuum_vacuum_max_threshold", "5000");
+        assert_eq!(shop.sql(check).len(), 1, "it comes for 5,000 already");
+        shop.set("autovacuum_vacuum_max_threshold", "-1");
+        assert!(shop.sql(check).is_empty(), "which is switched off");
+        shop.table().activity.as_mut().unwrap().dead_rows = 0;
+        shop.table().rows = 2e9;
+        assert_eq!(shop.sql(check).len(), 1);
+        shop.set("autovacuum_vacuum_max_threshold", "100000000");
+        assert!(shop.sql(check).is_empty(), "a twentieth of its rows is soon enough");
     }
 
     #[test]

@@ -27,7 +27,11 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                 keep(findings, table, index, "a statement of the workload is planned with it");
                 continue;
             }
-            findings.proposals.push(draft(table, index, usage.unused_days).proposal());
+            let mut draft = draft(table, index, usage.unused_days);
+            if let Some(days) = facts.catalog.server.days_counted(index) {
+                draft = draft.fact("Its counters cover", figures::duration(86_400.0 * days));
+            }
+            findings.proposals.push(draft.proposal());
         }
     }
 }

@@ -12,9 +12,12 @@ use crate::sql::{Maintenance, MaintenanceKind};
 const LOCK_LONG: &str =
     "ACCESS EXCLUSIVE until the whole table is written anew: nobody reads or writes it meanwhile";
 
+const LOCK_AT_THE_END: &str = "SHARE UPDATE EXCLUSIVE while it copies; ACCESS EXCLUSIVE for a moment when the new table takes the old one's place";
+
 const fn lock(kind: MaintenanceKind) -> &'static str {
     match kind {
         MaintenanceKind::VacuumFull => LOCK_LONG,
+        MaintenanceKind::Repack => LOCK_AT_THE_END,
         _ => LOCK_BESIDE_WRITES,
     }
 }
@@ -24,6 +27,7 @@ const fn kind_of(kind: MaintenanceKind) -> ChangeKind {
         MaintenanceKind::Analyze => ChangeKind::Analyze,
         MaintenanceKind::Vacuum => ChangeKind::Vacuum,
         MaintenanceKind::VacuumFull => ChangeKind::VacuumFull,
+        MaintenanceKind::Repack => ChangeKind::Repack,
         MaintenanceKind::Reindex => ChangeKind::Reindex,
     }
 }
@@ -35,6 +39,9 @@ const fn why_not(kind: MaintenanceKind) -> &'static str {
         }
         MaintenanceKind::Vacuum | MaintenanceKind::VacuumFull => {
             "VACUUM cannot be undone: dead rows do not come back, and nobody misses them"
+        }
+        MaintenanceKind::Repack => {
+            "REPACK cannot be undone: the room is free, and nobody misses it"
         }
         MaintenanceKind::Reindex => {
             "REINDEX cannot be undone and need not be: the index is defined as before"
@@ -53,6 +60,9 @@ pub(in super::super) async fn plan(
     };
     require_table(connection, &table, ground).await?;
     let kind = maintenance.kind;
+    if kind == MaintenanceKind::Repack {
+        require_repack(connection).await?;
+    }
     let statement = maintenance.sql();
     let marker = marker(connection, kind_of(kind), &table).await?;
     Ok(ChangePlan {
@@ -74,6 +84,23 @@ pub(in super::super) async fn plan(
         expected: None,
         rehearsal: Rehearsal::Nothing,
     })
+}
+
+/// `REPACK` is known from 19 on.
+async fn require_repack(connection: &mut PgConnection) -> Result<(), ApplyError> {
+    let row = query(
+        "SELECT pg_catalog.current_setting('server_version') AS version,
+                pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 190000 AS known",
+    )
+    .fetch_one(connection)
+    .await?;
+    if row.try_get("known")? {
+        return Ok(());
+    }
+    let version: String = row.try_get("version")?;
+    Err(ApplyError::Failed(format!(
+        "REPACK came with PostgreSQL 19, and this server has {version}"
+    )))
 }
 
 async fn table_of(
@@ -120,7 +147,7 @@ pub(in super::super) async fn marker(
     let column = match kind {
         ChangeKind::Analyze => "analyzed",
         ChangeKind::Vacuum => "vacuumed",
-        ChangeKind::VacuumFull => "file",
+        ChangeKind::VacuumFull | ChangeKind::Repack => "file",
         _ => "index_files",
     };
     Ok(Some(row.try_get::<Option<String>, _>(column)?.unwrap_or_default()))

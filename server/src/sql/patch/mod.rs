@@ -111,6 +111,9 @@ impl Patch {
     /// It is not exactly one statement, or not of an allowed kind.
     pub fn parse(text: &str) -> Result<Self, SqlError> {
         let hash = hex(&Sha256::digest(text.as_bytes()));
+        if let Some(repack) = table::repack(text) {
+            return Ok(Self { kind: PatchKind::Maintenance(repack?), hash });
+        }
         let statement = parse_one(text)?;
         let node = statement
             .tree

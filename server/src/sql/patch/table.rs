@@ -10,7 +10,7 @@ use pg_query::protobuf::{
 };
 
 use super::{SqlError, Statement, refuse, table_of};
-use crate::sql::qualify;
+use crate::sql::{parse_one, qualify};
 
 /// Storage parameters that may be set; each begins with one of these.
 const PARAMETERS: &[&str] =
@@ -49,6 +49,8 @@ pub enum MaintenanceKind {
     Analyze,
     Vacuum,
     VacuumFull,
+    /// `REPACK (CONCURRENTLY)`.
+    Repack,
     Reindex,
 }
 
@@ -60,6 +62,7 @@ impl MaintenanceKind {
             Self::Analyze => "ANALYZE",
             Self::Vacuum => "VACUUM",
             Self::VacuumFull => "VACUUM FULL",
+            Self::Repack => "REPACK",
             Self::Reindex => "REINDEX",
         }
     }
@@ -207,6 +210,50 @@ pub(super) fn vacuum(statement: &VacuumStmt, text: &str) -> Result<Maintenance, 
     Ok(Maintenance { kind, object: table.clone(), table: Some(table), text: text.to_owned() })
 }
 
+/// Words that may stand in the parentheses of `REPACK`.
+const REPACK_OPTIONS: &[&str] = &["analyze", "concurrently", "verbose"];
+
+/// `REPACK [(options)] table`, which the parser here does not know: it is of PostgreSQL 19. What follows the options is
+/// read as the table of a `VACUUM`. Absent for any other statement.
+pub(super) fn repack(text: &str) -> Option<Result<Maintenance, SqlError>> {
+    let rest = text.trim_start();
+    let (word, rest) = rest.split_at_checked("repack".len())?;
+    if !word.eq_ignore_ascii_case("repack")
+        || rest.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+    {
+        return None;
+    }
+    Some(repacked(rest.trim_start()))
+}
+
+fn repacked(rest: &str) -> Result<Maintenance, SqlError> {
+    let Some((options, table)) = rest.strip_prefix('(').and_then(|rest| rest.split_once(')'))
+    else {
+        return refuse("REPACK locks the table all along: only REPACK (CONCURRENTLY) is run");
+    };
+    let options: Vec<String> = options.split(',').map(|word| word.trim().to_lowercase()).collect();
+    if let Some(unknown) = options.iter().find(|word| !REPACK_OPTIONS.contains(&word.as_str())) {
+        return refuse(format!("{unknown} is no option of REPACK that OptiSchema knows"));
+    }
+    if !options.iter().any(|word| word == "concurrently") {
+        return refuse("REPACK locks the table all along: only REPACK (CONCURRENTLY) is run");
+    }
+    let statement = parse_one(&format!("VACUUM {table}"))?;
+    let node = statement.tree.stmts.first().and_then(|raw| raw.stmt.as_ref()?.node.clone());
+    let Some(NodeEnum::VacuumStmt(named)) = node else { return refuse("it names no table") };
+    if !named.options.is_empty() {
+        return refuse("REPACK takes its options once");
+    }
+    let table = vacuum(&named, "")?.object;
+    let text = format!("REPACK ({}) {}", options.join(", ").to_uppercase(), table.quoted());
+    Ok(Maintenance {
+        kind: MaintenanceKind::Repack,
+        object: table.clone(),
+        table: Some(table),
+        text,
+    })
+}
+
 pub(super) fn reindex(statement: &ReindexStmt, text: &str) -> Result<Maintenance, SqlError> {
     let object = table_of(statement.relation.as_ref())?;
     let kind = ReindexObjectType::try_from(statement.kind);
@@ -221,12 +268,37 @@ pub(super) fn reindex(statement: &ReindexStmt, text: &str) -> Result<Maintenance
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::{Patch, PatchKind};
+    use crate::sql::{MaintenanceKind, Patch, PatchKind};
 
     fn altered(text: &str) -> AlterTable {
         match Patch::parse(text).unwrap().kind {
             PatchKind::AlterTable(alter) => *alter,
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn repack_is_read_although_the_parser_does_not_know_it() {
+        let Ok(PatchKind::Maintenance(repack)) =
+            Patch::parse(" repack (Concurrently, ANALYZE) public.\"Odd \"\"t\"")
+                .map(|patch| patch.kind)
+        else {
+            panic!("it is maintenance");
+        };
+        assert_eq!(repack.kind, MaintenanceKind::Repack);
+        assert_eq!(repack.sql(), "REPACK (CONCURRENTLY, ANALYZE) \"public\".\"Odd \"\"t\"");
+        for refused in [
+            "REPACK public.t",
+            "REPACK (ANALYZE) public.t",
+            "REPACK (CONCURRENTLY, full) public.t",
+            "REPACK (CONCURRENTLY) public.t; DROP TABLE public.t",
+            "REPACK (CONCURRENTLY) public.t USING INDEX i",
+            "REPACK (CONCURRENTLY) (FULL) public.t",
+            "REPACK (CONCURRENTLY)",
+            "REPACKED (CONCURRENTLY) public.t",
+            "REPACK (CONCURRENTLY) public.t, public.u",
+        ] {
+            assert!(Patch::parse(refused).is_err(), "{refused}");
         }
     }
 
