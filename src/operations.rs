@@ -75,7 +75,7 @@ pub struct HandoverQuery {
         pattern = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(,[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})*$"
     )]
     pub ids: String,
-    /// `sql`, `sqlx`, `flyway`, `rails`, `django` or `alembic`; `sql` where absent.
+    /// The form of the files; `sql` where absent.
     #[param(value_type = Option<MigrationFormat>)]
     pub format: Option<String>,
 }

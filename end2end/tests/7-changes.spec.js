@@ -99,13 +99,15 @@ test('ticked recommendations become one reviewed migration', async ({ page }) =>
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('For production');
   await expect(page.locator('ol.steps li')).toHaveCount(2);
   await expect(page.locator('figure.sql').first()).toContainText('lock_timeout');
-  for (const [name, words] of [['Rails', 'ActiveRecord::Migration'], ['Django', 'migrations.RunSQL'], ['Alembic', 'def upgrade'], ['Flyway', 'executeInTransaction'], ['sqlx', '-- no-transaction']]) {
+  for (const [name, words] of [['Rails', 'ActiveRecord::Migration'], ['Django', 'migrations.RunSQL'], ['Alembic', 'def upgrade'], ['Flyway', 'executeInTransaction'], ['sqlx', '-- no-transaction'], ['Prisma', 'squawk-ignore-file'], ['Laravel', 'DB::unprepared']]) {
     await page.getByRole('navigation', { name: 'Form' }).getByRole('link', { name }).click();
     await expect(page.locator('figure.sql').filter({ hasText: words }).first()).toBeVisible();
   }
-  const download = page.waitForEvent('download');
-  await page.getByRole('link', { name: /^Download/ }).first().click();
-  expect((await download).suggestedFilename()).toMatch(/^\d{14}.*\.sql$/);
+  for (const [name, file] of [['Download all', /^optischema-laravel\.zip$/], [/^Download \d/, /^\d{4}_\d\d_\d\d_\d{6}.*\.php$/]]) {
+    const download = page.waitForEvent('download');
+    await page.getByRole('link', { name }).first().click();
+    expect((await download).suggestedFilename()).toMatch(file);
+  }
 });
 
 test('where no WebSocket gets through, pages poll', async ({ page }) => {

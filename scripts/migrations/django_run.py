@@ -19,7 +19,7 @@ django.setup()
 from django.core.management import call_command
 from django.db import connection
 
-call_command("migrate", "your_app", *([] if way == "up" else ["0001"]), verbosity=0)
+call_command("migrate", "your_app", *([] if way != "down" else ["0001"]), verbosity=0)
 with connection.cursor() as cursor:
     cursor.execute("SELECT current_setting('lock_timeout'), current_setting('statement_timeout')")
     print("lock_timeout=%s statement_timeout=%s" % cursor.fetchone())

@@ -6,6 +6,6 @@ ActiveRecord::Base.establish_connection(
 )
 ActiveRecord::Migration.verbose = false
 context = ActiveRecord::MigrationContext.new(folder, ActiveRecord::SchemaMigration)
-way == "up" ? context.migrate : context.rollback(1)
+way != "down" ? context.migrate : context.rollback(1000)
 show = ->(name) { ActiveRecord::Base.connection.select_value("SHOW #{name}") }
 puts "lock_timeout=#{show.("lock_timeout")} statement_timeout=#{show.("statement_timeout")}"

@@ -2,6 +2,8 @@
 //! `samples <set> statements <folder>` writes its bare statements, one file each, for the check to
 //! run by itself.
 
+use std::path::Path;
+
 use optischema::model::MigrationFormat;
 use optischema_server::handover::{HandedChange, HandedStatement, Migration, write};
 
@@ -130,6 +132,66 @@ fn within_transactions() -> Vec<HandedChange> {
     ]
 }
 
+/// Every kind of recommendation, those that only a person can undo among them.
+fn kinds() -> Vec<HandedChange> {
+    let parts = [
+        "CREATE INDEX part_at ON ONLY app.part (at)",
+        "CREATE INDEX part_2_at ON ONLY app.part_2 (at)",
+        "CREATE INDEX CONCURRENTLY part_1_at ON app.part_1 (at)",
+        "CREATE INDEX CONCURRENTLY part_21_at ON app.part_21 (at)",
+        "ALTER INDEX app.part_2_at ATTACH PARTITION app.part_21_at",
+        "ALTER INDEX app.part_at ATTACH PARTITION app.part_1_at",
+        "ALTER INDEX app.part_at ATTACH PARTITION app.part_2_at",
+    ];
+    vec![
+        change(
+            "GIN index with its extension",
+            vec![
+                within("CREATE EXTENSION IF NOT EXISTS pg_trgm"),
+                outside(
+                    "CREATE INDEX CONCURRENTLY trigrams ON app.orders USING gin (status gin_trgm_ops)",
+                ),
+            ],
+            vec![outside("DROP INDEX CONCURRENTLY app.trigrams")],
+        ),
+        change(
+            "index of a partitioned table",
+            parts.into_iter().map(outside).collect(),
+            vec![outside("DROP INDEX app.part_at")],
+        ),
+        change("bloat", vec![outside("VACUUM (FULL, ANALYZE) app.orders")], vec![]),
+        change("wraparound", vec![outside("VACUUM (FREEZE) app.orders")], vec![]),
+        change("index bloat", vec![outside("REINDEX INDEX CONCURRENTLY app.old")], vec![]),
+        change(
+            "server setting",
+            vec![outside("ALTER SYSTEM SET work_mem = '16MB'"), within("SELECT pg_reload_conf()")],
+            vec![outside("ALTER SYSTEM RESET work_mem"), within("SELECT pg_reload_conf()")],
+        ),
+        change("type", vec![within("ALTER TABLE app.orders ALTER COLUMN id TYPE bigint")], vec![]),
+        change(
+            "distinct values",
+            vec![
+                within("ALTER TABLE app.orders ALTER COLUMN town SET (n_distinct = -0.1)"),
+                outside("ANALYZE app.orders (town)"),
+            ],
+            vec![within("ALTER TABLE app.orders ALTER COLUMN town RESET (n_distinct)")],
+        ),
+        change("a rewrite: nothing runs", vec![], vec![]),
+    ]
+}
+
+/// What fails for as long as two rows are alike.
+fn unique() -> Vec<HandedChange> {
+    let index = "CREATE UNIQUE INDEX CONCURRENTLY one_of_a_kind ON app.orders (postcode)";
+    let mut changes = within_transactions();
+    changes.push(change(
+        "one of a kind",
+        vec![outside(index)],
+        vec![outside("DROP INDEX CONCURRENTLY app.one_of_a_kind")],
+    ));
+    changes
+}
+
 fn failing(first: Vec<HandedChange>) -> Vec<HandedChange> {
     let mut changes = first;
     changes.push(change(
@@ -152,6 +214,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "hostile" => hostile(),
         "ordinary" => ordinary(),
         "transactional" => within_transactions(),
+        "kinds" => kinds(),
+        "unique" => unique(),
+        "rebuild" => {
+            vec![change("rebuild", vec![outside("REINDEX INDEX CONCURRENTLY app.old")], vec![])]
+        }
         "irreversible" => vec![change("vacuum", vec![outside("VACUUM app.orders")], vec![])],
         "failing" => failing(hostile().into_iter().take(1).collect()),
         "failing-within" => failing(Vec::new()),
@@ -165,10 +232,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         return Ok(());
     };
-    let migration =
-        Migration { name: "Check: every \"format\"", stamp: "20260102235959", changes: &changes };
+    let migration = Migration { stamp: "20260102235959", changes: &changes };
     for file in write(format, &migration) {
-        std::fs::write(format!("{folder}/{}", file.name), file.text)?;
+        let path = Path::new(folder).join(&file.name);
+        std::fs::create_dir_all(path.parent().unwrap_or(Path::new(folder)))?;
+        std::fs::write(path, file.text)?;
     }
     Ok(())
 }

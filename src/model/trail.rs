@@ -208,9 +208,19 @@ text_enum! {
         Sql => "sql",
         Sqlx => "sqlx",
         Flyway => "flyway",
+        Liquibase => "liquibase",
+        Goose => "goose",
+        Dbmate => "dbmate",
+        GolangMigrate => "golang-migrate",
         Rails => "rails",
         Django => "django",
         Alembic => "alembic",
+        Prisma => "prisma",
+        Drizzle => "drizzle",
+        Knex => "knex",
+        Typeorm => "typeorm",
+        Ecto => "ecto",
+        Laravel => "laravel",
     }
 }
 
@@ -225,6 +235,61 @@ impl MigrationFormat {
             Self::Rails => "Rails",
             Self::Django => "Django",
             Self::Alembic => "Alembic",
+            Self::Liquibase => "Liquibase",
+            Self::Goose => "goose",
+            Self::Dbmate => "dbmate",
+            Self::GolangMigrate => "golang-migrate",
+            Self::Prisma => "Prisma",
+            Self::Drizzle => "Drizzle",
+            Self::Knex => "Knex",
+            Self::Typeorm => "TypeORM",
+            Self::Ecto => "Ecto",
+            Self::Laravel => "Laravel",
+        }
+    }
+
+    /// How its files are put in place and run, and what is to be set for statements that refuse a transaction.
+    #[must_use]
+    pub const fn how_to_run(self) -> &'static str {
+        match self {
+            Self::Sql => {
+                "Run each with psql -X -v ON_ERROR_STOP=1 -f FILE, in the order of their names."
+            }
+            Self::Sqlx => {
+                "Put them into migrations/ and run sqlx migrate run. sqlx sends a file as one query: a statement that refuses a transaction has a file of its own, between files that set its time limits and check it."
+            }
+            Self::Flyway => {
+                "Put them into the folder of migrations with their .conf files, and run flyway -postgresql.transactional.lock=false migrate: with Flyway's own lock in a transaction, CREATE INDEX CONCURRENTLY would wait for it without end."
+            }
+            Self::Liquibase => {
+                "Include them in the changelog in this order, and run liquibase update."
+            }
+            Self::Goose => "Put them into the folder of migrations and run goose up.",
+            Self::Dbmate => {
+                "Put them into db/migrations and run dbmate up. dbmate sends a part as one query: a statement that refuses a transaction has a version of its own."
+            }
+            Self::GolangMigrate => {
+                "Put them into the folder of migrations and run migrate up, without x-multi-statement. After a failure, migrate force names the version before the first file of the change, and all of it runs again."
+            }
+            Self::Rails => "Put them into db/migrate and run rails db:migrate.",
+            Self::Django => {
+                "Put them into your app's migrations, fill in the first one's dependency, and run manage.py migrate."
+            }
+            Self::Alembic => {
+                "Put them into versions/, fill in the first one's down_revision, and run alembic upgrade head."
+            }
+            Self::Prisma => {
+                "Put the folders into prisma/migrations and run prisma migrate deploy. Prisma undoes nothing by itself: down.sql beside each is for prisma db execute, the last folder first."
+            }
+            Self::Drizzle => {
+                "Run each .before.sql with psql. Then make a place for each migration with drizzle-kit generate --custom, put its text there, and run drizzle-kit migrate. Drizzle runs all in one transaction and undoes nothing: .down.sql is for psql."
+            }
+            Self::Knex => "Put them into migrations/ and run knex migrate:latest.",
+            Self::Typeorm => {
+                "Put them into your migrations and run typeorm migration:run --transaction each: in its mode \"all\" TypeORM refuses migrations without a transaction. To undo one that has none: typeorm migration:revert --transaction none."
+            }
+            Self::Ecto => "Put them into priv/repo/migrations and run mix ecto.migrate.",
+            Self::Laravel => "Put them into database/migrations and run php artisan migrate.",
         }
     }
 }

@@ -39,7 +39,8 @@ fn content(handover: Handover, ids: String) -> impl IntoView {
         .files
         .iter()
         .map(|file| {
-            let url = format!("/api/handover/{}?ids={ids}&format={format}", file.name);
+            let name = file.name.replace('/', "%2F");
+            let url = format!("/api/handover/{name}?ids={ids}&format={format}");
             view! {
                 <p><a class="button" href=url rel="external" download=file.name.clone()>"Download " {file.name.clone()}</a></p>
                 <SqlBlock caption=file.name.clone() sql=file.text.clone()/>
@@ -54,6 +55,11 @@ fn content(handover: Handover, ids: String) -> impl IntoView {
         <ol class="steps">{order}</ol>
         {(!notes.is_empty()).then(|| view! { <h2>"Before you run it"</h2> <ul>{notes}</ul> })}
         <h2>"Files"</h2>
+        <p class="quiet">{format.how_to_run()}</p>
+        <p>
+            <a class="button primary" href=format!("/api/handover.zip?ids={ids}&format={format}") rel="external"
+                download=format!("optischema-{format}.zip")>"Download all"</a>
+        </p>
         {files}
     }
 }

@@ -158,12 +158,15 @@ pub(super) async fn migration(
     for note in &handover.notes {
         eprintln!("{note}");
     }
+    if out.is_some() {
+        eprintln!("{}", format.how_to_run());
+    }
     for file in &handover.files {
         match &out {
             None => println!("-- {}\n{}", file.name, file.text),
             Some(folder) => {
                 let path = folder.join(&file.name);
-                std::fs::create_dir_all(folder)
+                std::fs::create_dir_all(path.parent().unwrap_or(folder))
                     .and_then(|()| std::fs::write(&path, &file.text))
                     .map_err(|error| CommandError::Folder(path.clone(), error))?;
                 println!("{}", path.display());

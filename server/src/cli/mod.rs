@@ -86,7 +86,7 @@ pub enum Command {
         /// The recommendations' ids.
         #[arg(required = true)]
         ids: Vec<optischema::model::RecommendationId>,
-        /// sql, sqlx, flyway, rails, django or alembic.
+        /// The tool that runs them.
         #[arg(long, default_value = "sql")]
         format: optischema::model::MigrationFormat,
         /// The folder that the files are written to; without it they go to standard output.

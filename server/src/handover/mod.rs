@@ -2,22 +2,22 @@
 //!
 //! It only writes text: which statements run, in which order, and which of them cannot run in a
 //! transaction is decided before, and the files are run by the framework, never by this program.
-//! Every format keeps the same promises: `up` runs the changes in order, `down` undoes the last one
-//! first, each change has its time limits, and no text of a person or a database ends a comment or
-//! a string early.
+//! Every format keeps the same promises: each change is a migration of its own, whose name sorts and says what is in it;
+//! `down` undoes it; each statement has its time limits; what was cut off can be run again; and no text of a person or a
+//! database ends a comment or a string early.
 
-mod alembic;
-mod django;
-mod flyway;
-mod python;
-mod rails;
-mod sql;
-mod sqlx;
+mod archive;
+mod formats;
+mod guard;
+mod literal;
+mod script;
+mod sole;
 mod step;
 mod text;
 
 use optischema::model::{MigrationFile, MigrationFormat};
 
+pub use archive::archive;
 pub use text::sql_comment;
 
 /// One statement that a migration runs.
@@ -50,25 +50,16 @@ pub struct HandedChange {
 /// What is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Migration<'a> {
-    /// Free text, made into a part of the file name and of the class name.
-    pub name: &'a str,
-    /// 14 digits, `yyyymmddhhmmss`. Formats of several files count up from it.
+    /// 14 digits, `yyyymmddhhmmss`. The versions of the changes count up from it.
     pub stamp: &'a str,
-    /// The changes in the order in which they run.
+    /// The changes in the order in which they run; each becomes a migration of its own, named after it.
     pub changes: &'a [HandedChange],
 }
 
 /// The files of a migration in the order in which they run.
 #[must_use]
 pub fn write(format: MigrationFormat, migration: &Migration<'_>) -> Vec<MigrationFile> {
-    match format {
-        MigrationFormat::Sql => sql::write(migration),
-        MigrationFormat::Sqlx => sqlx::write(migration),
-        MigrationFormat::Flyway => flyway::write(migration),
-        MigrationFormat::Rails => rails::write(migration),
-        MigrationFormat::Django => django::write(migration),
-        MigrationFormat::Alembic => alembic::write(migration),
-    }
+    formats::write(format, migration)
 }
 
 /// Changes that the tests of every format share.
@@ -80,38 +71,36 @@ mod tests {
     use super::*;
     use samples::{index, migration, settings, vacuum};
 
-    const FORMATS: [MigrationFormat; 6] = [
-        MigrationFormat::Sql,
-        MigrationFormat::Sqlx,
-        MigrationFormat::Flyway,
-        MigrationFormat::Rails,
-        MigrationFormat::Django,
-        MigrationFormat::Alembic,
-    ];
-
     #[test]
-    fn every_format_writes_files_for_no_changes_at_all() {
-        for format in FORMATS {
-            let _ = write(format, &migration(&[]));
-            let odd = Migration { name: "", stamp: "now", changes: &[vacuum()] };
-            assert!(!write(format, &odd).is_empty(), "{format:?}");
+    fn every_format_writes_files_for_whatever_it_is_given() {
+        for format in MigrationFormat::ALL {
+            assert!(write(*format, &migration(&[])).is_empty(), "{format:?}");
+            let nothing = HandedChange { up: Vec::new(), title: String::new(), ..vacuum() };
+            let odd = Migration { stamp: "now", changes: &[vacuum(), nothing] };
+            assert!(!write(*format, &odd).is_empty(), "{format:?}");
         }
     }
 
     #[test]
-    fn file_names_are_unique_and_hold_nothing_that_a_path_or_a_shell_reads() {
-        let changes = [index(), settings(), vacuum()];
-        for format in FORMATS {
-            let odd = Migration { name: "../Ünï \"x\"; rm -rf /", ..migration(&changes) };
-            let files = write(format, &odd);
+    fn file_names_sort_are_unique_and_hold_nothing_that_a_path_or_a_shell_reads() {
+        let odd = HandedChange { title: "../Ünï \"x\"; rm -rf /".to_owned(), ..index() };
+        let changes = [odd.clone(), settings(), vacuum(), odd];
+        for format in MigrationFormat::ALL {
+            let files = write(*format, &migration(&changes));
             let mut names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
             for name in &names {
                 assert!(
-                    name.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c)),
+                    name.chars().all(|c| c.is_ascii_alphanumeric() || "_./".contains(c)),
                     "{name}"
                 );
-                assert!(!name.contains(".."), "{name}");
+                assert!(!name.contains("..") && !name.starts_with('/'), "{name}");
+                // Flyway's letter stands before the number.
+                let number = name.trim_start_matches(['V', 'U']);
+                assert!(number.starts_with(|c: char| c.is_ascii_digit()), "{name}");
             }
+            let first = |what: &str| names.iter().position(|name| name.contains(what)).unwrap();
+            let [one, two, three] = ["n_x_rm", "correlate", "vacuum"].map(first);
+            assert!(one < two && two < three, "{names:?}");
             names.sort_unstable();
             names.dedup();
             assert_eq!(names.len(), files.len(), "{format:?}");
@@ -125,10 +114,10 @@ mod tests {
         change.reference = "r\u{2028}DROP TABLE c".to_owned();
         change.notes = vec!["n\r\nDROP TABLE d\u{85}DROP TABLE e\u{0}\u{202e}".to_owned()];
         change.no_down = Some("w\u{b}DROP TABLE f\u{c}DROP TABLE g".to_owned());
-        for format in FORMATS {
-            for file in write(format, &migration(std::slice::from_ref(&change))) {
+        for format in MigrationFormat::ALL {
+            for file in write(*format, &migration(std::slice::from_ref(&change))) {
                 for line in file.text.split(['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}']) {
-                    let comment = line.trim_start().starts_with(['#', '-']);
+                    let comment = line.trim_start().starts_with(['#', '-', '/']);
                     assert!(comment || !line.contains("DROP TABLE"), "{format:?}: {line}");
                 }
                 assert!(!file.text.contains(['\u{0}', '\u{202e}']), "{format:?}");
@@ -138,10 +127,23 @@ mod tests {
 
     #[test]
     fn what_cannot_be_undone_says_why_in_every_format() {
-        for format in FORMATS {
-            let files = write(format, &migration(&[index(), vacuum()]));
+        for format in MigrationFormat::ALL {
+            let files = write(*format, &migration(&[index(), vacuum()]));
             let said = files.iter().any(|file| file.text.contains("dead rows do not come back"));
             assert!(said, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn every_statement_stands_between_limits_of_its_own() {
+        for format in MigrationFormat::ALL {
+            let files = write(*format, &migration(&[index(), settings()]));
+            let text: String = files.iter().map(|file| file.text.as_str()).collect();
+            let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{format:?}: {what}"));
+            assert!(at("SET lock_timeout = '30min'") < at("CREATE INDEX"), "{format:?}");
+            assert!(at("SET LOCAL lock_timeout = '5s'") < at("CREATE STATISTICS"), "{format:?}");
+            let (_, after) = text.split_once("CREATE INDEX CONCURRENTLY").unwrap();
+            assert!(after.contains("RESET lock_timeout"), "{format:?}");
         }
     }
 }

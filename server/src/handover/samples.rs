@@ -1,7 +1,7 @@
 use super::{HandedChange, HandedStatement, Migration};
 
 pub(super) fn migration(changes: &[HandedChange]) -> Migration<'_> {
-    Migration { name: "Tune the orders", stamp: "20260102030405", changes }
+    Migration { stamp: "20260102030405", changes }
 }
 
 pub(super) fn within(sql: &str) -> HandedStatement {

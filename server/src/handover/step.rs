@@ -1,9 +1,11 @@
-//! What runs together, and under which time limits.
+//! What runs together, under which time limits, and what makes it safe to run again.
 //!
 //! A transaction holds its locks until it ends, so that each change has its own: the next change
 //! never waits with the locks of the one before. How a step is written is left to the formats.
 
+use super::guard::{drop_leftover, drop_rebuilt, require_valid};
 use super::{HandedChange, HandedStatement};
+use crate::sql::{Leftover, robust};
 
 /// Limits within a transaction: they end with it, and need no putting back.
 ///
@@ -23,91 +25,136 @@ pub(super) const SHORT_LIMITS: [&str; 2] = ["SET lock_timeout = '5s'", "SET stat
 /// Puts back what the connection began with: its role's, database's and own options.
 pub(super) const RESET_LIMITS: [&str; 2] = ["RESET lock_timeout", "RESET statement_timeout"];
 
-/// What a reader of a step outside transactions needs to know.
-pub(super) fn outside(sql: &str) -> &'static str {
-    if is_concurrent(sql) {
-        "Outside a transaction. Should it fail, look for an INVALID index and drop it first."
-    } else {
-        "Outside a transaction."
-    }
-}
-
-/// Whether it builds or drops beside those who write, and waits for them.
-fn is_concurrent(sql: &str) -> bool {
-    sql.contains("CONCURRENTLY")
-}
-
 /// What runs together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step<'a> {
+pub(super) enum Step {
     /// Statements that take effect together; at least one.
-    Together(Vec<&'a str>),
-    /// One statement that PostgreSQL refuses beside others.
-    Alone(&'a str),
+    Together(Vec<String>),
+    Alone(Alone),
+}
+
+/// One statement that PostgreSQL refuses beside others, with what stands around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Alone {
+    /// Limits that the connection must have for it.
+    limits: [&'static str; 2],
+    /// Removes what a run that was cut off left behind.
+    before: Vec<String>,
+    pub(super) sql: String,
+    /// Fails where what it made is not what was meant.
+    after: Vec<String>,
 }
 
 /// The steps of a list of statements of one change.
-pub(super) fn steps(statements: &[HandedStatement]) -> Vec<Step<'_>> {
+pub(super) fn steps(statements: &[HandedStatement]) -> Vec<Step> {
     let mut steps = Vec::new();
     for statement in statements {
         match steps.last_mut() {
-            _ if !statement.in_transaction => steps.push(Step::Alone(&statement.sql)),
-            Some(Step::Together(together)) => together.push(&statement.sql),
-            _ => steps.push(Step::Together(vec![&statement.sql])),
+            _ if !statement.in_transaction => steps.push(Step::Alone(alone(&statement.sql))),
+            Some(Step::Together(together)) => together.push(robust(&statement.sql).sql),
+            _ => steps.push(Step::Together(vec![robust(&statement.sql).sql])),
         }
     }
     steps
 }
 
-/// The steps of a change as pairs of up and down that a framework runs as numbered files: upwards
+fn alone(sql: &str) -> Alone {
+    let robust = robust(sql);
+    let (before, after) = match &robust.leaves {
+        Leftover::Nothing => (Vec::new(), Vec::new()),
+        Leftover::Index { table, index } => {
+            (vec![drop_leftover(table, index)], vec![require_valid(table, index)])
+        }
+        Leftover::Rebuilt(of) => (vec![drop_rebuilt(of)], Vec::new()),
+    };
+    let limits = if robust.concurrently { SESSION_LIMITS } else { SHORT_LIMITS };
+    Alone { limits, before, sql: robust.sql, after }
+}
+
+/// The steps of a change as pairs of up and down that a framework runs as numbered versions: upwards
 /// the first pair's up first, downwards the last pair's down first. At least one pair.
-pub(super) fn pairs(change: &HandedChange) -> Vec<(Option<Step<'_>>, Option<Step<'_>>)> {
-    let (up, down) = (steps(&change.up), steps(&change.down));
+pub(super) fn pairs<T: Clone>(up: &[T], down: &[T]) -> Vec<(Option<T>, Option<T>)> {
     let count = up.len().max(down.len()).max(1);
     (0..count).map(|at| (up.get(at).cloned(), down.get(count - 1 - at).cloned())).collect()
 }
 
 /// Whether anything runs outside a transaction, in either direction.
-pub(super) fn any_alone(changes: &[HandedChange]) -> bool {
-    let mut all = changes.iter().flat_map(|change| change.up.iter().chain(&change.down));
-    all.any(|statement| !statement.in_transaction)
+pub(super) fn any_alone(change: &HandedChange) -> bool {
+    change.up.iter().chain(&change.down).any(|statement| !statement.in_transaction)
 }
 
-/// Whether no change has a way back.
-pub(super) fn irreversible(changes: &[HandedChange]) -> bool {
-    !changes.is_empty() && changes.iter().all(|change| change.down.is_empty())
+/// A file's part for frameworks that send a whole file as one query, of which PostgreSQL makes one transaction: what
+/// refuses that stands alone, and what belongs around it in the parts before and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Sole {
+    /// Statements that run in a transaction.
+    Several(Vec<String>),
+    /// A statement that runs without.
+    One(String),
 }
 
-impl<'a> Step<'a> {
+/// The parts of a list of steps.
+pub(super) fn soles(steps: &[Step]) -> Vec<Sole> {
+    let mut soles = Vec::new();
+    // Limits that the connection has, and what is to run before the next statement.
+    let (mut limits, mut pending): (Option<[&str; 2]>, Vec<String>) = (None, Vec::new());
+    for step in steps {
+        match step {
+            Step::Together(statements) => {
+                if limits.take().is_some() {
+                    pending.extend(RESET_LIMITS.map(str::to_owned));
+                }
+                flush(&mut pending, &mut soles);
+                let local = LOCAL_LIMITS.map(str::to_owned).into_iter();
+                soles.push(Sole::Several(local.chain(statements.iter().cloned()).collect()));
+            }
+            Step::Alone(alone) => {
+                if limits != Some(alone.limits) {
+                    pending.extend(alone.limits.map(str::to_owned));
+                    limits = Some(alone.limits);
+                }
+                pending.extend(alone.before.iter().cloned());
+                flush(&mut pending, &mut soles);
+                soles.push(Sole::One(alone.sql.clone()));
+                pending.extend(alone.after.iter().cloned());
+            }
+        }
+    }
+    if limits.is_some() {
+        pending.extend(RESET_LIMITS.map(str::to_owned));
+    }
+    flush(&mut pending, &mut soles);
+    soles
+}
+
+fn flush(pending: &mut Vec<String>, soles: &mut Vec<Sole>) {
+    if !pending.is_empty() {
+        soles.push(Sole::Several(std::mem::take(pending)));
+    }
+}
+
+impl Step {
     /// Whether it runs in a transaction.
-    pub(super) fn together(&self) -> bool {
+    pub(super) const fn together(&self) -> bool {
         matches!(self, Self::Together(_))
-    }
-
-    /// Its statements without limits.
-    pub(super) fn statements(&self) -> &[&'a str] {
-        match self {
-            Self::Together(statements) => statements,
-            Self::Alone(statement) => std::slice::from_ref(statement),
-        }
-    }
-
-    /// The limits that the connection must have for it; none within a transaction, which sets its own.
-    pub(super) fn limits(&self) -> Option<[&'static str; 2]> {
-        match self {
-            Self::Together(_) => None,
-            Self::Alone(sql) if is_concurrent(sql) => Some(SESSION_LIMITS),
-            Self::Alone(_) => Some(SHORT_LIMITS),
-        }
     }
 
     /// Its statements with their limits; outside transactions they are put back, since the
     /// connection outlives the step.
-    pub(super) fn script(&self) -> Vec<&'a str> {
-        let statements = self.statements().iter().copied();
-        match self.limits() {
-            None => LOCAL_LIMITS.into_iter().chain(statements).collect(),
-            Some(limits) => limits.into_iter().chain(statements).chain(RESET_LIMITS).collect(),
+    pub(super) fn script(&self) -> Vec<String> {
+        let owned = |texts: [&str; 2]| texts.map(str::to_owned);
+        match self {
+            Self::Together(statements) => {
+                owned(LOCAL_LIMITS).into_iter().chain(statements.iter().cloned()).collect()
+            }
+            Self::Alone(alone) => {
+                let mut script = owned(alone.limits).to_vec();
+                script.extend(alone.before.iter().cloned());
+                script.push(alone.sql.clone());
+                script.extend(alone.after.iter().cloned());
+                script.extend(owned(RESET_LIMITS));
+                script
+            }
         }
     }
 }
@@ -117,53 +164,78 @@ mod tests {
     use super::super::samples::{index, outside, settings, vacuum, within};
     use super::*;
 
+    fn together(statements: &[&str]) -> Step {
+        Step::Together(statements.iter().map(|sql| (*sql).to_owned()).collect())
+    }
+
     #[test]
     fn neighbours_share_a_transaction_and_the_rest_stand_alone_in_order() {
         let statements = [within("a"), within("b"), outside("c"), outside("d"), within("e")];
-        assert_eq!(
-            steps(&statements),
-            [
-                Step::Together(vec!["a", "b"]),
-                Step::Alone("c"),
-                Step::Alone("d"),
-                Step::Together(vec!["e"]),
-            ]
-        );
+        let steps = steps(&statements);
+        let alone: Vec<_> = steps[1..3].iter().map(|step| step.script()[2].clone()).collect();
+        assert_eq!(alone, ["c", "d"]);
+        assert_eq!([&steps[0], &steps[3]], [&together(&["a", "b"]), &together(&["e"])]);
+        assert_eq!(steps.len(), 4);
     }
 
     #[test]
     fn walking_the_pairs_backwards_runs_down_in_its_given_order() {
+        let (up, down) = ([1], [10, 20, 30]);
+        let pairs = pairs(&up, &down);
+        let undone: Vec<_> = pairs.iter().rev().filter_map(|(_, down)| *down).collect();
+        assert_eq!(undone, down);
+        let done: Vec<_> = pairs.iter().filter_map(|(up, _)| *up).collect();
+        assert_eq!(done, up);
+        assert_eq!(
+            super::pairs::<u8>(&[], &[]),
+            [(None, None)],
+            "there is room for what is said of it"
+        );
+    }
+
+    #[test]
+    fn an_index_is_built_between_what_clears_and_what_checks() {
+        let script = steps(&index().up)[0].script();
+        assert!(script.starts_with(&SESSION_LIMITS.map(str::to_owned)));
+        assert!(script.ends_with(&RESET_LIMITS.map(str::to_owned)));
+        assert!(script[2].contains("DROP INDEX") && script[4].contains("RAISE EXCEPTION"));
+        assert_eq!(script[3], "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON orders (status)");
+        assert_eq!(
+            steps(&[outside("VACUUM FULL x")])[0].script()[..2],
+            SHORT_LIMITS.map(str::to_owned)
+        );
+        assert_eq!(together(&["x"]).script().last().map(String::as_str), Some("x"));
+    }
+
+    #[test]
+    fn what_a_tool_sends_whole_has_each_such_statement_alone_and_its_limits_around_it() {
         let mut change = index();
-        change.up = vec![outside("u")];
-        change.down = vec![outside("d1"), within("d2"), outside("d3")];
-        let pairs = pairs(&change);
-        let down: Vec<_> = pairs.iter().rev().filter_map(|(_, down)| down.clone()).collect();
-        assert_eq!(down, steps(&change.down));
-        let up: Vec<_> = pairs.iter().filter_map(|(up, _)| up.clone()).collect();
-        assert_eq!(up, steps(&change.up));
+        change.up.insert(0, within("a"));
+        change.up.push(outside("VACUUM FULL orders"));
+        let soles = soles(&steps(&change.up));
+        let several = |at: usize| match &soles[at] {
+            Sole::Several(statements) => statements.join("; "),
+            Sole::One(sql) => panic!("{sql} is alone"),
+        };
+        assert!(several(0).ends_with("a") && several(0).starts_with("SET LOCAL"));
+        assert!(
+            several(1).starts_with("SET lock_timeout = '30min'")
+                && several(1).contains("DROP INDEX")
+        );
+        assert!(matches!(&soles[2], Sole::One(sql) if sql.contains("IF NOT EXISTS")));
+        assert!(
+            several(3).contains("RAISE EXCEPTION") && several(3).contains("lock_timeout = '5s'")
+        );
+        assert_eq!(soles[4], Sole::One("VACUUM FULL orders".to_owned()));
+        assert_eq!(several(5), "RESET lock_timeout; RESET statement_timeout");
+        assert_eq!(soles.len(), 6);
     }
 
     #[test]
-    fn a_change_without_a_statement_still_has_a_pair_for_what_is_said_of_it() {
-        let mut change = vacuum();
-        assert_eq!(pairs(&change), [(Some(Step::Alone("VACUUM orders")), None)]);
-        change.up.clear();
-        assert_eq!(pairs(&change), [(None, None)]);
-    }
-
-    #[test]
-    fn only_a_statement_alone_puts_its_limits_back() {
-        let alone = Step::Alone("DROP INDEX CONCURRENTLY x").script();
-        assert!(alone.starts_with(&SESSION_LIMITS) && alone.ends_with(&RESET_LIMITS));
-        let waits = Step::Alone("VACUUM FULL x").script();
-        assert!(waits.starts_with(&SHORT_LIMITS) && waits.ends_with(&RESET_LIMITS));
-        assert_eq!(Step::Together(vec!["x"]).script().last(), Some(&"x"));
-    }
-
-    #[test]
-    fn one_way_back_makes_the_whole_reversible() {
-        assert!(irreversible(&[vacuum()]));
-        assert!(!irreversible(&[vacuum(), settings()]));
-        assert!(any_alone(&[settings(), index()]) && !any_alone(&[settings()]));
+    fn what_runs_outside_a_transaction_in_either_direction_counts() {
+        let mut change = settings();
+        assert!(!any_alone(&change) && any_alone(&vacuum()));
+        change.down = vec![outside("DROP INDEX CONCURRENTLY i")];
+        assert!(any_alone(&change));
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! Strings are left to the formats, since each language escapes in its own way.
 
+use std::collections::HashSet;
+
 use super::{HandedChange, Migration};
+use crate::sql::squawk_rules;
 
 /// Longest part of a file name that comes from the migration's name, in bytes.
 const SLUG_MAX: usize = 60;
@@ -32,6 +35,31 @@ pub(super) fn slug(name: &str) -> String {
     }
 }
 
+/// A change with its place and its name, which no other change of the migration has.
+pub(super) struct Named<'a> {
+    pub place: usize,
+    pub slug: String,
+    pub change: &'a HandedChange,
+    /// Whether undoing it is an error: beside changes that can be undone, one that cannot must not stop them.
+    pub refuses: bool,
+}
+
+/// The changes with their names: frameworks refuse two migrations of one class.
+pub(super) fn named<'a>(migration: &Migration<'a>) -> Vec<Named<'a>> {
+    let mut names: Vec<Named<'a>> = Vec::with_capacity(migration.changes.len());
+    let mut taken = HashSet::new();
+    let refuses = migration.changes.iter().all(|change| change.down.is_empty());
+    for (place, change) in migration.changes.iter().enumerate() {
+        let first = slug(&change.title);
+        let others = (2..).map(|n| format!("{first}_{n}"));
+        let slug = std::iter::once(first.clone()).chain(others).find(|name| !taken.contains(name));
+        let slug = slug.unwrap_or(first);
+        taken.insert(slug.clone());
+        names.push(Named { place, slug, change, refuses });
+    }
+    names
+}
+
 /// The version number of the file at `nth` place: the stamp, counted up.
 ///
 /// It need not be a time of day, only 14 digits that order: sqlx and Flyway read it as a number.
@@ -39,6 +67,24 @@ pub(super) fn version(stamp: &str, nth: usize) -> String {
     let digits: String = stamp.chars().filter(char::is_ascii_digit).take(14).collect();
     let first: u64 = digits.parse().unwrap_or(0);
     format!("{:014}", first.saturating_add(nth as u64))
+}
+
+/// The same as milliseconds since 1970, in 13 digits, by which TypeORM orders.
+pub(super) fn milliseconds(stamp: &str, nth: usize) -> i64 {
+    let first = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", stamp)
+        .ok()
+        .and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC).ok())
+        .map_or(1_000_000_000_000, |time| time.timestamp().as_millisecond());
+    first.saturating_add(i64::try_from(nth).unwrap_or_default())
+}
+
+/// A name of words as a class is called.
+pub(super) fn camel(slug: &str) -> String {
+    let word = |word: &str| {
+        let (first, rest) = word.split_at(usize::from(!word.is_empty()));
+        first.to_ascii_uppercase() + rest
+    };
+    slug.split('_').map(word).collect()
 }
 
 /// Text as lines that are safe behind a comment mark of any language.
@@ -53,38 +99,36 @@ pub(super) fn lines(text: &str) -> Vec<String> {
         c => c,
     };
     let lines = text.split(ends).map(|line| line.chars().map(plain).collect::<String>());
-    lines.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+    // Drizzle splits a file at its mark wherever it stands, and PHP ends inside a comment, too.
+    let without_marks = |line: String| line.replace("-->", "->").replace("?>", "? >");
+    lines
+        .map(|line| without_marks(line).trim().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect()
 }
 
-/// A change's title in one line, with its place among the changes.
-pub(super) fn title(place: usize, change: &HandedChange) -> String {
-    format!("{}. {}", place + 1, lines(&change.title).join(" "))
+/// A change's title in one line. Each line of free text stands behind a word of ours, so that no tool takes it for a
+/// mark (`--rollback`, `-- +goose Down`).
+pub(super) fn title(change: &HandedChange) -> String {
+    format!("Change: {}", lines(&change.title).join(" "))
 }
 
-/// What the head of a file says about one change.
-pub(super) fn about(place: usize, change: &HandedChange) -> Vec<String> {
-    let reference = format!("Recommendation {}", lines(&change.reference).join(" "));
-    let notes = change.notes.iter().flat_map(|note| lines(note));
+/// What the head of a file says about its change.
+pub(super) fn head(change: &HandedChange) -> Vec<String> {
+    let reference = format!("Recommendation: {}", lines(&change.reference).join(" "));
+    let notes =
+        change.notes.iter().flat_map(|note| lines(note)).map(|line| format!("Note: {line}"));
     let rest = std::iter::once(reference).chain(notes).chain(no_way_back(change));
-    std::iter::once(title(place, change)).chain(rest.map(|line| format!("   {line}"))).collect()
-}
-
-/// What the head of a file says that holds all changes.
-pub(super) fn head(migration: &Migration<'_>) -> Vec<String> {
-    let mut head =
-        vec!["Changes gathered by OptiSchema, to be reviewed before they are run.".to_owned()];
-    for (place, change) in migration.changes.iter().enumerate() {
-        head.push(String::new());
-        head.extend(about(place, change));
-    }
-    head
+    let first =
+        [title(change), "Gathered by OptiSchema, to be reviewed before it is run.".to_owned()];
+    first.into_iter().chain(rest).collect()
 }
 
 /// That and why a change is not undone, if so.
 pub(super) fn no_way_back(change: &HandedChange) -> Option<String> {
     let why = change.no_down.as_deref().map(|why| lines(why).join(" "));
     match (change.down.is_empty(), why) {
-        (true, Some(why)) if why.contains("cannot be undone") => Some(format!("{why}.")),
+        (true, Some(why)) if why.contains("cannot be undone") => Some(format!("Undo: {why}.")),
         (true, Some(why)) => Some(format!("Cannot be undone: {why}")),
         (true, None) => Some("Cannot be undone: no statement takes it back".to_owned()),
         (false, Some(why)) => Some(format!("Not undone in full: {why}")),
@@ -104,6 +148,20 @@ pub fn sql_comment(text: &str) -> String {
     comment("--", &lines(text))
 }
 
+/// A statement of an SQL file with its semicolon, and with what the linter squawk is told about it.
+pub(super) fn linted(sql: &str) -> String {
+    let remark: String = squawk_rules(sql)
+        .iter()
+        .map(|(rule, why)| format!("-- {why}\n-- squawk-ignore {rule}\n"))
+        .collect();
+    remark + &terminated(sql)
+}
+
+/// Statements one under the other.
+pub(super) fn script(statements: &[String]) -> String {
+    statements.iter().map(|sql| linted(sql)).collect()
+}
+
 /// A statement of an SQL file with its semicolon, on a line of its own if the last one may end in
 /// a `--` comment, which would swallow it.
 pub(super) fn terminated(sql: &str) -> String {
@@ -113,7 +171,7 @@ pub(super) fn terminated(sql: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{index, vacuum};
+    use super::super::samples::{index, migration, vacuum};
     use super::*;
 
     #[test]
@@ -140,6 +198,34 @@ mod tests {
         assert_eq!(version("now", 3), "00000000000003");
         assert_eq!(version("2026-01-02 03:04:05", 0), "20260102030405");
         assert!(version("99999999999999999999", 0).parse::<i64>().is_ok());
+    }
+
+    #[test]
+    fn milliseconds_have_thirteen_digits_and_count_up() {
+        assert_eq!(milliseconds("20260102030405", 2), 1_767_323_045_002);
+        assert_eq!(milliseconds("now", 1).to_string().len(), 13);
+    }
+
+    #[test]
+    fn a_class_is_called_by_its_words() {
+        assert_eq!(camel("add_2_x"), "Add2X");
+    }
+
+    #[test]
+    fn no_two_changes_have_one_name() {
+        let changes = [index(), index(), vacuum()];
+        let names: Vec<_> =
+            named(&migration(&changes)).into_iter().map(|named| named.slug).collect();
+        assert_eq!(names, ["index_orders_by_status", "index_orders_by_status_2", "vacuum_orders"]);
+    }
+
+    #[test]
+    fn free_text_is_never_the_first_word_of_a_line() {
+        let mut change = index();
+        change.notes = vec!["rollback x\n+goose Down\n--> statement-breakpoint ?>".to_owned()];
+        let head = head(&change);
+        assert!(head.iter().all(|line| !line.starts_with(['+', '-', 'r'])), "{head:?}");
+        assert!(head.iter().all(|line| !line.contains("-->") && !line.contains("?>")));
     }
 
     #[test]

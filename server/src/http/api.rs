@@ -77,6 +77,7 @@ pub(super) fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(trail::verify_audit))
         .routes(routes!(handover::hand_over))
         .routes(routes!(handover::hand_over_file))
+        .routes(routes!(handover::hand_over_all))
         .routes(routes!(trail::restore_store))
         .routes(routes!(list_queries, add_queries))
         .routes(routes!(collect))

@@ -11,6 +11,7 @@ use optischema::operations::{HandoverQuery, OperationError};
 use super::api::{Answer, query};
 use super::caller::Caller;
 use super::problem::Problem;
+use crate::handover::archive;
 
 /// Recommendations as files for production, in a safe order. Nothing is run.
 #[utoipa::path(get, path = "/api/handover", tag = "handover", params(HandoverQuery),
@@ -39,10 +40,32 @@ pub(super) async fn hand_over_file(
     let Some(file) = handover.file(&name) else {
         return Err(OperationError::NotFound { what: "file", id: name }.into());
     };
-    // A name of ours, which is made of nothing but letters, digits, `_` and `.`.
+    Ok(download("text/plain; charset=utf-8", &file.name.replace('/', "_"), file.text.into()))
+}
+
+/// All of those files, as one archive.
+#[utoipa::path(get, path = "/api/handover.zip", tag = "handover", params(HandoverQuery),
+    responses((status = 200, body = Vec<u8>, content_type = "application/zip"),
+        (status = 404, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+pub(super) async fn hand_over_all(
+    app: Caller,
+    asked: Result<Query<HandoverQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let (ids, format) = query(asked)?.parse()?;
+    let handover = app.operations.hand_over(ids, format).await?;
+    let archive = archive(&handover.files).map_err(|error| {
+        let reference = crate::clock::new_id().simple().to_string();
+        tracing::error!(%reference, "the archive: {error}");
+        OperationError::Internal { reference }
+    })?;
+    Ok(download("application/zip", &format!("optischema-{format}.zip"), archive))
+}
+
+/// A body to be saved under a name of ours, which is made of nothing but letters, digits, `_`, `-` and `.`.
+fn download(content_type: &str, name: &str, body: Vec<u8>) -> Response {
     let headers = [
-        (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", file.name)),
+        (header::CONTENT_TYPE, content_type.to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
     ];
-    Ok((headers, file.text).into_response())
+    (headers, body).into_response()
 }

@@ -15,10 +15,7 @@ use crate::clock::now;
 use crate::handover::{HandedChange, HandedStatement, Migration, sql_comment, write};
 use crate::postgres::query;
 use crate::postgres::{MainSession, PgFailure};
-use crate::sql::{Patch, PatchKind, Setting};
-
-/// Recommendations that one file holds at most.
-const MOST: usize = 50;
+use crate::sql::{Patch, PatchKind, Setting, creates_extension, refuses_transaction};
 
 impl Service {
     /// Recommendations as files, in a safe order.
@@ -33,9 +30,6 @@ impl Service {
         };
         if ids.is_empty() {
             return Err(invalid("name at least one recommendation"));
-        }
-        if ids.len() > MOST {
-            return Err(invalid("at most 50 recommendations go into one file"));
         }
         let mut recommendations = Vec::with_capacity(ids.len());
         for id in ids {
@@ -61,12 +55,8 @@ impl Service {
             changes.push(change);
         }
         session.end().await?;
-        let name = match listed.as_slice() {
-            [one] => one.title.clone(),
-            many => format!("optischema {} changes", many.len()),
-        };
         let stamp = stamp();
-        let files = write(format, &Migration { name: &name, stamp: &stamp, changes: &changes });
+        let files = write(format, &Migration { stamp: &stamp, changes: &changes });
         Ok(Handover { format, changes: listed, files, notes })
     }
 }
@@ -98,8 +88,15 @@ async fn handed(
         change.no_down = Some("nothing is run, so there is nothing to undo".to_owned());
         return Ok(change);
     }
-    let patch = Patch::parse(&recommendation.patch_sql)
-        .map_err(|error| OperationError::Conflict(error.to_string()))?;
+    let patch = match Patch::parse(&recommendation.patch_sql) {
+        Ok(patch) => patch,
+        // What no benchmark and no apply takes, such as another type of a column, is handed over as it is written.
+        Err(_) => {
+            change.up = split(&recommendation.sql_fix);
+            change.no_down = Some("nobody wrote down what undoes it".to_owned());
+            return Ok(change);
+        }
+    };
     if let PatchKind::Setting(setting) = &patch.kind
         && patch.kind.is_server_wide()
     {
@@ -117,7 +114,11 @@ async fn handed(
                 sql: step.sql.clone(),
                 in_transaction: step.in_transaction,
             };
-            change.up = plan.steps.iter().map(statement).collect();
+            change.up = prerequisites(&recommendation.sql_fix);
+            if !change.up.is_empty() {
+                change.notes.push("The extension stays when this is undone.".to_owned());
+            }
+            change.up.extend(plan.steps.iter().map(statement));
             change.down = plan.rollback.iter().map(statement).collect();
             change.no_down = plan.no_rollback;
         }
@@ -176,8 +177,18 @@ fn split(text: &str) -> Vec<HandedStatement> {
         .into_iter()
         .map(|part| part.trim().trim_end_matches(';').trim_end())
         .filter(|part| !part.is_empty())
-        .map(|part| HandedStatement { sql: part.to_owned(), in_transaction: false })
+        .map(|part| HandedStatement {
+            sql: part.to_owned(),
+            in_transaction: !refuses_transaction(part),
+        })
         .collect()
+}
+
+/// The extensions that a recommendation makes before its change.
+fn prerequisites(sql_fix: &str) -> Vec<HandedStatement> {
+    let mut statements = split(sql_fix);
+    statements.retain(|statement| creates_extension(&statement.sql));
+    statements
 }
 
 /// `patch.sql` of a job.

@@ -22,6 +22,7 @@ mod recent;
 mod repair;
 mod rewrite;
 mod rewrites;
+mod robust;
 mod select;
 mod shape;
 mod shorten;
@@ -69,6 +70,10 @@ pub use rewrite::{
     retarget_types, unqualify,
 };
 pub use rewrites::{Rewrite, Sameness, casts_in_filter, rewrites};
+pub use robust::{
+    Leftover, Relation as NamedRelation, Robust, creates_extension, refuses_transaction, robust,
+    squawk_rules, within_transaction, without_marks,
+};
 pub use select::{
     Ending, SortedBy, ending, left_out_of_fingerprints, offsets, sorted_by, without_limit,
 };

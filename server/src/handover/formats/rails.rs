@@ -5,77 +5,59 @@
 //! statement with a `\`, a `#` or a quote is a here document in single quotes, in which Ruby reads
 //! none of them.
 
-use super::step::{Step, any_alone, irreversible, outside, steps};
-use super::text::{comment, head, no_way_back, slug, title, version};
-use super::{HandedChange, HandedStatement, Migration, MigrationFile};
+use super::super::step::{Step, any_alone, steps};
+use super::super::text::{camel, comment, head, named, no_way_back, title, version};
+use super::super::{HandedStatement, Migration};
+use optischema::model::MigrationFile;
 
 /// The oldest version whose behaviour a migration of bare `execute` can ask for; later ones of
 /// Rails still know it.
 const COMPATIBLE: &str = "6.1";
 
 pub(super) fn write(migration: &Migration<'_>) -> Vec<MigrationFile> {
-    let slug = slug(migration.name);
-    let alone = any_alone(migration.changes);
-    let changes = migration.changes.iter().enumerate();
-    let up: String =
-        changes.clone().map(|(place, change)| part(place, change, &change.up, alone)).collect();
-    let mut down: String =
-        changes.rev().map(|(place, change)| part(place, change, &change.down, alone)).collect();
-    if irreversible(migration.changes) {
-        down.push_str(
-            "    raise ActiveRecord::IrreversibleMigration, \"Nothing of it can be undone.\"\n",
+    let files = named(migration).into_iter().map(|named| {
+        let change = named.change;
+        let alone = any_alone(change);
+        let undo: Vec<_> = std::iter::once(title(change)).chain(no_way_back(change)).collect();
+        let mut down = comment("    #", &undo) + &body(&change.down, alone);
+        if change.down.is_empty() && named.refuses {
+            down.push_str(
+                "    raise ActiveRecord::IrreversibleMigration, \"It cannot be undone.\"\n",
+            );
+        }
+        let disable = if alone {
+            "  # Some statements refuse a transaction; the others have their own below.\n  \
+             disable_ddl_transaction!\n\n"
+        } else {
+            ""
+        };
+        // Ruby takes an encoding from a comment in the first line, which is therefore not free text.
+        let text = format!(
+            "# frozen_string_literal: true\n\n{}class {} < ActiveRecord::Migration[{COMPATIBLE}]\n\
+             {disable}  def up\n{}  end\n\n  def down\n{down}  end\nend\n",
+            comment("#", &head(change)),
+            camel(&named.slug),
+            body(&change.up, alone),
         );
-    }
-    let disable = if alone {
-        "  # Some statements refuse a transaction; the others have their own below.\n  \
-         disable_ddl_transaction!\n\n"
-    } else {
-        ""
-    };
-    // Ruby takes an encoding from a comment in the first line, which is therefore not free text.
-    let text = format!(
-        "# frozen_string_literal: true\n\n{}class {} < ActiveRecord::Migration[{COMPATIBLE}]\n\
-         {disable}  def up\n{up}  end\n\n  def down\n{down}  end\nend\n",
-        comment("#", &head(migration)),
-        class(&slug),
-    );
-    vec![MigrationFile { name: format!("{}_{slug}.rb", version(migration.stamp, 0)), text }]
+        let name = format!("{}_{}.rb", version(migration.stamp, named.place), named.slug);
+        MigrationFile { name, text }
+    });
+    files.collect()
 }
 
-/// The class that Rails looks for in a file of this name, as `camelize` makes it.
-fn class(slug: &str) -> String {
-    let word = |word: &str| {
-        let (first, rest) = word.split_at(usize::from(!word.is_empty()));
-        first.to_ascii_uppercase() + rest
-    };
-    slug.split('_').map(word).collect()
+fn body(statements: &[HandedStatement], alone: bool) -> String {
+    steps(statements).iter().map(|step| written(step, alone)).collect()
 }
 
-fn part(
-    place: usize,
-    change: &HandedChange,
-    statements: &[HandedStatement],
-    alone: bool,
-) -> String {
-    let mut lines = vec![title(place, change)];
-    if statements.is_empty() {
-        lines.extend(no_way_back(change));
-    }
-    let body: String = steps(statements).iter().map(|step| written(step, alone)).collect();
-    comment("    #", &lines) + &body
-}
-
-fn written(step: &Step<'_>, alone: bool) -> String {
+fn written(step: &Step, alone: bool) -> String {
     let (outer, inner) = (" ".repeat(4), " ".repeat(6));
     let script = |indent: &str| -> String {
-        step.script().into_iter().map(|sql| format!("{indent}execute {}", string(sql))).collect()
+        step.script().iter().map(|sql| format!("{indent}execute {}", string(sql))).collect()
     };
-    match step {
-        Step::Together(_) if alone => {
-            format!("{outer}transaction do\n{}{outer}end\n", script(&inner))
-        }
-        Step::Together(_) => script(&outer),
-        Step::Alone(sql) => format!("{outer}# {}\n{}", outside(sql), script(&outer)),
+    if step.together() && alone {
+        format!("{outer}transaction do\n{}{outer}end\n", script(&inner))
+    } else {
+        script(&outer)
     }
 }
 
@@ -107,20 +89,22 @@ fn escaped(sql: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{index, migration, settings, vacuum};
+    use super::super::super::HandedChange;
+    use super::super::super::samples::{index, migration, settings, vacuum};
     use super::*;
 
     #[test]
     fn the_class_is_the_one_that_rails_looks_for() {
         let files = write(&migration(&[index()]));
-        assert_eq!(files[0].name, "20260102030405_tune_the_orders.rb");
-        assert!(files[0].text.contains("\nclass TuneTheOrders < ActiveRecord::Migration["));
-        assert_eq!(class("add_2_x"), "Add2X");
+        assert_eq!(files[0].name, "20260102030405_index_orders_by_status.rb");
+        assert!(files[0].text.contains("\nclass IndexOrdersByStatus < ActiveRecord::Migration["));
     }
 
     #[test]
-    fn without_the_ddl_transaction_each_change_that_can_has_its_own() {
-        let text = &write(&migration(&[settings(), index()]))[0].text;
+    fn without_the_ddl_transaction_what_can_has_its_own() {
+        let mut change = settings();
+        change.up.extend(index().up);
+        let text = &write(&migration(&[change]))[0].text;
         assert!(text.contains("  disable_ddl_transaction!\n"));
         assert_eq!(text.matches("transaction do").count(), 2);
         let text = &write(&migration(&[settings()]))[0].text;
