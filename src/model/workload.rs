@@ -172,6 +172,9 @@ pub struct PlannableStatement {
     /// Whether main's own plan is pinned by advice (PostgreSQL 19), which this one was made without.
     #[serde(default)]
     pub pinned: bool,
+    /// Policies under which its role runs it, which stand as conditions in what is planned.
+    #[serde(default)]
+    pub under: Option<UnderPolicies>,
     /// Other tables that its calls may have been on: what counts them tells tables of one name not apart.
     #[serde(default)]
     pub may_mean: Vec<TableName>,
@@ -182,6 +185,14 @@ impl Default for PlannedAs {
     fn default() -> Self {
         Self::Itself
     }
+}
+
+/// What of a statement's tables its role sees through policies.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnderPolicies {
+    /// The role that ran it; absent where the source does not say.
+    pub role: Option<String>,
+    pub tables: Vec<TableName>,
 }
 
 /// Which of its columns' values a binding has.

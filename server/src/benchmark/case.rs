@@ -148,6 +148,7 @@ mod tests {
     #[test]
     fn what_stands_for_the_whole_is_measured_first_and_nothing_twice() {
         let plannable = PlannableStatement {
+            under: None,
             planned_as: optischema::model::PlannedAs::Itself,
             bindings: vec![
                 binding(BindingKind::Null, "n"),

@@ -12,6 +12,7 @@ use super::patching::Patched;
 use super::protocol::{Protocol, not_equivalent};
 use super::request::{BenchmarkRequest, Report};
 use super::site::Site;
+use super::under_policies::{UnderPolicies, under_policies};
 use super::{BenchmarkError, as_itself, write_cost};
 use crate::postgres::{ExplainMode, explain};
 
@@ -102,6 +103,13 @@ async fn run_one(
     };
     let specs = [(&patched.baseline_setup, baseline), (&patched.patched_setup, other)]
         .map(|(setup, sql)| ArmSpec { setup: setup.clone(), sql, ..ArmSpec::default() });
+    let UnderPolicies { specs, are_made, sentence } =
+        under_policies(site, plannable, specs).await?;
+    if let Some(sentence) = sentence
+        && !found.warnings.contains(&sentence)
+    {
+        found.warnings.push(sentence);
+    }
     for (at, spec) in specs.iter().enumerate() {
         let plan = {
             let (fence, spec) = (site.fence, spec.clone());
@@ -121,7 +129,8 @@ async fn run_one(
     let rows = compare_rows(site, &specs, one, plannable).await?;
     found.warnings.extend(rows.ties.clone());
     found.warnings.extend(rows.not_added.clone());
-    let measurable = as_itself::whole(site, &request.cases[one.case], one, &specs).await?;
+    let measurable =
+        as_itself::whole(site, &request.cases[one.case], one, (&specs, are_made)).await?;
     if let Some(warning) = measurable.warning
         && !found.warnings.contains(&warning)
     {

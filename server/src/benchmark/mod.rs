@@ -23,6 +23,7 @@ mod site;
 mod summing;
 mod survey;
 mod typed;
+mod under_policies;
 mod workload;
 mod write_cost;
 mod writing;

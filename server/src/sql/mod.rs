@@ -29,6 +29,7 @@ mod shorten;
 mod squashed;
 mod tree;
 mod typed_index;
+mod unfiltered;
 mod writes;
 
 use std::sync::{Arc, OnceLock};
@@ -81,6 +82,7 @@ pub use shape::analyze;
 pub use shorten::{Shortened, shortened};
 pub use squashed::written_out;
 pub use typed_index::{evaluated_by, is_plain_predicate, typed_index};
+pub use unfiltered::{Unfiltered, without_policies};
 pub use writes::{WriteKind, Written, written, written_relations};
 
 /// Why a text is not a statement that OptiSchema can work with. Each message is for a person.

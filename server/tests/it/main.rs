@@ -56,5 +56,6 @@ mod structure;
 mod telling;
 mod tpch;
 mod trail;
+mod under_policies;
 mod watching;
 mod workload;

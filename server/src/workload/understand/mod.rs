@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use optischema::model::{
     Binding, BindingKind, Catalog, NotPlanned, PlannableStatement, PlannedAs, Predicate,
     PredicateKind, QueryKind, ReasonCode, StatementShape, TableName, TrackedStatement,
+    UnderPolicies,
 };
 use optischema::plan::{Lineage, dependencies};
 use serde_json::Value;
@@ -223,9 +224,14 @@ impl Reader<'_> {
                 .collect(),
             _ => Vec::new(),
         };
+        let under = (!through.is_empty()).then(|| UnderPolicies {
+            role: raw.role.clone(),
+            tables: through.into_iter().map(|(table, _)| table).collect(),
+        });
         Ok(PlannableStatement {
             may_mean,
             writes_to,
+            under,
             pinned,
             planned_as: how,
             shape,
