@@ -9,8 +9,8 @@ use crate::lifecycle::IllegalTransition;
 use crate::model::{
     AddedQueries, AnalyzeReport, ApplyPlan, ApplyStatus, AuditFilter, AuditPage, AuditVerification,
     Change, ChangeFilter, ChangeId, CleanupReport, CollectionReport, CompareRequest, ExportFormat,
-    Handover, Health, InvalidField, Job, JobAccepted, JobFilter, JobId, JobPage, MigrationFormat,
-    QueryDetail, QueryFilter, QueryHash, QueryPage, QueryRange, Recommendation,
+    FunctionsChoice, Handover, Health, InvalidField, Job, JobAccepted, JobFilter, JobId, JobPage,
+    MigrationFormat, QueryDetail, QueryFilter, QueryHash, QueryPage, QueryRange, Recommendation,
     RecommendationFilter, RecommendationId, RecommendationPage, RejectedPage, RestoreReport,
     RollbackOrder, Rule, UnknownText, WhatIfReport, WhatIfRequest,
 };
@@ -230,6 +230,10 @@ pub trait Operations: Send + Sync {
     async fn apply_status(&self) -> Outcome<ApplyStatus>;
     /// Drops expired scratch schemas and invalid leftovers now.
     async fn cleanup(&self) -> Outcome<CleanupReport>;
+    /// Whether functions of the database are copied into the sandbox.
+    async fn functions_choice(&self) -> Outcome<FunctionsChoice>;
+    /// Answers that. Where the configuration decides it, there is no question.
+    async fn choose_functions(&self, copied: bool) -> Outcome<FunctionsChoice>;
 
     /// Recommendations as files for production, in a safe order.
     async fn hand_over(

@@ -13,6 +13,7 @@ mod selection;
 mod size;
 mod upkeep;
 mod weights;
+mod worth;
 
 pub use arithmetic::ArithmeticOracle;
 pub use candidates::{CandidateSet, generate, merged};
@@ -23,3 +24,4 @@ pub use selection::{
 pub use size::{IndexSize, index_size, say_the_same, share_of};
 pub use upkeep::{TableWrites, WriteCost, write_cost};
 pub use weights::{WeightedStatement, Weights, suspicion, weigh};
+pub use worth::costs_more_than_it_saves;

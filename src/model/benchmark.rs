@@ -335,6 +335,9 @@ pub struct BenchmarkResult {
     /// Those that could not be, with the reason.
     #[serde(default)]
     pub workload_left: Vec<String>,
+    /// Why the index is not worth its writes, where it carries further columns and costs more than it saves.
+    #[serde(default)]
+    pub not_worth_it: Option<String>,
     #[serde(default)]
     pub environment: Environment,
 }
@@ -356,6 +359,7 @@ impl BenchmarkResult {
             (_, Verdict::NotEquivalent) => {
                 Some("A benchmark found that it returns other rows.".to_owned())
             }
+            (_, Verdict::Faster) => self.not_worth_it.clone(),
             _ => None,
         }
     }

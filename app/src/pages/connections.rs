@@ -4,8 +4,8 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use optischema::model::Health;
 
-use crate::components::{Failure, TargetCard};
-use crate::server_fns::load_health;
+use crate::components::{ActionFailure, Failure, OwnFunctions, TargetCard};
+use crate::server_fns::{ChooseFunctions, load_functions_choice, load_health};
 
 fn content(health: Health) -> impl IntoView {
     let checked = health.checked_at;
@@ -24,6 +24,8 @@ fn content(health: Health) -> impl IntoView {
 #[component]
 pub(crate) fn ConnectionsPage() -> impl IntoView {
     let health = Resource::new(|| (), |()| load_health());
+    let choose = ServerAction::<ChooseFunctions>::new();
+    let functions = Resource::new(move || choose.version().get(), |_| load_functions_choice());
     view! {
         <Title text="Connections"/>
         <h1>"Connections"</h1>
@@ -35,5 +37,14 @@ pub(crate) fn ConnectionsPage() -> impl IntoView {
                 }
             })}
         </Transition>
+        <Transition>
+            {move || Suspend::new(async move {
+                match functions.await {
+                    Ok(choice) => view! { <OwnFunctions choice action=choose/> }.into_any(),
+                    Err(error) => view! { <Failure error/> }.into_any(),
+                }
+            })}
+        </Transition>
+        <ActionFailure action=choose/>
     }
 }

@@ -23,14 +23,18 @@ fn tabs(ids: &str, current: MigrationFormat) -> impl IntoView + use<> {
 
 fn content(handover: Handover, ids: String) -> impl IntoView {
     let format = handover.format;
+    // A reason is said once for all that follow each other for it.
+    let before = std::iter::once("").chain(handover.changes.iter().map(|c| c.place.as_str()));
     let order: Vec<_> = handover
         .changes
         .iter()
-        .map(|change| {
+        .zip(before)
+        .map(|(change, before)| {
+            let place = (change.place != before).then(|| change.place.clone());
             view! {
                 <li>
                     <a href=format!("/recommendations/{}", change.recommendation_id)>{change.title.clone()}</a>
-                    " " <span class="quiet">{change.place.clone()} {(!change.can_be_undone).then_some(" It cannot be undone.")}</span>
+                    " " <span class="quiet">{place} {(!change.can_be_undone).then_some(" It cannot be undone.")}</span>
                 </li>
             }
         })

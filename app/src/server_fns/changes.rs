@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
 use optischema::model::{
     ApplyPlan, ApplyStatus, AuditPage, AuditQuery, Change, ChangeQuery, CleanupReport,
+    FunctionsChoice,
 };
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,20 @@ pub async fn roll_back_all(changes: String) -> Result<(), ServerFnError> {
     // An empty text is no id, so that none can never mean all.
     let ids = ids.collect::<Result<Vec<_>, _>>()?;
     operations()?.roll_back_together(ids).await.map(drop).map_err(failed)
+}
+
+/// Whether functions of the database are copied into the sandbox.
+#[server(prefix = "/rpc", endpoint = "functions-choice", input = GetUrl)]
+pub async fn load_functions_choice() -> Result<FunctionsChoice, ServerFnError> {
+    use super::context::{failed, operations};
+    operations()?.functions_choice().await.map_err(failed)
+}
+
+/// Answers that.
+#[server(prefix = "/rpc", endpoint = "choose-functions")]
+pub async fn choose_functions(copied: bool) -> Result<(), ServerFnError> {
+    use super::context::{failed, operations};
+    operations()?.choose_functions(copied).await.map(drop).map_err(failed)
 }
 
 /// Drops what was left behind.

@@ -23,7 +23,8 @@ pub(crate) use status::page_not_found;
 
 pub use advice::{load_rejected, load_rule, load_what_if};
 pub use changes::{
-    ChangesView, CleanUp, RollBackAll, StartApply, StartRollback, load_apply_plan, load_changes,
+    ChangesView, ChooseFunctions, CleanUp, RollBackAll, StartApply, StartRollback, load_apply_plan,
+    load_changes, load_functions_choice,
 };
 pub use handover::load_handover;
 pub use jobs::{CancelJob, Compare, StartBenchmark, load_job, load_jobs};

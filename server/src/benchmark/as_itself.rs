@@ -99,7 +99,7 @@ fn conditions(
     }
     if !lacking.is_empty() {
         sentences.push(format!(
-            "Triggers that did not run: {}. To copy functions of the database, set OPTISCHEMA_WITH_FUNCTIONS=true.",
+            "Triggers that did not run: {}. To copy functions of the database, answer so on the page Connections, or set OPTISCHEMA_WITH_FUNCTIONS=true.",
             lacking.join(", ")
         ));
     }

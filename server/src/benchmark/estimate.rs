@@ -51,6 +51,7 @@ pub(super) fn estimated(
         figures_of: None,
         workload_planned: 0,
         workload_left: Vec::new(),
+        not_worth_it: None,
         environment,
     };
     super::workload::take(&mut result, answer.workload);

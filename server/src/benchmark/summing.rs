@@ -160,6 +160,7 @@ pub(super) fn summary(
         figures_of: figures_of.filter(|_| bindings.len() > 1),
         workload_planned: 0,
         workload_left: Vec::new(),
+        not_worth_it: None,
         environment,
         bindings,
     };

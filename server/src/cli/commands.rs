@@ -111,7 +111,14 @@ pub(super) async fn dispatch(cli: Cli) -> Done {
 }
 
 pub(super) fn say(text: &str) {
-    eprintln!("… {text}");
+    eprintln!("… {}", plain(text));
+}
+
+/// A text for a terminal: what is no line break and no letter, as a name of a database may hold it, would move its cursor
+/// or change its colours.
+pub(super) fn plain(text: &str) -> String {
+    let shown = |c: char| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().map(shown).collect()
 }
 
 async fn serve(settings: Settings) -> Done {
@@ -210,4 +217,14 @@ async fn check_targets(settings: Settings, format: Format) -> Done {
     let main = targets.iter().find(|target| target.target == TargetKind::Main);
     let usable = main.is_some_and(TargetHealth::usable);
     Ok(if usable { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn a_name_moves_no_cursor() {
+        assert_eq!(plain("a\u{1b}[2J\rb\nc é"), "a\u{fffd}[2J\u{fffd}b\nc é");
+    }
 }

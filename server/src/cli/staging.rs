@@ -1,11 +1,10 @@
 //! The staging copy: made, and made anew.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use comfy_table::Table;
 
-use super::commands::{Done, say};
+use super::commands::{Done, plain, say};
 use super::data::service_of;
 use crate::config::Settings;
 use crate::sandbox::StagingReport;
@@ -18,7 +17,7 @@ pub(super) async fn init(settings: Settings) -> Done {
 pub(super) async fn refresh(settings: Settings) -> Done {
     let refreshed = service_of(settings).await?.refresh_staging(&mut say).await?;
     for (title, reason) in &refreshed.lost {
-        eprintln!("{title}: {reason}");
+        eprintln!("{}", plain(&format!("{title}: {reason}")));
     }
     tell(&refreshed.copy);
     Ok(ExitCode::from(u8::from(!refreshed.lost.is_empty())))
@@ -28,20 +27,17 @@ fn tell(report: &StagingReport) {
     let mut table = Table::new();
     table.set_header(["Table", "Rows"]);
     for copied in &report.copied {
-        table.add_row([copied.table.to_string(), copied.rows.to_string()]);
+        table.add_row([plain(&copied.table.to_string()), copied.rows.to_string()]);
     }
     for table_name in &report.present {
-        table.add_row([table_name.to_string(), "was there already".into()]);
+        table.add_row([plain(&table_name.to_string()), "was there already".into()]);
     }
     println!("{table}");
-    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (table_name, reason) in &report.skipped {
-        reasons.entry(reason).or_default().push(table_name.to_string());
-    }
-    for (reason, tables) in reasons {
-        eprintln!("Rows were not copied ({reason}): {}", tables.join(", "));
+    for (reason, tables) in report.skipped_by_reason() {
+        let tables: Vec<String> = tables.into_iter().map(ToString::to_string).collect();
+        eprintln!("{}", plain(&format!("Rows were not copied ({reason}): {}", tables.join(", "))));
     }
     for sentence in report.lacks.sentences() {
-        eprintln!("{sentence}");
+        eprintln!("{}", plain(&sentence));
     }
 }

@@ -72,6 +72,7 @@ pub(super) fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(changes::list_changes))
         .routes(routes!(changes::apply_status))
         .routes(routes!(changes::cleanup))
+        .routes(routes!(changes::functions_choice, changes::choose_functions))
         .routes(routes!(trail::list_audit))
         .routes(routes!(trail::export_audit))
         .routes(routes!(trail::verify_audit))

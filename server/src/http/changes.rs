@@ -7,10 +7,10 @@ use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use optischema::model::{
-    ApplyPlan, ApplyStatus, Change, ChangeId, ChangeQuery, CleanupReport, JobAccepted,
-    RecommendationId, RollbackOrder,
+    ApplyPlan, ApplyStatus, Change, ChangeId, ChangeQuery, CleanupReport, FunctionsChoice,
+    JobAccepted, RecommendationId, RollbackOrder,
 };
-use optischema::operations::Approval;
+use optischema::operations::{Approval, OperationError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -99,6 +99,33 @@ pub(super) async fn list_changes(
     responses((status = 200, body = ApplyStatus)))]
 pub(super) async fn apply_status(app: Caller) -> Answer<ApplyStatus> {
     Ok(Json(app.operations.apply_status().await?))
+}
+
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct FunctionsAnswer {
+    /// Whether functions of the database are copied from now on.
+    #[schema(required = true)]
+    copied: Option<bool>,
+}
+
+/// Whether functions of the database are copied into the sandbox.
+#[utoipa::path(get, path = "/api/sandbox/functions", tag = "apply",
+    responses((status = 200, body = FunctionsChoice)))]
+pub(super) async fn functions_choice(app: Caller) -> Answer<FunctionsChoice> {
+    Ok(Json(app.operations.functions_choice().await?))
+}
+
+/// Answers that. Where the configuration decides it, there is no question: 409.
+#[utoipa::path(post, path = "/api/sandbox/functions", tag = "apply", request_body = FunctionsAnswer,
+    responses((status = 200, body = FunctionsChoice), (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub(super) async fn choose_functions(app: Caller, bytes: Bytes) -> Answer<FunctionsChoice> {
+    let FunctionsAnswer { copied } = body(&bytes)?;
+    let copied = copied.ok_or_else(|| OperationError::Invalid {
+        field: "copied".to_owned(),
+        message: "must be true or false".to_owned(),
+    })?;
+    Ok(Json(app.operations.choose_functions(copied).await?))
 }
 
 /// Drops expired scratch schemas and invalid leftovers now.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use optischema::advisor::costs_more_than_it_saves;
 use optischema::model::{
     BenchmarkResult, BenchmarkSource, Change, JobResult, Recommendation, TrackedStatement,
 };
@@ -16,6 +17,7 @@ use crate::config::Settings;
 use crate::postgres::query;
 use crate::postgres::{Dsn, PgFailure, Session, connect_main, connect_writable};
 use crate::sandbox::{SandboxError, ScratchKind, ScratchSchema, drop_scratch};
+use crate::service::functions_choice;
 use crate::sql::{Patch, PatchKind, index_definition_in};
 use crate::store::{ClaimedJob, JobEnd};
 
@@ -73,7 +75,17 @@ async fn measure(
     let material = material(worker, claimed).await?;
     still_away(claimed, material.places.sandbox.as_ref()).await?;
     let text = material.recommendation.patch_sql.clone();
-    compare(worker, claimed, progress, &material, &text, &material.places).await
+    let mut result = compare(worker, claimed, progress, &material, &text, &material.places).await?;
+    let is_covering = matches!(
+        Patch::parse(&text).map(|patch| patch.kind),
+        Ok(PatchKind::CreateIndex(create)) if create.is_covering()
+    );
+    if is_covering {
+        let (evidence, writes) = (&material.recommendation.evidence, result.write_cost.as_ref());
+        result.not_worth_it = costs_more_than_it_saves(evidence, result.change_percent, writes);
+        result.warnings.extend(result.not_worth_it.clone());
+    }
+    Ok(result)
 }
 
 /// A benchmark that is tried again was measuring in the sandbox when that went away: without it nothing is estimated in
@@ -172,6 +184,9 @@ async fn compare(
     } else {
         cases_for(recommendation, tracked)?
     };
+    let functions = functions_choice(settings, &worker.store)
+        .await
+        .map_err(|error| BenchmarkError::Error(error.to_string()))?;
     let schema = schema_of(claimed);
     let request = BenchmarkRequest {
         cases: &cases,
@@ -185,7 +200,7 @@ async fn compare(
         seed: claimed.job.id.0.as_u64_pair().1,
         copy_limit_bytes: settings.copy_limit_bytes,
         sample_percent: settings.sample_percent,
-        with_functions: settings.with_functions,
+        with_functions: functions.copied,
         budget: Duration::from_secs(u64::from(settings.benchmark_seconds)),
         statement_timeout_s: settings.statement_timeout_s,
         rewritten_shape: None,

@@ -6,6 +6,7 @@ mod collection;
 mod compare;
 mod failure;
 mod handing_over;
+mod own_functions;
 mod query_detail;
 mod readiness;
 mod report;
@@ -22,9 +23,9 @@ use async_trait::async_trait;
 use optischema::model::{
     AddedQueries, AnalyzeReport, ApplyPlan, ApplyStatus, AuditFilter, AuditPage, AuditVerification,
     Change, ChangeFilter, ChangeId, CleanupReport, CollectionReport, CompareRequest, ExportFormat,
-    Handover, Health, Job, JobAccepted, JobFilter, JobId, JobPage, JobResult, JobStatus, JobType,
-    LockWait, MAX_PAGE, MigrationFormat, QueryDetail, QueryFilter, QueryHash, QueryPage,
-    QueryRange, Readiness, Recommendation, RecommendationFilter, RecommendationId,
+    FunctionsChoice, Handover, Health, Job, JobAccepted, JobFilter, JobId, JobPage, JobResult,
+    JobStatus, JobType, LockWait, MAX_PAGE, MigrationFormat, QueryDetail, QueryFilter, QueryHash,
+    QueryPage, QueryRange, Readiness, Recommendation, RecommendationFilter, RecommendationId,
     RecommendationPage, RecommendationSort, RecommendationStatus, RejectedPage, RestoreReport,
     RollbackOrder, Rule, TargetKind, TargetState, WhatIfReport, WhatIfRequest,
 };
@@ -43,6 +44,7 @@ use crate::store::{Kept, NewJob, Store};
 
 pub(crate) use analysis::{analyze, checked_main};
 pub use analysis::{analyze_once, collected};
+pub(crate) use own_functions::functions_choice;
 pub(crate) use readiness::FUNCTIONS_IN_THE_WAY;
 pub use readiness::rehearse_workload;
 pub(crate) use restoring::RESTORE_PREFIX;
@@ -428,6 +430,14 @@ impl Operations for Service {
         let report = self.targets.cleanup(&self.store, &live).await?;
         self.note("sandbox.cleaned", None, json!({ "dropped": report.dropped })).await?;
         Ok(report)
+    }
+
+    async fn functions_choice(&self) -> Outcome<FunctionsChoice> {
+        Ok(functions_choice(&self.settings, &self.store).await?)
+    }
+
+    async fn choose_functions(&self, copied: bool) -> Outcome<FunctionsChoice> {
+        self.keep_functions_choice(copied).await
     }
 
     async fn hand_over(

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Service;
 use super::analysis::copied_main;
+use super::own_functions::functions_choice;
 use crate::apply::{Again, ApplyError, make_again};
 use crate::jobs::{hold, proven};
 use crate::postgres::query;
@@ -93,7 +94,7 @@ impl Service {
         let options = StagingOptions {
             limit_bytes: settings.copy_limit_bytes,
             sample_percent: settings.sample_percent,
-            with_functions: settings.with_functions,
+            with_functions: functions_choice(settings, &self.store).await?.copied,
             program: settings.pg_dump.clone(),
             replaces,
         };

@@ -1,9 +1,12 @@
 //! Benchmarks of tables whose indexes, checks and triggers call functions of the database.
 
-use optischema::model::Verdict;
+use optischema::model::{RecommendationType, TableName, Verdict};
+use optischema_server::config::SettingsArgs;
+use serde_json::json;
 
 use crate::bench::{Options, measured};
-use crate::fixture::Shop;
+use crate::fixture::{App, Shop};
+use crate::proposing::{advise, proposal};
 
 const SETUP: &[&str] = &[
     "CREATE FUNCTION code(name text) RETURNS text IMMUTABLE LANGUAGE sql AS $$ SELECT upper(name) $$",
@@ -71,4 +74,41 @@ async fn writes_run_with_their_triggers() {
         shop.text("shop", "SELECT count(*)::text FROM \"Items\" WHERE note <> 'none'").await,
         "0"
     );
+}
+
+/// The answer that a person gives on the page holds for benchmarks and for the staging copy, and is in the trail; where
+/// the configuration decides, there is nothing to answer.
+#[tokio::test]
+async fn the_answer_of_a_person_holds_where_the_configuration_does_not_decide() {
+    let shop = Shop::start().await;
+    shop.run("app", "shop", SETUP).await;
+    let app = App::start(&shop.settings()).await;
+    let path = "/api/sandbox/functions";
+    assert_eq!(app.json(path).await, json!({"copied": false, "decided_by": "nobody"}));
+    for wrong in [json!({}), json!({"copied": "yes"}), json!({"copied": true, "more": 1})] {
+        assert_eq!(app.post_json(path, &wrong).await.status().as_u16(), 422, "{wrong}");
+    }
+    assert_eq!(app.json(path).await["decided_by"], "nobody");
+    let verdict = async || {
+        assert_eq!(app.post("/api/analyze").await.status(), 200);
+        let tables = [TableName::new("public", "Items")];
+        let id = advise(&shop, proposal(PATCH, RecommendationType::Index, &tables)).await;
+        let job = app.job(&format!("/api/benchmark/{id}")).await;
+        let result = job.result.and_then(|result| result.benchmark().cloned()).unwrap();
+        (result.verdict == Verdict::Faster, result.warnings)
+    };
+    let (is_faster, warnings) = verdict().await;
+    assert!(!is_faster && warnings.iter().any(|w| w.contains("page Connections")), "{warnings:?}");
+    let answered = app.post_json(path, &json!({"copied": true})).await;
+    assert_eq!(answered.json::<serde_json::Value>().await.unwrap()["decided_by"], "person");
+    let (is_faster, warnings) = verdict().await;
+    assert!(is_faster, "{warnings:?}");
+    let trail = app.json("/api/audit?limit=50").await;
+    assert!(trail.to_string().contains("sandbox.functions"), "{trail}");
+    app.stop().await;
+    let decided = SettingsArgs { with_functions: Some(true), ..shop.settings() };
+    let app = App::start(&decided).await;
+    assert_eq!(app.json(path).await, json!({"copied": true, "decided_by": "configuration"}));
+    assert_eq!(app.post_json(path, &json!({"copied": false})).await.status().as_u16(), 409);
+    app.stop().await;
 }

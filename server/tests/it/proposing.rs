@@ -1,10 +1,12 @@
 //! Recommendations put into a store as an analysis would, and applied.
 
+use std::collections::BTreeSet;
+
 use optischema::model::{
     Evidence, Job, JobStatus, Proposal, QueryHash, RecommendationId, RecommendationType, RiskLevel,
     TableName,
 };
-use optischema_server::store::Store;
+use optischema_server::store::{AdviceTaken, Store};
 use serde_json::json;
 
 use crate::fixture::{App, Shop};
@@ -41,6 +43,17 @@ pub async fn propose(shop: &Shop, patch: &str, tables: &[TableName]) -> Recommen
     let store = store(shop).await;
     let proposal = proposal(patch, RecommendationType::Index, tables);
     let id = store.add_typed("shop", &proposal).await.unwrap().id;
+    store.close().await;
+    id
+}
+
+/// Lists a patch as advice of an analysis, which is measured with the workload.
+pub async fn advise(shop: &Shop, proposal: Proposal) -> RecommendationId {
+    let mut proposal = proposal;
+    proposal.evidence.typed = false;
+    let store = store(shop).await;
+    let taken = AdviceTaken { proposals: &[proposal], rejected: &[], complete: &BTreeSet::new() };
+    let id = store.take_advice("shop", taken).await.unwrap().remove(0).id;
     store.close().await;
     id
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use optischema::advisor::WriteCost;
 use optischema::model::{
-    JobStatus, Proposal, Recommendation, RecommendationStatus, RecommendationType, TableName,
-    Verdict,
+    JobStatus, Proposal, QueryHash, Recommendation, RecommendationStatus, RecommendationType,
+    StatementEvidence, TableName, Verdict,
 };
 use optischema_server::store::{AdviceTaken, Store};
 
-use crate::fixture::{App, Shop};
+use crate::fixture::{App, SLOW, Shop};
 use crate::proposing::{proposal, store};
 
 fn advice(patch: &str, kind: RecommendationType, table: &str) -> Proposal {
@@ -43,6 +44,38 @@ async fn advice_that_is_measured_slower_is_closed_until_there_is_far_more_to_gai
     assert_eq!(take(&store, &drop).await.status, RecommendationStatus::Dismissed);
     let more = Proposal { magnitude: 25.0, ..drop.clone() };
     assert_eq!(take(&store, &more).await.status, RecommendationStatus::Active);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_covering_index_that_costs_more_than_it_saves_is_closed() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    assert_eq!(app.post("/api/analyze").await.status(), 200);
+    let store = store(&shop).await;
+    let statement = StatementEvidence {
+        query_hash: QueryHash("q".into()),
+        sql: SLOW.into(),
+        calls: 10,
+        total_time_ms: 50.0,
+        cost_before: Some(100.0),
+        cost_after: Some(10.0),
+    };
+    for (name, inserts, closed) in [("written", 1e9, true), ("read", 0.0, false)] {
+        let patch = format!("CREATE INDEX {name} ON public.\"Items\" (order_id) INCLUDE (price)");
+        let mut covering = advice(&patch, RecommendationType::Index, "Items");
+        covering.evidence.statements = vec![statement.clone()];
+        covering.evidence.write_cost = Some(WriteCost { inserts, ..WriteCost::default() });
+        let id = take(&store, &covering).await.id;
+        let job = app.job(&format!("/api/benchmark/{id}")).await;
+        let result = job.result.as_ref().and_then(|result| result.benchmark()).unwrap();
+        assert_eq!(result.verdict, Verdict::Faster, "{result:?}");
+        let kept = store.recommendation(id).await.unwrap();
+        assert_eq!(kept.status == RecommendationStatus::Dismissed, closed, "{kept:?}");
+        if closed {
+            assert!(kept.dismissed_reason.unwrap().contains("costs more than it saves"));
+        }
+    }
     app.stop().await;
 }
 

@@ -1,14 +1,10 @@
 //! Statements that policies filter are measured under policies: the planner may not let an index call a function that
 //! could tell of hidden rows before the policy has spoken.
 
-use std::collections::BTreeSet;
-
 use optischema::model::{BenchmarkResult, Job, QueryHash, RecommendationType, TableName, Verdict};
 
-use optischema_server::store::AdviceTaken;
-
 use crate::fixture::{App, Shop};
-use crate::proposing::{proposal, store};
+use crate::proposing::{advise, proposal};
 
 const SETUP: &[&str] = &[
     "CREATE ROLE web LOGIN",
@@ -48,11 +44,7 @@ async fn measured(shop: &Shop, app: &App, patch: &str, text: &str) -> (Job, Benc
     let table = TableName::new("public", "notes");
     let mut proposal = proposal(patch, RecommendationType::Index, &[table]);
     proposal.query_hash = QueryHash(hash.to_owned());
-    proposal.evidence.typed = false;
-    let store = store(shop).await;
-    let taken = AdviceTaken { proposals: &[proposal], rejected: &[], complete: &BTreeSet::new() };
-    let id = store.take_advice("shop", taken).await.unwrap().remove(0).id;
-    store.close().await;
+    let id = advise(shop, proposal).await;
     let job = app.job(&format!("/api/benchmark/{id}")).await;
     let result = job.result.as_ref().and_then(|result| result.benchmark()).cloned();
     (job.clone(), result.unwrap_or_else(|| panic!("{job:?}")))

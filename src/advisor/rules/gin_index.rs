@@ -211,6 +211,7 @@ mod tests {
                 writes_to: Vec::new(),
                 pinned: false,
                 may_mean: Vec::new(),
+                under: None,
                 planned_as: crate::model::PlannedAs::Itself,
                 shape,
                 bindings: vec![],

@@ -114,7 +114,7 @@ fn functions_left_out(lacks: &[&Lack]) -> String {
         false => format!(", nor is what needs them: {}", counted(&others)),
     };
     format!(
-        "Functions of the database are not copied: {}{without}. To copy them, pass --with-functions or set OPTISCHEMA_WITH_FUNCTIONS=true.",
+        "Functions of the database are not copied: {}{without}. To copy them, pass --with-functions, set OPTISCHEMA_WITH_FUNCTIONS=true, or answer so on the page Connections.",
         counted(&functions)
     )
 }

@@ -60,6 +60,18 @@ pub struct StagingReport {
     pub program: Option<String>,
 }
 
+impl StagingReport {
+    /// Tables whose rows were not copied, by the reason.
+    #[must_use]
+    pub fn skipped_by_reason(&self) -> BTreeMap<&str, Vec<&TableName>> {
+        let mut reasons: BTreeMap<&str, Vec<&TableName>> = BTreeMap::new();
+        for (table, reason) in &self.skipped {
+            reasons.entry(reason).or_default().push(table);
+        }
+        reasons
+    }
+}
+
 /// How a staging copy is made.
 #[derive(Debug, Clone)]
 pub struct StagingOptions {

@@ -59,7 +59,7 @@ impl std::fmt::Display for Missing {
         }
         write!(f, ": {}", self.reason)?;
         if self.needs_function() {
-            f.write_str(". To copy functions of the database, set OPTISCHEMA_WITH_FUNCTIONS=true or pass --with-functions")?;
+            f.write_str(". To copy functions of the database, answer so on the page Connections, set OPTISCHEMA_WITH_FUNCTIONS=true or pass --with-functions")?;
         }
         Ok(())
     }

@@ -14,6 +14,14 @@ pub struct CreateIndex {
     statement: IndexStmt,
 }
 
+impl CreateIndex {
+    /// Whether it carries columns that it is not searched by.
+    #[must_use]
+    pub const fn is_covering(&self) -> bool {
+        !self.statement.index_including_params.is_empty()
+    }
+}
+
 /// `DROP INDEX` of one index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DropIndex {
