@@ -78,6 +78,18 @@ pub struct HandoverQuery {
     /// The form of the files; `sql` where absent.
     #[param(value_type = Option<MigrationFormat>)]
     pub format: Option<String>,
+    /// The `stamp` of an earlier answer, 14 digits: the files have the same names again.
+    #[param(pattern = "^[0-9]{14}$")]
+    pub stamp: Option<String>,
+}
+
+/// What is to be handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandoverAsked {
+    pub ids: Vec<RecommendationId>,
+    pub format: MigrationFormat,
+    /// The number from which the versions count up; a new one where absent.
+    pub stamp: Option<String>,
 }
 
 impl HandoverQuery {
@@ -85,8 +97,8 @@ impl HandoverQuery {
     ///
     /// # Errors
     ///
-    /// A malformed id, which is the id of nothing, and an unknown format.
-    pub fn parse(&self) -> Outcome<(Vec<RecommendationId>, MigrationFormat)> {
+    /// A malformed id, which is the id of nothing, an unknown format, and a malformed stamp.
+    pub fn parse(&self) -> Outcome<HandoverAsked> {
         let id = |text: &str| {
             text.parse().map_err(|_| OperationError::NotFound {
                 what: "recommendation",
@@ -102,7 +114,16 @@ impl HandoverQuery {
                 message: error.to_string(),
             })?,
         };
-        Ok((ids, format))
+        let stamp = self.stamp.clone().filter(|stamp| !stamp.is_empty());
+        let is_stamp =
+            |stamp: &String| stamp.len() == 14 && stamp.bytes().all(|b| b.is_ascii_digit());
+        if !stamp.as_ref().is_none_or(is_stamp) {
+            return Err(OperationError::Invalid {
+                field: "stamp".to_owned(),
+                message: "must be 14 digits".to_owned(),
+            });
+        }
+        Ok(HandoverAsked { ids, format, stamp })
     }
 }
 
@@ -236,11 +257,7 @@ pub trait Operations: Send + Sync {
     async fn choose_functions(&self, copied: bool) -> Outcome<FunctionsChoice>;
 
     /// Recommendations as files for production, in a safe order.
-    async fn hand_over(
-        &self,
-        ids: Vec<RecommendationId>,
-        format: MigrationFormat,
-    ) -> Outcome<Handover>;
+    async fn hand_over(&self, asked: HandoverAsked) -> Outcome<Handover>;
     /// Puts a backup, which stands in the data folder under this name, in the store's place.
     async fn restore_store(&self, file_name: String) -> Outcome<RestoreReport>;
 }

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psycopg
@@ -222,8 +223,8 @@ def repeated():
         if form in SOLE - {"golang-migrate"}:
             done = run(folder, "resolved")
             said = done.stderr + done.stdout
-            check(f"{label} takes no invalid index", done.returncode != 0 and "missing or invalid" in said, said[-800:])
-            execute("DROP INDEX app.one_of_a_kind; CREATE UNIQUE INDEX one_of_a_kind ON app.orders (postcode)")
+            check(f"{label} takes no invalid index", done.returncode != 0 and "already exists" in said, said[-800:])
+            execute("DROP INDEX app.one_of_a_kind")
             way = "resolved"
         else:
             way = "up"
@@ -233,8 +234,42 @@ def repeated():
         # As if each step had ended, and none had been recorded.
         execute(RECORDS)
         done = run(folder, "up")
+        if form in SOLE - {"golang-migrate"}:
+            said = done.stderr + done.stdout
+            check(f"{label} builds nothing twice", done.returncode != 0 and "already exists" in said, said[-800:])
+            continue
         check(f"{label} finished steps", done.returncode == 0 and catalogue() == goal,
               done.stdout[-800:] + done.stderr[-800:] + differences(goal, catalogue()))
+
+
+def taken():
+    """An index of that name that is another one is not taken for the one that was meant."""
+    for form, how, run in RUNNERS:
+        if how == "offline":
+            continue
+        fresh()
+        execute("UPDATE app.orders SET postcode = id::text; CREATE INDEX one_of_a_kind ON app.orders (town)")
+        done = run(written("unique", form), "up")
+        said = done.stderr + done.stdout
+        check(f"taken: {form} ({how})", done.returncode != 0 and ("another one" in said or "already exists" in said), said[-800:])
+
+
+def built_by_another():
+    """An index that another session is building is invalid, and must not be dropped."""
+    fresh()
+    execute("UPDATE app.orders SET postcode = id::text")
+    folder = written("unique", "sql")
+    with connect("handover") as older:
+        older.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
+        builder = subprocess.Popen(["psql", "-X", "-d", "handover", "-c",
+            "CREATE UNIQUE INDEX CONCURRENTLY one_of_a_kind ON app.orders (postcode)"])
+        while not [row for row in catalogue() if row[1] == "one_of_a_kind"]:
+            time.sleep(0.1)
+        done = dict((form, run) for form, _, run in RUNNERS)["sql"](folder, "up")
+        check("built by another: waits for nobody", done.returncode != 0 and "another session builds" in done.stderr, done.stderr)
+        older.execute("COMMIT")
+        check("built by another: is built", builder.wait(60) == 0 and
+              [row[3] for row in catalogue() if row[1] == "one_of_a_kind"] == ["true"])
 
 
 def rebuilt():
@@ -272,6 +307,8 @@ refusals()
 halves("failing")
 halves("failing-within")
 repeated()
+taken()
+built_by_another()
 rebuilt()
 check("no comment ran a command", not owned.exists())
 print(f"{passed} passed, {len(failures)} failed")

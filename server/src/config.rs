@@ -194,7 +194,7 @@ pub struct Settings {
     pub copy_limit_bytes: i64,
     /// Above 0, at most 100.
     pub sample_percent: f64,
-    pub with_functions: bool,
+    pub with_functions: Option<bool>,
     pub pg_dump: DumpProgram,
     pub benchmark_seconds: u32,
     pub statement_timeout_s: u32,
@@ -328,7 +328,7 @@ impl Settings {
             allow_same_server: args.allow_same_server.unwrap_or(false),
             copy_limit_bytes: i64::from(args.copy_limit_mb.unwrap_or(512)) * 1024 * 1024,
             sample_percent,
-            with_functions: args.with_functions.unwrap_or(false),
+            with_functions: args.with_functions,
             pg_dump: args.pg_dump.as_deref().map_or(DumpProgram::Found, DumpProgram::from),
             benchmark_seconds: args.benchmark_seconds.unwrap_or(30),
             statement_timeout_s: args.statement_timeout_s.unwrap_or(60),

@@ -22,6 +22,6 @@ pub use selection::{
     Choice, CostError, CostOracle, Costed, Limits, Priced, Selection, WhatIf, select_indexes,
 };
 pub use size::{IndexSize, index_size, say_the_same, share_of};
-pub use upkeep::{TableWrites, WriteCost, write_cost};
+pub use upkeep::{TableWrites, WriteCost, WritesWithCalls, write_cost};
 pub use weights::{WeightedStatement, Weights, suspicion, weigh};
 pub use worth::costs_more_than_it_saves;

@@ -60,6 +60,33 @@ pub struct WriteCost {
     pub relative_percent: Option<f64>,
     /// Planner cost units of all that.
     pub cost_units: f64,
+    /// The writes in the time in which the statements' calls were counted, where that is known: the table's own counters
+    /// may cover more.
+    #[serde(default)]
+    pub with_calls: Option<WritesWithCalls>,
+}
+
+/// Rows of a table that were written in the time of the statements' calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WritesWithCalls {
+    pub inserts: f64,
+    pub updates: f64,
+    pub deletes: f64,
+    /// Updates that set a column of the index, and touch no index now.
+    pub hot_lost: f64,
+}
+
+impl WriteCost {
+    /// Its writes, where they were counted in the time of the calls.
+    #[must_use]
+    pub const fn writes(&self) -> WritesWithCalls {
+        WritesWithCalls {
+            inserts: self.inserts,
+            updates: self.updates,
+            deletes: self.deletes,
+            hot_lost: self.hot_lost,
+        }
+    }
 }
 
 /// The write cost of a candidate, from counted writes; `None` where its size is not known,
@@ -100,6 +127,7 @@ pub fn write_cost(
         relative_percent: (table.rows > 0.0 && now > 0.0)
             .then(|| 100.0 * share * entry_bytes / now),
         cost_units,
+        with_calls: None,
     })
 }
 

@@ -15,14 +15,18 @@ pub fn costs_more_than_it_saves(
     change_percent: Option<f64>,
     measured: Option<&MeasuredWriteCost>,
 ) -> Option<String> {
-    let (counted, measured) = (evidence.write_cost.as_ref()?, measured?);
+    let (counted, measured) = (evidence.write_cost.as_ref()?.with_calls?, measured?);
     let share = -change_percent? / 100.0;
-    let saved: f64 = evidence
-        .statements
-        .iter()
-        .filter(|statement| statement.saved_percent().is_some_and(|percent| percent > 0.0))
-        .map(|statement| statement.total_time_ms * share.max(0.0))
-        .sum();
+    let mut saved = 0.0;
+    for statement in &evidence.statements {
+        // What no planner was asked about may save, too: then nobody can say.
+        if statement.saved_percent()? > 0.0 {
+            saved += statement.total_time_ms * share.max(0.0);
+        }
+    }
+    if saved <= 0.0 {
+        return None;
+    }
     let extra = |operation: WriteOperation| {
         let of_it = measured.operations.iter().find(|measure| measure.operation == operation);
         of_it.map_or(0.0, extra_ms_per_row)
@@ -33,7 +37,7 @@ pub fn costs_more_than_it_saves(
         + (counted.updates - counted.hot_lost).max(0.0) * extra(WriteOperation::UpdateOther);
     (spent > saved).then(|| {
         format!(
-            "It costs more than it saves: {} of reading saved, at least {} of writing added, over the calls that were counted.",
+            "It costs more than it saves: {} of reading saved, at least {} of writing added, in the time that was counted.",
             figures::milliseconds(saved),
             figures::milliseconds(spent)
         )
@@ -49,7 +53,7 @@ fn extra_ms_per_row(measure: &WriteMeasure) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advisor::WriteCost;
+    use crate::advisor::{WriteCost, WritesWithCalls};
     use crate::model::{ConfidenceInterval, QueryHash, StatementEvidence, WriteArm};
 
     fn evidence(inserts: f64) -> Evidence {
@@ -64,7 +68,10 @@ mod tests {
         let dearer = StatementEvidence { cost_after: Some(200.0), ..statement.clone() };
         Evidence {
             statements: vec![statement, dearer],
-            write_cost: Some(WriteCost { inserts, updates: 10.0, ..WriteCost::default() }),
+            write_cost: Some(WriteCost {
+                with_calls: Some(WritesWithCalls { inserts, updates: 10.0, ..Default::default() }),
+                ..WriteCost::default()
+            }),
             ..Evidence::without_figures("a test", "", "")
         }
     }
@@ -104,7 +111,11 @@ mod tests {
         assert!(said.contains("500 ms of reading saved, at least 505 ms"), "{said}");
         assert_eq!(of(&evidence(1e9), -1.0), None, "it may be nothing");
         assert_eq!(costs_more_than_it_saves(&evidence(1e9), Some(-50.0), None), None);
-        let uncounted = Evidence { write_cost: None, ..evidence(1e9) };
-        assert_eq!(of(&uncounted, 50.0), None);
+        let mut other_time = evidence(1e9);
+        other_time.write_cost = Some(WriteCost { inserts: 1e9, ..WriteCost::default() });
+        assert_eq!(of(&other_time, 50.0), None, "counted over another time than the calls");
+        let mut unplanned = evidence(1e9);
+        unplanned.statements[1].cost_after = None;
+        assert_eq!(of(&unplanned, 50.0), None, "what one of them saves is not known");
     }
 }

@@ -217,7 +217,8 @@ pub struct TableActivity {
     pub live_rows: i64,
     pub dead_rows: i64,
     pub modified_since_analyze: i64,
-    /// `pg_stat_autovacuum_scores.vacuum_score`: from 1 on autovacuum comes for dead rows. Absent before PostgreSQL 19.
+    /// `pg_stat_autovacuum_scores.vacuum_score`: times the number of dead rows for which autovacuum comes, times
+    /// `autovacuum_vacuum_score_weight`. Absent before PostgreSQL 19.
     #[serde(default)]
     pub vacuum_score: Option<f64>,
     /// By hand or by autovacuum.

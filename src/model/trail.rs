@@ -298,6 +298,9 @@ impl MigrationFormat {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Handover {
     pub format: MigrationFormat,
+    /// The number from which the versions count up: with it, the same files are written again.
+    #[serde(default)]
+    pub stamp: String,
     /// What stands in the files, in the order in which it runs.
     pub changes: Vec<HandedOver>,
     pub files: Vec<MigrationFile>,
@@ -306,14 +309,10 @@ pub struct Handover {
 }
 
 impl Handover {
-    /// The file of that name. The digits of a name are the time at which it was written, so that what is left says
-    /// which one is meant.
+    /// The file of that name.
     #[must_use]
     pub fn file(self, name: &str) -> Option<MigrationFile> {
-        let timeless =
-            |name: &str| name.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
-        let wanted = timeless(name);
-        self.files.into_iter().find(|file| timeless(&file.name) == wanted)
+        self.files.into_iter().find(|file| file.name == name)
     }
 }
 

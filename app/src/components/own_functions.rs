@@ -26,7 +26,7 @@ pub(crate) fn OwnFunctions(
     };
     let answers = match choice.decided_by {
         FunctionsDecidedBy::Configuration => {
-            view! { <p class="quiet">"OPTISCHEMA_WITH_FUNCTIONS decides it for this instance."</p> }
+            view! { <p class="quiet">"The configuration of this instance decides it (OPTISCHEMA_WITH_FUNCTIONS)."</p> }
                 .into_any()
         }
         FunctionsDecidedBy::Person if choice.copied => {
@@ -45,7 +45,7 @@ pub(crate) fn OwnFunctions(
                 "Indexes, checks, defaults and triggers may call functions that you wrote. Copied into the sandbox, they run there with the rights of its role; without them, what needs them is missing in copies, and a verdict may be withheld."
             </p>
             <p class="quiet">
-                "Only functions in SQL and PL/pgSQL are copied. Those that reach out (files, other servers, programs, roles) are named and left out."
+                "Only functions in SQL and PL/pgSQL are copied. Those that reach out (files, other servers, programs, roles) are named and left out. The staging copy gets them with the next optischema sandbox refresh."
             </p>
             {answers}
         </section>

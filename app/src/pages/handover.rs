@@ -23,6 +23,7 @@ fn tabs(ids: &str, current: MigrationFormat) -> impl IntoView + use<> {
 
 fn content(handover: Handover, ids: String) -> impl IntoView {
     let format = handover.format;
+    let stamp = handover.stamp.clone();
     // A reason is said once for all that follow each other for it.
     let before = std::iter::once("").chain(handover.changes.iter().map(|c| c.place.as_str()));
     let order: Vec<_> = handover
@@ -44,7 +45,7 @@ fn content(handover: Handover, ids: String) -> impl IntoView {
         .iter()
         .map(|file| {
             let name = file.name.replace('/', "%2F");
-            let url = format!("/api/handover/{name}?ids={ids}&format={format}");
+            let url = format!("/api/handover/{name}?ids={ids}&format={format}&stamp={stamp}");
             view! {
                 <p><a class="button" href=url rel="external" download=file.name.clone()>"Download " {file.name.clone()}</a></p>
                 <SqlBlock caption=file.name.clone() sql=file.text.clone()/>
@@ -61,7 +62,7 @@ fn content(handover: Handover, ids: String) -> impl IntoView {
         <h2>"Files"</h2>
         <p class="quiet">{format.how_to_run()}</p>
         <p>
-            <a class="button primary" href=format!("/api/handover.zip?ids={ids}&format={format}") rel="external"
+            <a class="button primary" href=format!("/api/handover.zip?ids={ids}&format={format}&stamp={stamp}") rel="external"
                 download=format!("optischema-{format}.zip")>"Download all"</a>
         </p>
         {files}

@@ -8,7 +8,6 @@ use optischema::model::Handover;
 #[server(prefix = "/rpc", endpoint = "handover", input = GetUrl)]
 pub async fn load_handover(ids: String, format: String) -> Result<Handover, ServerFnError> {
     use super::context::{failed, operations};
-    let query = optischema::operations::HandoverQuery { ids, format: Some(format) };
-    let (ids, format) = query.parse().map_err(failed)?;
-    operations()?.hand_over(ids, format).await.map_err(failed)
+    let query = optischema::operations::HandoverQuery { ids, format: Some(format), stamp: None };
+    operations()?.hand_over(query.parse().map_err(failed)?).await.map_err(failed)
 }

@@ -14,7 +14,7 @@ use super::BenchmarkError;
 use super::arms::{ArmKind, ArmSpec, Arms};
 use super::site::Site;
 use crate::postgres::query;
-use crate::sql::{Unfiltered, without_policies};
+use crate::sql::{Unfiltered, asks_who_runs, without_policies};
 
 /// Both arms of a statement, and how its policies were taken.
 pub(super) struct UnderPolicies {
@@ -43,7 +43,7 @@ pub(super) async fn under_policies(
         specs,
         are_made: false,
         sentence: Some(format!(
-            "The policies of {names} were measured as conditions of the statement, which the planner may move: {reason}."
+            "The policies of {names} were measured as WHERE conditions, which the planner can reorder. Reason: {reason}."
         )),
     };
     let (Some(workspace), true) = (site.workspace.clone(), site.is_copy) else {
@@ -58,18 +58,19 @@ pub(super) async fn under_policies(
         let conditions = agreed(&baseline, &patched)?;
         let runner = runner(site.connection(), role, &conditions).await?;
         let setup = setup(&workspace, &conditions, &runner);
-        let mut at = [baseline.sql, patched.sql].into_iter();
-        let under = specs.clone().map(|mut spec| {
+        let mut under = specs.clone();
+        for (spec, sql) in under.iter_mut().zip([baseline.sql, patched.sql]) {
             spec.setup.extend(setup.iter().cloned());
-            spec.sql = at.next().unwrap_or_default();
-            spec
-        });
+            spec.sql = sql;
+        }
         let fence = site.fence;
         let [baseline, patched] = under.clone();
         let mut arms = Arms { connection: site.connection(), fence, baseline, patched };
         for arm in ArmKind::BOTH {
             arms.planned(arm).await?;
         }
+        // What a function of a policy may not reach is seen when it runs.
+        arms.run(ArmKind::Patched, 1).await?;
         Ok((under, runner))
     };
     let tried: Result<([ArmSpec; 2], Runner), BenchmarkError> = tried.await;
@@ -91,19 +92,15 @@ fn agreed(
     baseline: &Unfiltered,
     patched: &Unfiltered,
 ) -> Result<BTreeMap<TableName, String>, BenchmarkError> {
-    let mut all = baseline.conditions.clone();
-    for (table, condition) in &patched.conditions {
-        let known = all.entry(table.clone()).or_insert_with(|| condition.clone());
-        if known != condition {
-            return Err(BenchmarkError::Failed(format!(
-                "the two statements read {table} under different conditions"
-            )));
-        }
+    if baseline.conditions != patched.conditions {
+        return Err(BenchmarkError::Failed(
+            "the two statements do not read the same tables under the same conditions".to_owned(),
+        ));
     }
-    if all.is_empty() {
+    if baseline.conditions.is_empty() {
         return Err(BenchmarkError::Failed("the statement reads none of them here".to_owned()));
     }
-    Ok(all)
+    Ok(baseline.conditions.clone())
 }
 
 /// Who runs the statement.
@@ -114,6 +111,8 @@ enum Runner {
         name: String,
         /// Whether it is made for as long as an arm runs.
         is_made: bool,
+        /// Schemas of the path, which it may look into meanwhile; none where the sandbox's role cannot grant that.
+        path: Vec<String>,
     },
 }
 
@@ -129,16 +128,17 @@ async fn runner(
     let row = query(
         "SELECT r.rolsuper OR r.rolbypassrls AS is_exempt, r.rolsuper AS makes_roles,
                 (SELECT o.rolsuper OR o.rolbypassrls FROM pg_catalog.pg_roles o WHERE o.rolname = $1) AS named_is_exempt,
-                (SELECT pg_catalog.pg_has_role(o.oid, 'MEMBER') FROM pg_catalog.pg_roles o WHERE o.rolname = $1) AS may_be_named
+                (SELECT pg_catalog.pg_has_role(o.oid, 'MEMBER') FROM pg_catalog.pg_roles o WHERE o.rolname = $1) AS may_be_named,
+                pg_catalog.current_schemas(false)::pg_catalog.text[] AS path
          FROM pg_catalog.pg_roles r WHERE r.rolname = current_user",
     )
     .bind(role)
     .fetch_one(connection)
     .await?;
-    let asks_who = conditions.values().any(|text| {
-        let text = text.to_ascii_lowercase();
-        text.contains("current_user") || text.contains("current_role")
-    });
+    let mut asks_who = false;
+    for condition in conditions.values() {
+        asks_who |= asks_who_runs(condition)?;
+    }
     let is_exempt: bool = row.try_get("is_exempt")?;
     if !is_exempt && !asks_who {
         return Ok(Runner::Owner);
@@ -147,20 +147,26 @@ async fn runner(
     if let (Some(name), Some(false), Some(true)) =
         (role, named_is_exempt, row.try_get::<Option<bool>, _>("may_be_named")?)
     {
-        return Ok(Runner::Role { name: name.to_owned(), is_made: false });
+        let path = if row.try_get("makes_roles")? { row.try_get("path")? } else { Vec::new() };
+        return Ok(Runner::Role { name: name.to_owned(), is_made: false, path });
     }
     if !row.try_get::<bool, _>("makes_roles")? {
-        let whom = role.unwrap_or("the role");
-        return Err(BenchmarkError::Failed(format!(
-            "the sandbox's role may neither be {whom} nor make it"
-        )));
+        return Err(BenchmarkError::Failed(match role {
+            Some(name) => format!("the sandbox's role may neither become {name} nor create it"),
+            None => "the role that runs it is not known, and the sandbox's role may create none"
+                .to_owned(),
+        }));
     }
+    let path = row.try_get("path")?;
     match (role, named_is_exempt) {
-        (Some(name), None) => Ok(Runner::Role { name: name.to_owned(), is_made: true }),
-        _ if asks_who => Err(BenchmarkError::Failed(
-            "they ask who runs it, and the role of that name here reads every row".to_owned(),
+        (Some(name), None) => Ok(Runner::Role { name: name.to_owned(), is_made: true, path }),
+        (Some(name), _) if asks_who => Err(BenchmarkError::Failed(format!(
+            "they depend on the role's name, and in the sandbox {name} reads every row"
+        ))),
+        (None, _) if asks_who => Err(BenchmarkError::Failed(
+            "they depend on the role's name, which is not known".to_owned(),
         )),
-        _ => Ok(Runner::Role { name: NAMELESS.to_owned(), is_made: true }),
+        _ => Ok(Runner::Role { name: NAMELESS.to_owned(), is_made: true, path }),
     }
 }
 
@@ -179,12 +185,15 @@ fn setup(
             "CREATE POLICY optischema ON {table} TO PUBLIC USING ({condition}) WITH CHECK (true)"
         ));
     }
-    let Runner::Role { name, is_made } = runner else { return setup };
+    let Runner::Role { name, is_made, path } = runner else { return setup };
     let (role, schema) = (quote_identifier(name), quote_identifier(workspace));
     if *is_made {
         setup.push(format!("CREATE ROLE {role} NOLOGIN"));
     }
     setup.push(format!("GRANT USAGE ON SCHEMA {schema} TO {role}"));
+    for other in path.iter().filter(|other| *other != workspace) {
+        setup.push(format!("GRANT USAGE ON SCHEMA {} TO {role}", quote_identifier(other)));
+    }
     setup.push(format!("GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {role}"));
     setup.push(format!("GRANT ALL ON ALL SEQUENCES IN SCHEMA {schema} TO {role}"));
     setup.push(format!("SET LOCAL ROLE {role}"));

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use optischema::model::{ExportFormat, MigrationFormat, RecommendationId, RestoreReport};
-use optischema::operations::{Actor, Operations};
+use optischema::operations::{Actor, HandoverAsked, Operations};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -154,7 +154,8 @@ pub(super) async fn migration(
     format: MigrationFormat,
     out: Option<PathBuf>,
 ) -> Done {
-    let handover = service_of(settings).await?.hand_over(ids, format).await?;
+    let handover =
+        service_of(settings).await?.hand_over(HandoverAsked { ids, format, stamp: None }).await?;
     for note in &handover.notes {
         eprintln!("{note}");
     }

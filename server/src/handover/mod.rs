@@ -18,6 +18,7 @@ mod text;
 use optischema::model::{MigrationFile, MigrationFormat};
 
 pub use archive::archive;
+pub use guard::drop_leftover;
 pub use text::sql_comment;
 
 /// One statement that a migration runs.
@@ -114,9 +115,12 @@ mod tests {
         change.reference = "r\u{2028}DROP TABLE c".to_owned();
         change.notes = vec!["n\r\nDROP TABLE d\u{85}DROP TABLE e\u{0}\u{202e}".to_owned()];
         change.no_down = Some("w\u{b}DROP TABLE f\u{c}DROP TABLE g".to_owned());
+        change.notes.push("--> statement-breakpoint DROP TABLE h".to_owned());
+        change.notes.push("----> statement-breakpoint DROP TABLE i".to_owned());
         for format in MigrationFormat::ALL {
             for file in write(*format, &migration(std::slice::from_ref(&change))) {
-                for line in file.text.split(['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}']) {
+                let text = file.text.replace("--> statement-breakpoint", "\n");
+                for line in text.split(['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}']) {
                     let comment = line.trim_start().starts_with(['#', '-', '/']);
                     assert!(comment || !line.contains("DROP TABLE"), "{format:?}: {line}");
                 }

@@ -2,7 +2,7 @@
 
 use super::HandedStatement;
 use super::literal::{Language, string};
-use super::step::{Step, steps};
+use super::step::{RESET_LIMITS, Step, steps};
 use super::text::{Named, comment, no_way_back, title};
 
 /// How a framework's language runs statements.
@@ -16,6 +16,8 @@ pub(super) struct Calls<'a> {
     pub together: (&'a str, &'a str),
     /// Refuses to undo, with a sentence that nothing can be.
     pub refuse: &'a str,
+    /// Whether several migrations may share a transaction: then each puts its limits back within it.
+    pub shares: bool,
     /// Stands where nothing runs, if the language wants something there.
     pub nothing: &'a str,
 }
@@ -54,7 +56,11 @@ impl Calls<'_> {
             let literal = string(self.language, sql, inner);
             format!("{}{before}{literal}{after}\n", " ".repeat(inner))
         };
-        let body: String = step.script().iter().map(run).collect();
+        let mut script = step.script();
+        if self.shares && step.together() && !own {
+            script.extend(RESET_LIMITS.map(str::to_owned));
+        }
+        let body: String = script.iter().map(run).collect();
         if !own {
             return body;
         }

@@ -2,7 +2,7 @@
 
 use optischema::model::MigrationFile;
 
-use super::step::{Sole, pairs, soles, steps};
+use super::step::{GoesOn, Sole, pairs, soles, steps};
 use super::text::{comment, head, linted, named, no_way_back, script, title, version};
 use super::{HandedChange, Migration};
 
@@ -36,12 +36,12 @@ impl SoleFile<'_> {
                 lines.push(outside.to_owned());
                 if sql.contains("INDEX CONCURRENTLY") {
                     lines.push(
-                        "After a failure, drop the index if it is INVALID, and run this again."
+                        "After a failure, drop the index if it is INVALID (DROP INDEX CONCURRENTLY), and run this again."
                             .to_owned(),
                     );
                 }
                 lines.push(
-                    "squawk-ignore-file require-lock-timeout, require-statement-timeout".to_owned(),
+                    "squawk-ignore-file prefer-robust-stmts, require-lock-timeout, require-statement-timeout".to_owned(),
                 );
             }
             Some(Sole::Several(_)) => {
@@ -64,11 +64,11 @@ impl SoleFile<'_> {
 }
 
 /// The versions of all changes, in order.
-pub(super) fn versions<'a>(migration: &Migration<'a>) -> Vec<Version<'a>> {
+pub(super) fn versions<'a>(migration: &Migration<'a>, goes_on: GoesOn) -> Vec<Version<'a>> {
     let mut versions = Vec::new();
     for named in named(migration) {
         let change = named.change;
-        let (up, down) = (soles(&steps(&change.up)), soles(&steps(&change.down)));
+        let (up, down) = (soles(&steps(&change.up), goes_on), soles(&steps(&change.down), goes_on));
         for (up, down) in pairs(&up, &down) {
             versions.push(Version {
                 stem: format!("{}_{}", version(migration.stamp, versions.len()), named.slug),
@@ -83,9 +83,10 @@ pub(super) fn versions<'a>(migration: &Migration<'a>) -> Vec<Version<'a>> {
 /// Each version as a file up and a file down.
 pub(super) fn pairs_of_files(
     migration: &Migration<'_>,
+    goes_on: GoesOn,
     text: &dyn Fn(&SoleFile<'_>) -> String,
 ) -> Vec<MigrationFile> {
-    let files = versions(migration).into_iter().flat_map(|version| {
+    let files = versions(migration, goes_on).into_iter().flat_map(|version| {
         let file = |way: &str, file: &SoleFile<'_>| MigrationFile {
             name: format!("{}.{way}.sql", version.stem),
             text: text(file),
@@ -114,7 +115,7 @@ mod tests {
         let mut change = index();
         change.up.push(outside("VACUUM orders"));
         let changes = [change, settings()];
-        let files = pairs_of_files(&migration(&changes), &whole);
+        let files = pairs_of_files(&migration(&changes), GoesOn::WithWhatFailed, &whole);
         for word in ["CREATE INDEX CONCURRENTLY", "VACUUM", "DROP INDEX CONCURRENTLY"] {
             let holds =
                 |file: &&MigrationFile| code(file).iter().any(|line| line.starts_with(word));
@@ -126,7 +127,7 @@ mod tests {
     #[test]
     fn limits_are_set_before_and_put_back_after_in_both_directions() {
         let changes = [index()];
-        let files = pairs_of_files(&migration(&changes), &whole);
+        let files = pairs_of_files(&migration(&changes), GoesOn::WithWhatFailed, &whole);
         let run: Vec<_> = files.iter().filter(|f| f.name.ends_with(".up.sql")).map(code).collect();
         let mut undo: Vec<_> =
             files.iter().filter(|f| f.name.ends_with(".down.sql")).map(code).collect();
@@ -143,7 +144,7 @@ mod tests {
     #[test]
     fn every_version_has_its_down_so_that_none_is_left_as_applied() {
         let changes = [vacuum(), settings()];
-        let files = pairs_of_files(&migration(&changes), &whole);
+        let files = pairs_of_files(&migration(&changes), GoesOn::WithWhatFailed, &whole);
         let count = |end: &str| files.iter().filter(|file| file.name.ends_with(end)).count();
         assert_eq!(count(".up.sql"), count(".down.sql"));
     }

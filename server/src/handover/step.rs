@@ -3,7 +3,7 @@
 //! A transaction holds its locks until it ends, so that each change has its own: the next change
 //! never waits with the locks of the one before. How a step is written is left to the formats.
 
-use super::guard::{drop_leftover, drop_rebuilt, require_valid};
+use super::guard::{drop_leftover, drop_rebuilt, require_index};
 use super::{HandedChange, HandedStatement};
 use crate::sql::{Leftover, robust};
 
@@ -41,8 +41,10 @@ pub(super) struct Alone {
     /// Removes what a run that was cut off left behind.
     before: Vec<String>,
     pub(super) sql: String,
-    /// Fails where what it made is not what was meant.
-    after: Vec<String>,
+    /// The same without `IF [NOT] EXISTS`.
+    as_is: String,
+    /// Fails where the index that it makes is missing, invalid, or another one.
+    pub(super) after: Vec<String>,
 }
 
 /// The steps of a list of statements of one change.
@@ -51,24 +53,30 @@ pub(super) fn steps(statements: &[HandedStatement]) -> Vec<Step> {
     for statement in statements {
         match steps.last_mut() {
             _ if !statement.in_transaction => steps.push(Step::Alone(alone(&statement.sql))),
-            Some(Step::Together(together)) => together.push(robust(&statement.sql).sql),
-            _ => steps.push(Step::Together(vec![robust(&statement.sql).sql])),
+            Some(Step::Together(together)) => together.extend(checked(&statement.sql)),
+            _ => steps.push(Step::Together(checked(&statement.sql))),
         }
     }
     steps
 }
 
+/// A statement of a transaction, with a check of what it made.
+fn checked(sql: &str) -> Vec<String> {
+    let robust = robust(sql);
+    let check = robust.makes.as_ref().map(require_index);
+    std::iter::once(robust.sql).chain(check).collect()
+}
+
 fn alone(sql: &str) -> Alone {
     let robust = robust(sql);
-    let (before, after) = match &robust.leaves {
-        Leftover::Nothing => (Vec::new(), Vec::new()),
-        Leftover::Index { table, index } => {
-            (vec![drop_leftover(table, index)], vec![require_valid(table, index)])
-        }
-        Leftover::Rebuilt(of) => (vec![drop_rebuilt(of)], Vec::new()),
+    let before = match &robust.leaves {
+        Leftover::Nothing => Vec::new(),
+        Leftover::Index { table, index } => vec![drop_leftover(table, index)],
+        Leftover::Rebuilt(of) => vec![drop_rebuilt(of)],
     };
+    let after = robust.makes.as_ref().map(require_index).into_iter().collect();
     let limits = if robust.concurrently { SESSION_LIMITS } else { SHORT_LIMITS };
-    Alone { limits, before, sql: robust.sql, after }
+    Alone { limits, before, sql: robust.sql, as_is: sql.to_owned(), after }
 }
 
 /// The steps of a change as pairs of up and down that a framework runs as numbered versions: upwards
@@ -93,8 +101,17 @@ pub(super) enum Sole {
     One(String),
 }
 
+/// How a tool goes on after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GoesOn {
+    /// With the file that failed: an index that it left behind must make it fail again, rather than pass for built.
+    WithWhatFailed,
+    /// With the first file of the change, which removes what was left behind.
+    FromTheStart,
+}
+
 /// The parts of a list of steps.
-pub(super) fn soles(steps: &[Step]) -> Vec<Sole> {
+pub(super) fn soles(steps: &[Step], goes_on: GoesOn) -> Vec<Sole> {
     let mut soles = Vec::new();
     // Limits that the connection has, and what is to run before the next statement.
     let (mut limits, mut pending): (Option<[&str; 2]>, Vec<String>) = (None, Vec::new());
@@ -115,7 +132,12 @@ pub(super) fn soles(steps: &[Step]) -> Vec<Sole> {
                 }
                 pending.extend(alone.before.iter().cloned());
                 flush(&mut pending, &mut soles);
-                soles.push(Sole::One(alone.sql.clone()));
+                let builds = !alone.after.is_empty();
+                let sql = match goes_on {
+                    GoesOn::WithWhatFailed if builds => &alone.as_is,
+                    _ => &alone.sql,
+                };
+                soles.push(Sole::One(sql.clone()));
                 pending.extend(alone.after.iter().cloned());
             }
         }
@@ -212,7 +234,7 @@ mod tests {
         let mut change = index();
         change.up.insert(0, within("a"));
         change.up.push(outside("VACUUM FULL orders"));
-        let soles = soles(&steps(&change.up));
+        let soles = soles(&steps(&change.up), GoesOn::FromTheStart);
         let several = |at: usize| match &soles[at] {
             Sole::Several(statements) => statements.join("; "),
             Sole::One(sql) => panic!("{sql} is alone"),

@@ -100,7 +100,7 @@ pub(super) fn lines(text: &str) -> Vec<String> {
     };
     let lines = text.split(ends).map(|line| line.chars().map(plain).collect::<String>());
     // Drizzle splits a file at its mark wherever it stands, and PHP ends inside a comment, too.
-    let without_marks = |line: String| line.replace("-->", "->").replace("?>", "? >");
+    let without_marks = |line: String| line.replace("->", "- >").replace("?>", "? >");
     lines
         .map(|line| without_marks(line).trim().to_owned())
         .filter(|line| !line.is_empty())

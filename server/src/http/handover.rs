@@ -21,8 +21,7 @@ pub(super) async fn hand_over(
     app: Caller,
     asked: Result<Query<HandoverQuery>, QueryRejection>,
 ) -> Answer<Handover> {
-    let (ids, format) = query(asked)?.parse()?;
-    Ok(Json(app.operations.hand_over(ids, format).await?))
+    Ok(Json(app.operations.hand_over(query(asked)?.parse()?).await?))
 }
 
 /// One of those files, as a download.
@@ -35,8 +34,7 @@ pub(super) async fn hand_over_file(
     Path(name): Path<String>,
     asked: Result<Query<HandoverQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let (ids, format) = query(asked)?.parse()?;
-    let handover = app.operations.hand_over(ids, format).await?;
+    let handover = app.operations.hand_over(query(asked)?.parse()?).await?;
     let Some(file) = handover.file(&name) else {
         return Err(OperationError::NotFound { what: "file", id: name }.into());
     };
@@ -51,14 +49,13 @@ pub(super) async fn hand_over_all(
     app: Caller,
     asked: Result<Query<HandoverQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let (ids, format) = query(asked)?.parse()?;
-    let handover = app.operations.hand_over(ids, format).await?;
+    let handover = app.operations.hand_over(query(asked)?.parse()?).await?;
     let archive = archive(&handover.files).map_err(|error| {
         let reference = crate::clock::new_id().simple().to_string();
         tracing::error!(%reference, "the archive: {error}");
         OperationError::Internal { reference }
     })?;
-    Ok(download("application/zip", &format!("optischema-{format}.zip"), archive))
+    Ok(download("application/zip", &format!("optischema-{}.zip", handover.format), archive))
 }
 
 /// A body to be saved under a name of ours, which is made of nothing but letters, digits, `_`, `-` and `.`.

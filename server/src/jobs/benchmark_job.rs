@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use optischema::advisor::costs_more_than_it_saves;
 use optischema::model::{
-    BenchmarkResult, BenchmarkSource, Change, JobResult, Recommendation, TrackedStatement,
+    BenchmarkResult, BenchmarkSource, Change, JobResult, Recommendation, TrackedStatement, Verdict,
 };
 
 use super::progress::Progress;
@@ -80,7 +80,7 @@ async fn measure(
         Patch::parse(&text).map(|patch| patch.kind),
         Ok(PatchKind::CreateIndex(create)) if create.is_covering()
     );
-    if is_covering {
+    if is_covering && result.verdict == Verdict::Faster {
         let (evidence, writes) = (&material.recommendation.evidence, result.write_cost.as_ref());
         result.not_worth_it = costs_more_than_it_saves(evidence, result.change_percent, writes);
         result.warnings.extend(result.not_worth_it.clone());

@@ -2,28 +2,29 @@
 //! files. Nothing is run.
 
 use optischema::model::{
-    HandedOver, Handover, Job, JobResult, LatestBenchmark, MigrationFormat, Recommendation,
-    RecommendationId, RecommendationType, quote_identifier,
+    HandedOver, Handover, Job, JobResult, LatestBenchmark, MigrationFile, Recommendation,
+    RecommendationType, Rule, quote_identifier,
 };
-use optischema::operations::{OperationError, Outcome, PatchFile};
+use optischema::operations::{HandoverAsked, OperationError, Outcome, PatchFile};
 use optischema::rollout::rollout_order;
 
 use super::Service;
 use super::analysis::checked_main;
 use crate::apply::{Ground, plan_change};
 use crate::clock::now;
-use crate::handover::{HandedChange, HandedStatement, Migration, sql_comment, write};
+use crate::handover::{
+    HandedChange, HandedStatement, Migration, drop_leftover, sql_comment, write,
+};
 use crate::postgres::query;
 use crate::postgres::{MainSession, PgFailure};
-use crate::sql::{Patch, PatchKind, Setting, creates_extension, refuses_transaction};
+use crate::sql::{
+    NamedRelation, Patch, PatchKind, Setting, creates_extension, refuses_transaction,
+};
 
 impl Service {
     /// Recommendations as files, in a safe order.
-    pub(super) async fn handover(
-        &self,
-        ids: &[RecommendationId],
-        format: MigrationFormat,
-    ) -> Outcome<Handover> {
+    pub(super) async fn handover(&self, asked: HandoverAsked) -> Outcome<Handover> {
+        let HandoverAsked { ids, format, stamp } = asked;
         let invalid = |message: &str| OperationError::Invalid {
             field: "ids".to_owned(),
             message: message.to_owned(),
@@ -33,7 +34,7 @@ impl Service {
         }
         let mut recommendations = Vec::with_capacity(ids.len());
         for id in ids {
-            recommendations.push(self.store.recommendation(*id).await?);
+            recommendations.push(self.store.recommendation(id).await?);
         }
         let mut session = MainSession::begin(checked_main(&self.settings).await?).await?;
         let (mut changes, mut listed, mut notes) = (Vec::new(), Vec::new(), Vec::new());
@@ -55,15 +56,36 @@ impl Service {
             changes.push(change);
         }
         session.end().await?;
-        let stamp = stamp();
+        let is_new = stamp.is_none();
+        let stamp = match stamp {
+            Some(stamp) => stamp,
+            None => self.next_stamp().await?,
+        };
         let files = write(format, &Migration { stamp: &stamp, changes: &changes });
-        Ok(Handover { format, changes: listed, files, notes })
+        if is_new && let Some(highest) = files.iter().filter_map(version_of).max() {
+            self.store.set_setting(LAST_VERSION, &highest.to_string()).await?;
+        }
+        Ok(Handover { format, stamp, changes: listed, files, notes })
+    }
+
+    /// The present as 14 digits, and beyond every version that was handed over before: tools refuse two of one number.
+    async fn next_stamp(&self) -> Outcome<String> {
+        let digits: String =
+            now().to_string().chars().filter(char::is_ascii_digit).take(14).collect();
+        let last: Option<u64> =
+            self.store.setting(LAST_VERSION).await?.and_then(|last| last.parse().ok());
+        let present: u64 = digits.parse().unwrap_or_default();
+        Ok(format!("{:014}", present.max(last.map_or(0, |last| last + 1))))
     }
 }
 
-/// The present as 14 digits.
-fn stamp() -> String {
-    now().to_string().chars().filter(char::is_ascii_digit).take(14).collect()
+/// The setting of the store that holds the highest version that was handed over.
+const LAST_VERSION: &str = "last_handed_over_version";
+
+/// The version of a file of 14 digits, as most tools have it.
+fn version_of(file: &MigrationFile) -> Option<u64> {
+    let name = file.name.trim_start_matches(['V', 'U']);
+    name.get(..14)?.parse().ok()
 }
 
 /// One recommendation's statements both ways, as main's catalog has them now.
@@ -91,9 +113,10 @@ async fn handed(
     let patch = match Patch::parse(&recommendation.patch_sql) {
         Ok(patch) => patch,
         // What no benchmark and no apply takes, such as another type of a column, is handed over as it is written.
-        Err(_) => {
+        Err(reason) => {
             change.up = split(&recommendation.sql_fix);
-            change.no_down = Some("nobody wrote down what undoes it".to_owned());
+            change.notes.push(format!("OptiSchema does not apply it: {reason}."));
+            change.no_down = Some("no statement that undoes it is known".to_owned());
             return Ok(change);
         }
     };
@@ -121,6 +144,16 @@ async fn handed(
             change.up.extend(plan.steps.iter().map(statement));
             change.down = plan.rollback.iter().map(statement).collect();
             change.no_down = plan.no_rollback;
+            if let (Some(Rule::InvalidIndex), PatchKind::DropIndex(drop), Some(table)) =
+                (recommendation.evidence.rule, &patch.kind, recommendation.tables.first())
+            {
+                // Somebody may have rebuilt it since the advice was given.
+                let table =
+                    NamedRelation { schema: table.schema.clone(), name: table.name.clone() };
+                let sql = drop_leftover(&table, &drop.name);
+                change.up = vec![HandedStatement { sql, in_transaction: true }];
+                change.notes.push("It is dropped only if it is still invalid.".to_owned());
+            }
         }
         Err(crate::apply::ApplyError::Error(reason)) => {
             return Err(OperationError::Unavailable(reason));

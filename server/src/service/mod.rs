@@ -24,14 +24,14 @@ use optischema::model::{
     AddedQueries, AnalyzeReport, ApplyPlan, ApplyStatus, AuditFilter, AuditPage, AuditVerification,
     Change, ChangeFilter, ChangeId, CleanupReport, CollectionReport, CompareRequest, ExportFormat,
     FunctionsChoice, Handover, Health, Job, JobAccepted, JobFilter, JobId, JobPage, JobResult,
-    JobStatus, JobType, LockWait, MAX_PAGE, MigrationFormat, QueryDetail, QueryFilter, QueryHash,
-    QueryPage, QueryRange, Readiness, Recommendation, RecommendationFilter, RecommendationId,
+    JobStatus, JobType, LockWait, MAX_PAGE, QueryDetail, QueryFilter, QueryHash, QueryPage,
+    QueryRange, Readiness, Recommendation, RecommendationFilter, RecommendationId,
     RecommendationPage, RecommendationSort, RecommendationStatus, RejectedPage, RestoreReport,
     RollbackOrder, Rule, TargetKind, TargetState, WhatIfReport, WhatIfRequest,
 };
 use optischema::operations::{
-    Actor, Approval, Dashboard, ExportFile, OperationError, Operations, Outcome, PatchFile,
-    ReportFile, RulePage,
+    Actor, Approval, Dashboard, ExportFile, HandoverAsked, OperationError, Operations, Outcome,
+    PatchFile, ReportFile, RulePage,
 };
 use serde_json::json;
 
@@ -440,12 +440,8 @@ impl Operations for Service {
         self.keep_functions_choice(copied).await
     }
 
-    async fn hand_over(
-        &self,
-        ids: Vec<RecommendationId>,
-        format: MigrationFormat,
-    ) -> Outcome<Handover> {
-        self.handover(&ids, format).await
+    async fn hand_over(&self, asked: HandoverAsked) -> Outcome<Handover> {
+        self.handover(asked).await
     }
 
     async fn restore_store(&self, file_name: String) -> Outcome<RestoreReport> {

@@ -16,14 +16,13 @@ pub(crate) async fn functions_choice(
     settings: &Settings,
     store: &Store,
 ) -> Result<FunctionsChoice, StoreError> {
-    if settings.with_functions {
-        return Ok(FunctionsChoice { copied: true, decided_by: FunctionsDecidedBy::Configuration });
+    if let Some(copied) = settings.with_functions {
+        return Ok(FunctionsChoice { copied, decided_by: FunctionsDecidedBy::Configuration });
     }
-    Ok(match store.setting(COPIED).await? {
-        Some(answer) => FunctionsChoice {
-            copied: answer == true.to_string(),
-            decided_by: FunctionsDecidedBy::Person,
-        },
+    // Whatever else stands there is no answer.
+    let answer = store.setting(COPIED).await?.and_then(|answer| answer.parse().ok());
+    Ok(match answer {
+        Some(copied) => FunctionsChoice { copied, decided_by: FunctionsDecidedBy::Person },
         None => FunctionsChoice { copied: false, decided_by: FunctionsDecidedBy::Nobody },
     })
 }
@@ -31,9 +30,9 @@ pub(crate) async fn functions_choice(
 impl Service {
     /// Keeps a person's answer.
     pub(super) async fn keep_functions_choice(&self, copied: bool) -> Outcome<FunctionsChoice> {
-        if self.settings.with_functions {
+        if self.settings.with_functions.is_some() {
             return Err(OperationError::Conflict(
-                "OPTISCHEMA_WITH_FUNCTIONS decides it for this instance".into(),
+                "the configuration of this instance decides it (OPTISCHEMA_WITH_FUNCTIONS)".into(),
             ));
         }
         self.store.set_setting(COPIED, &copied.to_string()).await?;

@@ -72,8 +72,8 @@ pub use rewrite::{
 };
 pub use rewrites::{Rewrite, Sameness, casts_in_filter, rewrites};
 pub use robust::{
-    Leftover, Relation as NamedRelation, Robust, creates_extension, refuses_transaction, robust,
-    squawk_rules, within_transaction, without_marks,
+    IndexForm as MadeIndex, Leftover, Relation as NamedRelation, Robust, creates_extension,
+    refuses_transaction, robust, squawk_rules, within_transaction, without_marks,
 };
 pub use select::{
     Ending, SortedBy, ending, left_out_of_fingerprints, offsets, sorted_by, without_limit,
@@ -82,7 +82,7 @@ pub use shape::analyze;
 pub use shorten::{Shortened, shortened};
 pub use squashed::written_out;
 pub use typed_index::{evaluated_by, is_plain_predicate, typed_index};
-pub use unfiltered::{Unfiltered, without_policies};
+pub use unfiltered::{Unfiltered, asks_who_runs, without_policies};
 pub use writes::{WriteKind, Written, written, written_relations};
 
 /// Why a text is not a statement that OptiSchema can work with. Each message is for a person.

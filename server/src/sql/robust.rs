@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    AlterTableType, KeywordKind, ObjectType, RangeVar, ScanToken, Token, a_const,
+    AlterTableType, IndexStmt, KeywordKind, ObjectType, RangeVar, ScanToken, Token, a_const,
 };
 
 use super::SqlError;
@@ -16,6 +16,8 @@ use super::SqlError;
 pub struct Robust {
     pub sql: String,
     pub leaves: Leftover,
+    /// The index that it makes.
+    pub makes: Option<IndexForm>,
     /// Whether it is done beside those who write, so that its waits hold nobody up.
     pub concurrently: bool,
 }
@@ -31,6 +33,42 @@ pub enum Leftover {
     },
     /// Invalid indexes that `REINDEX CONCURRENTLY` made beside those of the table, or of the index.
     Rebuilt(Relation),
+}
+
+/// An index as the text that makes it says: what can be compared with the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexForm {
+    pub table: Relation,
+    pub index: String,
+    pub method: String,
+    pub unique: bool,
+    pub partial: bool,
+    /// Keys, then what it carries; an expression is absent.
+    pub columns: Vec<Option<String>>,
+    /// Whether it is valid once the statement has ended: not where it is declared on a partitioned table alone.
+    pub is_whole: bool,
+}
+
+impl IndexForm {
+    fn of(index: &IndexStmt) -> Option<Self> {
+        let relation = index.relation.as_ref().filter(|_| !index.idxname.is_empty())?;
+        let columns = index.index_params.iter().chain(&index.index_including_params);
+        let column = |node: &pg_query::protobuf::Node| match &node.node {
+            Some(NodeEnum::IndexElem(element)) => {
+                Some(element.name.clone()).filter(|name| !name.is_empty())
+            }
+            _ => None,
+        };
+        Some(Self {
+            table: relation.into(),
+            index: index.idxname.clone(),
+            method: index.access_method.clone(),
+            unique: index.unique,
+            partial: index.where_clause.is_some(),
+            columns: columns.map(column).collect(),
+            is_whole: relation.inh,
+        })
+    }
 }
 
 /// A relation as a text names it.
@@ -52,8 +90,12 @@ impl From<&RangeVar> for Relation {
 /// A text that PostgreSQL 17's grammar does not know is returned as it is.
 #[must_use]
 pub fn robust(sql: &str) -> Robust {
-    let plain =
-        |concurrently| Robust { sql: sql.to_owned(), leaves: Leftover::Nothing, concurrently };
+    let plain = |concurrently| Robust {
+        sql: sql.to_owned(),
+        leaves: Leftover::Nothing,
+        makes: None,
+        concurrently,
+    };
     let Some(node) = node(sql) else { return plain(false) };
     let with = |after: &[Token], words: &str| {
         with_words(sql, after, words).unwrap_or_else(|| sql.to_owned())
@@ -72,6 +114,7 @@ pub fn robust(sql: &str) -> Robust {
                     sql.to_owned()
                 },
                 leaves: leaves.unwrap_or(Leftover::Nothing),
+                makes: IndexForm::of(&index),
                 concurrently: index.concurrent,
             }
         }
@@ -100,7 +143,7 @@ pub fn robust(sql: &str) -> Robust {
     }
 }
 
-/// Whether PostgreSQL refuses it inside a transaction block. A text that cannot be read counts as such: run by itself,
+/// Whether PostgreSQL refuses it inside a transaction block, of what recommendations hold. A text that cannot be read counts as such: run by itself,
 /// it does no harm.
 #[must_use]
 pub fn refuses_transaction(sql: &str) -> bool {
@@ -178,11 +221,11 @@ pub fn within_transaction(sql: &str) -> Option<String> {
     }
 }
 
-/// The same statement in which no literal, name or comment holds a line break, a `--` or a backslash at its end: no line
+/// The same statement in which no literal, name or comment holds a line break, a `--` or a `${`: no part
 /// of it can be taken for the mark of a tool that reads line by line.
 ///
 /// # Errors
-/// The text cannot be scanned.
+/// The text cannot be scanned, or holds such a literal with Unicode escapes.
 pub fn without_marks(sql: &str) -> Result<String, SqlError> {
     let mut text = String::with_capacity(sql.len());
     let mut done = 0;
@@ -191,12 +234,23 @@ pub fn without_marks(sql: &str) -> Result<String, SqlError> {
         let Some(raw) = sql.get(start..end).filter(|_| start >= done) else { continue };
         text.push_str(sql.get(done..start).unwrap_or_default());
         done = end;
-        match token.token() {
+        let other = match token.token() {
             // A comment may stand between two words: its place stays.
-            Token::SqlComment | Token::CComment => text.push(' '),
-            Token::Sconst if is_marked(raw) => text.push_str(&escaped(&value(raw)?)),
-            Token::Ident if raw.starts_with('"') && is_marked(raw) => text.push_str(&unicode(raw)),
-            _ => text.push_str(raw),
+            Token::SqlComment | Token::CComment => Some(String::new()),
+            Token::Sconst if is_marked(raw) => Some(escaped(&value(raw)?)),
+            Token::Ident if raw.starts_with('"') && is_marked(raw) => Some(unicode(raw)),
+            // Their escapes end with a word that follows.
+            Token::Usconst | Token::Uident if is_marked(raw) => {
+                return Err(SqlError::Refused(
+                    "it holds a literal with line breaks in U& form".into(),
+                ));
+            }
+            _ => None,
+        };
+        match other {
+            // The word before may have ended where the literal began.
+            Some(other) => text.extend([" ", other.as_str()]),
+            None => text.push_str(raw),
         }
     }
     text.push_str(sql.get(done..).unwrap_or_default());
@@ -204,7 +258,7 @@ pub fn without_marks(sql: &str) -> Result<String, SqlError> {
 }
 
 fn is_marked(raw: &str) -> bool {
-    raw.contains(['\n', '\r']) || raw.contains("--")
+    raw.contains(['\n', '\r']) || raw.contains("--") || raw.contains("${")
 }
 
 /// What a string literal stands for, as PostgreSQL itself reads it.
@@ -238,6 +292,7 @@ fn escaped(value: &str) -> String {
             '\n' => text.push_str("\\n"),
             '\r' => text.push_str("\\r"),
             '-' if last == '-' => text.push_str("\\x2D"),
+            '{' if last == '$' => text.push_str("\\x7B"),
             c => text.push(c),
         }
         last = c;
@@ -255,6 +310,7 @@ fn unicode(raw: &str) -> String {
             '\\' => text.push_str("\\\\"),
             '\n' | '\r' => text.push_str(&format!("\\{:04x}", u32::from(c))),
             '-' if last == '-' => text.push_str("\\002d"),
+            '{' if last == '$' => text.push_str("\\007b"),
             c => text.push(c),
         }
         last = c;
@@ -394,9 +450,9 @@ mod tests {
     #[test]
     fn no_line_of_a_statement_can_be_taken_for_a_mark() {
         let sql = "CREATE INDEX \"a\n-- +goose Down\" ON t (a) -- last\n WHERE b <> '\n--changeset x' AND b <> \
-                   $q$--rollback\\\n''$q$ AND b <> E'\\t--\n'";
+                   $q$--rollback\\\n''$q$ AND b <> E'\\t--\n${x}' AND \"${y}\" = 1";
         let plain = without_marks(sql).unwrap();
-        assert!(!plain.contains("--"), "{plain}");
+        assert!(!plain.contains("--") && !plain.contains("${"), "{plain}");
         let tree = |sql: &str| {
             let parsed = pg_query::parse(sql, 0).unwrap();
             pg_query::deparse(&parsed.protobuf, Default::default()).unwrap()
@@ -404,6 +460,8 @@ mod tests {
         assert_eq!(tree(&plain), tree(sql));
         assert_eq!(without_marks("DROP INDEX i -- gone").unwrap(), "DROP INDEX i");
         // Literals that follow each other are one.
-        assert_eq!(without_marks("SELECT 'a'\n'b', E'\\\\'").unwrap(), "SELECT E'ab', E'\\\\'");
+        assert_eq!(without_marks("SELECT 'a'\n'b', E'\\\\'").unwrap(), "SELECT  E'ab', E'\\\\'");
+        assert_eq!(without_marks("SELECT a LIKE'--'").unwrap(), "SELECT a LIKE E'-\\x2D'");
+        assert!(without_marks("SELECT U&'a\n--b'").is_err());
     }
 }

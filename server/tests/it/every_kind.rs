@@ -133,8 +133,10 @@ async fn what_cannot_be_undone_says_so_before_and_after() {
 
 #[tokio::test]
 async fn repack_is_run_by_a_server_that_knows_it_and_refused_by_others() {
-    let shop = Shop::start().await;
+    let mut shop = Shop::start().await;
     shop.stage().await;
+    shop.run("postgres", "postgres", &["ALTER SYSTEM SET wal_level = 'replica'"]).await;
+    shop.restart().await;
     let app = App::start(&shop.settings()).await;
     let id = propose(&shop, "REPACK (CONCURRENTLY, ANALYZE) public.orders", &tables()).await;
     if shop.version().await < 190_000 {

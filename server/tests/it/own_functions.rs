@@ -106,9 +106,11 @@ async fn the_answer_of_a_person_holds_where_the_configuration_does_not_decide() 
     let trail = app.json("/api/audit?limit=50").await;
     assert!(trail.to_string().contains("sandbox.functions"), "{trail}");
     app.stop().await;
-    let decided = SettingsArgs { with_functions: Some(true), ..shop.settings() };
-    let app = App::start(&decided).await;
-    assert_eq!(app.json(path).await, json!({"copied": true, "decided_by": "configuration"}));
-    assert_eq!(app.post_json(path, &json!({"copied": false})).await.status().as_u16(), 409);
-    app.stop().await;
+    for copied in [true, false] {
+        let decided = SettingsArgs { with_functions: Some(copied), ..shop.settings() };
+        let app = App::start(&decided).await;
+        assert_eq!(app.json(path).await, json!({"copied": copied, "decided_by": "configuration"}));
+        assert_eq!(app.post_json(path, &json!({"copied": !copied})).await.status().as_u16(), 409);
+        app.stop().await;
+    }
 }

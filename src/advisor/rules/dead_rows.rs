@@ -20,8 +20,10 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     for table in facts.catalog.tables.values().filter(|table| table.kind == RelationKind::Table) {
         let Some(activity) = &table.activity else { continue };
         let (dead, live) = (activity.dead_rows as f64, activity.live_rows as f64);
-        let overdue = match activity.vacuum_score {
-            Some(score) => score > PATIENCE,
+        // A weight of none leaves nothing to be said by the score.
+        let weight = setting("autovacuum_vacuum_score_weight", 1.0);
+        let overdue = match activity.vacuum_score.filter(|_| weight > 0.0) {
+            Some(score) => score / weight > PATIENCE,
             None => dead > PATIENCE * waits_for(live),
         };
         if dead > MIN_DEAD && overdue {

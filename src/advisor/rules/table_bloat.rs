@@ -116,7 +116,10 @@ fn hindrance(catalog: &Catalog, table: &CatalogTable) -> Option<String> {
     match table.replica_identity {
         ReplicaIdentity::Nothing => return Some("its REPLICA IDENTITY is NOTHING".to_owned()),
         ReplicaIdentity::Full => return Some("its REPLICA IDENTITY is FULL".to_owned()),
-        ReplicaIdentity::Index => {}
+        ReplicaIdentity::Index if table.indexes.iter().any(|index| index.replica_identity) => {}
+        ReplicaIdentity::Index => {
+            return Some("the index that was its REPLICA IDENTITY is gone".to_owned());
+        }
         ReplicaIdentity::Default => {
             match table.indexes.iter().find(|index| index.primary) {
                 None => {
@@ -181,6 +184,9 @@ mod tests {
         shop.table().indexes[0].deferrable = true;
         assert_eq!(shop.sql(check), full);
         shop.table().replica_identity = ReplicaIdentity::Index;
+        assert_eq!(shop.sql(check), full, "that index is gone");
+        shop.table().indexes.push(index("identity", &["id"]));
+        shop.table().indexes[1].replica_identity = true;
         assert_eq!(shop.sql(check), beside);
         for identity in [ReplicaIdentity::Full, ReplicaIdentity::Nothing] {
             shop.table().replica_identity = identity;

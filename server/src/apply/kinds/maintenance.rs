@@ -1,4 +1,4 @@
-//! `ANALYZE`, `VACUUM` and `REINDEX`: they alter nothing that could be put back, and say so.
+//! `ANALYZE`, `VACUUM`, `REPACK` and `REINDEX`: they alter nothing that could be put back, and say so.
 
 use optischema::model::{CatalogState, ChangeKind, ChangedObject, TableName};
 use sqlx::Row;
@@ -41,7 +41,7 @@ const fn why_not(kind: MaintenanceKind) -> &'static str {
             "VACUUM cannot be undone: dead rows do not come back, and nobody misses them"
         }
         MaintenanceKind::Repack => {
-            "REPACK cannot be undone: the room is free, and nobody misses it"
+            "REPACK cannot be undone, and need not be: the rows are the same"
         }
         MaintenanceKind::Reindex => {
             "REINDEX cannot be undone and need not be: the index is defined as before"
@@ -86,21 +86,28 @@ pub(in super::super) async fn plan(
     })
 }
 
-/// `REPACK` is known from 19 on.
+/// `REPACK` is known from 19 on, and reads what others change meanwhile from the log, through a slot.
 async fn require_repack(connection: &mut PgConnection) -> Result<(), ApplyError> {
     let row = query(
         "SELECT pg_catalog.current_setting('server_version') AS version,
-                pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 190000 AS known",
+                pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 190000 AS known,
+                pg_catalog.current_setting('wal_level') AS wal_level,
+                pg_catalog.current_setting('max_repack_replication_slots', true) AS slots",
     )
     .fetch_one(connection)
     .await?;
-    if row.try_get("known")? {
+    let reason = if !row.try_get::<bool, _>("known")? {
+        let version: String = row.try_get("version")?;
+        format!("REPACK came with PostgreSQL 19, and this server has {version}")
+    } else if row.try_get::<String, _>("wal_level")? == "minimal" {
+        "wal_level is minimal here, and REPACK (CONCURRENTLY) reads the changes from the log"
+            .to_owned()
+    } else if row.try_get::<Option<String>, _>("slots")?.as_deref() == Some("0") {
+        "max_repack_replication_slots is 0 here".to_owned()
+    } else {
         return Ok(());
-    }
-    let version: String = row.try_get("version")?;
-    Err(ApplyError::Failed(format!(
-        "REPACK came with PostgreSQL 19, and this server has {version}"
-    )))
+    };
+    Err(ApplyError::Failed(reason))
 }
 
 async fn table_of(

@@ -3,7 +3,7 @@
 //! dbmate sends each part of a file as one query, in a transaction unless the mark says `transaction:false`; PostgreSQL
 //! makes a transaction of several statements, so that what refuses one is a version by itself.
 
-use super::super::step::Sole;
+use super::super::step::{GoesOn, Sole};
 use super::super::{
     Migration,
     sole::{SoleFile, versions},
@@ -11,10 +11,11 @@ use super::super::{
 use optischema::model::MigrationFile;
 
 pub(super) fn write(migration: &Migration<'_>) -> Vec<MigrationFile> {
-    let files = versions(migration).into_iter().map(|version| MigrationFile {
-        name: format!("{}.sql", version.stem),
-        text: format!("{}\n{}", part("up", &version.up), part("down", &version.down)),
-    });
+    let files =
+        versions(migration, GoesOn::WithWhatFailed).into_iter().map(|version| MigrationFile {
+            name: format!("{}.sql", version.stem),
+            text: format!("{}\n{}", part("up", &version.up), part("down", &version.down)),
+        });
     files.collect()
 }
 

@@ -3,7 +3,7 @@
 //! Drizzle runs all open migrations in one transaction. An index is therefore built by psql first, concurrently; the
 //! migration finds it there. Elsewhere, on an empty database say, the migration builds it itself, in its transaction.
 
-use super::super::step::{LOCAL_LIMITS, Step, steps};
+use super::super::step::{LOCAL_LIMITS, RESET_LIMITS, Step, steps};
 use super::super::text::{comment, head, linted, named, no_way_back, title, version};
 use super::super::{HandedChange, Migration};
 use super::sql;
@@ -54,13 +54,19 @@ fn body(change: &HandedChange) -> String {
     for step in steps(&change.up) {
         match &step {
             Step::Together(own) => statements.extend(own.iter().cloned()),
-            Step::Alone(alone) => statements.extend(within_transaction(&robust(&alone.sql).sql)),
+            Step::Alone(alone) => {
+                statements.extend(within_transaction(&robust(&alone.sql).sql));
+                // A build that was cut off before the migration must not pass for one that is done.
+                statements.extend(alone.after.iter().cloned());
+            }
         }
     }
     if statements.is_empty() {
         return "-- None of it runs in a transaction.\nSELECT 1;\n".to_owned();
     }
-    let all = LOCAL_LIMITS.map(str::to_owned).into_iter().chain(statements);
+    // Drizzle's transaction goes on with the next migration, which is not to run under these limits.
+    let reset = RESET_LIMITS.map(str::to_owned);
+    let all = LOCAL_LIMITS.map(str::to_owned).into_iter().chain(statements).chain(reset);
     all.map(|sql| linted(&sql)).collect::<Vec<_>>().join(BREAK)
 }
 
@@ -77,7 +83,8 @@ mod tests {
                 && files[0].text.contains("CONCURRENTLY IF NOT EXISTS")
         );
         assert!(files[1].text.contains(&format!("{BREAK}-- Writes wait")), "{}", files[1].text);
-        assert!(files[1].text.ends_with("\nCREATE INDEX IF NOT EXISTS i ON orders (status);\n"));
+        assert!(files[1].text.contains("\nCREATE INDEX IF NOT EXISTS i ON orders (status);\n"));
+        assert!(files[1].text.contains("RAISE EXCEPTION"), "an invalid leftover is none");
         assert!(files[2].text.contains("DROP INDEX CONCURRENTLY IF EXISTS i;"));
     }
 
@@ -85,7 +92,7 @@ mod tests {
     fn a_migration_within_a_transaction_needs_nothing_before() {
         let files = write(&migration(&[settings()]));
         assert_eq!(files.len(), 2);
-        assert_eq!(files[0].text.matches(BREAK).count(), 3);
+        assert_eq!(files[0].text.matches(BREAK).count(), 5);
     }
 
     #[test]

@@ -17,6 +17,7 @@ const CALLS: Calls<'_> = Calls {
     run: ("run(", ")"),
     together: ("repo().transaction(fn ->", "end, timeout: :infinity)"),
     refuse: "raise Ecto.MigrationError, message: \"It cannot be undone.\"",
+    shares: false,
     nothing: ":ok",
 };
 

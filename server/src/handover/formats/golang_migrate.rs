@@ -4,7 +4,7 @@
 //! PostgreSQL makes a transaction of several statements: what refuses one stands in a file alone. All files run on one
 //! connection. A file that failed leaves the database marked as dirty, until `migrate force` names the version before.
 
-use super::super::step::Sole;
+use super::super::step::{GoesOn, Sole};
 use super::super::{
     Migration,
     sole::{SoleFile, pairs_of_files},
@@ -12,7 +12,7 @@ use super::super::{
 use optischema::model::MigrationFile;
 
 pub(super) fn write(migration: &Migration<'_>) -> Vec<MigrationFile> {
-    pairs_of_files(migration, &text)
+    pairs_of_files(migration, GoesOn::FromTheStart, &text)
 }
 
 fn text(file: &SoleFile<'_>) -> String {

@@ -17,6 +17,7 @@ const CALLS: Calls<'_> = Calls {
     run: ("await run(", ");"),
     together: ("await together(async () => {", "});"),
     refuse: "throw new Error(\"It cannot be undone.\");",
+    shares: false,
     nothing: "// Nothing runs here.",
 };
 

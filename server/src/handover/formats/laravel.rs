@@ -16,6 +16,7 @@ const CALLS: Calls<'_> = Calls {
     run: ("DB::unprepared(", ");"),
     together: ("DB::transaction(function () {", "});"),
     refuse: "throw new RuntimeException(\"It cannot be undone.\");",
+    shares: false,
     nothing: "// Nothing runs here.",
 };
 
@@ -29,14 +30,12 @@ pub(super) fn write(migration: &Migration<'_>) -> Vec<MigrationFile> {
         } else {
             ""
         };
-        // A `?>` ends PHP even inside a comment of one line.
-        let lines: Vec<_> = head(change).iter().map(|line| line.replace("?>", "? >")).collect();
         let text = format!(
             "<?php\n\n{}\nuse Illuminate\\Database\\Migrations\\Migration;\n\
              use Illuminate\\Support\\Facades\\DB;\n\nreturn new class extends Migration\n{{\n{within}    \
              public function up(): void\n    {{\n{}    }}\n\n    \
              public function down(): void\n    {{\n{}    }}\n}};\n",
-            comment("//", &lines),
+            comment("//", &head(change)),
             CALLS.up(&named, alone, 8),
             CALLS.down(&named, alone, 8),
         );

@@ -5,11 +5,12 @@
 
 use super::super::Migration;
 use super::super::sole::{SoleFile, versions};
+use super::super::step::GoesOn;
 use optischema::model::MigrationFile;
 
 pub(super) fn write(migration: &Migration<'_>) -> Vec<MigrationFile> {
     let mut files = Vec::new();
-    for version in versions(migration) {
+    for version in versions(migration, GoesOn::WithWhatFailed) {
         let text = |file: &SoleFile<'_>| match file.part {
             None => format!("{}SELECT 1;\n", file.head()),
             Some(_) => file.head() + &file.body(),

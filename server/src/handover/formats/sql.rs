@@ -64,8 +64,8 @@ mod tests {
         ));
         let up = &files[2].text;
         let at = |text: &str| up.find(text).unwrap_or_else(|| panic!("{text}: {up}"));
-        assert!(at("SET lock_timeout = '30min'") < at("DROP INDEX '"));
-        assert!(at("DROP INDEX '") < at("CREATE INDEX CONCURRENTLY IF NOT EXISTS"));
+        assert!(at("SET lock_timeout = '30min'") < at("DROP INDEX IF EXISTS '"));
+        assert!(at("DROP INDEX IF EXISTS '") < at("CREATE INDEX CONCURRENTLY IF NOT EXISTS"));
         assert!(at("RAISE EXCEPTION") < at("RESET lock_timeout"));
     }
 

@@ -6,7 +6,7 @@
 //! pairs around it: `sqlx migrate run`, `revert --target-version` and `Migrator` all use one
 //! connection, on which a `SET` holds once its file is committed.
 
-use super::super::step::Sole;
+use super::super::step::{GoesOn, Sole};
 use super::super::text::comment;
 use super::super::{
     Migration,
@@ -15,7 +15,7 @@ use super::super::{
 use optischema::model::MigrationFile;
 
 pub(super) fn write(migration: &Migration<'_>) -> Vec<MigrationFile> {
-    pairs_of_files(migration, &text)
+    pairs_of_files(migration, GoesOn::WithWhatFailed, &text)
 }
 
 fn text(file: &SoleFile<'_>) -> String {

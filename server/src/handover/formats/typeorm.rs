@@ -17,6 +17,7 @@ const CALLS: Calls<'_> = Calls {
     run: ("await queryRunner.query(", ");"),
     together: ("await together(queryRunner, async () => {", "});"),
     refuse: "throw new Error(\"It cannot be undone.\");",
+    shares: true,
     nothing: "// Nothing runs here.",
 };
 

@@ -8,7 +8,7 @@ use optischema::advisor::partitions::parts_in_order;
 use optischema::advisor::rules::{MissingIndex, propose_index};
 use optischema::advisor::{
     ArithmeticOracle, Choice, Costed, IndexCandidate, Limits, Priced, Selection, TableWrites,
-    WeightedStatement, generate, index_size, select_indexes, write_cost,
+    WeightedStatement, WriteCost, generate, index_size, select_indexes, write_cost,
 };
 use optischema::model::{
     Catalog, NotPlanned, PlannableStatement, PlannedAs, Proposal, Provenance, QueryKind,
@@ -354,6 +354,9 @@ impl<'a> Proposer<'a> {
                 .unwrap_or_default(),
             ..TableWrites::since_reset(table)
         };
+        let none = TableWrites::default();
+        let writes = self.writes.get(&table.name).unwrap_or(&none);
+        let with_calls = write_cost(table, &costed.candidate, writes).map(|cost| cost.writes());
         propose_index(&MissingIndex {
             costed,
             table,
@@ -367,7 +370,8 @@ impl<'a> Proposer<'a> {
             method: self.kind.method(),
             provenance: self.kind.provenance(),
             worth: self.kind.worth(),
-            write_cost: write_cost(table, &costed.candidate, &counted),
+            write_cost: write_cost(table, &costed.candidate, &counted)
+                .map(|cost| WriteCost { with_calls, ..cost }),
             partitions: &parts_in_order(self.catalog, &costed.candidate),
         })
     }
