@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-from runners import JS, RUNNERS, call
+from runners import JS, RUNNERS, call, psql
 
 WORK = Path(os.environ["WORK"])
 SAMPLES = os.environ["SAMPLES"]
@@ -258,14 +258,14 @@ def built_by_another():
     """An index that another session is building is invalid, and must not be dropped."""
     fresh()
     execute("UPDATE app.orders SET postcode = id::text")
-    folder = written("unique", "sql")
+    file = next(written("unique", "sql").glob("*one_of_a_kind.up.sql"))
     with connect("handover") as older:
         older.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
         builder = subprocess.Popen(["psql", "-X", "-d", "handover", "-c",
             "CREATE UNIQUE INDEX CONCURRENTLY one_of_a_kind ON app.orders (postcode)"])
         while not [row for row in catalogue() if row[1] == "one_of_a_kind"]:
             time.sleep(0.1)
-        done = dict((form, run) for form, _, run in RUNNERS)["sql"](folder, "up")
+        done = psql("-f", file)
         check("built by another: waits for nobody", done.returncode != 0 and "another session builds" in done.stderr, done.stderr)
         older.execute("COMMIT")
         check("built by another: is built", builder.wait(60) == 0 and

@@ -14,6 +14,7 @@ use super::BenchmarkError;
 use super::arms::{ArmKind, ArmSpec, Arms};
 use super::site::Site;
 use crate::postgres::query;
+use crate::sandbox::StructureKind;
 use crate::sql::{Unfiltered, asks_who_runs, without_policies};
 
 /// Both arms of a statement, and how its policies were taken.
@@ -57,6 +58,14 @@ pub(super) async fn under_policies(
             [without_policies(&baseline.sql, &tables)?, without_policies(&patched.sql, &tables)?];
         let conditions = agreed(&baseline, &patched)?;
         let runner = runner(site.connection(), role, &conditions).await?;
+        let has_view =
+            site.family.tables.iter().any(|known| matches!(known.kind, StructureKind::View(_)));
+        if has_view && matches!(runner, Runner::Owner) {
+            // Forced on the owner, they would also filter what a view reads as its owner.
+            return Err(BenchmarkError::Failed(
+                "the statement reads a view, which belongs to the role on which the policies would be forced".to_owned(),
+            ));
+        }
         let setup = setup(&workspace, &conditions, &runner);
         let mut under = specs.clone();
         for (spec, sql) in under.iter_mut().zip([baseline.sql, patched.sql]) {

@@ -87,7 +87,7 @@ fn optischema(shop: &Shop, arguments: &[&str]) -> Output {
         .env("OPTISCHEMA_MAIN_URL", shop.url("reader", "shop"))
         .env("OPTISCHEMA_SANDBOX_URL", shop.url("sandbox", "staging"))
         .env("OPTISCHEMA_ALLOW_SAME_SERVER", "true")
-        .env("OPTISCHEMA_BENCHMARK_SECONDS", "5")
+        .env("OPTISCHEMA_BENCHMARK_SECONDS", "60")
         .env("OPTISCHEMA_DATA_DIR", folder)
         .output()
         .unwrap()
