@@ -293,7 +293,7 @@ impl App {
         });
         let client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_secs(300))
             .build()
             .unwrap();
         Self { address, link, client, instance: Some(instance), end: Some(end), serving }
