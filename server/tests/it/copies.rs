@@ -103,7 +103,7 @@ async fn run_script(connection: &mut sqlx::PgConnection, script: &str) {
 }
 
 /// A database with a miniature in it, and an empty one for its copy: `main_NAME` and `copy_NAME`.
-async fn miniature(shop: &Shop, name: &str, scripts: &[&str]) {
+pub async fn miniature(shop: &Shop, name: &str, scripts: &[&str]) {
     let is_new = shop.version().await >= 150_000;
     for statement in [
         format!("DROP DATABASE IF EXISTS copy_{name}"),
@@ -707,4 +707,34 @@ async fn a_schema_public_that_somebody_dropped_is_made() {
     let report = copied(&shop, main, copy, &options()).await;
     assert!(report.lacks.is_empty(), "{:?}", report.lacks);
     assert_eq!(shop.text("copy_bare", "SELECT count(*)::text FROM public.t").await, "1");
+}
+
+/// What nobody reads but `pg_dump`, and what nobody copies, is named where the catalogs are read.
+#[tokio::test]
+async fn the_catalogs_name_every_object_that_they_cannot_give() {
+    let shop = Shop::start().await;
+    let script = "
+        CREATE TYPE declared;
+        CREATE TRANSFORM FOR int LANGUAGE sql (FROM SQL WITH FUNCTION prsd_lextype(internal), TO SQL WITH FUNCTION int4recv(internal));
+        CREATE TEXT SEARCH PARSER words (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype);
+        CREATE OPERATOR FAMILY kin USING btree;
+        CREATE ACCESS METHOD second TYPE TABLE HANDLER heap_tableam_handler;
+        CREATE TYPE mood AS ENUM ('calm');
+        CREATE TABLE people (id int PRIMARY KEY, moods mood[])";
+    miniature(&shop, "named", &[script]).await;
+    let (main, copy) = (("main_named", "postgres"), ("copy_named", "sandbox"));
+    let options = StagingOptions { program: DumpProgram::None, ..options() };
+    let report = copied(&shop, main, copy, &options).await;
+    let mut named: Vec<String> = report
+        .lacks
+        .all()
+        .iter()
+        .flat_map(|lack| &lack.objects)
+        .map(|(_, object)| object.name.clone())
+        .collect();
+    named.sort();
+    assert_eq!(
+        named,
+        ["ACCESS METHOD second", "TRANSFORM FOR integer LANGUAGE sql", "declared", "kin", "words"]
+    );
 }

@@ -50,6 +50,7 @@ mod rows;
 mod sampling;
 mod shadowing;
 mod sizes;
+mod sorting;
 mod statements_of_ours;
 mod story;
 mod structure;

@@ -1,6 +1,6 @@
 //! What follows the rows: positions of sequences, keys and indexes, foreign keys, materialized views, roles, statistics.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use optischema::model::{TableName, quote_identifier};
 use sqlx::Row;
@@ -45,6 +45,9 @@ pub(super) async fn set_positions(
     Ok(())
 }
 
+/// The stage of indexes; the one before it has keys.
+const LAST_BUILT: u8 = 1;
+
 /// In which order definitions follow the rows.
 const fn stage(kind: DumpKind) -> u8 {
     match kind {
@@ -60,9 +63,24 @@ const fn stage(kind: DumpKind) -> u8 {
     }
 }
 
+/// Keys and indexes in groups that may be built in any order, and what follows them. The keys of a table come first, since
+/// they lock it against the building of other indexes.
+pub(super) fn built_beside_rows(
+    builder: &mut Builder<'_>,
+    after: Vec<DumpStatement>,
+) -> (Vec<Vec<DumpStatement>>, Vec<DumpStatement>) {
+    let (built, later): (Vec<_>, Vec<_>) =
+        after.into_iter().partition(|statement| stage(statement.kind) <= LAST_BUILT);
+    let built = built.into_iter().filter_map(|statement| builder.decided(statement));
+    let (keys, indexes): (Vec<_>, Vec<_>) =
+        built.partition(|statement| stage(statement.kind) < LAST_BUILT);
+    let pages = &builder.facts.index_pages;
+    let groups = [by_relation(keys), one_by_one(indexes)];
+    (groups.map(|groups| largest_first(groups, pages)).concat(), later)
+}
+
 pub(super) async fn finish(
     sandbox: &mut PgConnection,
-    helpers: &mut Helpers,
     builder: &mut Builder<'_>,
     after: Vec<DumpStatement>,
     partial: &BTreeSet<TableName>,
@@ -71,17 +89,6 @@ pub(super) async fn finish(
     let mut stages: BTreeMap<u8, Vec<DumpStatement>> = BTreeMap::new();
     for statement in after {
         stages.entry(stage(statement.kind)).or_default().push(statement);
-    }
-    say("building keys and indexes");
-    for side_by_side in [0, 1] {
-        let statements = stages.remove(&side_by_side).unwrap_or_default();
-        let due: Vec<DumpStatement> =
-            statements.into_iter().filter_map(|statement| builder.decided(statement)).collect();
-        let groups = if side_by_side == 0 { by_relation(due) } else { one_by_one(due) };
-        let (made, failed) = workers::run_groups(sandbox, helpers, groups).await?;
-        made.iter().for_each(|statement| builder.was_made(statement));
-        // Once more, one after another: two of them may have waited for each other.
-        builder.run(sandbox, failed.into_iter().map(|(statement, _)| statement).collect()).await?;
     }
     builder.run(sandbox, stages.remove(&2).unwrap_or_default()).await?;
     say("checking foreign keys");
@@ -109,6 +116,23 @@ fn by_relation(statements: Vec<DumpStatement>) -> Vec<Vec<DumpStatement>> {
 
 fn one_by_one(statements: Vec<DumpStatement>) -> Vec<Vec<DumpStatement>> {
     statements.into_iter().map(|statement| vec![statement]).collect()
+}
+
+/// The groups with the most to build begin, so that all connections end at about the same time.
+fn largest_first(
+    mut groups: Vec<Vec<DumpStatement>>,
+    pages: &HashMap<TableName, i32>,
+) -> Vec<Vec<DumpStatement>> {
+    let due = |group: &Vec<DumpStatement>| -> i64 {
+        group
+            .iter()
+            .filter_map(|statement| pages.get(&statement.object))
+            .copied()
+            .map(i64::from)
+            .sum()
+    };
+    groups.sort_by_key(|group| std::cmp::Reverse(due(group)));
+    groups
 }
 
 /// Foreign keys, validated where main's are and all rows are there.
@@ -236,4 +260,26 @@ pub(super) async fn analyze(
         tracing::warn!(sql = statement.sql, %failure, "statistics of the copy were not collected");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_are_built_first_and_those_of_unknown_size_in_their_order() {
+        let index = |name: &str| DumpStatement {
+            kind: DumpKind::Index,
+            sql: String::new(),
+            object: TableName::new("public", name),
+            relation: None,
+        };
+        let pages =
+            [("b", 200), ("d", 900)].map(|(name, pages)| (TableName::new("public", name), pages));
+        let groups = vec![vec![index("a")], vec![index("b")], vec![index("c")], vec![index("d")]];
+        let ordered = largest_first(groups, &pages.into());
+        let names: Vec<&str> =
+            ordered.iter().flatten().map(|index| index.object.name.as_str()).collect();
+        assert_eq!(names, ["d", "b", "a", "c"]);
+    }
 }

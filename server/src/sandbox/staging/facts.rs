@@ -38,6 +38,9 @@ pub(super) struct Facts {
     pub closed_schemas: Vec<String>,
     /// Materialized views that have rows.
     pub populated: BTreeSet<TableName>,
+    /// Pages of larger indexes by name (that of a key is its constraint's), as of the last time they were counted: asking
+    /// for the size itself waits for locks.
+    pub index_pages: HashMap<TableName, i32>,
     /// `last_value` of each sequence that was used.
     pub positions: BTreeMap<TableName, i64>,
     /// Roles that policies name, by table and policy.
@@ -122,6 +125,14 @@ impl Facts {
         );
         for row in populated.fetch_all(&mut *main).await? {
             facts.populated.insert(named(&row)?);
+        }
+        let pages = query(
+            "SELECT /* optischema */ n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name, c.relpages AS pages
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE c.relkind = 'i' AND c.oid >= '16384' AND c.relpages > 100",
+        );
+        for row in pages.fetch_all(&mut *main).await? {
+            facts.index_pages.insert(named(&row)?, row.try_get("pages")?);
         }
         let positions = query(
             "SELECT /* optischema */ s.schemaname::pg_catalog.text AS schema, s.sequencename::pg_catalog.text AS name, s.last_value AS position

@@ -12,10 +12,12 @@ mod functions;
 mod lacks;
 mod notes;
 mod order;
+mod pipeline;
 mod program;
 mod reducing;
 mod removal;
 mod running;
+mod sorting;
 mod workers;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -31,10 +33,11 @@ pub use lacks::{Cause, Lack, Lacks};
 pub use removal::drop_staging;
 pub use workers::Connect;
 
-use self::after_rows::{analyze, finish, set_positions};
+use self::after_rows::{analyze, built_beside_rows, finish, set_positions};
 use self::builder::Builder;
 use self::definitions::{Definitions, definitions};
 use self::facts::{Facts, TableFacts, generated_columns};
+use self::pipeline::{Plan, fill_and_build};
 use self::removal::Extent;
 use self::workers::Helpers;
 use super::SandboxError;
@@ -174,12 +177,17 @@ pub async fn init_staging(
     let generated = generated_columns(sandbox).await?;
     let tables = tables_to_fill(&facts, &builder, &generated, &mut report);
     let tables: Vec<&TableFacts> = tables.iter().collect();
-    let rows = workers::copy_rows((main, sandbox), &mut helpers, &tables, &choices, say).await?;
+    let (groups, after) = built_beside_rows(&mut builder, after);
+    let plan = Plan { tables: &tables, choices: &choices, groups };
+    let done = fill_and_build((main, sandbox), &mut helpers, plan, say).await?;
     helpers.leave_main().await;
-    (report.copied, report.skipped) = (rows.copied, [report.skipped, rows.skipped].concat());
+    (report.copied, report.skipped) = (done.copied, [report.skipped, done.skipped].concat());
+    done.made.iter().for_each(|statement| builder.was_made(statement));
+    // Once more, one after another: two of them may have waited for each other.
+    builder.run(sandbox, done.failed.into_iter().map(|(statement, _)| statement).collect()).await?;
     set_positions(sandbox, &facts, &builder).await?;
     let partial = partial_tables(&facts, &choices, &report);
-    finish(sandbox, &mut helpers, &mut builder, after, &partial, say).await?;
+    finish(sandbox, &mut builder, after, &partial, say).await?;
     say("collecting statistics");
     analyze(sandbox, &mut helpers, &tables, &builder).await?;
     notes::mark_whole(sandbox).await?;

@@ -1,15 +1,12 @@
-//! Several connections at work: rows copied and indexes built side by side.
+//! Several connections, and definitions that are run side by side.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::{BoxFuture, try_join_all};
-use optischema::model::{CopiedTable, TableName};
-use optischema::sampling::RowChoice;
 use sqlx::postgres::PgConnection;
 
 use super::super::SandboxError;
-use super::super::copy::{CopyRows, RowChoices};
 use super::builder::Failed;
 use super::facts::TableFacts;
 use super::running::{run_one, run_together};
@@ -19,7 +16,7 @@ use crate::sql::DumpStatement;
 /// Opens one more connection to the sandbox, proven not to be main.
 pub type Connect<'a> = &'a (dyn Fn() -> BoxFuture<'a, Result<Session, SandboxError>> + Send + Sync);
 
-/// Connections that are used at once, on either side.
+/// Connections that are used at once.
 const MOST_WORKERS: usize = 4;
 /// Rows of a larger table arrive frozen, which needs a new file for the table.
 const FROZEN_FROM_BYTES: i64 = 1 << 20;
@@ -28,11 +25,12 @@ const FROZEN_FROM_BYTES: i64 = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Helpers {
     pub sandboxes: Vec<Session>,
-    mains: Vec<MainSession>,
+    pub mains: Vec<MainSession>,
 }
 
 impl Helpers {
-    /// Opens as many as the machine has processors for; where none is to be had, the first connections do all.
+    /// Opens as many as the machine has processors for: more of them build no faster, but push each other's entries out of
+    /// the caches. Where none is to be had, the first connections do all.
     pub(super) async fn open(
         main: &MainSession,
         snapshot: Option<&Snapshot>,
@@ -84,93 +82,6 @@ impl<T> Queue<T> {
     fn take(&self) -> Option<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
-}
-
-/// What came of copying.
-#[derive(Debug, Default)]
-pub(super) struct Rows {
-    pub copied: Vec<CopiedTable>,
-    pub skipped: Vec<(TableName, String)>,
-}
-
-type Say<'a> = Mutex<&'a mut (dyn FnMut(&str) + Send)>;
-
-/// Copies the rows of tables, the largest first.
-///
-/// # Errors
-/// Main or the sandbox is lost.
-pub(super) async fn copy_rows(
-    (main, sandbox): (&mut MainSession, &mut PgConnection),
-    helpers: &mut Helpers,
-    tables: &[&TableFacts],
-    choices: &RowChoices,
-    say: &mut (dyn FnMut(&str) + Send),
-) -> Result<Rows, SandboxError> {
-    let queue = Queue::new(tables.iter().copied());
-    let say: Say<'_> = Mutex::new(say);
-    let mut workers = vec![copy_from(&queue, main, sandbox, choices, &say)];
-    let pairs = helpers.mains.iter_mut().zip(helpers.sandboxes.iter_mut());
-    workers
-        .extend(pairs.map(|(main, sandbox)| {
-            copy_from(&queue, main, &mut sandbox.connection, choices, &say)
-        }));
-    let mut rows = Rows::default();
-    for part in try_join_all(workers).await? {
-        rows.copied.extend(part.copied);
-        rows.skipped.extend(part.skipped);
-    }
-    rows.copied.sort_by(|a, b| a.table.cmp(&b.table));
-    rows.skipped.sort();
-    Ok(rows)
-}
-
-async fn copy_from(
-    queue: &Queue<&TableFacts>,
-    main: &mut MainSession,
-    sandbox: &mut PgConnection,
-    choices: &RowChoices,
-    say: &Say<'_>,
-) -> Result<Rows, SandboxError> {
-    let mut rows = Rows::default();
-    while let Some(table) = queue.take() {
-        let source = &table.source;
-        if let Some(reason) = &table.forbidden {
-            rows.skipped.push((source.table.clone(), reason.clone()));
-            continue;
-        }
-        if table.is_empty {
-            rows.copied.push(CopiedTable {
-                table: source.table.clone(),
-                rows: 0,
-                bytes: 0,
-                method: choices
-                    .choices
-                    .get(&table.top)
-                    .map_or(optischema::model::CopyMethod::Whole, RowChoice::method),
-            });
-            continue;
-        }
-        (say.lock().unwrap_or_else(PoisonError::into_inner))(&format!("copying {}", source.table));
-        let copy = CopyRows {
-            source,
-            top: &table.top,
-            schema: &source.table.schema,
-            choices,
-            is_frozen: is_frozen(table),
-        };
-        match copy.run(main, sandbox, &mut |_| {}).await {
-            Ok(copied) => rows.copied.push(copied),
-            Err(SandboxError::UnreadableRows { table, reason }) => {
-                rows.skipped.push((table, reason))
-            }
-            // The sandbox does not take them, as where a check of the table fails there.
-            Err(SandboxError::Target(failure)) if !failure.is_connection() => {
-                rows.skipped.push((source.table.clone(), failure.to_string()));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(rows)
 }
 
 /// Whether a table's rows arrive frozen.
