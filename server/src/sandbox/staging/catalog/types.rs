@@ -80,6 +80,13 @@ const NAMED: &str = "
           UNION ALL SELECT oid, 'pg_catalog.pg_conversion'::pg_catalog.regclass, conname, connamespace FROM pg_catalog.pg_conversion
           UNION ALL SELECT oid, 'pg_catalog.pg_ts_config'::pg_catalog.regclass, cfgname, cfgnamespace FROM pg_catalog.pg_ts_config
           UNION ALL SELECT oid, 'pg_catalog.pg_ts_dict'::pg_catalog.regclass, dictname, dictnamespace FROM pg_catalog.pg_ts_dict
+          UNION ALL SELECT oid, 'pg_catalog.pg_ts_parser'::pg_catalog.regclass, prsname, prsnamespace FROM pg_catalog.pg_ts_parser
+          UNION ALL SELECT oid, 'pg_catalog.pg_ts_template'::pg_catalog.regclass, tmplname, tmplnamespace FROM pg_catalog.pg_ts_template
+          UNION ALL SELECT oid, 'pg_catalog.pg_opfamily'::pg_catalog.regclass, opfname, opfnamespace FROM pg_catalog.pg_opfamily f
+                    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_opclass c WHERE c.opcfamily = f.oid)
+          -- Of C functions, or declared only. The array of a type goes with it.
+          UNION ALL SELECT oid, 'pg_catalog.pg_type'::pg_catalog.regclass, typname, typnamespace FROM pg_catalog.pg_type t
+                    WHERE typtype IN ('b', 'p') AND NOT EXISTS (SELECT FROM pg_catalog.pg_type i WHERE i.typarray = t.oid)
           UNION ALL SELECT oid, 'pg_catalog.pg_proc'::pg_catalog.regclass, proname, pronamespace FROM pg_catalog.pg_proc WHERE prokind = 'a') o
     JOIN pg_catalog.pg_namespace n ON n.oid = o.namespace
     WHERE o.oid >= '16384' AND n.nspname <> 'optischema'
@@ -90,6 +97,16 @@ const CASTS: &str = "
            NULL AS of_schema, NULL AS of_name, '' AS sql
     FROM pg_catalog.pg_cast c WHERE c.oid >= '16384'
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = 'pg_catalog.pg_cast'::pg_catalog.regclass AND e.objid = c.oid AND e.deptype IN ('e', 'i')) ORDER BY c.oid";
+
+/// Kinds that are left out, by whatever means the definitions are read.
+const LEFT_OUT: &str = "
+    SELECT NULL AS schema, o.name, NULL AS of_schema, NULL AS of_name, '' AS sql
+    FROM (SELECT oid, 'pg_catalog.pg_language'::pg_catalog.regclass AS class, 'LANGUAGE ' OPERATOR(pg_catalog.||) lanname::pg_catalog.text AS name FROM pg_catalog.pg_language
+          UNION ALL SELECT oid, 'pg_catalog.pg_am'::pg_catalog.regclass, 'ACCESS METHOD ' OPERATOR(pg_catalog.||) amname::pg_catalog.text FROM pg_catalog.pg_am
+          UNION ALL SELECT t.oid, 'pg_catalog.pg_transform'::pg_catalog.regclass, pg_catalog.format('TRANSFORM FOR %s LANGUAGE %s', pg_catalog.format_type(t.trftype, NULL), l.lanname)
+                    FROM pg_catalog.pg_transform t JOIN pg_catalog.pg_language l ON l.oid = t.trflang) o
+    WHERE o.oid >= '16384'
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = o.class AND e.objid = o.oid AND e.deptype = 'e') ORDER BY o.oid";
 
 const FOREIGN: &str = "
     SELECT n.nspname AS schema, c.relname AS name, NULL AS of_schema, NULL AS of_name, '' AS sql
@@ -136,6 +153,7 @@ pub(super) fn queries(version: Version) -> Vec<Definitions> {
         of(DumpKind::Function, FUNCTIONS, "p", "pg_proc"),
         of(DumpKind::Other, NAMED, "o", "pg_operator"),
         of(DumpKind::Other, CASTS, "c", "pg_cast"),
+        of(DumpKind::Unknown, LEFT_OUT, "o", "pg_language"),
         of(DumpKind::Foreign, FOREIGN, "c", "pg_class"),
         of(DumpKind::EventTrigger, EVENT_TRIGGERS, "t", "pg_event_trigger"),
         of(DumpKind::Domain, DOMAIN_CHECKS, "t", "pg_type"),
