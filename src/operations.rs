@@ -125,6 +125,24 @@ impl HandoverQuery {
         }
         Ok(HandoverAsked { ids, format, stamp })
     }
+
+    /// The same for one file of a handover: its name begins with the handover's stamp, so that without it there is no
+    /// such file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`], and where there is no stamp.
+    pub fn parse_for_file(&self) -> Outcome<HandoverAsked> {
+        let asked = self.parse()?;
+        if asked.stamp.is_none() {
+            return Err(OperationError::Invalid {
+                field: "stamp".to_owned(),
+                message: "pass the stamp of the handover that lists the file: without it, its files have other names"
+                    .to_owned(),
+            });
+        }
+        Ok(asked)
+    }
 }
 
 /// A text as a file.

@@ -9,6 +9,7 @@ use super::bound::Bound;
 use super::case::Case;
 use super::site::Site;
 use crate::postgres::query;
+use crate::sandbox::COPY_FUNCTIONS;
 use crate::sql::{self, Assigned, Statement};
 
 /// What of a statement is measured, and what is to be said of it.
@@ -101,10 +102,8 @@ fn conditions(
         sentences.push("Triggers ran.".to_owned());
     }
     if !lacking.is_empty() {
-        sentences.push(format!(
-            "Triggers that did not run: {}. To copy functions of the database, answer so on the page Connections, or set OPTISCHEMA_WITH_FUNCTIONS=true.",
-            lacking.join(", ")
-        ));
+        sentences
+            .push(format!("Triggers that did not run: {}. {COPY_FUNCTIONS}.", lacking.join(", ")));
     }
     sentences.push("A copy has no foreign keys of other tables to be looked up.".to_owned());
     Ok(sentences.join(" "))

@@ -34,7 +34,7 @@ pub(super) async fn hand_over_file(
     Path(name): Path<String>,
     asked: Result<Query<HandoverQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let handover = app.operations.hand_over(query(asked)?.parse()?).await?;
+    let handover = app.operations.hand_over(query(asked)?.parse_for_file()?).await?;
     let Some(file) = handover.file(&name) else {
         return Err(OperationError::NotFound { what: "file", id: name }.into());
     };

@@ -26,6 +26,9 @@ use thiserror::Error;
 use crate::postgres::{PgFailure, SameDatabase};
 use crate::sql::SqlError;
 
+/// What to do where the copy lacks a function of the database; without a full stop.
+pub const COPY_FUNCTIONS: &str = "To copy functions of the database, select \"Copy them\" on the page Connections, set OPTISCHEMA_WITH_FUNCTIONS=true, or pass --with-functions";
+
 /// Why the sandbox could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SandboxError {

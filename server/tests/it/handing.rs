@@ -282,7 +282,13 @@ async fn what_cannot_be_gathered_is_said() {
         let response = app.get(&format!("/api/handover?{query}")).await;
         assert_eq!(response.status().as_u16(), status, "{query}");
     }
-    let response = app.get(&format!("/api/handover/nothing.sql?ids={system}")).await;
+    let file = format!("/api/handover/nothing.sql?ids={system}");
+    let response = app.get(&format!("{file}&stamp=20260101000000")).await;
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    // The names of files begin with the stamp: without it there is none of any name.
+    let response = app.get(&file).await;
+    assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let problem: serde_json::Value = response.json().await.unwrap();
+    assert!(problem["detail"].as_str().unwrap().contains("stamp"), "{problem}");
     app.stop().await;
 }

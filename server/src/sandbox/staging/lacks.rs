@@ -5,6 +5,7 @@ use std::fmt;
 
 use optischema::model::TableName;
 
+use super::super::COPY_FUNCTIONS;
 use crate::sql::DumpKind;
 
 /// Why the copy lacks an object.
@@ -114,7 +115,7 @@ fn functions_left_out(lacks: &[&Lack]) -> String {
         false => format!(", nor is what needs them: {}", counted(&others)),
     };
     format!(
-        "Functions of the database are not copied: {}{without}. To copy them, pass --with-functions, set OPTISCHEMA_WITH_FUNCTIONS=true, or answer so on the page Connections.",
+        "Functions of the database are not copied: {}{without}. {COPY_FUNCTIONS}.",
         counted(&functions)
     )
 }
@@ -206,6 +207,10 @@ impl fmt::Display for Lack {
             Cause::NeedsProgram => write!(
                 f,
                 "{objects} {are} not in the copy: OptiSchema reads {them} with pg_dump, and this machine has none of main's version or later. Install PostgreSQL's client programs, or name one as OPTISCHEMA_PG_DUMP."
+            ),
+            Cause::KindLeftOut(DumpKind::Unknown) => write!(
+                f,
+                "{objects} {are} not in the copy: OptiSchema copies no objects of this kind."
             ),
             Cause::KindLeftOut(kind) => write!(
                 f,

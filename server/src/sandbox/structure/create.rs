@@ -4,8 +4,8 @@ use optischema::model::{TableName, quote_identifier};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
-use super::super::SandboxError;
 use super::super::scratch::execute;
+use super::super::{COPY_FUNCTIONS, SandboxError};
 use super::{ColumnStructure, Family, Identity, SchemaOf, StructureKind, TableStructure, Upkeep};
 use crate::postgres::query;
 use crate::sql::{
@@ -59,7 +59,7 @@ impl std::fmt::Display for Missing {
         }
         write!(f, ": {}", self.reason)?;
         if self.needs_function() {
-            f.write_str(". To copy functions of the database, answer so on the page Connections, set OPTISCHEMA_WITH_FUNCTIONS=true or pass --with-functions")?;
+            write!(f, ". {COPY_FUNCTIONS}")?;
         }
         Ok(())
     }
