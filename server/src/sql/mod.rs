@@ -3,6 +3,7 @@
 
 mod assigned;
 mod calls;
+mod carried;
 mod constants;
 mod cursor;
 mod drawing;
@@ -40,6 +41,7 @@ use thiserror::Error;
 
 pub use assigned::{Assigned, assigned_parameters};
 pub use calls::{Calls, Name, Range, calls};
+pub use carried::{Carried, carried};
 pub use constants::{Constant, Left, Parameterised, left_by, parameterised};
 pub use cursor::{CursorUse, cursor_use};
 pub use drawing::{Drawing, Drawn, drawing};

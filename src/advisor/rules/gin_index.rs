@@ -8,11 +8,14 @@ use crate::advisor::{IndexCandidate, IndexKey, IndexMethod};
 use crate::figures;
 use crate::model::{
     CatalogTable, ColumnName, IndexEvidence, PredicateKind, Proposal, RecommendationType,
-    RelationKind, RiskLevel, Rule, StatementEvidence, StatementShape, TableName, TrackedStatement,
+    RejectedCandidate, RelationKind, RiskLevel, Rule, StatementEvidence, StatementShape, TableName,
+    TrackedStatement,
 };
 
 /// A smaller table is read whole as fast.
 const MIN_BYTES: i64 = 1 << 20;
+/// Bytes that one entry may take (`GinMaxItemSize`).
+const LONGEST_ENTRY: i64 = 2712;
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let mut wanted: BTreeMap<(ColumnName, &str), (Vec<&TrackedStatement>, bool)> = BTreeMap::new();
@@ -66,6 +69,15 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             keys: vec![key],
             ..IndexCandidate::default()
         };
+        if let Some(length) = facts.longest_elements.get(&column)
+            && *length > LONGEST_ENTRY
+        {
+            findings.rejected.push(RejectedCandidate::of(
+                &candidate,
+                format!("elements of {} take up to {length} bytes, and a GIN entry holds {LONGEST_ENTRY} at most: the index could not be built, or a later row not be written", column.column),
+            ));
+            continue;
+        }
         let create_extension = needs_trigrams && !has("pg_trgm");
         findings.proposals.push(propose(table, &candidate, &statements, create_extension));
     }
@@ -136,15 +148,14 @@ fn propose(
         format!("{create};")
     };
     draft.title = format!("GIN index {} on {}", table.name, candidate.label());
+    let columns: Vec<&str> = candidate.keys.iter().filter_map(IndexKey::column_name).collect();
+    let who = match evidence.len() {
+        1 => "One statement searches".to_owned(),
+        count => format!("{count} statements search"),
+    };
     draft.description = format!(
-        "{} search inside {}, and PostgreSQL reads every row of {} for it. A GIN index lists the rows for each \
-         part. No planner can cost one that is not there: benchmark it to see what it saves.",
-        if evidence.len() == 1 {
-            "One statement".to_owned()
-        } else {
-            format!("{} statements", evidence.len())
-        },
-        candidate.columns().join(", "),
+        "{who} inside {}, and PostgreSQL reads every row of {} for it. A GIN index lists the rows for each part. No planner can cost one that is not there: benchmark it to see what it saves.",
+        columns.join(", "),
         table.name,
     );
     draft.tables = vec![table.name.clone()];
@@ -182,7 +193,7 @@ fn evidence_of(statement: &TrackedStatement) -> Option<StatementEvidence> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Shop, column, index, name, shop};
-    use super::check;
+    use super::{LONGEST_ENTRY, check};
     use crate::model::{
         ColumnName, PlannableStatement, Predicate, PredicateKind, QueryHash, QueryKind,
         StatementShape, TrackedStatement,
@@ -260,6 +271,18 @@ mod tests {
         assert!(proposals[0].patch_sql.contains("gin_trgm_ops"));
         // What it would save is not known, and not made up.
         assert_eq!(proposals[0].estimated_improvement_percent, None);
+    }
+
+    #[test]
+    fn elements_longer_than_an_entry_are_why_there_is_none() {
+        let mut shop = searching("text[]", PredicateKind::Containment, "&&");
+        let column = ColumnName { table: name("t"), column: "doc".into() };
+        shop.longest_elements.insert(column.clone(), LONGEST_ENTRY);
+        assert_eq!(shop.sql(check).len(), 1);
+        shop.longest_elements.insert(column, LONGEST_ENTRY + 1);
+        let findings = shop.check(check);
+        assert!(findings.proposals.is_empty());
+        assert!(findings.rejected[0].reason.contains("2713 bytes"), "{:?}", findings.rejected);
     }
 
     #[test]

@@ -28,7 +28,7 @@ mod wraparound;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Catalog, Proposal, RejectedCandidate, TableName, TrackedStatement};
+use crate::model::{Catalog, ColumnName, Proposal, RejectedCandidate, TableName, TrackedStatement};
 
 pub use draft::Draft;
 pub use missing_index::{MissingIndex, propose_index};
@@ -47,6 +47,8 @@ pub struct Facts<'a> {
     pub unused_after_days: f64,
     /// Columns that an index proposed already leads with, by table.
     pub proposed: &'a BTreeMap<TableName, Vec<Vec<String>>>,
+    /// The longest element of arrays that statements search, in bytes, in a sample of their rows.
+    pub longest_elements: &'a BTreeMap<ColumnName, i64>,
 }
 
 /// What reading the counters of an index again and again has shown.
@@ -133,6 +135,7 @@ mod tests {
             used_by_plans: &plans,
             unused_after_days: 14.0,
             proposed: &proposed,
+            longest_elements: &BTreeMap::new(),
         });
         let drops = findings.proposals.iter().filter(|p| p.patch_sql.starts_with("DROP"));
         assert_eq!(drops.count(), 1);

@@ -3,21 +3,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use optischema::advisor::{IndexCandidate, IndexMethod};
-use optischema::model::{Catalog, CatalogColumn, TableName, quote_identifier};
+use optischema::advisor::{IndexCandidate, IndexKey, IndexMethod, KeyTarget};
+use optischema::model::{
+    Catalog, CatalogColumn, CatalogTable, ColumnName, PredicateKind, TableName, TrackedStatement,
+};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::postgres::{MainSession, PgFailure, PlanFailure, query};
-use crate::sql::parse_one;
+use crate::sql::{Carried, carried, parse_one};
 
 /// Blocks of a table that are looked at, about.
 const BLOCKS: i64 = 1000;
 /// Bytes that all values of one B-tree entry may take: a third of a page, less its headers (`BTMaxItemSize`).
 const LONGEST_ENTRY: i64 = 2704;
 
-/// Bytes of the longest value in a sample, by table and column.
-pub(super) type Lengths = BTreeMap<(TableName, String), i64>;
+/// Bytes of the longest value in a sample, by table and part of a row.
+pub(super) type Lengths = BTreeMap<(TableName, Carried), i64>;
 
 /// Looks at a sample of the tables whose values are stored out of line. A table that may not be read says nothing.
 ///
@@ -28,15 +30,48 @@ pub(super) async fn read_lengths<'a>(
     catalog: &Catalog,
     candidates: impl Iterator<Item = &'a IndexCandidate>,
 ) -> Result<Lengths, PgFailure> {
-    let mut wanted: BTreeMap<TableName, BTreeSet<String>> = BTreeMap::new();
+    let mut wanted = Wanted::new();
     for candidate in candidates.filter(|candidate| candidate.method == IndexMethod::Btree) {
         let Some(table) = catalog.tables.get(&candidate.table) else { continue };
-        let columns =
-            columns_of(candidate).filter(|name| table.column(name).is_some_and(is_unbounded));
-        for name in columns {
-            wanted.entry(table.name.clone()).or_default().insert(name.to_owned());
+        let parts = parts_of(candidate);
+        let parts = parts.into_iter().filter(|part| is_of_any_length(table, part));
+        wanted.entry(table.name.clone()).or_default().extend(parts);
+    }
+    measure(main, wanted).await
+}
+
+/// The longest element of each array that a statement searches, in bytes: an entry of a GIN index holds one.
+///
+/// # Errors
+/// Main is lost.
+pub(super) async fn read_elements(
+    main: &mut MainSession,
+    catalog: &Catalog,
+    statements: &[TrackedStatement],
+) -> Result<BTreeMap<ColumnName, i64>, PgFailure> {
+    let mut wanted = Wanted::new();
+    let plannable = statements.iter().filter_map(|statement| statement.plannable.as_ref().ok());
+    let predicates = plannable.flat_map(|plannable| &plannable.shape.predicates);
+    for predicate in predicates.filter(|p| p.kind == PredicateKind::Containment) {
+        let ColumnName { table, column } = &predicate.column;
+        let known = catalog.tables.get(table).and_then(|table| table.column(column));
+        if known.is_some_and(|column| column.data_type.ends_with("[]")) {
+            let part = Carried::Element(column.clone());
+            wanted.entry(table.clone()).or_default().insert(part);
         }
     }
+    let lengths = measure(main, wanted).await?;
+    let of_element = |((table, part), length)| match part {
+        Carried::Element(column) => Some((ColumnName { table, column }, length)),
+        Carried::Column(_) | Carried::Member { .. } => None,
+    };
+    Ok(lengths.into_iter().filter_map(of_element).collect())
+}
+
+type Wanted = BTreeMap<TableName, BTreeSet<Carried>>;
+
+async fn measure(main: &mut MainSession, mut wanted: Wanted) -> Result<Lengths, PgFailure> {
+    wanted.retain(|_, parts| !parts.is_empty());
     let tables: Vec<TableName> = wanted.keys().cloned().collect();
     let sampled = match tables.is_empty() {
         true => Vec::new(),
@@ -44,8 +79,8 @@ pub(super) async fn read_lengths<'a>(
     };
     let mut lengths = Lengths::new();
     for (table, blocks) in sampled {
-        let Some(columns) = wanted.get(&table) else { continue };
-        match longest(main, &table, blocks, columns).await {
+        let Some(parts) = wanted.get(&table) else { continue };
+        match longest(main, &table, blocks, parts).await {
             Ok(found) => lengths.extend(found),
             Err(PlanFailure::Target(failure)) if failure.is_connection() => return Err(failure),
             Err(failure) => tracing::debug!(%table, %failure, "lengths of values are not known"),
@@ -54,15 +89,25 @@ pub(super) async fn read_lengths<'a>(
     Ok(lengths)
 }
 
-fn columns_of(candidate: &IndexCandidate) -> impl Iterator<Item = &str> {
-    let keys = candidate.keys.iter().filter_map(|key| key.column_name());
-    keys.chain(candidate.include.iter().map(String::as_str))
+/// What an entry of the index holds of a row.
+fn parts_of(candidate: &IndexCandidate) -> Vec<Carried> {
+    let of_key = |key: &IndexKey| match &key.target {
+        KeyTarget::Column(name) => vec![Carried::Column(name.clone())],
+        KeyTarget::Expression(sql) => carried(sql),
+    };
+    let included = candidate.include.iter().cloned().map(Carried::Column);
+    candidate.keys.iter().flat_map(of_key).chain(included).collect()
 }
 
-/// Whether values of the type can be of any length. Numbers are of variable length, and short.
-fn is_unbounded(column: &CatalogColumn) -> bool {
-    let is_bounded = column.data_type.contains('(') || column.data_type == "numeric";
-    column.type_length == -1 && !is_bounded
+/// Whether values can be longer than an entry. Numbers are of variable length, and short; a limit of characters is no limit
+/// of bytes, and may be larger than an entry.
+fn is_of_any_length(table: &CatalogTable, part: &Carried) -> bool {
+    let (Carried::Column(name) | Carried::Member { column: name, .. } | Carried::Element(name)) =
+        part;
+    let is_long = |column: &CatalogColumn| {
+        column.type_length == -1 && !column.data_type.starts_with("numeric")
+    };
+    table.column(name).is_some_and(is_long)
 }
 
 /// Tables with values out of line, in themselves or in their partitions, with their blocks.
@@ -100,17 +145,11 @@ async fn longest(
     main: &mut MainSession,
     table: &TableName,
     blocks: i64,
-    columns: &BTreeSet<String>,
+    parts: &BTreeSet<Carried>,
 ) -> Result<Lengths, PlanFailure> {
-    let sizes: Vec<String> = columns
-        .iter()
-        .map(|name| {
-            format!(
-                "pg_catalog.max(pg_catalog.pg_column_size(t.{}))::pg_catalog.int8",
-                quote_identifier(name)
-            )
-        })
-        .collect();
+    let size =
+        |part: &Carried| format!("pg_catalog.max({})::pg_catalog.int8", part.length_sql("t"));
+    let sizes: Vec<String> = parts.iter().map(size).collect();
     let select = format!("SELECT /* optischema */ {} FROM {} t", sizes.join(", "), table.quoted());
     // The method of the sample is PostgreSQL's own, and its arguments are numbers of ours.
     main.may_be_read(&parse_one(&select)?).await?;
@@ -127,9 +166,9 @@ async fn longest(
         .await?
         .map_err(PgFailure::from)?;
     let mut lengths = Lengths::new();
-    for (at, name) in columns.iter().enumerate() {
+    for (at, part) in parts.iter().enumerate() {
         let length: Option<i64> = row.try_get(at).map_err(PgFailure::from)?;
-        lengths.extend(length.map(|length| ((table.clone(), name.clone()), length)));
+        lengths.extend(length.map(|length| ((table.clone(), part.clone()), length)));
     }
     Ok(lengths)
 }
@@ -139,12 +178,14 @@ pub(super) fn too_long(candidate: &IndexCandidate, lengths: &Lengths) -> Option<
     if candidate.method != IndexMethod::Btree {
         return None;
     }
-    let of = |name: &str| lengths.get(&(candidate.table.clone(), name.to_owned())).copied();
-    let known: Vec<(&str, i64)> =
-        columns_of(candidate).filter_map(|name| Some((name, of(name)?))).collect();
+    let of = |part: Carried| {
+        let length = *lengths.get(&(candidate.table.clone(), part.clone()))?;
+        Some((part, length))
+    };
+    let known: Vec<(Carried, i64)> = parts_of(candidate).into_iter().filter_map(of).collect();
     let total: i64 = known.iter().map(|(_, length)| length).sum();
-    let (name, length) = known.into_iter().max_by_key(|(_, length)| *length)?;
+    let (part, length) = known.into_iter().max_by_key(|(_, length)| *length)?;
     (total > LONGEST_ENTRY).then(|| {
-        format!("values of {name} take up to {length} bytes, and a B-tree entry holds {LONGEST_ENTRY} at most: the index could not be built, or a later row not be written")
+        format!("values of {} take up to {length} bytes, and a B-tree entry holds {LONGEST_ENTRY} at most: the index could not be built, or a later row not be written", part.shown())
     })
 }

@@ -139,6 +139,8 @@ pub async fn advise(
     rewriting::advise(session, collection, &planned, &mut advice).await?;
     rewriting::advise(session, collection, &paging, &mut advice).await?;
     let proposed = leading_columns(&advice.proposals);
+    let longest_elements =
+        lengths::read_elements(session, &collection.catalog, &collection.statements).await?;
     let used_by_plans = used_by_plans(planned.iter().chain(&paging));
     let findings = check_catalog(&Facts {
         catalog: &collection.catalog,
@@ -147,6 +149,7 @@ pub async fn advise(
         used_by_plans: &used_by_plans,
         unused_after_days: limits.unused_after_days,
         proposed: &proposed,
+        longest_elements: &longest_elements,
     });
     advice.proposals.extend(findings.proposals);
     advice.proposals.iter_mut().for_each(note_unmeasured);
