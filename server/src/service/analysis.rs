@@ -139,11 +139,8 @@ pub(super) fn given(source: impl BufRead, database: Option<&str>) -> Outcome<Log
     }
     if looks_like_log(&head) {
         let contents = read_log(&head, source, database).map_err(unreadable)?;
-        if contents.statements.is_empty() && contents.plans.is_empty() {
-            let notes: String = contents.notes.iter().map(|note| format!(". {note}")).collect();
-            return Err(invalid(format!(
-                "the log holds no statement and no plan: set log_min_duration_statement = 0 for a while (or auto_explain with log_format = json){notes}"
-            )));
+        if let Some(reason) = contents.emptiness() {
+            return Err(invalid(reason));
         }
         return Ok(contents);
     }

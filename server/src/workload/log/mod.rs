@@ -45,6 +45,27 @@ pub struct LogContents {
     pub plans: Vec<LoggedPlan>,
     /// What could not be read, one sentence each.
     pub notes: Vec<String>,
+    /// Entries that were left out, by the other database that they belong to.
+    pub elsewhere: BTreeMap<String, u64>,
+}
+
+impl LogContents {
+    /// Why there is nothing to advise on; absent where there is something.
+    #[must_use]
+    pub fn emptiness(&self) -> Option<String> {
+        if !self.statements.is_empty() || !self.plans.is_empty() {
+            return None;
+        }
+        let notes: String = self.notes.iter().map(|note| format!(". {note}")).collect();
+        Some(match self.elsewhere.is_empty() {
+            true => format!(
+                "the log holds no statement and no plan: set log_min_duration_statement = 0 for a while (or auto_explain with log_format = json){notes}"
+            ),
+            false => format!(
+                "the log holds no statement of this database: connect to the one whose statements it holds, or read a log of this one{notes}"
+            ),
+        })
+    }
 }
 
 /// One entry, whatever the format.
@@ -231,7 +252,13 @@ impl Reading {
                 self.untimed
             ));
         }
-        LogContents { is_log: true, statements: self.timed.into_statements(), plans, notes }
+        LogContents {
+            is_log: true,
+            statements: self.timed.into_statements(),
+            plans,
+            notes,
+            elsewhere: self.elsewhere,
+        }
     }
 }
 

@@ -354,6 +354,11 @@ fn entries_of_other_databases_are_left_out_with_a_note() {
     assert_eq!(read(log).statements.len(), 2);
     let csv = read_log(CSV, CSV.as_bytes(), Some("another")).unwrap();
     assert!(csv.statements.is_empty() && !csv.notes.is_empty());
+    // What is wrong is the database, not the settings of the log.
+    let reason = csv.emptiness().unwrap();
+    assert!(reason.contains("of this database") && !reason.contains("set log_min"), "{reason}");
+    assert!(contents.emptiness().is_none());
+    assert!(read("").emptiness().unwrap().contains("set log_min_duration_statement"));
 }
 
 #[test]
