@@ -517,8 +517,62 @@ async fn columns_with_long_values_get_no_b_tree() {
     // Short values of the same type are keys as before.
     let titles = advised("SELECT id FROM papers WHERE tag = 'tag 7'").await;
     assert!(titles.iter().any(|title| title.contains("(tag)")), "{titles:?}");
+    // A limit of characters is none of bytes; what a function keeps is as long as it was; and a GIN entry holds an element.
+    let more = [
+        "CREATE TABLE drafts AS SELECT id, kind, body::varchar(9000) AS note, jsonb_build_object('long', body, 'short', tag) AS doc, ARRAY[body, tag] AS marks FROM papers",
+        "ALTER TABLE drafts ADD PRIMARY KEY (id)",
+        "ANALYZE drafts",
+        "GRANT SELECT ON drafts TO reader",
+    ];
+    shop.run("app", "shop", &more).await;
+    for (statement, must_not) in [
+        ("SELECT id FROM papers WHERE lower(body) = 'short 7'", "lower"),
+        ("SELECT id FROM drafts WHERE note = 'short 7'", "note"),
+        ("SELECT note FROM drafts WHERE kind = 'kind 7'", "note"),
+        ("SELECT id FROM drafts WHERE doc ->> 'long' = 'short 7'", "long"),
+        ("SELECT id FROM drafts WHERE marks @> ARRAY['tag 7']", "marks"),
+    ] {
+        let titles = advised(statement).await;
+        assert!(!titles.iter().any(|title| title.contains(must_not)), "{statement}: {titles:?}");
+    }
+    for (statement, expected) in [
+        ("SELECT id FROM drafts WHERE doc ->> 'short' = 'tag 7'", "short"),
+        ("SELECT id FROM papers WHERE md5(body) = 'a'", "md5"),
+        ("SELECT id FROM papers WHERE lower(tag) = 'tag 7'", "lower"),
+    ] {
+        let titles = advised(statement).await;
+        assert!(titles.iter().any(|title| title.contains(expected)), "{statement}: {titles:?}");
+    }
+    for refused in [
+        "CREATE INDEX ON papers (lower(body))",
+        "CREATE INDEX ON drafts (note)",
+        "CREATE INDEX ON drafts ((doc ->> 'long'))",
+        "CREATE INDEX ON drafts USING gin (marks)",
+    ] {
+        let failed =
+            sqlx::query(refused).execute(&mut shop.connect("app", "shop").await).await.unwrap_err();
+        assert!(failed.to_string().contains("maximum 27"), "{refused}: {failed}");
+    }
     let refused = "CREATE INDEX ON papers (body)";
     let failed =
         sqlx::query(refused).execute(&mut shop.connect("app", "shop").await).await.unwrap_err();
     assert!(failed.to_string().contains("2704"), "{failed}");
+}
+
+/// Columns that are compared together may come in any order: the one that a statement has alone leads.
+#[tokio::test]
+async fn one_index_serves_statements_that_share_a_column() {
+    let shop = Shop::start().await;
+    let setup = [
+        "CREATE TABLE pairs (id int PRIMARY KEY, a int, b int, note text)",
+        "INSERT INTO pairs SELECT i, i % 2000, i % 7919, 'note ' || i FROM generate_series(1, 150000) i",
+        "ANALYZE pairs",
+        "GRANT SELECT ON pairs TO reader",
+    ];
+    shop.run("app", "shop", &setup).await;
+    let workload = "SELECT note FROM pairs WHERE a = 7; SELECT note FROM pairs WHERE a = 8 AND b = 11; SELECT note FROM pairs WHERE b = 12 AND a = 9 ORDER BY id";
+    let titles = crate::forms::analysed(&shop, workload).await.1;
+    let indexes: Vec<&String> = titles.iter().filter(|title| title.contains("pairs")).collect();
+    assert_eq!(indexes.len(), 1, "{titles:?}");
+    assert!(indexes[0].contains("(a, b"), "{titles:?}");
 }

@@ -1,11 +1,32 @@
 //! The key orders that serve one table of one statement.
 
+use std::collections::BTreeSet;
+
 use crate::advisor::index::IndexKey;
 use crate::model::{CatalogTable, ColumnName, PredicateKind, StatementShape};
 
 use super::MAX_WIDTH;
 
-pub(super) fn key_orders(table: &CatalogTable, shape: &StatementShape) -> Vec<Vec<IndexKey>> {
+/// Columns that a statement compares with single values, of each statement on a table.
+pub(super) type Compared = BTreeSet<BTreeSet<String>>;
+
+/// The columns of a table that a statement compares with single values.
+pub(super) fn compared(table: &CatalogTable, shape: &StatementShape) -> BTreeSet<String> {
+    let is_compared = |kind: PredicateKind| {
+        matches!(kind, PredicateKind::Equality | PredicateKind::List | PredicateKind::Null)
+    };
+    let predicates = shape.predicates.iter();
+    let of_table = predicates.filter(|p| p.column.table == table.name && is_compared(p.kind));
+    of_table.map(|predicate| predicate.column.column.clone()).collect()
+}
+
+/// Key orders that serve a statement. Columns that are compared with single values may come in any order: `others` are
+/// those of all statements on the table, and one that has some of them alone wants these first.
+pub(super) fn key_orders(
+    table: &CatalogTable,
+    shape: &StatementShape,
+    others: &Compared,
+) -> Vec<Vec<IndexKey>> {
     let here = |column: &ColumnName| column.table == table.name;
     let columns_of = |kinds: &[PredicateKind]| {
         let mut columns: Vec<String> = shape
@@ -18,10 +39,9 @@ pub(super) fn key_orders(table: &CatalogTable, shape: &StatementShape) -> Vec<Ve
         columns.dedup();
         columns
     };
-    let mut equality =
-        columns_of(&[PredicateKind::Equality, PredicateKind::List, PredicateKind::Null]);
+    let compared = compared(table, shape);
     // The most selective first: a prefix of the index then serves other statements best.
-    equality.sort_by(|a, b| distinct(table, b).total_cmp(&distinct(table, a)).then(a.cmp(b)));
+    let equality = most_selective_first(table, &compared);
     let ranges = columns_of(&[PredicateKind::Range]);
     let sort: Vec<IndexKey> = shape
         .sort
@@ -56,7 +76,15 @@ pub(super) fn key_orders(table: &CatalogTable, shape: &StatementShape) -> Vec<Ve
     let mut orders = Orders::default();
     orders.add(&equality, &[]);
     // The first rows are read off an index only where it has the whole order.
-    orders.add_within(&equality, &sort, if shape.has_limit { WIDEST } else { MAX_WIDTH });
+    let width = if shape.has_limit { WIDEST } else { MAX_WIDTH };
+    orders.add_within(&equality, &sort, width);
+    for first in others.iter().filter(|first| !first.is_empty() && compared.is_superset(first)) {
+        let rest: BTreeSet<String> = compared.difference(first).cloned().collect();
+        let reordered =
+            [most_selective_first(table, first), most_selective_first(table, &rest)].concat();
+        orders.add(&reordered, &[]);
+        orders.add_within(&reordered, &sort, width);
+    }
     for range in &ranges {
         orders.add(&equality, &one(range));
         orders.add(std::slice::from_ref(range), &[]);
@@ -93,6 +121,12 @@ pub(super) fn key_orders(table: &CatalogTable, shape: &StatementShape) -> Vec<Ve
     }
     orders.add(&group, &[]);
     orders.0
+}
+
+fn most_selective_first(table: &CatalogTable, columns: &BTreeSet<String>) -> Vec<String> {
+    let mut columns: Vec<String> = columns.iter().cloned().collect();
+    columns.sort_by(|a, b| distinct(table, b).total_cmp(&distinct(table, a)).then(a.cmp(b)));
+    columns
 }
 
 fn distinct(table: &CatalogTable, column: &str) -> f64 {

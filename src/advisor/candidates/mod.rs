@@ -16,7 +16,7 @@ use crate::model::{
 use super::index::{
     IndexCandidate, IndexKey, IndexMethod, IndexPredicate, KeyTarget, PredicateTest,
 };
-use keys::key_orders;
+use keys::{Compared, compared, key_orders};
 use prune::{objection, table_objection};
 
 /// Key columns beyond this make an index wide and rarely help.
@@ -55,10 +55,17 @@ impl CandidateSet {
 #[must_use]
 pub fn generate(catalog: &Catalog, statements: &[&StatementShape]) -> CandidateSet {
     let mut set = CandidateSet::default();
+    let mut all_compared: BTreeMap<&TableName, Compared> = BTreeMap::new();
+    for shape in statements {
+        for table in shape.tables.iter().filter_map(|name| catalog.tables.get(name)) {
+            all_compared.entry(&table.name).or_default().insert(compared(table, shape));
+        }
+    }
     for (number, shape) in statements.iter().enumerate() {
         for name in &shape.tables {
             let Some(table) = catalog.tables.get(name) else { continue };
-            for candidate in of_table(table, shape) {
+            let Some(others) = all_compared.get(&table.name) else { continue };
+            for candidate in of_table(table, shape, others) {
                 set.want(candidate, number);
             }
         }
@@ -156,9 +163,13 @@ pub fn merged(a: &IndexCandidate, b: &IndexCandidate) -> Option<IndexCandidate> 
 }
 
 /// What one statement could use on one of its tables.
-fn of_table(table: &CatalogTable, shape: &StatementShape) -> Vec<IndexCandidate> {
+fn of_table(
+    table: &CatalogTable,
+    shape: &StatementShape,
+    compared: &Compared,
+) -> Vec<IndexCandidate> {
     let mut candidates = Vec::new();
-    let orders = key_orders(table, shape);
+    let orders = key_orders(table, shape, compared);
     let carried = carried(table, shape);
     let partial = partial_predicates(table, shape);
     for keys in &orders {

@@ -66,6 +66,21 @@ fn keys(set: &CandidateSet) -> Vec<String> {
 }
 
 #[test]
+fn of_columns_compared_together_those_that_another_statement_has_alone_may_lead() {
+    let both = orders(vec![
+        predicate("status", PredicateKind::Equality),
+        predicate("customer_id", PredicateKind::Equality),
+    ]);
+    let alone = orders(vec![predicate("status", PredicateKind::Equality)]);
+    let only = keys(&generate(&shop(vec![]), &[&both]));
+    assert!(!only.contains(&"status, customer_id".to_owned()), "{only:?}");
+    let with_another = keys(&generate(&shop(vec![]), &[&both, &alone]));
+    for expected in ["status, customer_id", "customer_id, status", "status"] {
+        assert!(with_another.contains(&expected.to_owned()), "{with_another:?}");
+    }
+}
+
+#[test]
 fn equality_comes_before_range_and_before_sort() {
     let mut shape = orders(vec![
         predicate("status", PredicateKind::Equality),
