@@ -7,6 +7,7 @@ mod function_on_column;
 mod implicit_cast;
 mod keyset_pagination;
 mod not_in;
+mod numeric_literal;
 mod or_to_union;
 mod pieces;
 mod select_star;
@@ -67,11 +68,12 @@ impl Sameness {
 #[must_use]
 pub fn rewrites(statement: &Statement, catalog: &Catalog) -> Vec<Rewrite> {
     let Some(select) = pieces::select(statement) else { return Vec::new() };
-    let rules: [fn(&SelectStmt, &Catalog) -> Option<Rewrite>; 8] = [
+    let rules: [fn(&SelectStmt, &Catalog) -> Option<Rewrite>; 9] = [
         not_in::rewrite,
         or_to_union::rewrite,
         function_on_column::rewrite,
         implicit_cast::rewrite,
+        numeric_literal::rewrite,
         keyset_pagination::rewrite,
         correlated_subquery::rewrite,
         unused_distinct::rewrite,

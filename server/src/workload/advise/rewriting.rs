@@ -2,7 +2,7 @@
 
 use optischema::advisor::rules::Draft;
 use optischema::model::{
-    Binding, BindingKind, PlannableStatement, PlannedAs, Provenance, RecommendationType,
+    Binding, BindingKind, PlannableStatement, PlannedAs, Proposal, Provenance, RecommendationType,
     RejectedCandidate, Rule, StatementEvidence, TrackedStatement, quote_literal,
 };
 
@@ -23,34 +23,48 @@ pub(super) async fn advise(
     advice: &mut Advice,
 ) -> Result<(), PgFailure> {
     for one in planned {
-        advice.proposals.extend(casts(one, collection));
-        // Its names would be looked for where another role's are: constraints of another table prove nothing.
-        let path = &one.plannable.search_path;
-        if !path.is_empty() && *path != collection.catalog.search_path {
+        let known = advice.proposals.len();
+        rewrite_one(session, collection, one, advice).await?;
+        let is_mended = |proposal: &Proposal| proposal.evidence.rule == Some(Rule::ImplicitCast);
+        if !advice.proposals.iter().skip(known).any(is_mended) {
+            advice.proposals.extend(casts(one, collection));
+        }
+    }
+    Ok(())
+}
+
+async fn rewrite_one(
+    session: &mut MainSession,
+    collection: &Collection,
+    one: &Planned<'_>,
+    advice: &mut Advice,
+) -> Result<(), PgFailure> {
+    // Its names would be looked for where another role's are: constraints of another table prove nothing.
+    let path = &one.plannable.search_path;
+    if !path.is_empty() && *path != collection.catalog.search_path {
+        return Ok(());
+    }
+    // What is written differently is the statement, and not a part of it.
+    if one.plannable.planned_as != PlannedAs::Itself {
+        return Ok(());
+    }
+    let Ok(original) = sql::parse_one(&one.tracked.sql) else { return Ok(()) };
+    for rewrite in sql::rewrites(&original, &collection.catalog) {
+        let costs = match costs(session, one, &rewrite).await {
+            Ok(costs) => costs,
+            Err(PlanFailure::Target(failure)) if failure.is_connection() => {
+                return Err(failure);
+            }
+            // One that cannot be planned is none.
+            Err(_) => continue,
+        };
+        // The same statement in other words is proposed for its cost, which nobody knows here.
+        if costs.is_none() && !matches!(rewrite.sameness, Sameness::Other(_)) {
             continue;
         }
-        // What is written differently is the statement, and not a part of it.
-        if one.plannable.planned_as != PlannedAs::Itself {
-            continue;
-        }
-        let Ok(original) = sql::parse_one(&one.tracked.sql) else { continue };
-        for rewrite in sql::rewrites(&original, &collection.catalog) {
-            let costs = match costs(session, one, &rewrite).await {
-                Ok(costs) => costs,
-                Err(PlanFailure::Target(failure)) if failure.is_connection() => {
-                    return Err(failure);
-                }
-                // One that cannot be planned is none.
-                Err(_) => continue,
-            };
-            // The same statement in other words is proposed for its cost, which nobody knows here.
-            if costs.is_none() && !matches!(rewrite.sameness, Sameness::Other(_)) {
-                continue;
-            }
-            match propose(one.tracked, &rewrite, costs) {
-                Some(proposal) => advice.proposals.push(proposal),
-                None => advice.rejected.extend(rejected(one.plannable, &rewrite, costs)),
-            }
+        match propose(one.tracked, &rewrite, costs) {
+            Some(proposal) => advice.proposals.push(proposal),
+            None => advice.rejected.extend(rejected(one.plannable, &rewrite, costs)),
         }
     }
     Ok(())
@@ -111,7 +125,7 @@ fn propose(
     tracked: &TrackedStatement,
     rewrite: &Rewrite,
     costs: Option<(f64, f64)>,
-) -> Option<optischema::model::Proposal> {
+) -> Option<Proposal> {
     let mean = tracked.total_time_ms / tracked.calls.max(1) as f64;
     let worth_it = match costs {
         Some((before, after)) => after < before * (1.0 - MIN_GAIN),
@@ -157,7 +171,7 @@ fn propose(
 }
 
 /// Columns that PostgreSQL casts for every row, since the value has a wider type.
-fn casts(planned: &Planned<'_>, collection: &Collection) -> Option<optischema::model::Proposal> {
+fn casts(planned: &Planned<'_>, collection: &Collection) -> Option<Proposal> {
     // Of parameters nobody knows the type that the application sends, unless the text has it: the cast may be of
     // OptiSchema's own making.
     let is_written =
