@@ -53,7 +53,11 @@ impl Walker<'_> {
         }
         let (left_side, right_side) = (Side::of(left, scope), Side::of(right, scope));
         let kind = predicate_kind(expr.kind, &operator).map(|kind| match (kind, right) {
-            (PredicateKind::Pattern, Some(pattern)) if is_prefix(pattern) => PredicateKind::Prefix,
+            (PredicateKind::Pattern, Some(pattern))
+                if is_prefix(pattern, operator.ends_with('*')) =>
+            {
+                PredicateKind::Prefix
+            }
             (kind, _) => kind,
         });
         if let (Some(left), Some(right)) = (left_side.columns.first(), right_side.columns.first()) {

@@ -43,13 +43,22 @@ pub(super) fn predicate_kind(kind: i32, operator: &str) -> Option<PredicateKind>
     }
 }
 
-/// Whether a pattern is written out and begins with plain letters: then a B-tree can be searched for them.
-pub(super) fn is_prefix(pattern: &NodeEnum) -> bool {
+/// Whether a pattern of LIKE is written out and begins with what it finds as it is: then a B-tree can be searched for that.
+/// ILIKE finds letters in either case, so that only other signs are.
+pub(super) fn is_prefix(pattern: &NodeEnum, ignores_case: bool) -> bool {
     match pattern {
         NodeEnum::AConst(AConst { val: Some(Val::Sval(text)), .. }) => {
-            !text.sval.starts_with(['%', '_', '\\']) && !text.sval.is_empty()
+            let mut signs = text.sval.chars();
+            let first = match signs.next() {
+                // What follows stands for itself.
+                Some('\\') => signs.next(),
+                first => first.filter(|sign| !['%', '_'].contains(sign)),
+            };
+            first.is_some_and(|sign| !(ignores_case && sign.is_alphabetic()))
         }
-        NodeEnum::TypeCast(cast) => inner(&cast.arg).is_some_and(is_prefix),
+        NodeEnum::TypeCast(cast) => {
+            inner(&cast.arg).is_some_and(|pattern| is_prefix(pattern, ignores_case))
+        }
         _ => false,
     }
 }

@@ -203,6 +203,12 @@ impl Walker<'_> {
                     self.parameter(part, role, column);
                 }
             }
+            // `(ARRAY[$1, $2])[$3] = status`: one of the elements is compared; the place of it is not.
+            NodeEnum::AIndirection(chosen) if column.is_some() => {
+                if let Some(array) = inner(&chosen.arg) {
+                    self.parameter(array, role, column);
+                }
+            }
             NodeEnum::CaseExpr(case) if column.is_some() => {
                 let results = case.args.iter().filter_map(|arm| match &arm.node {
                     Some(NodeEnum::CaseWhen(when)) => inner(&when.result),

@@ -264,6 +264,11 @@ fn lists_and_rows_meet_their_columns() {
         ),
         ("SELECT 1 FROM items WHERE order_id <> ALL($1)", "listed order_id", ""),
         (
+            "SELECT 1 FROM items WHERE (ARRAY[$1, $2])[$3] = order_id",
+            "compared order_id, compared order_id, other -",
+            "items.order_id equality",
+        ),
+        (
             "SELECT 1 FROM items WHERE order_id = ANY(ARRAY[$1, $2])",
             "compared order_id, compared order_id",
             "items.order_id list",
@@ -354,8 +359,14 @@ fn a_pattern_that_begins_with_letters_is_a_prefix() {
         predicates(&shape("SELECT 1 FROM orders WHERE status ^@ $1")),
         ["orders.status prefix"]
     );
-    for pattern in ["'%pen'", "$1", "'_x'"] {
-        let sql = format!("SELECT 1 FROM orders WHERE status LIKE {pattern}");
+    for pattern in [r"LIKE '\%pen'", "LIKE 'pen'", "ILIKE '7%'", "ILIKE '-pen%'"] {
+        let sql = format!("SELECT 1 FROM orders WHERE status {pattern}");
+        assert_eq!(predicates(&shape(&sql)), ["orders.status prefix"], "{pattern}");
+    }
+    for pattern in
+        ["LIKE '%pen'", "LIKE $1", "LIKE '_x'", "LIKE ''", r"LIKE '\'", "ILIKE 'pen%'", "ILIKE 'é'"]
+    {
+        let sql = format!("SELECT 1 FROM orders WHERE status {pattern}");
         assert_eq!(predicates(&shape(&sql)), ["orders.status pattern"], "{pattern}");
     }
 }
