@@ -48,12 +48,11 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         );
     draft.title = format!("Raise work_mem to {megabytes:.0} MB");
     draft.description = format!(
-        "{} write their sorts or hashes to files, up to {} a call, since work_mem is {}. Where only one report needs \
-         it, SET LOCAL work_mem in its transaction instead.",
-        if spilling.len() == 1 {
-            "One statement".to_owned()
-        } else {
-            format!("{} statements", spilling.len())
+        "{} sorts or hashes to files, up to {} a call, since work_mem is {}. Where only one report needs it, SET LOCAL \
+         work_mem in its transaction instead.",
+        match spilling.len() {
+            1 => "One statement writes".to_owned(),
+            count => format!("{count} statements write"),
         },
         figures::bytes((most * 8192.0) as i64),
         figures::bytes((now_kb * 1024.0) as i64)

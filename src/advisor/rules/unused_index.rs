@@ -90,7 +90,10 @@ pub(super) fn drop_draft(rule: Rule, table: &CatalogTable, index: &CatalogIndex)
     draft.sql_fix = format!("{};", drop_sql(table, index, true));
     draft.tables = vec![table.name.clone()];
     draft.magnitude = index.bytes as f64;
-    if let Some(activity) = &table.activity {
+    // A partitioned table counts no writes of its own: they are those of its parts.
+    if let Some(activity) =
+        table.activity.as_ref().filter(|_| table.kind != RelationKind::Partitioned)
+    {
         let entries = activity.inserts + activity.updates - activity.hot_updates;
         draft = draft.fact(
             "Writes saved",
