@@ -24,7 +24,8 @@ fn change(title: &str, up: Vec<HandedStatement>, down: Vec<HandedStatement>) -> 
             "-*- coding: rot13 -*-".to_owned(),
             "verdict: 31x faster\n*/ DROP TABLE app.orders; /*\r\nDROP TABLE app.orders;"
                 .to_owned(),
-            "\"\"\" ''' \\ #{x} ${x} :name %s\u{2028}DROP TABLE app.orders;\\".to_owned(),
+            "\"\"\" ''' \\ #{x} ${x} ${file.separator} :name %s\u{2028}DROP TABLE app.orders;\\"
+                .to_owned(),
             format!("\\! touch {}", std::env::temp_dir().join("optischema-owned").display()),
         ],
         up,
@@ -33,7 +34,7 @@ fn change(title: &str, up: Vec<HandedStatement>, down: Vec<HandedStatement>) -> 
     }
 }
 
-const HOSTILE_NAME: &str = r#""a""b %s %% :name ${x} #{x} %(y)s \ '""#;
+const HOSTILE_NAME: &str = r#""a""b %s %% :name ${file.separator} #{x} %(y)s \ '""#;
 
 fn hostile() -> Vec<HandedChange> {
     let literals = "CREATE INDEX CONCURRENTLY partial ON app.orders (status) WHERE \
