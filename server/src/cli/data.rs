@@ -9,7 +9,7 @@ use optischema::operations::{Actor, HandoverAsked, Operations};
 use reqwest::StatusCode;
 use serde_json::json;
 
-use super::commands::{CommandError, Done};
+use super::commands::{CommandError, Done, plain};
 use super::remote::Remote;
 use crate::clock::new_id;
 use crate::config::Settings;
@@ -112,7 +112,7 @@ fn tell(report: &RestoreReport) {
         report.recommendations, report.jobs, report.changes, report.audit_rows
     );
     for note in &report.notes {
-        eprintln!("{note}");
+        eprintln!("{}", plain(note));
     }
 }
 
@@ -157,7 +157,7 @@ pub(super) async fn migration(
     let handover =
         service_of(settings).await?.hand_over(HandoverAsked { ids, format, stamp: None }).await?;
     for note in &handover.notes {
-        eprintln!("{note}");
+        eprintln!("{}", plain(note));
     }
     if out.is_some() {
         eprintln!("{}", format.how_to_run());
