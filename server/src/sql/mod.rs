@@ -15,7 +15,6 @@ mod lone;
 mod names;
 mod nested;
 mod patch;
-mod placeholders;
 mod planned;
 mod planning_size;
 mod policies;
@@ -62,7 +61,6 @@ pub use patch::{
     drop_statistics_sql, index_definition_as, index_definition_in, sham_index_sql,
     statistics_definition_in, statistics_definition_named,
 };
-pub use placeholders::without_placeholders;
 pub use planned::{
     Planned, changed, planned, refreshed, row_access, runs_another, runs_code, without_places,
 };

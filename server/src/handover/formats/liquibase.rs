@@ -6,7 +6,6 @@
 use super::super::step::{Step, pairs, steps};
 use super::super::text::{comment, head, linted, named, version};
 use super::super::{HandedChange, Migration};
-use crate::sql::without_placeholders;
 use optischema::model::MigrationFile;
 
 /// It stands on a line of its own, which no statement has.
@@ -63,10 +62,5 @@ fn set(stem: &str, nth: usize, up: Option<&Step>, down: Option<&Step>) -> String
 }
 
 fn statements(step: &Step) -> String {
-    let one = |sql: &String| {
-        // It fills in names of Java's system properties, wherever they stand. What cannot be scanned has no such literal.
-        let sql = without_placeholders(sql).unwrap_or_else(|_| sql.clone());
-        format!("{}{END}\n", linted(&sql))
-    };
-    step.script().iter().map(one).collect()
+    step.script().iter().map(|sql| format!("{}{END}\n", linted(sql))).collect()
 }
