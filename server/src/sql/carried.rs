@@ -89,7 +89,7 @@ impl Carried {
     }
 }
 
-/// PostgreSQL's own functions whose value holds their arguments, as long as they are or nearly so.
+/// Functions whose value holds their arguments, as long as they are or nearly so.
 const KEEPING: &[&str] = &[
     "lower",
     "upper",

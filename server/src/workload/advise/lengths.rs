@@ -102,12 +102,16 @@ fn parts_of(candidate: &IndexCandidate) -> Vec<Carried> {
 /// Whether values can be longer than an entry. Numbers are of variable length, and short; a limit of characters is no limit
 /// of bytes, and may be larger than an entry.
 fn is_of_any_length(table: &CatalogTable, part: &Carried) -> bool {
-    let (Carried::Column(name) | Carried::Member { column: name, .. } | Carried::Element(name)) =
-        part;
     let is_long = |column: &CatalogColumn| {
         column.type_length == -1 && !column.data_type.starts_with("numeric")
     };
-    table.column(name).is_some_and(is_long)
+    match part {
+        Carried::Column(name) | Carried::Element(name) => table.column(name).is_some_and(is_long),
+        // Other types have operators of these names from their extensions, as hstore has.
+        Carried::Member { column, .. } => table
+            .column(column)
+            .is_some_and(|column| matches!(column.data_type.as_str(), "json" | "jsonb")),
+    }
 }
 
 /// Tables with values out of line, in themselves or in their partitions, with their blocks.
