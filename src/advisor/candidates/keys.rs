@@ -12,11 +12,16 @@ pub(super) type Compared = BTreeSet<BTreeSet<String>>;
 
 /// The columns of a table that a statement compares with single values.
 pub(super) fn compared(table: &CatalogTable, shape: &StatementShape) -> BTreeSet<String> {
-    let is_compared = |kind: PredicateKind| {
-        matches!(kind, PredicateKind::Equality | PredicateKind::List | PredicateKind::Null)
-    };
+    tested(table, shape, &[PredicateKind::Equality, PredicateKind::List, PredicateKind::Null])
+}
+
+fn tested(
+    table: &CatalogTable,
+    shape: &StatementShape,
+    kinds: &[PredicateKind],
+) -> BTreeSet<String> {
     let predicates = shape.predicates.iter();
-    let of_table = predicates.filter(|p| p.column.table == table.name && is_compared(p.kind));
+    let of_table = predicates.filter(|p| p.column.table == table.name && kinds.contains(&p.kind));
     of_table.map(|predicate| predicate.column.column.clone()).collect()
 }
 
@@ -28,21 +33,10 @@ pub(super) fn key_orders(
     others: &Compared,
 ) -> Vec<Vec<IndexKey>> {
     let here = |column: &ColumnName| column.table == table.name;
-    let columns_of = |kinds: &[PredicateKind]| {
-        let mut columns: Vec<String> = shape
-            .predicates
-            .iter()
-            .filter(|predicate| here(&predicate.column) && kinds.contains(&predicate.kind))
-            .map(|predicate| predicate.column.column.clone())
-            .collect();
-        columns.sort();
-        columns.dedup();
-        columns
-    };
     let compared = compared(table, shape);
     // The most selective first: a prefix of the index then serves other statements best.
     let equality = most_selective_first(table, &compared);
-    let ranges = columns_of(&[PredicateKind::Range]);
+    let ranges = tested(table, shape, &[PredicateKind::Range]);
     let sort: Vec<IndexKey> = shape
         .sort
         .iter()

@@ -167,7 +167,7 @@ impl fmt::Display for Lack {
         match &self.cause {
             Cause::FunctionLeftOut(function) => write!(
                 f,
-                "{objects} {are} not in the copy: the function {function} is not copied. Pass --with-functions to copy functions."
+                "{objects} {are} not in the copy: the function {function} is not copied. {COPY_FUNCTIONS}."
             ),
             Cause::ReachesOut { function, by } => write!(
                 f,
