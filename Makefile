@@ -93,6 +93,7 @@ bench: setup ## Times (BASELINE=program for another build beside it): the demo's
 	@$(ENV) cargo bench -q -p optischema-server --bench understanding -- $(TARGET)/release/optischema $(BASELINE)
 	@$(ENV) cargo bench -q -p optischema-server --bench copying -- $(TARGET)/release/optischema
 	@$(ENV) cargo bench -q -p optischema-server --bench advisor
+	@$(ENV) cargo bench -q -p optischema-server --bench choosing
 	@$(ENV) cargo bench -q -p optischema-server --bench benchmark
 
 .PHONY: schemathesis

@@ -109,6 +109,31 @@ pub fn plan_copy(
     Ok(SamplePlan { percent: Some(percent), choices })
 }
 
+/// A sample of blocks of each table where all together are larger than the limit: small ones whole, the others alike. What
+/// rows of two tables have to do with each other is lost, so it is for what is planned and never run.
+#[must_use]
+pub fn sample_each(tables: &[SourceTable], limit_bytes: i64) -> SamplePlan {
+    let mut order: Vec<&SourceTable> = tables.iter().collect();
+    order.sort_by_key(|table| table.bytes);
+    let (mut room, mut left) = (limit_bytes, order.len() as i64);
+    let mut choices = BTreeMap::new();
+    let mut least: Option<f64> = None;
+    for table in order {
+        let share = room / left.max(1);
+        let choice = if table.bytes <= share {
+            RowChoice::Whole
+        } else {
+            let percent = (100.0 * share as f64 / table.bytes.max(1) as f64).max(1e-4);
+            least = Some(least.map_or(percent, |known| known.min(percent)));
+            RowChoice::Blocks { percent }
+        };
+        room -= table.bytes.min(share);
+        left -= 1;
+        choices.insert(table.name.clone(), choice);
+    }
+    SamplePlan { percent: least, choices }
+}
+
 /// Tables that do not fit beside all smaller ones within the room for whole copies.
 fn large_tables(tables: &[SourceTable], room: i64) -> Vec<&SourceTable> {
     let mut by_size: Vec<&SourceTable> = tables.iter().collect();

@@ -142,6 +142,7 @@ async fn benchmark(shop: &Shop, statement: &str, patch: &str, seed: u64) -> Time
         seed,
         copy_limit_bytes: 512 << 20,
         sample_percent: 1.0,
+        only_planned: false,
         with_functions: false,
         budget: Duration::from_secs(30),
         statement_timeout_s: 60,

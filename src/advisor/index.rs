@@ -27,9 +27,28 @@ pub enum IndexMethod {
     Hash,
     Gin,
     Brin,
+    Gist,
+    Spgist,
+    Bloom,
+    Hnsw,
+    Ivfflat,
+    Rum,
 }
 
 impl IndexMethod {
+    const ALL: [Self; 10] = [
+        Self::Btree,
+        Self::Hash,
+        Self::Gin,
+        Self::Brin,
+        Self::Gist,
+        Self::Spgist,
+        Self::Bloom,
+        Self::Hnsw,
+        Self::Ivfflat,
+        Self::Rum,
+    ];
+
     /// As SQL writes it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -38,7 +57,25 @@ impl IndexMethod {
             Self::Hash => "hash",
             Self::Gin => "gin",
             Self::Brin => "brin",
+            Self::Gist => "gist",
+            Self::Spgist => "spgist",
+            Self::Bloom => "bloom",
+            Self::Hnsw => "hnsw",
+            Self::Ivfflat => "ivfflat",
+            Self::Rum => "rum",
         }
+    }
+
+    /// The method of a name in `pg_am`, where it is one that is proposed.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == name)
+    }
+
+    /// Whether HypoPG can plan with it; the others must be built to be costed.
+    #[must_use]
+    pub const fn is_hypothetical(self) -> bool {
+        matches!(self, Self::Btree | Self::Hash | Self::Brin | Self::Bloom)
     }
 
     /// As people write it.
@@ -49,6 +86,12 @@ impl IndexMethod {
             Self::Hash => "hash",
             Self::Gin => "GIN",
             Self::Brin => "BRIN",
+            Self::Gist => "GiST",
+            Self::Spgist => "SP-GiST",
+            Self::Bloom => "bloom",
+            Self::Hnsw => "HNSW",
+            Self::Ivfflat => "IVFFlat",
+            Self::Rum => "RUM",
         }
     }
 }
@@ -219,6 +262,9 @@ pub struct IndexCandidate {
     pub include: Vec<String>,
     /// The rows of a partial index.
     pub predicate: Option<IndexPredicate>,
+    /// Parameters of the method and their values, such as the lists of IVFFlat.
+    #[serde(default)]
+    pub parameters: Vec<(String, u32)>,
 }
 
 impl IndexCandidate {
@@ -311,6 +357,14 @@ impl IndexCandidate {
                 self.include.iter().map(|column| quote_identifier(column)).collect();
             sql.push_str(&format!(" INCLUDE ({})", columns.join(", ")));
         }
+        if !self.parameters.is_empty() {
+            let parameters: Vec<String> = self
+                .parameters
+                .iter()
+                .map(|(name, value)| format!("{} = {value}", quote_identifier(name)))
+                .collect();
+            sql.push_str(&format!(" WITH ({})", parameters.join(", ")));
+        }
         if let Some(predicate) = &self.predicate {
             sql.push_str(&format!(" WHERE {}", predicate.sql));
         }
@@ -343,7 +397,10 @@ impl IndexCandidate {
     }
 
     fn is_served_by(&self, index: &CatalogIndex) -> bool {
+        let is_of_columns =
+            matches!(self.method, IndexMethod::Btree | IndexMethod::Hash | IndexMethod::Brin);
         if !index.valid
+            || !is_of_columns
             || index.method != self.method.as_str()
             || index.predicate.is_some()
             || index.key_classes.iter().any(|class| class.contains("pattern_ops"))

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::model::CatalogTable;
 
 use super::index::{IndexCandidate, IndexMethod};
-use super::size::index_size;
+use super::size::{IndexSize, index_size};
 
 /// Planner cost units of one new entry: finding its place costs 50 `cpu_operator_cost` (0.0025) for each of
 /// some three levels, as the planner itself reckons a descent; writing it costs its share of a page, in the
@@ -97,7 +97,17 @@ pub fn write_cost(
     candidate: &IndexCandidate,
     writes: &TableWrites,
 ) -> Option<WriteCost> {
-    let size = index_size(table, candidate)?;
+    Some(upkeep_of(table, candidate, index_size(table, candidate)?, writes))
+}
+
+/// The same of an index whose size is known.
+#[must_use]
+pub fn upkeep_of(
+    table: &CatalogTable,
+    candidate: &IndexCandidate,
+    size: IndexSize,
+    writes: &TableWrites,
+) -> WriteCost {
     let entry_bytes = size.entry_bytes;
     let share = if table.rows > 0.0 { size.rows / table.rows } else { 1.0 };
     let hot = writes.hot_share.unwrap_or_default() * writes.updates;
@@ -116,7 +126,7 @@ pub fn write_cost(
         IndexMethod::Brin => entries * 0.01,
         _ => entries * (DESCENT + 2.0 * entry_bytes / PAGE),
     };
-    Some(WriteCost {
+    WriteCost {
         entries,
         bytes: entries * entry_bytes,
         inserts: writes.inserts,
@@ -128,7 +138,7 @@ pub fn write_cost(
             .then(|| 100.0 * share * entry_bytes / now),
         cost_units,
         with_calls: None,
-    })
+    }
 }
 
 fn columns_of(candidate: &IndexCandidate) -> impl Iterator<Item = &str> {

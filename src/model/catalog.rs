@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{RowSecurity, TableName, Timestamp};
+use super::{OperatorClass, RowSecurity, TableName, Timestamp};
 
 /// The tables of one database, with their columns, indexes and statistics.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,9 @@ pub struct Catalog {
     /// Tables and views that another session had for itself while the catalogs were read: nothing else is known of them.
     #[serde(default)]
     pub locked: BTreeSet<TableName>,
+    /// What the access methods of the database can search and order by, those of extensions included.
+    #[serde(default)]
+    pub operator_classes: Vec<OperatorClass>,
     /// What holds for the server and the database as a whole.
     #[serde(default)]
     pub server: ServerFacts,
@@ -376,6 +379,13 @@ pub struct CatalogColumn {
     pub name: String,
     /// As `format_type` gives it.
     pub data_type: String,
+    /// The types that an index on it may be declared with: its own, that of its domain, what those are read as without a
+    /// change of bytes (text, of varchar), and `anyarray`, `anyrange`, `anymultirange` or `anyenum` where it is one.
+    #[serde(default)]
+    pub input_types: Vec<String>,
+    /// Whether its collation compares bytes, so that a plain B-tree finds what begins with a text.
+    #[serde(default)]
+    pub sorts_by_bytes: bool,
     /// `typlen`: bytes, or negative where values differ in length.
     #[serde(default)]
     pub type_length: i16,

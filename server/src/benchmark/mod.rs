@@ -8,6 +8,7 @@ mod bound;
 mod calibration;
 mod case;
 mod comparing;
+mod costing;
 mod drawing;
 mod equivalence;
 mod estimate;
@@ -29,6 +30,7 @@ mod write_cost;
 mod writing;
 
 pub use case::{Case, cases_for};
+pub use costing::SandboxWorkshop;
 pub use request::{BenchmarkRequest, Report};
 pub use runner::run_benchmark;
 pub use survey::Places;

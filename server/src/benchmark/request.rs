@@ -27,6 +27,8 @@ pub struct BenchmarkRequest<'a> {
     /// Tables together up to this size are copied whole.
     pub copy_limit_bytes: i64,
     pub sample_percent: f64,
+    /// Nothing is run: what rows of two tables have to do with each other does not matter.
+    pub only_planned: bool,
     /// Whether functions of the database are copied for indexes, checks, defaults and triggers.
     pub with_functions: bool,
     /// What the timed runs of all bindings may take.

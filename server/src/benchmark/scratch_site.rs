@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use optischema::figures;
 use optischema::ground::Ground;
 use optischema::model::{CopiedTable, Fidelity, FidelityKind, Join, TableName, quote_identifier};
-use optischema::sampling::{SamplePlan, SourceTable, plan_copy};
+use optischema::sampling::{SamplePlan, SourceTable, plan_copy, sample_each};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
@@ -189,6 +189,9 @@ fn sample_plan(
             appearances: request.appearances(family, &top.table),
         })
         .collect();
+    if request.only_planned {
+        return Ok(sample_each(&tops, request.copy_limit_bytes));
+    }
     let joins: Vec<Join> = request.joins();
     plan_copy(&tops, &joins, request.copy_limit_bytes, request.sample_percent)
         .map_err(|reason| BenchmarkError::Unsuitable(format!("The sandbox is not used: {reason}")))

@@ -153,6 +153,7 @@ impl Measuring<'_> {
             seed: self.schema.id.as_u64_pair().1,
             copy_limit_bytes: settings.copy_limit_bytes,
             sample_percent: settings.sample_percent,
+            only_planned: false,
             with_functions: settings.with_functions.unwrap_or(false),
             budget: Duration::from_secs(u64::from(settings.benchmark_seconds)),
             statement_timeout_s: settings.statement_timeout_s,

@@ -200,6 +200,7 @@ async fn compare(
         seed: claimed.job.id.0.as_u64_pair().1,
         copy_limit_bytes: settings.copy_limit_bytes,
         sample_percent: settings.sample_percent,
+        only_planned: false,
         with_functions: functions.copied,
         budget: Duration::from_secs(u64::from(settings.benchmark_seconds)),
         statement_timeout_s: settings.statement_timeout_s,

@@ -12,6 +12,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::PgFailure;
 use super::lineage::{Views, read_views};
 use super::locked::read_locked;
+use super::operators::read_operator_classes;
 use super::query;
 use super::row_security::read_row_security;
 use super::server_facts::read_server;
@@ -54,6 +55,19 @@ const COLUMNS: &str = "
            NOT a.attnotnull OR EXISTS (SELECT 1 FROM pg_catalog.pg_constraint nn WHERE nn.conrelid = a.attrelid AND nn.contype = 'n'
                AND NOT nn.convalidated AND a.attnum = ANY (nn.conkey)) AS nullable,
            a.attgenerated = 'v' AS is_virtual,
+           ARRAY(SELECT pg_catalog.format_type(i.type, NULL::pg_catalog.int4) FROM (
+               SELECT b.oid AS type FROM pg_catalog.pg_type b WHERE b.oid IN (t.oid, t.typbasetype) AND b.typtype <> 'd'
+               UNION SELECT k.casttarget FROM pg_catalog.pg_cast k
+               WHERE k.castsource IN (t.oid, t.typbasetype) AND k.castmethod = 'b' AND k.castcontext = 'i'
+               UNION SELECT CASE WHEN b.typcategory = 'A' AND b.typelem <> '0' THEN 'anyarray'::pg_catalog.regtype
+                   WHEN b.typtype = 'e' THEN 'anyenum'::pg_catalog.regtype WHEN b.typtype = 'r' THEN 'anyrange'::pg_catalog.regtype
+                   ELSE pg_catalog.to_regtype(CASE WHEN b.typtype = 'm' THEN 'anymultirange' END) END::pg_catalog.oid
+               FROM pg_catalog.pg_type b WHERE b.oid IN (t.oid, t.typbasetype)) i (type)
+               WHERE i.type IS NOT NULL AND i.type <> '0')::pg_catalog.text[] AS input_types,
+           a.attcollation <> '0' AND COALESCE((SELECT CASE WHEN co.collprovider = 'd' THEN
+                   (SELECT d.datcollate FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) IN ('C', 'POSIX')
+                   WHEN co.collprovider = 'b' THEN true ELSE co.collcollate IN ('C', 'POSIX') END
+               FROM pg_catalog.pg_collation co WHERE co.oid = a.attcollation), false) AS sorts_by_bytes,
            t.typlen AS type_length, CASE t.typalign WHEN 'd' THEN 8 WHEN 'i' THEN 4 WHEN 's' THEN 2 ELSE 1 END
                AS type_align,
            COALESCE(oc.ordered, false) AS ordered, COALESCE(oc.equal_image, false)
@@ -254,6 +268,7 @@ pub async fn read_catalog(connection: &mut PgConnection) -> Result<Catalog, PgFa
         session_values: read_session_values(connection).await?,
         row_security: read_row_security(connection, &locked).await?,
         locked: locked.tables.iter().cloned().collect(),
+        operator_classes: read_operator_classes(connection).await?,
         server: ServerFacts::default(),
     };
     let mut by_oid: BTreeMap<i64, CatalogTable> = BTreeMap::new();
@@ -389,6 +404,8 @@ fn column(row: &PgRow) -> Result<CatalogColumn, PgFailure> {
     Ok(CatalogColumn {
         name: row.try_get("name")?,
         data_type: row.try_get("data_type")?,
+        input_types: row.try_get("input_types")?,
+        sorts_by_bytes: row.try_get("sorts_by_bytes")?,
         nullable: row.try_get("nullable")?,
         is_virtual: row.try_get("is_virtual")?,
         type_length: row.try_get("type_length")?,

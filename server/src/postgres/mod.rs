@@ -20,6 +20,7 @@ mod nodelay;
 #[cfg(not(target_os = "linux"))]
 #[path = "no_nodelay.rs"]
 mod nodelay;
+mod operators;
 mod planning;
 mod query;
 mod replica_health;

@@ -21,6 +21,7 @@ const SETTINGS: &[&str] = &[
     "autovacuum_vacuum_score_weight",
     "autovacuum_vacuum_threshold",
     "default_statistics_target",
+    "default_text_search_config",
     "effective_cache_size",
     "fsync",
     "full_page_writes",

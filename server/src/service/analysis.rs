@@ -9,15 +9,17 @@ use optischema::model::{AnalyzeReport, Catalog, Rule, TableName, TargetHealth};
 use optischema::operations::{OperationError, Outcome};
 
 use super::collection;
+use crate::benchmark::SandboxWorkshop;
 use crate::config::Settings;
+use crate::jobs::places;
 use crate::postgres::{
     Dsn, MainSession, add_scans_of_replica, check_main, copying_is_refused, main_is_refused,
     prove_not_main,
 };
 use crate::store::{AdviceTaken, Store};
 use crate::workload::{
-    Advice, AdviseLimits, CollectError, Collection, Ground, LogContents, OtherPlanners, advise,
-    collect, collect_given, looks_like_log, peek, read_log, read_sql_noting,
+    Advice, AdviseLimits, CollectError, Collection, Ground, LogContents, OtherPlanners, Workshop,
+    advise, collect, collect_given, looks_like_log, peek, read_log, read_sql_noting,
 };
 
 impl From<CollectError> for OperationError {
@@ -71,8 +73,18 @@ pub(super) async fn other_planners(settings: &Settings, main: &mut MainSession) 
     {
         others.sandbox_is_apart = prove_not_main(of_main, own, false).await.is_ok();
         others.sandbox = Some(session);
+        others.workshop = workshop(settings);
     }
     others
+}
+
+/// The sandbox, as a place to build indexes in.
+fn workshop(settings: &Settings) -> Option<Box<dyn Workshop>> {
+    Some(Box::new(SandboxWorkshop {
+        places: places(settings)?,
+        copy_limit_bytes: settings.copy_limit_bytes,
+        with_functions: settings.with_functions.unwrap_or(false),
+    }))
 }
 
 /// Collects and advises without a store. `workload` is a text of statements, or a log, to advise on instead
@@ -195,6 +207,8 @@ pub(crate) async fn analyze(settings: &Settings, store: &Store) -> Outcome<Analy
     let limits = AdviseLimits {
         usage: usage.unwrap_or_default(),
         unused_after_days: settings.unused_after_days,
+        deadline: Duration::from_secs(30),
+        building: Duration::from_secs(20),
         ..AdviseLimits::default()
     };
     let others = other_planners(settings, &mut session).await;

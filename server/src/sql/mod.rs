@@ -4,6 +4,7 @@
 mod assigned;
 mod calls;
 mod carried;
+mod clauses;
 mod constants;
 mod cursor;
 mod drawing;
@@ -12,6 +13,7 @@ mod guard;
 mod highlight;
 mod kind;
 mod lone;
+mod members;
 mod names;
 mod nested;
 mod patch;
@@ -42,6 +44,7 @@ use thiserror::Error;
 pub use assigned::{Assigned, assigned_parameters};
 pub use calls::{Calls, Name, Range, calls};
 pub use carried::{Carried, carried};
+pub use clauses::clauses;
 pub use constants::{Constant, Left, Parameterised, left_by, parameterised};
 pub use cursor::{CursorUse, cursor_use};
 pub use drawing::{Drawing, Drawn, drawing};
@@ -53,12 +56,13 @@ pub use guard::{check_runnable, check_select};
 pub use highlight::highlighted;
 pub use kind::{OWN_MARK, kind_of};
 pub use lone::{LoneExpression, is_called_over_columns, lone_expression};
+pub use members::{MemberUse, member_uses};
 pub use names::{LONGEST_NAME, ambiguous_name, cut_name};
 pub use nested::{unwrapped, with_variables};
 pub use patch::{
     AlterTable, CreateIndex, CreateStatistics, DropIndex, DropStatistics, IndexForm, Maintenance,
     MaintenanceKind, Patch, PatchKind, SESSION_SETTINGS, Setting, SettingScope, drop_index_sql,
-    drop_statistics_sql, index_definition_as, index_definition_in, sham_index_sql,
+    drop_statistics_sql, index_definition_as, index_definition_in, is_same_index, sham_index_sql,
     statistics_definition_in, statistics_definition_named,
 };
 pub use planned::{

@@ -134,7 +134,14 @@ pub fn typed_index(text: &str, catalog: &Catalog) -> Result<IndexCandidate, SqlE
             None => return refuse("the predicate of the index cannot be read".into()),
         },
     };
-    Ok(IndexCandidate { table: table.name.clone(), method, keys, include, predicate })
+    Ok(IndexCandidate {
+        table: table.name.clone(),
+        method,
+        keys,
+        include,
+        predicate,
+        parameters: Vec::new(),
+    })
 }
 
 /// The expressions and the predicate of an index as a SELECT: what the guard passes of it may be handed to HypoPG,

@@ -8,6 +8,7 @@ use optischema::model::{
     StatementShape, quote_identifier, quote_literal,
 };
 
+use super::members::Members;
 use super::values::{array_of, assumed_value, from_statistics};
 use crate::sql::{Repair, SqlError, Statement, bind_parameters};
 
@@ -22,6 +23,8 @@ pub(super) struct BindingSource<'a> {
     pub raw_rows: Option<i64>,
     /// Sets of values that a log showed, by parameter number less one.
     pub logged: &'a [Vec<Option<String>>],
+    /// What the documents in statistics tell.
+    pub members: &'a Members,
     /// Calls that had each of them, where they were counted.
     pub logged_calls: &'a [i64],
 }
@@ -129,7 +132,10 @@ impl BindingSource<'_> {
             sql: bind_parameters(statement, &literals)?,
             literals,
             assumed_parameters: assumed,
-            remarks: Vec::new(),
+            remarks: match kind {
+                BindingKind::Logged => Vec::new(),
+                _ => self.members.remarks.clone(),
+            },
             calls: None,
         })
     }
@@ -175,6 +181,9 @@ impl BindingSource<'_> {
     fn value(&self, number: i32, kind: BindingKind) -> Value {
         let real = |text: String| Value { text: Some(text), assumed: false };
         let type_name = self.type_name(number);
+        if let Some(value) = self.members.value(number, kind) {
+            return real(value.to_owned());
+        }
         if let Some(unit) = self.repair.units.get(&number) {
             return Value { text: Some((*unit).to_owned()), assumed: true };
         }
@@ -215,6 +224,11 @@ impl BindingSource<'_> {
 impl BindingSource<'_> {
     /// A value that nobody has seen: of an enum its first, for any other would be an error.
     fn assumed(&self, number: i32, type_name: &str) -> Value {
+        if type_name.eq_ignore_ascii_case("regconfig")
+            && let Some(setting) = self.catalog.server.settings.get("default_text_search_config")
+        {
+            return Value { text: Some(setting.value.clone()), assumed: true };
+        }
         let of_type = self.catalog.first_labels.get(type_name);
         let label = self.repair.labels.get(&number).or(of_type).map(String::as_str);
         let text = label.unwrap_or_else(|| assumed_value(type_name)).to_owned();
@@ -338,6 +352,7 @@ mod tests {
             types: &types,
             raw_rows: Some(20),
             logged,
+            members: &Members::default(),
             logged_calls: &[],
         };
         bind(&statement, &source).unwrap()

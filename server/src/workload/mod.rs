@@ -6,6 +6,7 @@ mod collector;
 mod cursors;
 
 mod log;
+mod members;
 mod parameters;
 mod prepared;
 mod raw;
@@ -14,7 +15,9 @@ mod understand;
 mod values;
 
 pub use advise::{Advice, AdviseLimits, Effort, OtherPlanners, PlannerKind, advise, best_planner};
-pub(crate) use advise::{as_one, costed, partitions, weight};
+pub(crate) use advise::{
+    Built, BuiltEffect, Planned, Trial, Workshop, as_one, costed, partitions, weight,
+};
 pub use collector::{CollectError, Collection, Ground, collect, collect_given};
 
 pub use log::{LogContents, LoggedPlan, looks_like_log, peek, read_log};

@@ -29,6 +29,9 @@ fn family(type_name: &str) -> Option<Family> {
     })
 }
 
+/// Signs of a beginning that is searched for.
+const BEGINNING: usize = 4;
+
 /// A value of a column, as a parameter of that type and role takes it; `nth` tells parameters that meet one column apart.
 pub(super) fn from_statistics(
     column: &CatalogColumn,
@@ -58,8 +61,13 @@ pub(super) fn from_statistics(
     }
     let value = pick(column, kind, nth)?;
     match role {
+        // Whether a beginning is searched for or a part, nobody tells: both are planned.
+        ParameterRole::Pattern if kind == BindingKind::Median => {
+            let beginning: String = value.chars().take(BEGINNING).collect();
+            Some(format!("{}%", beginning.replace(['%', '_', '\\'], "")))
+        }
         ParameterRole::Pattern => Some(format!("%{}%", word_of(&value).replace(['%', '_'], ""))),
-        ParameterRole::Contained => contained(&value),
+        ParameterRole::Contained => searched(column, type_name, &value),
         _ if type_name.ends_with("[]") => Some(format!("{{{}}}", array_element(&value))),
         _ if type_name.starts_with("INT") && value.contains('.') => {
             value.parse::<f64>().ok().map(|number| format!("{number:.0}"))
@@ -103,6 +111,30 @@ fn word_of(text: &str) -> &str {
     text.split(|c: char| !c.is_alphanumeric()).max_by_key(|word| word.len()).unwrap_or(text)
 }
 
+/// What a value of a column is searched by, as the parameter's type takes it.
+fn searched(column: &CatalogColumn, type_name: &str, value: &str) -> Option<String> {
+    let plain = |name: &str| {
+        let name = name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+        name.split('(').next().unwrap_or_default().to_owned()
+    };
+    let (of_column, of_parameter) = (plain(&column.data_type), plain(type_name));
+    match (of_column.as_str(), of_parameter.as_str()) {
+        // A document may be sent as a text, and cast.
+        (_, "jsonb") | ("jsonb", "text") => contained(value),
+        ("hstore", "text") => value.split('"').nth(1).map(str::to_owned),
+        // A place inside a range, and its own kind as it is.
+        (range, other) if range.ends_with("range") && !other.ends_with("range") => {
+            let lower = value.trim_start_matches(['[', '(']).split(',').next()?;
+            let lower = lower.trim_matches('"');
+            (!lower.is_empty() && lower != "empty").then(|| lower.to_owned())
+        }
+        ("ltree", "lquery" | "ltree") => Some(value.to_owned()),
+        (one, other) if one == other => Some(value.to_owned()),
+        ("character varying" | "varchar", "text") | ("text", "varchar") => Some(value.to_owned()),
+        _ => None,
+    }
+}
+
 /// One scalar entry of a document, as a document.
 fn contained(document: &str) -> Option<String> {
     let value: serde_json::Value = serde_json::from_str(document).ok()?;
@@ -142,7 +174,7 @@ fn array_element(value: &str) -> String {
 /// A value where no statistics say: typical of its type; the caller marks it as assumed.
 pub(super) fn assumed_value(type_name: &str) -> &'static str {
     let upper = type_name.to_ascii_uppercase();
-    match upper.as_str() {
+    match upper.rsplit('.').next().unwrap_or(&upper) {
         "REGCONFIG" => "simple",
         "REGCLASS" => "pg_class",
         "INET" | "CIDR" => "127.0.0.1",
@@ -160,6 +192,17 @@ pub(super) fn assumed_value(type_name: &str) -> &'static str {
         "UUID" => "00000000-0000-0000-0000-000000000000",
         "JSON" | "JSONB" => "{}",
         other if other.ends_with("[]") => "{}",
+        "POINT" => "(0,0)",
+        "BOX" | "LSEG" => "(0,0),(1,1)",
+        "LINE" => "{1,-1,0}",
+        "PATH" | "POLYGON" => "((0,0),(1,1))",
+        "CIRCLE" => "<(0,0),1>",
+        "MACADDR8" => "00:00:00:00:00:00:00:00",
+        "PG_LSN" => "0/0",
+        "HSTORE" => "a=>1",
+        "CUBE" | "SEG" => "0",
+        "GEOMETRY" | "GEOGRAPHY" => "POINT(0 0)",
+        "MONEY" => "1",
         _ => "a",
     }
 }

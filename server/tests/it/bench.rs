@@ -70,6 +70,7 @@ pub async fn run(
             seed: options.seed,
             copy_limit_bytes: options.copy_limit_bytes,
             sample_percent: options.sample_percent,
+            only_planned: false,
             with_functions: options.with_functions,
             budget: Duration::from_secs(options.seconds),
             statement_timeout_s: options.statement_timeout_s,

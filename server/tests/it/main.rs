@@ -20,6 +20,7 @@ mod connections;
 mod copies;
 mod corpus;
 mod crash;
+mod every_index;
 mod every_kind;
 mod fixture;
 mod forms;

@@ -2,6 +2,7 @@
 //! both directions; columns carried for index-only scans; partial, expression, hash and BRIN indexes. Pruned
 //! against the indexes that exist before any planner is asked.
 
+mod classes;
 mod keys;
 mod prune;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use crate::model::{
 use super::index::{
     IndexCandidate, IndexKey, IndexMethod, IndexPredicate, KeyTarget, PredicateTest,
 };
+pub use classes::{Wanted, by_class};
 use keys::{Compared, compared, key_orders};
 use prune::{objection, table_objection};
 
@@ -266,10 +268,6 @@ fn partial_predicates(table: &CatalogTable, shape: &StatementShape) -> Vec<Index
     predicates
 }
 
-fn is_text(column: &crate::model::CatalogColumn) -> bool {
-    column.data_type == "text" || column.data_type.starts_with("character varying")
-}
-
 /// Expression, hash and BRIN indexes.
 fn others(table: &CatalogTable, shape: &StatementShape) -> Vec<IndexCandidate> {
     let mut candidates = Vec::new();
@@ -300,12 +298,6 @@ fn others(table: &CatalogTable, shape: &StatementShape) -> Vec<IndexCandidate> {
         if predicate.kind == PredicateKind::Range && follows && table.bytes >= MIN_BRIN_BYTES {
             let method = IndexMethod::Brin;
             candidates.push(IndexCandidate { method, keys, ..base.clone() });
-        }
-        if predicate.kind == PredicateKind::Prefix && is_text(column) {
-            // LIKE 'x%' needs byte order, which only the C collation has by itself.
-            let mut key = IndexKey::column(&column.name);
-            key.operator_class = Some("text_pattern_ops".into());
-            candidates.push(IndexCandidate { keys: vec![key], ..base.clone() });
         }
     }
     candidates

@@ -45,7 +45,9 @@ pub(super) fn objection(table: &CatalogTable, candidate: &IndexCandidate) -> Opt
         let Some(column) = table.column(name) else {
             return Some(format!("the table has no column {name}"));
         };
-        if !column.ordered {
+        let orders =
+            matches!(candidate.method, IndexMethod::Btree | IndexMethod::Hash | IndexMethod::Brin);
+        if orders && !column.ordered {
             return Some(format!(
                 "{name} has type {}, which a B-tree cannot order",
                 column.data_type

@@ -232,8 +232,6 @@ fn expressions_wide_values_and_ordered_tables_get_their_own_kinds() {
     assert!(found.contains(&"USING brin (\"logged_at\")".to_owned()), "{found:?}");
     let found = definitions(&orders(vec![predicate("customer_id", PredicateKind::Range)]));
     assert!(found.iter().all(|sql| !sql.contains("brin")), "out of order: {found:?}");
-    let found = definitions(&orders(vec![predicate("state", PredicateKind::Prefix)]));
-    assert!(found.contains(&"USING btree (\"state\" text_pattern_ops)".to_owned()), "{found:?}");
 }
 
 #[test]

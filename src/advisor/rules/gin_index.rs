@@ -1,86 +1,62 @@
-//! Searches inside documents, arrays and words, for which only a GIN index will do. No planner can be asked
-//! what it would save without building it: that is what the benchmark is for.
+//! Indexes that only a build can cost, where nobody could build them: what they would save is for a benchmark to say.
 
-use std::collections::BTreeMap;
-
-use super::{Draft, Facts, Findings};
-use crate::advisor::{IndexCandidate, IndexKey, IndexMethod};
+use super::{Draft, Facts, Findings, Untried};
+use crate::advisor::{IndexCandidate, IndexMethod};
 use crate::figures;
 use crate::model::{
-    CatalogTable, ColumnName, IndexEvidence, PredicateKind, Proposal, RecommendationType,
-    RejectedCandidate, RelationKind, RiskLevel, Rule, StatementEvidence, StatementShape, TableName,
-    TrackedStatement,
+    CatalogTable, IndexEvidence, PredicateKind, Proposal, RecommendationType, RelationKind,
+    RiskLevel, Rule, StatementEvidence, StatementShape, TableName, TrackedStatement,
 };
 
 /// A smaller table is read whole as fast.
 const MIN_BYTES: i64 = 1 << 20;
-/// Bytes that one entry may take (`GinMaxItemSize`).
-const LONGEST_ENTRY: i64 = 2712;
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
-    let mut wanted: BTreeMap<(ColumnName, &str), (Vec<&TrackedStatement>, bool)> = BTreeMap::new();
-    for statement in facts.statements {
-        let Ok(plannable) = &statement.plannable else { continue };
-        for predicate in &plannable.shape.predicates {
-            let Some(table) = facts.catalog.tables.get(&predicate.column.table) else { continue };
-            if is_served(facts, &plannable.shape, &predicate.column.table) {
-                continue;
-            }
-            let Some(class) =
-                class_for(table, &predicate.column.column, predicate.kind, &predicate.operator)
-            else {
-                continue;
-            };
-            let key = (predicate.column.clone(), class);
-            let (statements, only_contains) = wanted.entry(key).or_insert((Vec::new(), true));
-            *only_contains &= predicate.operator == "@>";
-            if !statements.iter().any(|known| known.query_hash == statement.query_hash) {
-                statements.push(statement);
-            }
+    let mut order: Vec<&Untried> = facts.untried.iter().collect();
+    order.sort_by_key(|untried| rank(untried));
+    let mut served: Vec<(&TableName, &TrackedStatement)> = Vec::new();
+    for untried in order {
+        let table_name = &untried.candidate.table;
+        let Some(table) = facts.catalog.tables.get(table_name) else { continue };
+        if table.bytes < MIN_BYTES || table.kind == RelationKind::View {
+            continue;
         }
+        let is_new = |statement: &&&TrackedStatement| {
+            !served.iter().any(|(table, known)| {
+                *table == table_name && known.query_hash == statement.query_hash
+            })
+        };
+        let statements: Vec<&TrackedStatement> = untried
+            .statements
+            .iter()
+            .filter(|statement| {
+                let shape = statement.plannable.as_ref().ok().map(|plannable| &plannable.shape);
+                !shape.is_some_and(|shape| is_served(facts, shape, table_name))
+            })
+            .collect();
+        let new: Vec<&TrackedStatement> = statements.iter().filter(is_new).copied().collect();
+        if new.is_empty() {
+            continue;
+        }
+        served.extend(new.into_iter().map(|statement| (table_name, statement)));
+        findings.proposals.push(propose(table, untried, &statements));
     }
-    for ((column, class), (statements, only_contains)) in wanted {
-        let Some(table) = facts.catalog.tables.get(&column.table) else { continue };
-        if table.bytes < MIN_BYTES
-            || table.kind != RelationKind::Table
-            || has_gin(table, &column.column)
-        {
-            continue;
-        }
-        let needs_trigrams = class == "gin_trgm_ops";
-        let has = |extension: &str| facts.catalog.server.extensions.contains(extension);
-        let available = facts.catalog.server.available_extensions.contains("pg_trgm");
-        if needs_trigrams && !has("pg_trgm") && !available {
-            continue;
-        }
-        let class = match class {
-            // Half the size, for searches by containment only.
-            "jsonb_ops" if only_contains => Some("jsonb_path_ops"),
-            "gin_trgm_ops" => Some("gin_trgm_ops"),
-            _ => None,
-        };
-        let key = IndexKey {
-            operator_class: class.map(str::to_owned),
-            ..IndexKey::column(&column.column)
-        };
-        let candidate = IndexCandidate {
-            table: column.table.clone(),
-            method: IndexMethod::Gin,
-            keys: vec![key],
-            ..IndexCandidate::default()
-        };
-        if let Some(length) = facts.longest_elements.get(&column)
-            && *length > LONGEST_ENTRY
-        {
-            findings.rejected.push(RejectedCandidate::of(
-                &candidate,
-                format!("elements of {} take up to {length} bytes, and a GIN entry holds {LONGEST_ENTRY} at most: the index could not be built, or a later row not be written", column.column),
-            ));
-            continue;
-        }
-        let create_extension = needs_trigrams && !has("pg_trgm");
-        findings.proposals.push(propose(table, &candidate, &statements, create_extension));
-    }
+}
+
+/// Of several that serve a statement the first is proposed: the one that serves most, with the fewest keys, of the method
+/// that finds rows best, and of the smaller class.
+fn rank(untried: &Untried) -> impl Ord {
+    let method = match untried.candidate.method {
+        IndexMethod::Gin => 0,
+        IndexMethod::Gist => 1,
+        _ => 2,
+    };
+    let is_small =
+        untried.candidate.keys.iter().any(|key| {
+            key.operator_class.as_deref().is_some_and(|class| class.ends_with("_path_ops"))
+        });
+    let statements = std::cmp::Reverse(untried.statements.len());
+    (statements, untried.candidate.keys.len(), method, !is_small, untried.candidate.clone())
 }
 
 /// Whether an index that is proposed already finds the statement's rows of a table by a value.
@@ -96,38 +72,8 @@ fn is_served(facts: &Facts<'_>, shape: &StatementShape, table: &TableName) -> bo
     })
 }
 
-/// The operator class that a comparison could use.
-fn class_for(
-    table: &CatalogTable,
-    column: &str,
-    kind: PredicateKind,
-    operator: &str,
-) -> Option<&'static str> {
-    let data_type = table.column(column)?.data_type.as_str();
-    let is_text = data_type == "text" || data_type.starts_with("character varying");
-    match kind {
-        PredicateKind::Containment if data_type == "jsonb" && operator != "<@" => Some("jsonb_ops"),
-        PredicateKind::Containment if data_type.ends_with("[]") => Some("array_ops"),
-        PredicateKind::Containment if data_type == "tsvector" => Some("tsvector_ops"),
-        PredicateKind::Pattern if is_text => Some("gin_trgm_ops"),
-        _ => None,
-    }
-}
-
-fn has_gin(table: &CatalogTable, column: &str) -> bool {
-    table.indexes.iter().any(|index| {
-        index.valid
-            && (index.method == "gin" || index.method == "gist")
-            && index.key_columns.iter().flatten().any(|key| key == column)
-    })
-}
-
-fn propose(
-    table: &CatalogTable,
-    candidate: &IndexCandidate,
-    statements: &[&TrackedStatement],
-    create_extension: bool,
-) -> Proposal {
+fn propose(table: &CatalogTable, untried: &Untried, statements: &[&TrackedStatement]) -> Proposal {
+    let candidate: &IndexCandidate = &untried.candidate;
     let name = candidate.free_name(|name| table.indexes.iter().any(|index| index.name == name));
     let mut evidence: Vec<StatementEvidence> =
         statements.iter().filter_map(|statement| evidence_of(statement)).collect();
@@ -136,27 +82,23 @@ fn propose(
     let mut draft = Draft::new(
         Rule::GinIndex,
         RecommendationType::Index,
-        format!("{}:{}", table.name, candidate.label()),
+        format!("{}:{}:{}", table.name, candidate.method.as_str(), candidate.label()),
     )
     .sql(candidate.create_sql_named(&name, false))
     .fact("Statements that search it", figures::grouped(evidence.len() as f64))
     .fact("Their time so far", figures::milliseconds(time));
-    let create = candidate.create_sql_named(&name, true);
-    draft.sql_fix = if create_extension {
-        format!("CREATE EXTENSION IF NOT EXISTS pg_trgm;\n{create};")
-    } else {
-        format!("{create};")
-    };
-    draft.title = format!("GIN index {} on {}", table.name, candidate.label());
-    let columns: Vec<&str> = candidate.keys.iter().filter_map(IndexKey::column_name).collect();
+    draft.sql_fix =
+        with_extensions(&untried.lacking, &format!("{};", candidate.create_sql_named(&name, true)));
+    let method = candidate.method.label();
+    draft.title = format!("{method} index {} on {}", table.name, candidate.label());
     let who = match evidence.len() {
         1 => "One statement searches".to_owned(),
         count => format!("{count} statements search"),
     };
     draft.description = format!(
-        "{who} inside {}, and PostgreSQL reads every row of {} for it. A GIN index lists the rows for each part. No planner can cost one that is not there: benchmark it to see what it saves.",
-        columns.join(", "),
+        "{who} {} by {}, and no index that is there helps. No planner can cost a {method} index that is not there, and none could be built to see: benchmark it to see what it saves.",
         table.name,
+        candidate.columns().join(", "),
     );
     draft.tables = vec![table.name.clone()];
     draft.statements = evidence;
@@ -166,7 +108,7 @@ fn propose(
     );
     draft.risk = (
         RiskLevel::Medium,
-        "GIN indexes are dear to write: an entry for every part of a value, which only a benchmark can count. Built concurrently it blocks no writes.",
+        "Such an index may have many entries for one row, and be dear to write: a benchmark counts that. Built concurrently it blocks no writes.",
     );
     draft.magnitude = time;
     let mut proposal = draft.proposal();
@@ -182,6 +124,16 @@ fn propose(
     proposal
 }
 
+/// Statements behind those that make the extensions that it needs.
+pub(crate) fn with_extensions(lacking: &[String], create: &str) -> String {
+    let mut sql = String::new();
+    for extension in lacking {
+        let name = crate::model::quote_identifier(extension);
+        sql.push_str(&format!("CREATE EXTENSION IF NOT EXISTS {name};\n"));
+    }
+    sql + create
+}
+
 /// The statement with the cost of its plan now: what it would be is not known.
 fn evidence_of(statement: &TrackedStatement) -> Option<StatementEvidence> {
     let plannable = statement.plannable.as_ref().ok()?;
@@ -192,68 +144,72 @@ fn evidence_of(statement: &TrackedStatement) -> Option<StatementEvidence> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Shop, column, index, name, shop};
-    use super::{LONGEST_ENTRY, check};
-    use crate::model::{
-        ColumnName, PlannableStatement, Predicate, PredicateKind, QueryHash, QueryKind,
-        StatementShape, TrackedStatement,
-    };
+    use super::super::testing::{Shop, name, shop};
+    use super::*;
+    use crate::advisor::IndexKey;
+    use crate::model::{ColumnName, PlannableStatement, Predicate, QueryHash, QueryKind};
 
-    fn searching(data_type: &str, kind: PredicateKind, operator: &str) -> Shop {
-        let mut shop = shop();
-        shop.table().columns.push(column("doc", data_type));
-        let column = ColumnName { table: name("t"), column: "doc".into() };
-        let shape = StatementShape {
-            tables: vec![name("t")],
-            predicates: vec![Predicate { column, kind, operator: operator.into(), constant: None }],
-            ..StatementShape::default()
-        };
+    fn statement(hash: &str) -> TrackedStatement {
         let plan = serde_json::json!([{"Plan": {"Node Type": "Seq Scan", "Total Cost": 1000.0}}]);
-        shop.statements.push(TrackedStatement {
-            query_hash: QueryHash("aa".into()),
+        let shape = StatementShape { tables: vec![name("t")], ..StatementShape::default() };
+        TrackedStatement {
+            query_hash: QueryHash(hash.into()),
             sql: "SELECT 1 FROM t WHERE doc ? $1".into(),
             kind: QueryKind::User,
             calls: 5,
             total_time_ms: 50.0,
             rows: 5,
             temp_blocks: 0,
-            plannable: Ok(PlannableStatement {
-                template: None,
-                writes_to: Vec::new(),
-                pinned: false,
-                may_mean: Vec::new(),
-                under: None,
-                planned_as: crate::model::PlannedAs::Itself,
-                shape,
-                bindings: vec![],
-                plan,
-                dependencies: crate::plan::Dependencies::default(),
-                search_path: vec![],
-            }),
-        });
-        shop
+            plannable: Ok(PlannableStatement { shape, plan, ..PlannableStatement::default() }),
+        }
+    }
+
+    fn untried(method: IndexMethod, class: Option<&str>, hashes: &[&str]) -> Untried {
+        let key = IndexKey { operator_class: class.map(str::to_owned), ..IndexKey::column("doc") };
+        Untried {
+            candidate: IndexCandidate {
+                table: name("t"),
+                method,
+                keys: vec![key],
+                ..IndexCandidate::default()
+            },
+            statements: hashes.iter().map(|hash| statement(hash)).collect(),
+            lacking: Vec::new(),
+        }
+    }
+
+    fn with(untried: Vec<Untried>) -> Shop {
+        Shop { untried, ..shop() }
     }
 
     #[test]
-    fn containment_in_jsonb_gets_the_smaller_class_where_that_is_all() {
-        let sql = searching("jsonb", PredicateKind::Containment, "@>").sql(check);
-        assert!(sql[0].ends_with("USING gin (\"doc\" jsonb_path_ops);"), "{sql:?}");
-        let sql = searching("jsonb", PredicateKind::Containment, "?").sql(check);
-        assert!(sql[0].ends_with("USING gin (\"doc\");"), "{sql:?}");
-        let sql = searching("text[]", PredicateKind::Containment, "&&").sql(check);
-        assert!(sql[0].ends_with("USING gin (\"doc\");"), "{sql:?}");
+    fn of_several_that_serve_a_statement_one_is_proposed() {
+        let path = untried(IndexMethod::Gin, Some("jsonb_path_ops"), &["aa"]);
+        let whole = untried(IndexMethod::Gin, None, &["aa"]);
+        let shop = with(vec![whole.clone(), path.clone()]);
+        assert_eq!(
+            shop.sql(check),
+            [
+                "CREATE INDEX \"t_doc_gin_idx\" ON \"public\".\"t\" USING gin (\"doc\" jsonb_path_ops);"
+            ]
+        );
+        // The other class serves a statement more.
+        let whole = untried(IndexMethod::Gin, None, &["aa", "bb"]);
+        let sql = with(vec![path, whole]).sql(check);
+        assert!(sql.len() == 1 && sql[0].ends_with("USING gin (\"doc\");"), "{sql:?}");
     }
 
     #[test]
     fn what_a_proposed_index_finds_by_a_value_needs_none() {
-        let mut shop = searching("jsonb", PredicateKind::Containment, "@>");
-        let Ok(plannable) = &mut shop.statements[0].plannable else { panic!("it is plannable") };
+        let mut one = untried(IndexMethod::Gin, None, &["aa"]);
+        let Ok(plannable) = &mut one.statements[0].plannable else { panic!("it is plannable") };
         plannable.shape.predicates.push(Predicate {
             column: ColumnName { table: name("t"), column: "a".into() },
             kind: PredicateKind::Equality,
             operator: "=".into(),
             constant: None,
         });
+        let mut shop = with(vec![one]);
         assert_eq!(shop.sql(check).len(), 1);
         shop.proposed.insert(name("t"), vec![vec!["b".into(), "a".into()]]);
         assert_eq!(shop.sql(check).len(), 1);
@@ -262,39 +218,19 @@ mod tests {
     }
 
     #[test]
-    fn patterns_need_pg_trgm() {
-        let mut shop = searching("text", PredicateKind::Pattern, "~~*");
-        assert!(shop.sql(check).is_empty());
-        shop.catalog.server.available_extensions.insert("pg_trgm".into());
-        let proposals = shop.check(check).proposals;
-        assert!(proposals[0].sql_fix.starts_with("CREATE EXTENSION IF NOT EXISTS pg_trgm;"));
+    fn an_extension_that_is_lacking_comes_first_and_nothing_is_made_up() {
+        let mut one = untried(IndexMethod::Gin, Some("gin_trgm_ops"), &["aa"]);
+        one.lacking = vec!["pg_trgm".into()];
+        let proposals = with(vec![one]).check(check).proposals;
+        assert!(proposals[0].sql_fix.starts_with("CREATE EXTENSION IF NOT EXISTS \"pg_trgm\";"));
         assert!(proposals[0].patch_sql.contains("gin_trgm_ops"));
-        // What it would save is not known, and not made up.
         assert_eq!(proposals[0].estimated_improvement_percent, None);
     }
 
     #[test]
-    fn elements_longer_than_an_entry_are_why_there_is_none() {
-        let mut shop = searching("text[]", PredicateKind::Containment, "&&");
-        let column = ColumnName { table: name("t"), column: "doc".into() };
-        shop.longest_elements.insert(column.clone(), LONGEST_ENTRY);
-        assert_eq!(shop.sql(check).len(), 1);
-        shop.longest_elements.insert(column, LONGEST_ENTRY + 1);
-        let findings = shop.check(check);
-        assert!(findings.proposals.is_empty());
-        assert!(findings.rejected[0].reason.contains("2713 bytes"), "{:?}", findings.rejected);
-    }
-
-    #[test]
-    fn an_index_that_is_there_a_small_table_or_another_type_gets_none() {
-        let mut shop = searching("jsonb", PredicateKind::Containment, "@>");
-        let mut gin = index("t_doc", &["doc"]);
-        gin.method = "gin".into();
-        shop.table().indexes = vec![gin];
-        assert!(shop.sql(check).is_empty());
-        let mut shop = searching("jsonb", PredicateKind::Containment, "@>");
+    fn a_small_table_gets_none() {
+        let mut shop = with(vec![untried(IndexMethod::Gist, None, &["aa"])]);
         shop.table().bytes = 8192;
         assert!(shop.sql(check).is_empty());
-        assert!(searching("int4range", PredicateKind::Containment, "@>").sql(check).is_empty());
     }
 }

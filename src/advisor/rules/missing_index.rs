@@ -1,5 +1,6 @@
-//! A B-tree index that the workload lacks.
+//! An index that the workload lacks.
 
+use super::with_extensions;
 use crate::advisor::partitions::{Partition, creation};
 use crate::advisor::{Costed, IndexCandidate, IndexMethod, WriteCost};
 use crate::figures;
@@ -35,8 +36,21 @@ pub struct MissingIndex<'a> {
     /// Confidence is at most this, 0 to 1: what the method is worth.
     pub worth: f64,
     pub write_cost: Option<WriteCost>,
+    /// Extensions that its operator classes come from, and that main lacks.
+    pub lacking: &'a [String],
+    /// Present where it was built to see what plans make of it.
+    pub built: Option<BuiltOn>,
     /// The parts of a partitioned table, each behind the one that it is a part of: its index is made part by part.
     pub partitions: &'a [Partition],
+}
+
+/// An index that was built on rows that stand for the table's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BuiltOn {
+    /// Rows of the table there.
+    pub rows: i64,
+    pub bytes: i64,
+    pub build_ms: f64,
 }
 
 /// The proposal; `None` where no statement is behind it.
@@ -87,7 +101,7 @@ pub fn propose_index(rule: &MissingIndex<'_>) -> Option<Proposal> {
             main.cost_before.unwrap_or_default(),
             main.cost_after.unwrap_or_default(),
         ),
-        sql_fix: creation(candidate, rule.name, rule.partitions),
+        sql_fix: with_extensions(rule.lacking, &creation(candidate, rule.name, rule.partitions)),
         original_sql: main.sql.clone(),
         patch_sql: format!("{};", candidate.create_sql_named(rule.name, false)),
         execution_plan_json: rule.plans.clone(),
@@ -157,6 +171,18 @@ fn facts(rule: &MissingIndex<'_>) -> Vec<Fact> {
             value: format!(
                 "{} of the time that the workload took; the rest could not be planned",
                 figures::percent(100.0 * rule.planned_share)
+            ),
+            provenance: Provenance::Planned,
+        });
+    }
+    if let Some(built) = rule.built {
+        facts.push(Fact {
+            label: "Planned in the sandbox".into(),
+            value: format!(
+                "beside the index as it was built there on {} in {}, with {}; its size on main is reckoned from that",
+                figures::counted(built.rows.max(0).cast_unsigned(), "row"),
+                figures::milliseconds(built.build_ms),
+                figures::bytes(built.bytes),
             ),
             provenance: Provenance::Planned,
         });
@@ -306,6 +332,8 @@ mod tests {
             provenance: Provenance::Planned,
             worth: 1.0,
             write_cost: None,
+            lacking: &[],
+            built: None,
             partitions: &[],
         })
         .unwrap();
@@ -333,6 +361,8 @@ mod tests {
                 provenance: Provenance::Planned,
                 worth: 1.0,
                 write_cost: None,
+                lacking: &[],
+                built: None,
                 partitions: &[],
             })
             .unwrap()
@@ -355,6 +385,8 @@ mod tests {
             provenance: Provenance::Planned,
             worth: 1.0,
             write_cost: None,
+            lacking: &[],
+            built: None,
             partitions: &[],
         };
         assert!(propose_index(&rule).is_none());

@@ -28,10 +28,12 @@ mod wraparound;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Catalog, ColumnName, Proposal, RejectedCandidate, TableName, TrackedStatement};
+use crate::advisor::IndexCandidate;
+use crate::model::{Catalog, Proposal, RejectedCandidate, TableName, TrackedStatement};
 
 pub use draft::Draft;
-pub use missing_index::{MissingIndex, propose_index};
+pub(crate) use gin_index::with_extensions;
+pub use missing_index::{BuiltOn, MissingIndex, propose_index};
 
 /// What rules look at.
 #[derive(Debug)]
@@ -47,8 +49,17 @@ pub struct Facts<'a> {
     pub unused_after_days: f64,
     /// Columns that an index proposed already leads with, by table.
     pub proposed: &'a BTreeMap<TableName, Vec<Vec<String>>>,
-    /// The longest element of arrays that statements search, in bytes, in a sample of their rows.
-    pub longest_elements: &'a BTreeMap<ColumnName, i64>,
+    /// Indexes that only a build can cost, and that nobody could build.
+    pub untried: &'a [Untried],
+}
+
+/// An index that serves statements, of which nobody could say what it saves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Untried {
+    pub candidate: IndexCandidate,
+    pub statements: Vec<TrackedStatement>,
+    /// Extensions that its operator classes come from, and that the database lacks.
+    pub lacking: Vec<String>,
 }
 
 /// What reading the counters of an index again and again has shown.
@@ -135,7 +146,7 @@ mod tests {
             used_by_plans: &plans,
             unused_after_days: 14.0,
             proposed: &proposed,
-            longest_elements: &BTreeMap::new(),
+            untried: &[],
         });
         let drops = findings.proposals.iter().filter(|p| p.patch_sql.starts_with("DROP"));
         assert_eq!(drops.count(), 1);

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Facts, Findings, IndexUsage};
+use super::{Facts, Findings, IndexUsage, Untried};
 use crate::model::{
-    Catalog, CatalogColumn, CatalogIndex, CatalogTable, ColumnName, Setting, TableActivity,
-    TableName, TrackedStatement,
+    Catalog, CatalogColumn, CatalogIndex, CatalogTable, Setting, TableActivity, TableName,
+    TrackedStatement,
 };
 
 pub(super) struct Shop {
@@ -14,7 +14,7 @@ pub(super) struct Shop {
     pub usage: BTreeMap<(TableName, String), IndexUsage>,
     pub used_by_plans: BTreeSet<String>,
     pub proposed: BTreeMap<TableName, Vec<Vec<String>>>,
-    pub longest_elements: BTreeMap<ColumnName, i64>,
+    pub untried: Vec<Untried>,
 }
 
 pub(super) fn name(table: &str) -> TableName {
@@ -78,7 +78,7 @@ pub(super) fn shop() -> Shop {
         usage: BTreeMap::new(),
         used_by_plans: BTreeSet::new(),
         proposed: BTreeMap::new(),
-        longest_elements: BTreeMap::new(),
+        untried: Vec::new(),
     }
 }
 
@@ -100,7 +100,7 @@ impl Shop {
             used_by_plans: &self.used_by_plans,
             unused_after_days: 14.0,
             proposed: &self.proposed,
-            longest_elements: &self.longest_elements,
+            untried: &self.untried,
         };
         let mut findings = Findings::default();
         rule(&facts, &mut findings);

@@ -159,6 +159,24 @@ pub fn index_definition_as(definition: &str, form: &IndexForm<'_>) -> Result<Str
     formed(*parsed(definition)?, form)
 }
 
+/// Whether two definitions make the same index, whatever they are called.
+#[must_use]
+pub fn is_same_index(one: &str, other: &str) -> bool {
+    let form = |definition: &str| {
+        let mut index = parsed(definition).ok()?;
+        index.idxname.clear();
+        index.concurrent = false;
+        if let Some(relation) = &mut index.relation {
+            relation.inh = true;
+        }
+        let text = deparse(NodeEnum::IndexStmt(index)).ok()?;
+        // A constant that is a text already, or is one by its cast.
+        Some(text.replace("'::text", "'"))
+    };
+    let (one, other) = (form(one), form(other));
+    one.is_some() && one == other
+}
+
 /// A definition of `pg_get_indexdef` as it runs on a table of another schema.
 ///
 /// # Errors
@@ -217,6 +235,20 @@ mod tests {
             .unwrap(),
             "CREATE INDEX sham ON job.t USING gin (a gin_trgm_ops) WHERE false"
         );
+    }
+
+    #[test]
+    fn an_index_is_the_same_under_another_name_and_not_with_another_key() {
+        let own = "CREATE INDEX a ON public.t USING btree (lower(name::text) text_pattern_ops)";
+        let catalog =
+            "CREATE INDEX b ON public.t USING btree (lower((name)::text) text_pattern_ops)";
+        assert!(is_same_index(own, catalog));
+        assert!(!is_same_index(own, "CREATE INDEX b ON public.t USING btree (lower(name::text))"));
+        assert!(!is_same_index(own, "DROP INDEX a"));
+        assert!(is_same_index(
+            "CREATE INDEX a ON public.t USING btree ((doc ->> 'k'))",
+            "CREATE INDEX b ON public.t USING btree ((doc ->> 'k'::text))"
+        ));
     }
 
     #[test]

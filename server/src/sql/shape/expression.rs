@@ -8,7 +8,7 @@ use pg_query::protobuf::{
 };
 use pg_query::{Node, NodeEnum};
 
-pub(super) fn inner(node: &Option<Box<Node>>) -> Option<&NodeEnum> {
+pub(in crate::sql) fn inner(node: &Option<Box<Node>>) -> Option<&NodeEnum> {
     node.as_ref().and_then(|node| node.node.as_ref())
 }
 
@@ -30,8 +30,11 @@ pub(super) fn predicate_kind(kind: i32, operator: &str) -> Option<PredicateKind>
             "<" | "<=" | ">" | ">=" => Some(PredicateKind::Range),
             "~~" | "~~*" => Some(PredicateKind::Pattern),
             "^@" => Some(PredicateKind::Prefix),
-            "@>" | "<@" | "?" | "?|" | "?&" | "&&" | "@@" => Some(PredicateKind::Containment),
-            _ => None,
+            "<>" | "!=" | "~" | "~*" => None,
+            // What is not that is mostly none that an index is searched by.
+            other if other.starts_with('!') => None,
+            // `@>`, `?`, `&&`, `<<`, `%`, …: whatever else gives true or false.
+            _ => Some(PredicateKind::Containment),
         },
         AExprKind::AexprOpAny if operator == "=" => Some(PredicateKind::List),
         AExprKind::AexprIn if operator == "=" => Some(PredicateKind::List),
@@ -45,7 +48,7 @@ pub(super) fn predicate_kind(kind: i32, operator: &str) -> Option<PredicateKind>
 
 /// Whether a pattern of LIKE is written out and begins with what it finds as it is: then a B-tree can be searched for that.
 /// ILIKE finds letters in either case, so that only other signs are.
-pub(super) fn is_prefix(pattern: &NodeEnum, ignores_case: bool) -> bool {
+pub(in crate::sql) fn is_prefix(pattern: &NodeEnum, ignores_case: bool) -> bool {
     match pattern {
         NodeEnum::AConst(AConst { val: Some(Val::Sval(text)), .. }) => {
             let mut signs = text.sval.chars();
@@ -133,7 +136,7 @@ pub(in crate::sql) fn constant(node: &NodeEnum) -> Option<String> {
 }
 
 /// Every column that an expression names; a subquery inside is not looked into.
-pub(super) fn columns_in(node: &NodeEnum) -> Vec<&ColumnRef> {
+pub(in crate::sql) fn columns_in(node: &NodeEnum) -> Vec<&ColumnRef> {
     match node {
         NodeEnum::ColumnRef(column) => vec![column],
         other => children(other).into_iter().flat_map(columns_in).collect(),
@@ -195,6 +198,12 @@ fn drop_qualifiers(node: &mut NodeEnum) -> bool {
                 && all(&mut call.args)
         }
         NodeEnum::CoalesceExpr(expr) => all(&mut expr.args),
+        NodeEnum::MinMaxExpr(expr) => all(&mut expr.args),
+        NodeEnum::AIndirection(indirection) => boxed(&mut indirection.arg),
+        NodeEnum::CaseExpr(case) => {
+            boxed(&mut case.arg) && all(&mut case.args) && boxed(&mut case.defresult)
+        }
+        NodeEnum::CaseWhen(when) => boxed(&mut when.expr) && boxed(&mut when.result),
         NodeEnum::TypeCast(cast) => boxed(&mut cast.arg),
         NodeEnum::CollateClause(collate) => boxed(&mut collate.arg),
         NodeEnum::NullTest(test) => boxed(&mut test.arg),
@@ -202,7 +211,7 @@ fn drop_qualifiers(node: &mut NodeEnum) -> bool {
         NodeEnum::BoolExpr(expr) => all(&mut expr.args),
         // Of IN and BETWEEN, and of = ANY: values that are written out.
         NodeEnum::List(list) => constants(&list.items),
-        NodeEnum::AArrayExpr(array) => constants(&array.elements),
+        NodeEnum::AArrayExpr(array) => all(&mut array.elements),
         _ => false,
     }
 }

@@ -3,6 +3,7 @@
 
 mod comparison;
 mod expression;
+mod key_expression;
 mod outputs;
 mod reads;
 mod scope;
@@ -19,11 +20,13 @@ use pg_query::protobuf::{BoolExpr, BoolExprType, NullTestType, SelectStmt};
 use pg_query::{Node, NodeEnum};
 
 pub(super) use expression::{
-    constant as constant_text, operator_name, unqualified as expression_text,
+    columns_in, constant as constant_text, inner, is_prefix, operator_name,
+    unqualified as expression_text,
 };
+pub(super) use key_expression::KeyExpressions;
 
 use super::{SqlError, Statement, parse_one, tree};
-use expression::{children, inner};
+use expression::children;
 use outputs::{names, names_of, of_function, outputs};
 use reads::{named_output, sort_keys};
 use scope::{Outputs, Scope, Source, common_columns};

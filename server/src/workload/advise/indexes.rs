@@ -4,19 +4,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use optischema::advisor::partitions::parts_in_order;
-use optischema::advisor::rules::{MissingIndex, propose_index};
+use optischema::advisor::rules::Untried;
 use optischema::advisor::{
     ArithmeticOracle, Choice, Costed, IndexCandidate, Limits, Priced, Selection, TableWrites,
-    WeightedStatement, WriteCost, generate, index_size, select_indexes, write_cost,
+    WeightedStatement, generate, index_size, select_indexes, write_cost,
 };
 use optischema::model::{
     Catalog, NotPlanned, PlannableStatement, PlannedAs, Proposal, Provenance, QueryKind,
     ReasonCode, RejectedCandidate, Rule, StatementShape, TableName, TrackedStatement,
 };
-use optischema::plan::parse_plan;
 
+use super::building::{WithBuilt, try_all};
+use super::kinds::kinds;
 use super::lengths::{read_lengths, too_long};
+use super::proposer::{Proposer, on_main};
 use super::{Advice, AdviseLimits, Effort, OtherPlanners, writes};
 use crate::postgres::{HypoOracle, MainSession, PgFailure, has_hypopg};
 use crate::workload::Collection;
@@ -56,6 +57,8 @@ pub enum PlannerKind {
     Main,
     Replica,
     Sandbox,
+    /// The sandbox's, beside an index that was built there.
+    Built,
     Arithmetic,
 }
 
@@ -67,6 +70,9 @@ impl PlannerKind {
             Self::Main => "HypoPG on main's planner, with main's statistics",
             Self::Replica => "HypoPG on the replica's planner, with its statistics",
             Self::Sandbox => "HypoPG on the sandbox's planner, on the rows that were copied there",
+            Self::Built => {
+                "planned in the sandbox, beside the index as it was built there, on rows that stand for main's"
+            }
             Self::Arithmetic => {
                 "arithmetic on pg_stats, without a planner: joins and their order are guessed"
             }
@@ -79,7 +85,7 @@ impl PlannerKind {
         match self {
             Self::Main => 1.0,
             Self::Replica => 0.9,
-            Self::Sandbox => 0.5,
+            Self::Sandbox | Self::Built => 0.5,
             Self::Arithmetic => 0.3,
         }
     }
@@ -163,6 +169,7 @@ pub(crate) fn as_one(
     Some(whole)
 }
 
+/// Advises on indexes; gives back those that nobody could cost.
 pub(super) async fn advise(
     main: &mut MainSession,
     others: &mut OtherPlanners,
@@ -170,7 +177,8 @@ pub(super) async fn advise(
     planned: &[Planned<'_>],
     limits: &AdviseLimits,
     advice: &mut Advice,
-) -> Result<(), PgFailure> {
+) -> Result<Vec<Untried>, PgFailure> {
+    let begun = Instant::now();
     let catalog = &collection.catalog;
     let shapes: Vec<&StatementShape> = planned.iter().map(|p| &p.plannable.shape).collect();
     let candidates = generate(catalog, &shapes);
@@ -187,14 +195,30 @@ pub(super) async fn advise(
         Some((size.bytes, upkeep))
     };
     advice.rejected.extend(candidates.rejected);
-    let wanted = candidates.candidates.keys();
-    let lengths = read_lengths(main, catalog, wanted).await?;
-    let mut priced = Vec::new();
-    for (candidate, wanted_by) in candidates.candidates {
-        if let Some(reason) = too_long(&candidate, &lengths) {
-            advice.rejected.push(RejectedCandidate::of(&candidate, reason));
-            continue;
-        }
+    let kinds = kinds(catalog, planned, &candidates.candidates);
+    advice.rejected.extend(kinds.rejected);
+    let mut candidates = candidates.candidates;
+    for (candidate, wanted) in kinds.hypothetical {
+        candidates.entry(candidate).or_insert(wanted.statements);
+    }
+    let all = candidates.keys().chain(kinds.to_build.keys());
+    let lengths = read_lengths(main, catalog, all).await?;
+    let mut objection = |candidate: &IndexCandidate| {
+        let table = catalog.tables.get(&candidate.table)?;
+        let reason = too_long(table, candidate, &lengths)?;
+        advice.rejected.push(RejectedCandidate::of(candidate, reason));
+        Some(())
+    };
+    candidates.retain(|candidate, _| objection(candidate).is_none());
+    let mut to_build = kinds.to_build;
+    to_build.retain(|candidate, _| objection(candidate).is_none());
+    let workshop = others.workshop.take();
+    let until = begun + limits.building.min(limits.deadline);
+    let trials = try_all(workshop.as_deref(), planned, to_build, &whole, &writes, until).await;
+    advice.rejected.extend(trials.rejected.iter().cloned());
+    advice.notes.extend(trials.notes.iter().cloned());
+    let mut priced = trials.priced.clone();
+    for (candidate, wanted_by) in candidates {
         match price(&candidate) {
             Some((bytes, upkeep)) => priced.push(Priced { candidate, bytes, upkeep, wanted_by }),
             None => advice.rejected.push(RejectedCandidate::of(
@@ -218,7 +242,6 @@ pub(super) async fn advise(
     };
     let tracked: Vec<&TrackedStatement> = planned.iter().map(|p| p.tracked).collect();
     let bound: Vec<Vec<String>> = planned.iter().map(|p| p.bound.clone()).collect();
-    let begun = Instant::now();
     let sandbox_is_apart = others.is_apart(PlannerKind::Sandbox);
     let (session, kind) = best_planner(main, others).await?;
     let Some(session) = session else {
@@ -226,16 +249,17 @@ pub(super) async fn advise(
             "HypoPG is installed neither on main, nor on a replica, nor in the sandbox: indexes are chosen by arithmetic on pg_stats, which knows little of joins. CREATE EXTENSION hypopg; on main makes it far better."
                 .to_owned(),
         );
-        let mut oracle = ArithmeticOracle { catalog, shapes: &shapes };
+        let mut planner = ArithmeticOracle { catalog, shapes: &shapes };
+        let mut oracle = WithBuilt::new(&mut planner, &trials.effects);
         let selection = select_indexes(&mut oracle, choice, &price).await;
-        let mut proposer = Proposer::new(catalog, planned, &writes, kind, &selection);
+        let mut proposer = Proposer::new(catalog, planned, &writes, (kind, &trials), &selection);
         for costed in &selection.chosen {
             let costed = on_main(costed, planned);
-            advice.proposals.extend(proposer.propose(&costed, &whole, None));
+            advice.proposals.extend(proposer.propose(&costed, &whole, trials.plans(&costed)));
         }
         finish(advice, selection, &tracked, (begun.elapsed().as_secs_f64(), 0.0));
         advice.complete.insert(Rule::MissingIndex);
-        return Ok(());
+        return Ok(trials.untried(planned));
     };
     if kind != PlannerKind::Main {
         advice.notes.push(format!(
@@ -250,12 +274,16 @@ pub(super) async fn advise(
         .with_partitions(partitions(catalog))
         .on_sandbox(sandbox_is_apart && kind == PlannerKind::Sandbox)
         .until(begun + limits.deadline);
-    let selection = select_indexes(&mut oracle, choice, &price).await;
+    let mut beside = WithBuilt::new(&mut oracle, &trials.effects);
+    let selection = select_indexes(&mut beside, choice, &price).await;
     let seconds = begun.elapsed().as_secs_f64();
     let planner_seconds = oracle.spent.as_secs_f64();
-    let mut proposer = Proposer::new(catalog, planned, &writes, kind, &selection);
+    let mut proposer = Proposer::new(catalog, planned, &writes, (kind, &trials), &selection);
     for costed in &selection.chosen {
-        let plans = plans_of(&mut oracle, costed).await;
+        let plans = match trials.plans(costed) {
+            Some(plans) => Some(plans),
+            None => plans_of(&mut oracle, costed).await,
+        };
         advice.proposals.extend(proposer.propose(costed, &whole, plans));
     }
     advice.notes.extend(oracle.notes());
@@ -271,7 +299,7 @@ pub(super) async fn advise(
         );
     }
     finish(advice, selection, &tracked, (seconds, planner_seconds));
-    Ok(())
+    Ok(trials.untried(planned))
 }
 
 /// Tables, and what they are parts of: an index of that is one of each part.
@@ -286,95 +314,6 @@ fn left_ms(collection: &Collection, planned: &[Planned<'_>]) -> f64 {
     let all: f64 = of_application.map(|statement| statement.total_time_ms).sum();
     let here: f64 = planned.iter().map(|p| p.tracked.total_time_ms).sum();
     (all - here).max(0.0)
-}
-
-/// What arithmetic says as factors on the costs that main's planner gives.
-fn on_main(costed: &Costed, planned: &[Planned<'_>]) -> Costed {
-    let of_main = |(number, before, after): &(usize, f64, f64)| {
-        let plan = parse_plan(&planned.get(*number)?.plannable.plan).ok()?;
-        let cost = plan.root.total_cost;
-        (*before > 0.0).then(|| (*number, cost, cost * after / before))
-    };
-    Costed { effects: costed.effects.iter().filter_map(of_main).collect(), ..costed.clone() }
-}
-
-/// Turns choices into proposals, each with a name of its own.
-struct Proposer<'a> {
-    planned: &'a [Planned<'a>],
-    tracked: Vec<&'a TrackedStatement>,
-    /// The part of the workload that was planned, 0 to 1.
-    planned_share: f64,
-    writes: &'a BTreeMap<TableName, TableWrites>,
-    kind: PlannerKind,
-    /// Tables and indexes share one name space in each schema.
-    taken: BTreeSet<(String, String)>,
-    catalog: &'a Catalog,
-}
-
-impl<'a> Proposer<'a> {
-    fn new(
-        catalog: &'a Catalog,
-        planned: &'a [Planned<'a>],
-        writes: &'a BTreeMap<TableName, TableWrites>,
-        kind: PlannerKind,
-        selection: &Selection,
-    ) -> Self {
-        let taken = catalog
-            .tables
-            .values()
-            .flat_map(|table| {
-                let names = table.indexes.iter().map(|index| &index.name);
-                names
-                    .chain(std::iter::once(&table.name.name))
-                    .map(|name| (table.name.schema.clone(), name.clone()))
-            })
-            .collect();
-        let tracked = planned.iter().map(|p| p.tracked).collect();
-        let planned_share = selection.planned_share;
-        Self { planned, tracked, planned_share, writes, kind, taken, catalog }
-    }
-
-    fn propose(
-        &mut self,
-        costed: &Costed,
-        whole: &BTreeMap<&TableName, optischema::model::CatalogTable>,
-        plans: Option<serde_json::Value>,
-    ) -> Option<optischema::model::Proposal> {
-        let table = whole.get(&costed.candidate.table)?;
-        let schema = costed.candidate.table.schema.clone();
-        let is_taken = |name: &str| self.taken.contains(&(schema.clone(), name.to_owned()));
-        let name = costed.candidate.free_name(is_taken);
-        self.taken.insert((schema.clone(), name.clone()));
-        // Shown as the table's own counters have it, which cover more than the statements.
-        let counted = TableWrites {
-            updated_columns: self
-                .writes
-                .get(&table.name)
-                .map(|writes| writes.updated_columns.clone())
-                .unwrap_or_default(),
-            ..TableWrites::since_reset(table)
-        };
-        let none = TableWrites::default();
-        let writes = self.writes.get(&table.name).unwrap_or(&none);
-        let with_calls = write_cost(table, &costed.candidate, writes).map(|cost| cost.writes());
-        propose_index(&MissingIndex {
-            costed,
-            table,
-            name: &name,
-            statements: &self.tracked,
-            is_suspect: costed.effects.first().is_some_and(|(number, _, _)| {
-                self.planned.get(*number).is_some_and(|planned| planned.is_suspect)
-            }),
-            planned_share: self.planned_share,
-            plans,
-            method: self.kind.method(),
-            provenance: self.kind.provenance(),
-            worth: self.kind.worth(),
-            write_cost: write_cost(table, &costed.candidate, &counted)
-                .map(|cost| WriteCost { with_calls, ..cost }),
-            partitions: &parts_in_order(self.catalog, &costed.candidate),
-        })
-    }
 }
 
 /// Plans of the statement that gains most, without and with the index.

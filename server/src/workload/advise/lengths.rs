@@ -4,9 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use optischema::advisor::{IndexCandidate, IndexKey, IndexMethod, KeyTarget};
-use optischema::model::{
-    Catalog, CatalogColumn, CatalogTable, ColumnName, PredicateKind, TableName, TrackedStatement,
-};
+use optischema::model::{Catalog, CatalogColumn, CatalogTable, TableName};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -17,6 +15,9 @@ use crate::sql::{Carried, carried, parse_one};
 const BLOCKS: i64 = 1000;
 /// Bytes that all values of one B-tree entry may take: a third of a page, less its headers (`BTMaxItemSize`).
 const LONGEST_ENTRY: i64 = 2704;
+
+/// Bytes that one entry of a GIN index may take (`GinMaxItemSize`).
+const LONGEST_GIN_ENTRY: i64 = 2712;
 
 /// Bytes of the longest value in a sample, by table and part of a row.
 pub(super) type Lengths = BTreeMap<(TableName, Carried), i64>;
@@ -31,41 +32,13 @@ pub(super) async fn read_lengths<'a>(
     candidates: impl Iterator<Item = &'a IndexCandidate>,
 ) -> Result<Lengths, PgFailure> {
     let mut wanted = Wanted::new();
-    for candidate in candidates.filter(|candidate| candidate.method == IndexMethod::Btree) {
+    for candidate in candidates {
         let Some(table) = catalog.tables.get(&candidate.table) else { continue };
-        let parts = parts_of(candidate);
+        let parts = parts_of(table, candidate);
         let parts = parts.into_iter().filter(|part| is_of_any_length(table, part));
         wanted.entry(table.name.clone()).or_default().extend(parts);
     }
     measure(main, wanted).await
-}
-
-/// The longest element of each array that a statement searches, in bytes: an entry of a GIN index holds one.
-///
-/// # Errors
-/// Main is lost.
-pub(super) async fn read_elements(
-    main: &mut MainSession,
-    catalog: &Catalog,
-    statements: &[TrackedStatement],
-) -> Result<BTreeMap<ColumnName, i64>, PgFailure> {
-    let mut wanted = Wanted::new();
-    let plannable = statements.iter().filter_map(|statement| statement.plannable.as_ref().ok());
-    let predicates = plannable.flat_map(|plannable| &plannable.shape.predicates);
-    for predicate in predicates.filter(|p| p.kind == PredicateKind::Containment) {
-        let ColumnName { table, column } = &predicate.column;
-        let known = catalog.tables.get(table).and_then(|table| table.column(column));
-        if known.is_some_and(|column| column.data_type.ends_with("[]")) {
-            let part = Carried::Element(column.clone());
-            wanted.entry(table.clone()).or_default().insert(part);
-        }
-    }
-    let lengths = measure(main, wanted).await?;
-    let of_element = |((table, part), length)| match part {
-        Carried::Element(column) => Some((ColumnName { table, column }, length)),
-        Carried::Column(_) | Carried::Member { .. } => None,
-    };
-    Ok(lengths.into_iter().filter_map(of_element).collect())
 }
 
 type Wanted = BTreeMap<TableName, BTreeSet<Carried>>;
@@ -89,14 +62,34 @@ async fn measure(main: &mut MainSession, mut wanted: Wanted) -> Result<Lengths, 
     Ok(lengths)
 }
 
-/// What an entry of the index holds of a row.
-fn parts_of(candidate: &IndexCandidate) -> Vec<Carried> {
+/// What an entry of the index holds of a row, as far as its length is limited.
+fn parts_of(table: &CatalogTable, candidate: &IndexCandidate) -> Vec<Carried> {
+    match candidate.method {
+        IndexMethod::Btree => {}
+        IndexMethod::Gin => return entries_of(table, candidate),
+        _ => return Vec::new(),
+    }
     let of_key = |key: &IndexKey| match &key.target {
         KeyTarget::Column(name) => vec![Carried::Column(name.clone())],
         KeyTarget::Expression(sql) => carried(sql),
     };
     let included = candidate.include.iter().cloned().map(Carried::Column);
     candidate.keys.iter().flat_map(of_key).chain(included).collect()
+}
+
+/// An entry of a GIN index holds an element of an array, or a value that is taken in whole; words, keys and the like it
+/// shortens.
+fn entries_of(table: &CatalogTable, candidate: &IndexCandidate) -> Vec<Carried> {
+    let of_key = |key: &IndexKey| {
+        let column = table.column(key.column_name()?)?;
+        if column.data_type.ends_with("[]") {
+            return Some(Carried::Element(column.name.clone()));
+        }
+        let is_whole = key.operator_class.is_none() && column.ordered;
+        let is_document = matches!(column.data_type.as_str(), "jsonb" | "tsvector");
+        (is_whole && !is_document).then(|| Carried::Column(column.name.clone()))
+    };
+    candidate.keys.iter().filter_map(of_key).collect()
 }
 
 /// Whether values can be longer than an entry. Numbers are of variable length, and short; a limit of characters is no limit
@@ -178,18 +171,26 @@ async fn longest(
 }
 
 /// Why an index cannot hold the values of its columns; absent where it can, as far as is known.
-pub(super) fn too_long(candidate: &IndexCandidate, lengths: &Lengths) -> Option<String> {
-    if candidate.method != IndexMethod::Btree {
-        return None;
-    }
+pub(super) fn too_long(
+    table: &CatalogTable,
+    candidate: &IndexCandidate,
+    lengths: &Lengths,
+) -> Option<String> {
     let of = |part: Carried| {
         let length = *lengths.get(&(candidate.table.clone(), part.clone()))?;
         Some((part, length))
     };
-    let known: Vec<(Carried, i64)> = parts_of(candidate).into_iter().filter_map(of).collect();
+    let parts = parts_of(table, candidate).into_iter();
+    let known: Vec<(Carried, i64)> = parts.filter_map(of).collect();
     let total: i64 = known.iter().map(|(_, length)| length).sum();
     let (part, length) = known.into_iter().max_by_key(|(_, length)| *length)?;
-    (total > LONGEST_ENTRY).then(|| {
-        format!("values of {} take up to {length} bytes, and a B-tree entry holds {LONGEST_ENTRY} at most: the index could not be built, or a later row not be written", part.shown())
+    // An entry of GIN holds one of them, one of a B-tree all.
+    let (taken, most) = match candidate.method {
+        IndexMethod::Gin => (length, LONGEST_GIN_ENTRY),
+        _ => (total, LONGEST_ENTRY),
+    };
+    let method = candidate.method.label();
+    (taken > most).then(|| {
+        format!("values of {} take up to {length} bytes, and a {method} entry holds {most} at most: the index could not be built, or a later row not be written", part.shown())
     })
 }

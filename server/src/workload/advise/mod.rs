@@ -1,9 +1,12 @@
 //! From what was collected to proposals: indexes chosen with a planner, rewrites planned beside their originals,
 //! and rules on the catalogs.
 
+mod building;
 mod doubt;
 mod indexes;
+mod kinds;
 mod lengths;
+mod proposer;
 mod rewriting;
 mod writes;
 
@@ -20,6 +23,7 @@ use super::collector::Collection;
 use crate::postgres::{MainSession, PgFailure};
 use crate::sql::Patch;
 
+pub(crate) use building::{Built, BuiltEffect, Trial, Workshop};
 pub(crate) use indexes::{Planned, as_one, partitions};
 pub use indexes::{PlannerKind, best_planner};
 
@@ -59,8 +63,10 @@ pub struct Effort {
 pub struct AdviseLimits {
     /// Storage for all new indexes, in bytes.
     pub budget: Option<i64>,
-    /// How long the planner may be asked.
+    /// How long choosing indexes may take.
     pub deadline: Duration,
+    /// How much of that may go into building indexes in the sandbox that no planner can be asked about.
+    pub building: Duration,
     /// Whether that is for reading and planning the statements too.
     pub for_everything: bool,
     /// How indexes were used while they were watched; empty where nobody watched.
@@ -74,6 +80,7 @@ impl Default for AdviseLimits {
         Self {
             budget: None,
             deadline: Duration::from_secs(10),
+            building: Duration::from_secs(4),
             for_everything: false,
             usage: BTreeMap::new(),
             unused_after_days: 14.0,
@@ -88,6 +95,8 @@ pub struct OtherPlanners {
     pub sandbox: Option<MainSession>,
     /// The sandbox is on a server of its own, which may restart without harm to main.
     pub sandbox_is_apart: bool,
+    /// Where indexes can be built that no planner can be asked about.
+    pub(crate) workshop: Option<Box<dyn Workshop>>,
 }
 
 impl OtherPlanners {
@@ -134,13 +143,12 @@ pub async fn advise(
     let mut advice = Advice { statements: reports(collection), ..Advice::default() };
     advice.notes.extend(nothing_planned(collection, planned.is_empty() && paging.is_empty()));
     advice.notes.extend(doubt::settle(session, &mut planned).await?);
-    indexes::advise(session, &mut others, collection, &planned, limits, &mut advice).await?;
+    let untried =
+        indexes::advise(session, &mut others, collection, &planned, limits, &mut advice).await?;
     session.rest().await?;
     rewriting::advise(session, collection, &planned, &mut advice).await?;
     rewriting::advise(session, collection, &paging, &mut advice).await?;
     let proposed = leading_columns(&advice.proposals);
-    let longest_elements =
-        lengths::read_elements(session, &collection.catalog, &collection.statements).await?;
     let used_by_plans = used_by_plans(planned.iter().chain(&paging));
     let findings = check_catalog(&Facts {
         catalog: &collection.catalog,
@@ -149,7 +157,7 @@ pub async fn advise(
         used_by_plans: &used_by_plans,
         unused_after_days: limits.unused_after_days,
         proposed: &proposed,
-        longest_elements: &longest_elements,
+        untried: &untried,
     });
     advice.proposals.extend(findings.proposals);
     advice.proposals.iter_mut().for_each(note_unmeasured);

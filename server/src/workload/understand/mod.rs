@@ -19,6 +19,7 @@ use self::identity::normalised;
 use self::reasons::{Unplannable, target_or_reason, why_system};
 use self::visible::Runner;
 use super::bindings::{BindingSource, bind};
+use super::members::Members;
 use super::parameters::infer;
 use super::raw::RawStatement;
 use crate::postgres::{MainSession, PgFailure};
@@ -157,12 +158,15 @@ impl Reader<'_> {
             let columns = self.types_by_name(&shape);
             target_or_reason(infer(session, &statement, &mut repair, &columns).await)?
         };
+        let rows = raw.rows_per_call();
+        let members = Members::of(&statement, &shape, self.catalog, &repair, &types, rows);
         let source = BindingSource {
+            members: &members,
             catalog: self.catalog,
             shape: &shape,
             repair: &repair,
             types: &types,
-            raw_rows: raw.rows_per_call(),
+            raw_rows: rows,
             logged: &logged,
             logged_calls: if logged.len() == raw.logged.len() { &raw.logged_calls } else { &[] },
         };

@@ -1,0 +1,363 @@
+//! Building indexes in a scratch schema to see what the planner makes of them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use optischema::model::quote_identifier;
+use optischema::plan::{Plan, parse_plan};
+use serde_json::Value;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::BenchmarkError;
+use super::arms::{Fence, execute};
+use super::case::Case;
+use super::request::BenchmarkRequest;
+use super::scratch_site::open_scratch;
+use super::site::Site;
+use super::survey::Places;
+use crate::clock::new_id;
+use crate::postgres::{MainSession, PgFailure, connect_writable, plan_settings, query};
+use crate::sandbox::{ScratchKind, ScratchSchema, drop_scratch};
+use crate::sql::{self, Patch, PatchKind, Statement};
+use crate::workload::{Built, BuiltEffect, Planned, Trial, Workshop};
+
+/// Rows that stand for main's together take at most this many bytes: a few thousand pages tell an index from a scan.
+const COPIED: i64 = 16 << 20;
+/// One run of a statement may take this long.
+const LONGEST_RUN_MS: u32 = 1000;
+/// Dropping what was made may take this long.
+const DROPPING_S: u32 = 60;
+
+/// The sandbox, as a place where indexes are built to be costed.
+#[derive(Debug, Clone)]
+pub struct SandboxWorkshop {
+    pub places: Places,
+    pub copy_limit_bytes: i64,
+    pub with_functions: bool,
+}
+
+#[async_trait]
+impl Workshop for SandboxWorkshop {
+    async fn try_out(
+        &self,
+        planned: &[Planned<'_>],
+        trials: Vec<Trial>,
+        until: Instant,
+    ) -> Result<Vec<(Trial, Result<Built, String>)>, String> {
+        let schema = ScratchSchema::new(ScratchKind::Benchmark, new_id());
+        let left = until.saturating_duration_since(Instant::now());
+        // Past its own end: a build is stopped by the server, and only what hangs is left behind.
+        let longest = left + Duration::from_secs(5);
+        let outcome =
+            match tokio::time::timeout(longest, self.run(planned, trials, until, &schema)).await {
+                Ok(outcome) => outcome.map_err(|error| error.to_string()),
+                Err(_) => Err("it took too long".to_owned()),
+            };
+        if let Err(error) = self.clean(&schema).await {
+            tracing::warn!(%error, schema = schema.name, "it stays until the next sweep");
+        }
+        outcome
+    }
+}
+
+impl SandboxWorkshop {
+    async fn run(
+        &self,
+        planned: &[Planned<'_>],
+        trials: Vec<Trial>,
+        until: Instant,
+        schema: &ScratchSchema,
+    ) -> Result<Vec<(Trial, Result<Built, String>)>, BenchmarkError> {
+        let mut numbers: Vec<usize> =
+            trials.iter().flat_map(|trial| trial.statements.clone()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let of_numbers = numbers.iter().filter_map(|number| planned.get(*number));
+        let cases: Vec<Case> = of_numbers
+            .filter_map(|planned| {
+                let hash = planned.tracked.query_hash.clone();
+                Case::new(hash, &planned.tracked.sql, planned.plannable.clone()).ok()
+            })
+            .collect();
+        let Some(first) = trials.first() else { return Ok(Vec::new()) };
+        let patch_text = first.candidate.create_sql(false);
+        let patch = Patch::parse(&patch_text)?;
+        let request = BenchmarkRequest {
+            cases: &cases,
+            patch: &patch,
+            patch_text: &patch_text,
+            concerned: &[],
+            others: &[],
+            name: format!("optischema costing {}", schema.id),
+            schema,
+            seed: schema.id.as_u64_pair().1,
+            copy_limit_bytes: self.copy_limit_bytes.min(COPIED),
+            sample_percent: 100.0,
+            only_planned: true,
+            with_functions: self.with_functions,
+            budget: Duration::ZERO,
+            statement_timeout_s: 60,
+            rewritten_shape: None,
+        };
+        let mut site =
+            open_scratch(&request, &self.places, &mut |phase, _| tracing::debug!(phase)).await?;
+        let mut main = MainSession::begin(&self.places.main).await?;
+        let settings = plan_settings(main.connection().await?).await?;
+        main.end().await?;
+        site.take_settings(&settings).await?;
+        let mut bench =
+            Bench { site: &mut site, planned, before: Vec::new(), blocks: BTreeMap::new() };
+        let mut done = Vec::new();
+        for trial in trials {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            if is_served(&done, &trial) {
+                let reason = "another one that was built serves its statements for next to nothing";
+                done.push((trial, Err(reason.to_owned())));
+                continue;
+            }
+            let outcome = bench.attempt(&trial, left).await;
+            match outcome {
+                Ok(built) => done.push((trial, Ok(built))),
+                // The time was up while it was built.
+                Err(BenchmarkError::Stopped) => break,
+                Err(error) => done.push((trial, Err(error.refusal()?))),
+            }
+        }
+        Ok(done)
+    }
+
+    async fn clean(&self, schema: &ScratchSchema) -> Result<(), BenchmarkError> {
+        let Some(sandbox) = &self.places.sandbox else { return Ok(()) };
+        let mut session = connect_writable(sandbox, DROPPING_S).await?;
+        Ok(drop_scratch(&mut session.connection, schema).await?)
+    }
+}
+
+/// The share of a statement's cost that is next to nothing.
+const NEXT_TO_NOTHING: f64 = 0.02;
+
+/// Whether each statement of a trial costs next to nothing with one index that was built before.
+fn is_served(done: &[(Trial, Result<Built, String>)], trial: &Trial) -> bool {
+    let is_cheap = |number: &usize| {
+        let effects = done.iter().filter_map(|(_, built)| built.as_ref().ok());
+        effects.flat_map(|built| &built.effects).any(|effect| {
+            effect.statement == *number && effect.after <= NEXT_TO_NOTHING * effect.before
+        })
+    };
+    trial.statements.iter().all(is_cheap)
+}
+
+/// A plan, as it was read and as it was printed.
+type Planning = (Plan, Value);
+
+struct Bench<'a, 's> {
+    site: &'a mut Site,
+    planned: &'a [Planned<'s>],
+    /// Of statements that were planned without any index of a trial: their number, and the plan of each set of values.
+    before: Vec<(usize, Vec<Option<Planning>>)>,
+    /// Blocks that one run of each statement touched then; absent where it was not run, or not to its end.
+    blocks: BTreeMap<usize, Option<i64>>,
+}
+
+impl Bench<'_, '_> {
+    /// Builds an index, plans its statements, and takes it back.
+    async fn attempt(&mut self, trial: &Trial, left: Duration) -> Result<Built, BenchmarkError> {
+        execute(self.site.connection(), "BEGIN".to_owned()).await?;
+        let built = self.build(trial, left).await;
+        let ended = execute(self.site.connection(), "ROLLBACK".to_owned()).await;
+        let built = built?;
+        ended?;
+        Ok(built)
+    }
+
+    async fn build(&mut self, trial: &Trial, left: Duration) -> Result<Built, BenchmarkError> {
+        let Patch { kind: PatchKind::CreateIndex(index), .. } =
+            Patch::parse(&trial.candidate.create_sql(false))?
+        else {
+            return Err(BenchmarkError::Failed("it is no index".into()));
+        };
+        for number in &trial.statements {
+            if !self.before.iter().any(|(known, _)| known == number) {
+                let plans = self.plans(*number).await?;
+                self.before.push((*number, plans));
+                let blocks = self.blocks_of(*number).await?;
+                self.blocks.insert(*number, blocks);
+            }
+        }
+        self.install(trial).await?;
+        let table = self.site.located(&trial.candidate.table);
+        let limit = format!("SET LOCAL statement_timeout = {}", left.as_millis().max(1));
+        execute(self.site.connection(), limit).await?;
+        let begun = Instant::now();
+        execute(self.site.connection(), index.sql(&table.schema, false)?).await?;
+        let build_ms = begun.elapsed().as_secs_f64() * 1000.0;
+        if trial.candidate.keys.iter().any(|key| key.column_name().is_none()) {
+            // What an expression gives has statistics with the index that holds it.
+            execute(self.site.connection(), format!("ANALYZE {}", table.quoted())).await?;
+        }
+        let mut effects = Vec::new();
+        for number in &trial.statements {
+            let after = self.plans(*number).await?;
+            let before = self.before.iter().find(|(known, _)| known == number);
+            let before = before.map_or(&[][..], |(_, plans)| plans.as_slice());
+            let Some(effect) = self.effect(*number, before, &after, &index.name) else { continue };
+            effects.push(self.tempered(effect).await?);
+        }
+        let bytes = size(self.site.connection(), &table.schema, &index.name).await?;
+        let of_table = &self.site.fidelity.tables;
+        let copied = of_table.iter().find(|copied| copied.table == trial.candidate.table);
+        let rows = copied.map_or(0, |copied| copied.rows);
+        Ok(Built { bytes, build_ms, rows, effects })
+    }
+
+    /// Extensions that the sandbox lacks, into the scratch schema: they go with the transaction.
+    async fn install(&mut self, trial: &Trial) -> Result<(), BenchmarkError> {
+        let Some(workspace) = self.site.workspace.clone() else { return Ok(()) };
+        for extension in &trial.extensions {
+            let there = query("SELECT 1 AS one FROM pg_catalog.pg_extension WHERE extname = $1")
+                .bind(extension)
+                .fetch_optional(self.site.connection())
+                .await?;
+            if there.is_none() {
+                let (name, schema) = (quote_identifier(extension), quote_identifier(&workspace));
+                execute(self.site.connection(), format!("CREATE EXTENSION {name} SCHEMA {schema}"))
+                    .await
+                    .map_err(|failure| {
+                        BenchmarkError::Failed(format!(
+                            "the sandbox lacks the extension {extension}, and it could not be made there: {failure}"
+                        ))
+                    })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The mean of a statement's sets of values, where a plan uses the index.
+    fn effect(
+        &self,
+        number: usize,
+        before: &[Option<Planning>],
+        after: &[Option<Planning>],
+        index: &str,
+    ) -> Option<BuiltEffect> {
+        let weights = &self.planned.get(number)?.weights;
+        let (mut old, mut new, mut is_used, mut shown) = (0.0, 0.0, false, None);
+        for (at, (before, after)) in before.iter().zip(after).enumerate() {
+            let (Some((before, before_json)), Some((after, after_json))) = (before, after) else {
+                continue;
+            };
+            let weight = weights.get(at).copied().unwrap_or(1.0);
+            old += weight * before.root.total_cost;
+            new += weight * after.root.total_cost;
+            // An index of a partitioned table has names of its own in each part.
+            let uses =
+                after.indexes().iter().any(|name| *name == index || is_part_of(name, before));
+            if uses && shown.is_none() {
+                shown = Some((before_json.clone(), after_json.clone()));
+            }
+            is_used |= uses;
+        }
+        if !is_used {
+            return None;
+        }
+        Some(BuiltEffect { statement: number, before: old, after: new, plans: shown? })
+    }
+
+    /// What a planner says of trees that it cannot look into is a guess: one run without and one with the index tell how
+    /// many blocks each touches, and no index is thought better than that.
+    async fn tempered(&mut self, effect: BuiltEffect) -> Result<BuiltEffect, BenchmarkError> {
+        let before = self.blocks.get(&effect.statement).copied().flatten();
+        let Some(before) = before.filter(|blocks| *blocks > 0) else { return Ok(effect) };
+        let Some(after) = self.blocks_of(effect.statement).await? else { return Ok(effect) };
+        let least = effect.before * (after as f64 / before as f64).min(1.0);
+        Ok(BuiltEffect { after: effect.after.max(least), ..effect })
+    }
+
+    /// Blocks that a statement touches with its first set of values; absent where it may not be run, or takes too long.
+    async fn blocks_of(&mut self, number: usize) -> Result<Option<i64>, BenchmarkError> {
+        let Some(planned) = self.planned.get(number) else { return Ok(None) };
+        let first = planned.bound.first().filter(|_| planned.plannable.under.is_none());
+        let Some(statement) = first.and_then(|text| sql::parse_one(text).ok()) else {
+            return Ok(None);
+        };
+        let path = &planned.plannable.search_path;
+        let Ok(text) = self.site.placed(&statement, path) else { return Ok(None) };
+        let explain = format!("EXPLAIN (ANALYZE, BUFFERS, TIMING off, FORMAT JSON) {text}");
+        let limit = format!("SET LOCAL statement_timeout = {LONGEST_RUN_MS}");
+        let asked = Fence::Savepoint
+            .around(self.site.connection(), async |connection: &mut PgConnection| {
+                execute(connection, limit).await?;
+                let row = query(AssertSqlSafe(explain)).fetch_one(connection).await?;
+                Ok(row.try_get::<Value, _>(0)?)
+            })
+            .await;
+        match asked {
+            Ok(json) => Ok(parse_plan(&json).ok().and_then(|plan| plan.shared_blocks())),
+            Err(BenchmarkError::Sql { .. } | BenchmarkError::Stopped) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The plans of a statement's sets of values as they are now; absent where one cannot be planned here.
+    async fn plans(&mut self, number: usize) -> Result<Vec<Option<Planning>>, BenchmarkError> {
+        let Some(planned) = self.planned.get(number) else { return Ok(Vec::new()) };
+        let mut plans = Vec::new();
+        for text in &planned.bound {
+            let statement = sql::parse_one(text)?;
+            plans.push(self.plan(&statement, &planned.plannable.search_path).await?);
+        }
+        Ok(plans)
+    }
+
+    /// Absent where its values do not fit, or it cannot be planned on a copy.
+    async fn plan(
+        &mut self,
+        statement: &Statement,
+        path: &[String],
+    ) -> Result<Option<Planning>, BenchmarkError> {
+        let Ok(text) = self.site.placed(statement, path) else { return Ok(None) };
+        let explain = format!("EXPLAIN (VERBOSE, FORMAT JSON) {text}");
+        let asked = Fence::Savepoint
+            .around(self.site.connection(), async |connection: &mut PgConnection| {
+                let row = query(AssertSqlSafe(explain)).fetch_one(connection).await?;
+                Ok(row.try_get::<Value, _>(0)?)
+            })
+            .await;
+        let json = match asked {
+            Ok(json) => json,
+            Err(BenchmarkError::Sql { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let plan = parse_plan(&json).map_err(|error| BenchmarkError::Error(error.to_string()))?;
+        self.site.check_reach(&plan)?;
+        Ok(Some((plan, json)))
+    }
+}
+
+/// Whether a plan had no such index before.
+fn is_part_of(name: &str, before: &Plan) -> bool {
+    !before.indexes().contains(&name)
+}
+
+async fn size(
+    connection: &mut PgConnection,
+    schema: &str,
+    name: &str,
+) -> Result<i64, BenchmarkError> {
+    let row = query(
+        "SELECT COALESCE((SELECT pg_catalog.sum(pg_catalog.pg_relation_size(p.relid)) FROM pg_catalog.pg_partition_tree(c.oid) p),
+                         pg_catalog.pg_relation_size(c.oid))::pg_catalog.int8 AS bytes
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2",
+    )
+    .bind(schema)
+    .bind(name)
+    .fetch_one(connection)
+    .await
+    .map_err(PgFailure::from)?;
+    Ok(row.try_get("bytes")?)
+}

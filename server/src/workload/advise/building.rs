@@ -1,0 +1,354 @@
+//! Indexes that no planner can be asked about before they are there: GIN, GiST, SP-GiST and those of extensions. They are
+//! built on rows that stand for main's, and what plans beside them cost there against plans without them is taken as the
+//! factor by which main's own costs fall.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use optischema::advisor::rules::{BuiltOn, Untried};
+use optischema::advisor::{
+    CostError, CostOracle, Costed, IndexCandidate, IndexMethod, IndexSize, Priced, TableWrites,
+    Wanted, WhatIf, upkeep_of,
+};
+use optischema::model::{CatalogTable, RejectedCandidate, TableName};
+use serde_json::Value;
+
+use super::Planned;
+
+/// Indexes that are built in one analysis.
+const MOST_TRIALS: usize = 40;
+/// What building and planning all of them may take.
+const LONGEST: Duration = Duration::from_secs(20);
+/// A plan must get cheaper by this share for the index to count as used by it.
+const LEAST_GAIN: f64 = 0.02;
+
+/// An index to be tried, and for which of the planned statements.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Trial {
+    pub candidate: IndexCandidate,
+    /// Extensions that its operator classes come from.
+    pub extensions: Vec<String>,
+    /// Numbers of the planned statements.
+    pub statements: Vec<usize>,
+}
+
+/// What an index did on the rows that stand for main's.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Built {
+    pub bytes: i64,
+    pub build_ms: f64,
+    /// Rows of its table there.
+    pub rows: i64,
+    /// Of each statement whose plan uses it.
+    pub effects: Vec<BuiltEffect>,
+}
+
+/// Costs of a statement without and with an index, of the same rows: the mean of its sets of values, each with its weight.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct BuiltEffect {
+    pub statement: usize,
+    pub before: f64,
+    pub after: f64,
+    /// The plans of the first set of values.
+    pub plans: (Value, Value),
+}
+
+/// A place where indexes can be built.
+#[async_trait]
+pub(crate) trait Workshop: Send + Sync + std::fmt::Debug {
+    /// Builds each and plans its statements beside it, one after another; one that fails is its own reason. What the time
+    /// was not enough for has no entry.
+    ///
+    /// # Errors
+    /// Nothing can be built: the sentence says why.
+    async fn try_out(
+        &self,
+        planned: &[Planned<'_>],
+        trials: Vec<Trial>,
+        until: Instant,
+    ) -> Result<Vec<(Trial, Result<Built, String>)>, String>;
+}
+
+/// What became of the candidates that had to be built.
+#[derive(Debug, Default)]
+pub(super) struct Trials {
+    pub priced: Vec<Priced>,
+    pub effects: BTreeMap<IndexCandidate, Vec<BuiltEffect>>,
+    pub built_on: BTreeMap<IndexCandidate, BuiltOn>,
+    /// Nobody could say what they would save.
+    pub untried: Vec<(IndexCandidate, Wanted)>,
+    pub rejected: Vec<RejectedCandidate>,
+    pub notes: Vec<String>,
+    /// Of those that are here, extensions that main lacks.
+    pub extensions: BTreeMap<IndexCandidate, Vec<String>>,
+    pub built: usize,
+    pub seconds: f64,
+}
+
+/// Tries candidates out where there is a place for that, those of the statements that take most time first.
+pub(super) async fn try_all(
+    workshop: Option<&dyn Workshop>,
+    planned: &[Planned<'_>],
+    wanted: BTreeMap<IndexCandidate, Wanted>,
+    tables: &BTreeMap<&TableName, CatalogTable>,
+    writes: &BTreeMap<TableName, TableWrites>,
+    until: Instant,
+) -> Trials {
+    let mut trials = Trials::default();
+    if wanted.is_empty() {
+        return trials;
+    }
+    for (candidate, wanted) in &wanted {
+        let lacking = wanted.extensions.iter().filter(|(_, lacks)| **lacks);
+        let lacking: Vec<String> = lacking.map(|(name, _)| name.clone()).collect();
+        trials.extensions.insert(candidate.clone(), lacking);
+    }
+    let Some(workshop) = workshop else {
+        trials.untried = wanted.into_iter().collect();
+        return trials;
+    };
+    let begun = Instant::now();
+    let (order, left) = in_order(planned, &wanted);
+    for candidate in left {
+        trials.rejected.push(RejectedCandidate::of(
+            &candidate,
+            format!("{MOST_TRIALS} indexes of kinds that must be built are tried in one analysis, and those of statements that take more time came first"),
+        ));
+    }
+    match workshop.try_out(planned, order.clone(), until.min(begun + LONGEST)).await {
+        Err(reason) => {
+            trials.notes.push(format!(
+                "{} of kinds that no planner can be asked about were not tried in the sandbox: {reason}.",
+                optischema::figures::counted(order.len() as u64, "index")
+            ));
+            let untried = order.into_iter().map(|trial| trial.candidate);
+            trials.untried =
+                wanted.into_iter().filter(|(c, _)| untried.clone().any(|u| u == *c)).collect();
+        }
+        Ok(tried) => {
+            trials.take(&order, tried, tables, writes);
+        }
+    }
+    trials.seconds = begun.elapsed().as_secs_f64();
+    trials
+}
+
+/// The likeliest candidate of each statement first, those of the dearest statements before the others; then the second
+/// ones, and so on. And those that are too many.
+fn in_order(
+    planned: &[Planned<'_>],
+    wanted: &BTreeMap<IndexCandidate, Wanted>,
+) -> (Vec<Trial>, Vec<IndexCandidate>) {
+    let time = |statement: &usize| {
+        planned.get(*statement).map_or(0.0, |planned| planned.tracked.total_time_ms)
+    };
+    let mut by_statement: BTreeMap<usize, Vec<(u32, &IndexCandidate)>> = BTreeMap::new();
+    for (candidate, wanted) in wanted {
+        for statement in &wanted.statements {
+            by_statement.entry(*statement).or_default().push((likelihood(candidate), candidate));
+        }
+    }
+    let mut turn: BTreeMap<&IndexCandidate, usize> = BTreeMap::new();
+    for candidates in by_statement.values_mut() {
+        candidates.sort();
+        for (at, (_, candidate)) in candidates.iter().enumerate() {
+            let known = turn.entry(candidate).or_insert(at);
+            *known = at.min(*known);
+        }
+    }
+    let mut order: Vec<(usize, f64, Trial)> = wanted
+        .iter()
+        .map(|(candidate, wanted)| {
+            let trial = Trial {
+                candidate: candidate.clone(),
+                extensions: wanted.extensions.keys().cloned().collect(),
+                statements: wanted.statements.clone(),
+            };
+            let turn = turn.get(candidate).copied().unwrap_or_default();
+            (turn, wanted.statements.iter().map(time).sum(), trial)
+        })
+        .collect();
+    order.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+    let mut trials: Vec<Trial> = order.into_iter().map(|(_, _, trial)| trial).collect();
+    let left = trials.split_off(trials.len().min(MOST_TRIALS));
+    (trials, left.into_iter().map(|trial| trial.candidate).collect())
+}
+
+/// Which of several is tried first: the lower.
+fn likelihood(candidate: &IndexCandidate) -> u32 {
+    match candidate.method {
+        // One that holds all that is asked for finds fewer rows.
+        IndexMethod::Gin if candidate.keys.len() > 1 => 0,
+        IndexMethod::Gin | IndexMethod::Hnsw | IndexMethod::Rum => 1,
+        IndexMethod::Gist if candidate.keys.len() > 1 => 2,
+        IndexMethod::Gist => 3,
+        IndexMethod::Spgist => 4,
+        _ => 5,
+    }
+}
+
+impl Trials {
+    fn take(
+        &mut self,
+        asked: &[Trial],
+        tried: Vec<(Trial, Result<Built, String>)>,
+        tables: &BTreeMap<&TableName, CatalogTable>,
+        writes: &BTreeMap<TableName, TableWrites>,
+    ) {
+        let is_tried = |trial: &&Trial| !tried.iter().any(|(done, _)| done == *trial);
+        for trial in asked.iter().filter(is_tried) {
+            self.rejected.push(RejectedCandidate::of(
+                &trial.candidate,
+                "it must be built to be costed, and the time for that was over".to_owned(),
+            ));
+        }
+        for (trial, outcome) in tried {
+            self.built += 1;
+            let built = match outcome {
+                Ok(built) => built,
+                Err(reason) => {
+                    let reason = format!("not built in the sandbox: {reason}");
+                    self.rejected.push(RejectedCandidate::of(&trial.candidate, reason));
+                    continue;
+                }
+            };
+            let effects: Vec<BuiltEffect> = built
+                .effects
+                .iter()
+                .filter(|effect| effect.after < effect.before * (1.0 - LEAST_GAIN))
+                .cloned()
+                .collect();
+            if effects.is_empty() {
+                self.rejected.push(RejectedCandidate::of(
+                    &trial.candidate,
+                    "it was built in the sandbox, and no plan there gets cheaper with it"
+                        .to_owned(),
+                ));
+                continue;
+            }
+            let Some(table) = tables.get(&trial.candidate.table) else { continue };
+            let scale = (table.rows.max(0.0) / built.rows.max(1) as f64).max(1.0);
+            let bytes = (built.bytes as f64 * scale) as i64;
+            let entry_bytes = built.bytes as f64 / built.rows.max(1) as f64;
+            let size = IndexSize { bytes, entry_bytes, rows: table.rows.max(0.0) };
+            let none = TableWrites::default();
+            let writes = writes.get(&table.name).unwrap_or(&none);
+            let upkeep = upkeep_of(table, &trial.candidate, size, writes).cost_units;
+            let wanted_by = effects.iter().map(|effect| effect.statement).collect();
+            let candidate = trial.candidate;
+            let Built { bytes: bytes_there, build_ms, rows, .. } = built;
+            let built_on = BuiltOn { rows, bytes: bytes_there, build_ms };
+            self.built_on.insert(candidate.clone(), built_on);
+            self.effects.insert(candidate.clone(), effects);
+            self.priced.push(Priced { candidate, bytes, upkeep, wanted_by });
+        }
+    }
+}
+
+impl Trials {
+    /// The plans without and with an index that was built, of the statement that gains most.
+    pub fn plans(&self, costed: &Costed) -> Option<Value> {
+        let effects = self.effects.get(&costed.candidate)?;
+        let main = costed.effects.first().map(|(statement, ..)| *statement);
+        let effect = effects.iter().find(|effect| Some(effect.statement) == main)?;
+        let (before, after) = &effect.plans;
+        Some(serde_json::json!({ "before": before, "after": after }))
+    }
+
+    /// What nobody could cost, with its statements.
+    pub fn untried(self, planned: &[Planned<'_>]) -> Vec<Untried> {
+        let of = |number: &usize| planned.get(*number).map(|one| one.tracked.clone());
+        let untried = self.untried.into_iter();
+        untried
+            .map(|(candidate, wanted)| Untried {
+                candidate,
+                statements: wanted.statements.iter().filter_map(of).collect(),
+                lacking: wanted
+                    .extensions
+                    .into_iter()
+                    .filter(|(_, lacks)| *lacks)
+                    .map(|(name, _)| name)
+                    .collect(),
+            })
+            .collect()
+    }
+}
+
+/// A planner beside what was built: it is asked about what it can plan with, and the cheaper of its word and that of an
+/// index that was built counts. That both could serve one plan together is not known to it.
+pub(super) struct WithBuilt<'a> {
+    pub planner: &'a mut dyn CostOracle,
+    pub effects: &'a BTreeMap<IndexCandidate, Vec<BuiltEffect>>,
+    /// By statement, what it costs as it is.
+    bases: BTreeMap<usize, f64>,
+}
+
+impl<'a> WithBuilt<'a> {
+    pub fn new(
+        planner: &'a mut dyn CostOracle,
+        effects: &'a BTreeMap<IndexCandidate, Vec<BuiltEffect>>,
+    ) -> Self {
+        Self { planner, effects, bases: BTreeMap::new() }
+    }
+
+    async fn base(&mut self, statement: usize) -> Result<f64, CostError> {
+        if let Some(base) = self.bases.get(&statement) {
+            return Ok(*base);
+        }
+        let base = self.planner.cost(statement, &[]).await?.cost;
+        self.bases.insert(statement, base);
+        Ok(base)
+    }
+}
+
+#[async_trait]
+impl CostOracle for WithBuilt<'_> {
+    async fn cost(
+        &mut self,
+        statement: usize,
+        indexes: &[&IndexCandidate],
+    ) -> Result<WhatIf, CostError> {
+        let (built, asked): (Vec<usize>, Vec<usize>) =
+            (0..indexes.len()).partition(|at| self.effects.contains_key(indexes[*at]));
+        let planned: Vec<&IndexCandidate> = asked.iter().map(|at| indexes[*at]).collect();
+        let is_known = asked.is_empty() && self.bases.contains_key(&statement);
+        let mut best = if is_known {
+            WhatIf { cost: self.base(statement).await?, used: Vec::new() }
+        } else {
+            let answer =
+                self.planner.cost(statement, &planned).await.map_err(|error| match error {
+                    CostError::Candidate { position, reason } => CostError::Candidate {
+                        position: asked.get(position).copied().unwrap_or(position),
+                        reason,
+                    },
+                    other => other,
+                })?;
+            let used = answer.used.iter().filter_map(|at| asked.get(*at).copied()).collect();
+            WhatIf { cost: answer.cost, used }
+        };
+        for at in built {
+            let Some(effects) = self.effects.get(indexes[at]) else { continue };
+            let Some(effect) = effects.iter().find(|effect| effect.statement == statement) else {
+                continue;
+            };
+            let cost = self.base(statement).await? * effect.after / effect.before;
+            if cost < best.cost {
+                best = WhatIf { cost, used: vec![at] };
+            }
+        }
+        Ok(best)
+    }
+
+    fn known(&self, statement: usize) -> Option<f64> {
+        self.planner.known(statement)
+    }
+
+    fn is_out_of_time(&self) -> bool {
+        self.planner.is_out_of_time()
+    }
+
+    async fn rest(&mut self) {
+        self.planner.rest().await;
+    }
+}
