@@ -240,6 +240,8 @@ pub trait Operations: Send + Sync {
     async fn restore(&self, id: RecommendationId) -> Outcome<Recommendation>;
 
     async fn start_benchmark(&self, id: RecommendationId) -> Outcome<JobAccepted>;
+    /// Queues a benchmark of several recommendations together.
+    async fn start_set_benchmark(&self, ids: Vec<RecommendationId>) -> Outcome<JobAccepted>;
     /// Lists what a person typed in, and queues its benchmark.
     async fn compare(&self, request: CompareRequest) -> Outcome<JobAccepted>;
     /// A finished benchmark as a page of its own, to be handed on.

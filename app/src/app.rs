@@ -9,7 +9,7 @@ use crate::components::{Live, NavBar, NoticeBoard, NoticeList, follow_server};
 use crate::pages::{
     ApplyPage, BenchmarkPage, ChangesPage, ComparePage, ConnectionsPage, DashboardPage,
     HandoverPage, JobsPage, NotFoundPage, QueriesPage, QueryPage, RecommendationPage,
-    RecommendationsPage, RejectedPage, RulePage, WhatIfPage,
+    RecommendationsPage, RejectedPage, RulePage, SetPage, WhatIfPage,
 };
 
 /// The app. Pages wait for their data on the server, so that they can be read without JavaScript.
@@ -33,6 +33,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/recommendations/:id") view=RecommendationPage ssr=SsrMode::Async/>
                     <Route path=path!("/recommendations/:id/apply") view=ApplyPage ssr=SsrMode::Async/>
                     <Route path=path!("/handover") view=HandoverPage ssr=SsrMode::Async/>
+                    <Route path=path!("/sets/new") view=SetPage ssr=SsrMode::Async/>
                     <Route path=path!("/rejected") view=RejectedPage ssr=SsrMode::Async/>
                     <Route path=path!("/rules/:rule") view=RulePage ssr=SsrMode::Async/>
                     <Route path=path!("/what-if") view=WhatIfPage ssr=SsrMode::Async/>

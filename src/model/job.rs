@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::text_enum::text_enum;
-use super::{BenchmarkResult, ChangeId, JobId, RecommendationId, Timestamp, UseCheck};
+use super::{
+    BenchmarkResult, ChangeId, JobId, RecommendationId, SetBenchmark, Timestamp, UseCheck,
+};
 
 text_enum! {
     /// What a job does.
@@ -110,6 +112,9 @@ pub struct Job {
     pub change_id: Option<ChangeId>,
     /// It starts once that one is completed.
     pub after_job: Option<JobId>,
+    /// The recommendations that a benchmark measures together; empty where it is of one.
+    #[serde(default)]
+    pub members: Vec<RecommendationId>,
 }
 
 impl Job {
@@ -142,6 +147,7 @@ pub enum JobResult {
     Benchmark(Box<BenchmarkResult>),
     Change(Box<ChangeOutcome>),
     Analysis(AnalysisOutcome),
+    Set(Box<SetBenchmark>),
 }
 
 impl JobResult {
@@ -159,7 +165,16 @@ impl JobResult {
     pub fn benchmark(&self) -> Option<&BenchmarkResult> {
         match self {
             Self::Benchmark(result) => Some(result),
-            Self::Change(_) | Self::Analysis(_) => None,
+            Self::Change(_) | Self::Analysis(_) | Self::Set(_) => None,
+        }
+    }
+
+    /// The benchmark of several changes, where the job was one.
+    #[must_use]
+    pub fn set(&self) -> Option<&SetBenchmark> {
+        match self {
+            Self::Set(result) => Some(result),
+            Self::Benchmark(_) | Self::Change(_) | Self::Analysis(_) => None,
         }
     }
 
@@ -170,6 +185,7 @@ impl JobResult {
             Self::Benchmark(_) => None,
             Self::Change(outcome) => Some(outcome.summary()),
             Self::Analysis(outcome) => Some(outcome.summary()),
+            Self::Set(result) => Some(result.summary()),
         }
     }
 
@@ -178,7 +194,7 @@ impl JobResult {
     pub fn change(&self) -> Option<&ChangeOutcome> {
         match self {
             Self::Change(outcome) => Some(outcome),
-            Self::Benchmark(_) | Self::Analysis(_) => None,
+            Self::Benchmark(_) | Self::Analysis(_) | Self::Set(_) => None,
         }
     }
 }

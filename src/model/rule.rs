@@ -42,7 +42,7 @@ impl Rule {
     pub const fn title(self) -> &'static str {
         match self {
             Self::MissingIndex => "Missing index",
-            Self::GinIndex => "Missing GIN index",
+            Self::GinIndex => "Search index that nobody could cost",
             Self::ForeignKeyIndex => "Foreign key without an index",
             Self::UnusedIndex => "Unused index",
             Self::DuplicateIndex => "Duplicate index",

@@ -9,11 +9,13 @@ mod comparison;
 mod rank;
 #[cfg(test)]
 mod reference;
+mod several;
 mod summary;
 mod wilcoxon;
 
 pub use bootstrap::ratio_of_medians_interval;
 pub use comparison::{Comparison, LOOK_LEVEL, LOOKS, THRESHOLD, compare, overall_verdict};
 pub use rank::{cliffs_delta, spearman_with_time};
+pub use several::{FAMILY_LEVEL, OneOfSeveral, compare_several, holm};
 pub use summary::{interquartile_mean, median, outliers, quantile, scaled_mad};
-pub use wilcoxon::{Interval, hodges_lehmann, signed_rank_interval};
+pub use wilcoxon::{Interval, hodges_lehmann, signed_rank_interval, signed_rank_tail};

@@ -40,11 +40,30 @@ pub fn signed_rank_interval(differences: &[f64], level: f64) -> Option<Interval>
     Some(Interval { low, high })
 }
 
-/// One more than the largest k with P(W <= k) <= `tail`, where W is the signed-rank sum of `n` untied
-/// differences under the null hypothesis; `None` where even k = 0 is too likely.
-fn largest_rank_sum_in_tail(n: usize, tail: f64) -> Option<usize> {
-    // Counts of subsets of {1, …, n} by sum. With n at most some hundreds, f64 is exact far into the
-    // tail, where the counts are small, and that is the only part in use.
+/// The probability of a signed-rank sum of positive differences as small as theirs, if their median were zero: how little
+/// speaks for it not being below. Exact where none are tied; ties share their mean rank, and half ranks count up. 1 of an
+/// empty sample.
+#[must_use]
+pub fn signed_rank_tail(differences: &[f64]) -> f64 {
+    let mut order: Vec<usize> = (0..differences.len()).collect();
+    order.sort_by(|a, b| differences[*a].abs().total_cmp(&differences[*b].abs()));
+    let (mut sum, mut at) = (0.0, 0);
+    while at < order.len() {
+        let size = differences[order[at]].abs();
+        let tied = order[at..].iter().take_while(|i| differences[**i].abs() <= size).count();
+        let rank = at as f64 + (tied as f64 + 1.0) / 2.0;
+        sum +=
+            rank * order[at..at + tied].iter().filter(|i| differences[**i] >= 0.0).count() as f64;
+        at += tied;
+    }
+    let counts = rank_sums(differences.len());
+    let all: f64 = counts.iter().sum();
+    counts.iter().take(sum.ceil() as usize + 1).sum::<f64>() / all
+}
+
+/// Subsets of {1, …, n} by their sum. With n at most some hundreds, f64 is exact far into the tail, where the counts are
+/// small, and that is the only part in use.
+fn rank_sums(n: usize) -> Vec<f64> {
     let total = n * (n + 1) / 2;
     let mut counts = vec![0.0_f64; total + 1];
     counts[0] = 1.0;
@@ -53,6 +72,13 @@ fn largest_rank_sum_in_tail(n: usize, tail: f64) -> Option<usize> {
             counts[sum] += counts[sum - rank];
         }
     }
+    counts
+}
+
+/// One more than the largest k with P(W <= k) <= `tail`, where W is the signed-rank sum of `n` untied
+/// differences under the null hypothesis; `None` where even k = 0 is too likely.
+fn largest_rank_sum_in_tail(n: usize, tail: f64) -> Option<usize> {
+    let counts = rank_sums(n);
     let all = 2.0_f64.powi(i32::try_from(n).ok()?);
     let mut cumulative = 0.0;
     let beyond = counts.iter().position(|count| {
@@ -97,6 +123,19 @@ mod tests {
         assert_eq!(largest_rank_sum_in_tail(10, 7.0 / 1024.0), Some(5));
         assert_eq!(largest_rank_sum_in_tail(10, 6.9 / 1024.0), Some(4));
         assert_eq!(largest_rank_sum_in_tail(10, 0.5 / 1024.0), None);
+    }
+
+    #[test]
+    fn the_tail_of_a_sum_is_that_of_r() {
+        // R 4.3: psignrank(c(0, 3, 55), 10) = 1/1024, 5/1024, 1
+        let below: Vec<f64> = (1..=10).map(|i| -f64::from(i)).collect();
+        assert!((signed_rank_tail(&below) - 1.0 / 1024.0).abs() < 1e-12);
+        let mut one: Vec<f64> = below.clone();
+        one[2] = 3.0;
+        assert!((signed_rank_tail(&one) - 5.0 / 1024.0).abs() < 1e-12);
+        let above: Vec<f64> = below.iter().map(|x| -x).collect();
+        assert!((signed_rank_tail(&above) - 1.0).abs() < 1e-12);
+        assert_eq!(signed_rank_tail(&[]), 1.0);
     }
 
     #[test]

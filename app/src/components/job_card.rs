@@ -124,6 +124,12 @@ fn ended(job: &Job) -> Option<impl IntoView + use<>> {
             <a href=format!("/benchmarks/{}", job.id)>"Everything that was measured"</a>
         }
     });
+    let set = job.result.as_ref().and_then(JobResult::set).map(|set| {
+        view! {
+            <VerdictBadge verdict=set.verdict/>
+            <a href=format!("/benchmarks/{}", job.id)>"Everything that was measured"</a>
+        }
+    });
     let seconds = job
         .completed_at
         .zip(job.started_at)
@@ -131,6 +137,7 @@ fn ended(job: &Job) -> Option<impl IntoView + use<>> {
     Some(view! {
         <p class="outcome">
             {verdict}
+            {set}
             {job.result.as_ref().and_then(JobResult::summary)}
             {job.error_message.clone()}
             <span class="quiet">{seconds}</span>

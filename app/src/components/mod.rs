@@ -58,7 +58,7 @@ pub(crate) use query_row::QueryRow;
 pub(crate) use query_tables::QueryTables;
 pub(crate) use recommendation_actions::{Actions, RecommendationActions};
 pub(crate) use recommendation_row::RecommendationRow;
-pub(crate) use result::WholeResult;
+pub(crate) use result::{ResultSet, WholeResult};
 pub(crate) use socket::follow_server;
 pub(crate) use sql_block::SqlBlock;
 pub(crate) use step_list::StepList;

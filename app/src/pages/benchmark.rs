@@ -5,7 +5,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 use optischema::model::{Job, JobResult};
 
-use crate::components::{Failure, JobCard, WholeResult};
+use crate::components::{Failure, JobCard, ResultSet, WholeResult};
 use crate::server_fns::load_job;
 
 fn content(job: Job, reload: Callback<()>) -> impl IntoView {
@@ -13,6 +13,8 @@ fn content(job: Job, reload: Callback<()>) -> impl IntoView {
     let title = job.recommendation_title.clone();
     let back = job.page();
     let result = job.result.as_ref().and_then(JobResult::benchmark).cloned();
+    let set = job.result.as_ref().and_then(JobResult::set).cloned();
+    let is_of_one = job.members.is_empty();
     let files = result.is_some().then(|| {
         view! {
             <div class="actions">
@@ -23,11 +25,12 @@ fn content(job: Job, reload: Callback<()>) -> impl IntoView {
         }
     });
     view! {
-        <p class="crumbs"><a href=back>"The recommendation"</a></p>
+        <p class="crumbs"><a href=back>{if is_of_one { "The recommendation" } else { "Recommendations" }}</a></p>
         <Title text=format!("Benchmark: {title}")/>
         <h1>{title.clone()}</h1>
         <JobCard job on_end=reload/>
         {files}
+        {set.map(|result| view! { <section aria-labelledby="result"><h2 id="result">"Result"</h2><ResultSet result/></section> })}
         {result.map(|result| view! { <section aria-labelledby="result"><h2 id="result">"Result"</h2><WholeResult result has_links=true/></section> })}
     }
 }

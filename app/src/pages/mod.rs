@@ -15,6 +15,7 @@ mod recommendation;
 mod recommendations;
 mod rejected;
 mod rule;
+mod set;
 mod what_if;
 
 pub(crate) use apply::ApplyPage;
@@ -32,4 +33,5 @@ pub(crate) use recommendation::RecommendationPage;
 pub(crate) use recommendations::RecommendationsPage;
 pub(crate) use rejected::RejectedPage;
 pub(crate) use rule::RulePage;
+pub(crate) use set::SetPage;
 pub(crate) use what_if::WhatIfPage;

@@ -31,6 +31,15 @@ pub(super) fn failed(error: OperationError) -> ServerFnError {
     ServerFnError::new(error.to_string())
 }
 
+/// Ids that are joined by commas.
+pub(super) fn parse_ids<T: std::str::FromStr>(
+    what: &'static str,
+    text: &str,
+) -> Result<Vec<T>, ServerFnError> {
+    let named = text.split(',').map(str::trim).filter(|id| !id.is_empty());
+    named.map(|id| parse_id(what, id.to_owned())).collect()
+}
+
 /// An id of a form or a URL.
 pub(super) fn parse_id<T: std::str::FromStr>(
     what: &'static str,

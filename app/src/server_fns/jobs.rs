@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
-use optischema::model::{CompareRequest, Job, JobPage, JobQuery};
+use optischema::model::{CompareRequest, Job, JobPage, JobQuery, Recommendation};
 
 /// A page of jobs.
 #[server(prefix = "/rpc", endpoint = "jobs", input = GetUrl)]
@@ -26,6 +26,27 @@ pub async fn start_benchmark(id: String) -> Result<(), ServerFnError> {
     use super::context::{failed, operations, parse_id};
     let id = parse_id("recommendation", id)?;
     operations()?.start_benchmark(id).await.map(drop).map_err(failed)
+}
+
+/// Queues a benchmark of several recommendations together, and shows it. `ids` is joined by commas.
+#[server(prefix = "/rpc", endpoint = "start-set")]
+pub async fn start_set(ids: String) -> Result<(), ServerFnError> {
+    use super::context::{failed, operations, parse_ids};
+    let ids = parse_ids("recommendation", &ids)?;
+    let accepted = operations()?.start_set_benchmark(ids).await.map_err(failed)?;
+    leptos_axum::redirect(&format!("/benchmarks/{}", accepted.job_id));
+    Ok(())
+}
+
+/// The recommendations of these ids, which are joined by commas.
+#[server(prefix = "/rpc", endpoint = "chosen", input = GetUrl)]
+pub async fn load_chosen(ids: String) -> Result<Vec<Recommendation>, ServerFnError> {
+    use super::context::{failed, operations, parse_ids};
+    let mut chosen = Vec::new();
+    for id in parse_ids("recommendation", &ids)? {
+        chosen.push(operations()?.recommendation(id).await.map_err(failed)?);
+    }
+    Ok(chosen)
 }
 
 /// Lists what a person typed in, queues its benchmark, and shows it.

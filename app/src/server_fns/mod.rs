@@ -27,7 +27,7 @@ pub use changes::{
     load_changes, load_functions_choice,
 };
 pub use handover::load_handover;
-pub use jobs::{CancelJob, Compare, StartBenchmark, load_job, load_jobs};
+pub use jobs::{CancelJob, Compare, StartBenchmark, StartSet, load_chosen, load_job, load_jobs};
 pub use overview::{Analyze, load_dashboard, load_health};
 pub use queries::{AddQueries, Collect, RemoveQuery, load_queries, load_query};
 pub use recommendations::{

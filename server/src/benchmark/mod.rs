@@ -19,6 +19,7 @@ mod protocol;
 mod request;
 mod runner;
 mod scratch_site;
+mod set;
 mod sham;
 mod site;
 mod summing;
@@ -33,6 +34,7 @@ pub use case::{Case, cases_for};
 pub use costing::SandboxWorkshop;
 pub use request::{BenchmarkRequest, Report};
 pub use runner::run_benchmark;
+pub use set::{SetChange, SetQuestion, objection_in_a_set, run_set};
 pub use survey::Places;
 pub use typed::typed_cases;
 

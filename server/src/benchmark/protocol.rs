@@ -95,6 +95,34 @@ impl Protocol {
         Ok(Measured { baseline, patched, baseline_batch, patched_batch, comparison, verdict })
     }
 
+    /// Run times of both arms in a number of pairs that was fixed before, or fewer where the time is over: baseline and
+    /// patched, side by side.
+    ///
+    /// # Errors
+    /// An arm does not run.
+    pub async fn pairs(
+        &self,
+        arms: &mut Arms<'_>,
+        count: usize,
+    ) -> Result<(Vec<f64>, Vec<f64>), BenchmarkError> {
+        let baseline = self.warm_up(arms, ArmKind::Baseline).await?;
+        let patched = self.warm_up(arms, ArmKind::Patched).await?;
+        let (baseline_batch, patched_batch) =
+            if arms.writes() { (1, 1) } else { batches_for(baseline, patched) };
+        let mut rng = fastrand::Rng::with_seed(self.seed);
+        let mut pairs = Pairs::default();
+        while pairs.len() < count && (pairs.len() == 0 || Instant::now() < self.deadline) {
+            let first = if rng.bool() { ArmKind::Baseline } else { ArmKind::Patched };
+            for arm in [first, first.other()] {
+                match arm {
+                    ArmKind::Baseline => pairs.baseline.push(arms.run(arm, baseline_batch).await?),
+                    ArmKind::Patched => pairs.patched.push(arms.run(arm, patched_batch).await?),
+                }
+            }
+        }
+        Ok((times(&pairs.baseline), times(&pairs.patched)))
+    }
+
     async fn warm_up(&self, arms: &mut Arms<'_>, arm: ArmKind) -> Result<f64, BenchmarkError> {
         let mut times: Vec<f64> = Vec::new();
         while times.len() < *WARM_UP.end() {

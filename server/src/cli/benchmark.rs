@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use optischema::model::{Job, JobAccepted, JobStatus, RecommendationId, Verdict};
+use optischema::model::{Job, JobAccepted, JobStatus, RecommendationId, SetRequest, Verdict};
 use reqwest::StatusCode;
 
 use super::Format;
@@ -17,18 +17,25 @@ use crate::instance::{Instance, InstanceError};
 /// How often the job is looked at.
 const PERIOD: Duration = Duration::from_millis(300);
 
+/// Which recommendations are measured.
+pub(super) enum Asked {
+    One(RecommendationId),
+    /// All of them together.
+    Set(Vec<RecommendationId>),
+}
+
 pub(super) async fn run(
     settings: Settings,
-    id: RecommendationId,
+    asked: Asked,
     format: Format,
 ) -> Result<ExitCode, CommandError> {
     let job = match Instance::start(settings.clone()).await {
         Ok(instance) => {
-            let job = run_here(&instance, id).await;
+            let job = run_here(&instance, asked).await;
             instance.stop().await;
             job?
         }
-        Err(InstanceError::Locked(_)) => run_there(&Remote::of(&settings)?, id).await?,
+        Err(InstanceError::Locked(_)) => run_there(&Remote::of(&settings)?, asked).await?,
         Err(error) => return Err(error.into()),
     };
     match format {
@@ -40,7 +47,10 @@ pub(super) async fn run(
 
 /// 0 faster or equivalent, 1 slower or not equivalent, 2 inconclusive or unstable, 3 failed, 4 error.
 fn exit_code(job: &Job) -> u8 {
-    let verdict = job.result.as_ref().and_then(|result| result.benchmark()).map(|b| b.verdict);
+    let verdict = job.result.as_ref().and_then(|result| match result.set() {
+        Some(set) => Some(set.verdict),
+        None => result.benchmark().map(|benchmark| benchmark.verdict),
+    });
     match (job.status, verdict) {
         (JobStatus::Completed, Some(verdict)) => code_of(verdict),
         (JobStatus::Completed, None) => 2,
@@ -63,8 +73,11 @@ pub(super) const fn code_of(verdict: Verdict) -> u8 {
     }
 }
 
-async fn run_here(instance: &Instance, id: RecommendationId) -> Result<Job, CommandError> {
-    let accepted = instance.operations.start_benchmark(id).await?;
+async fn run_here(instance: &Instance, asked: Asked) -> Result<Job, CommandError> {
+    let accepted = match asked {
+        Asked::One(id) => instance.operations.start_benchmark(id).await?,
+        Asked::Set(ids) => instance.operations.start_set_benchmark(ids).await?,
+    };
     let mut phases = Phases::default();
     loop {
         let job = instance.operations.job(accepted.job_id).await?;
@@ -77,9 +90,15 @@ async fn run_here(instance: &Instance, id: RecommendationId) -> Result<Job, Comm
 }
 
 /// Measures over the REST calls of the server that holds the data folder.
-async fn run_there(remote: &Remote, id: RecommendationId) -> Result<Job, CommandError> {
-    let accepted: JobAccepted =
-        remote.post(&format!("/api/benchmark/{id}"), None, StatusCode::ACCEPTED).await?;
+async fn run_there(remote: &Remote, asked: Asked) -> Result<Job, CommandError> {
+    let (path, body) = match asked {
+        Asked::One(id) => (format!("/api/benchmark/{id}"), None),
+        Asked::Set(recommendation_ids) => {
+            let request = SetRequest { recommendation_ids };
+            ("/api/benchmark/set".to_owned(), Some(serde_json::to_value(&request)?))
+        }
+    };
+    let accepted: JobAccepted = remote.post(&path, body.as_ref(), StatusCode::ACCEPTED).await?;
     let mut phases = Phases::default();
     loop {
         let job: Job = remote.get(&format!("/api/benchmark/{}", accepted.job_id)).await?;

@@ -77,7 +77,10 @@ pub(super) async fn dispatch(cli: Cli) -> Done {
         Command::Benchmark { what, format } => {
             let settings = Settings::resolve(&args)?;
             match (what.recommendation_id, measure::Files::of(&what)) {
-                (Some(id), _) => benchmark::run(settings, id, format).await,
+                (Some(id), _) => benchmark::run(settings, benchmark::Asked::One(id), format).await,
+                (None, _) if !what.set.is_empty() => {
+                    benchmark::run(settings, benchmark::Asked::Set(what.set), format).await
+                }
                 (None, Some(files)) => measure::run(settings, files, format).await,
                 (None, None) => {
                     Err(CommandError::Missing("there is nothing to be measured".into()))

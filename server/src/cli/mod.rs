@@ -102,13 +102,16 @@ pub enum Command {
     Openapi,
 }
 
-/// What is measured: a recommendation, a statement with a change, or two statements.
+/// What is measured: a recommendation, several together, a statement with a change, or two statements.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "What is measured (one of three)")]
+#[command(next_help_heading = "What is measured (one of four)")]
 pub struct BenchmarkWhat {
     /// The recommendation's id.
-    #[arg(required_unless_present_any = ["query", "before"], conflicts_with_all = ["query", "patch", "before", "after"])]
+    #[arg(required_unless_present_any = ["query", "before", "set"], conflicts_with_all = ["query", "patch", "before", "after", "set"])]
     pub recommendation_id: Option<optischema::model::RecommendationId>,
+    /// Ids of recommendations that are measured together, against none of them, parted by commas.
+    #[arg(long, value_delimiter = ',', num_args = 1.., value_name = "IDS", conflicts_with_all = ["query", "patch", "before", "after"])]
+    pub set: Vec<optischema::model::RecommendationId>,
     /// A file with one SELECT.
     #[arg(long, requires = "patch", conflicts_with = "before")]
     pub query: Option<PathBuf>,

@@ -5,7 +5,8 @@ use std::time::Duration;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use optischema::figures;
 use optischema::model::{
-    BenchmarkResult, Job, JobStatus, PlanPair, Recommendation, Verdict, WriteMeasure,
+    BenchmarkResult, ConfidenceInterval, Job, JobStatus, PlanPair, Recommendation, SetBenchmark,
+    Verdict, WriteMeasure,
 };
 use optischema::operations::{OperationError, Operations};
 use optischema::plan::{diff, parse_plan};
@@ -85,6 +86,10 @@ const WIDTH: u16 = 120;
 
 /// The verdict of a benchmark as a table, or the sentence that says why there is none.
 pub fn print_benchmark(job: &Job) {
+    if let Some(set) = job.result.as_ref().and_then(|result| result.set()) {
+        print_set(set);
+        return;
+    }
     let result = job.result.as_ref().and_then(|result| result.benchmark());
     let (JobStatus::Completed, Some(result)) = (job.status, result) else {
         let reason = job.error_message.clone().unwrap_or_else(|| job.status.to_string());
@@ -92,6 +97,53 @@ pub fn print_benchmark(job: &Job) {
         return;
     };
     print_result(result);
+}
+
+/// A set of changes: each statement without any and with all of them, and what each change carries.
+fn print_set(set: &SetBenchmark) {
+    let absent = || "–".to_owned();
+    let range =
+        |interval: Option<&ConfidenceInterval>| interval.map_or_else(absent, figures::interval);
+    let change = |percent: Option<f64>| percent.map_or_else(absent, figures::change);
+    let mut table = Table::new();
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    table.set_header(["Statement", "Share", "Verdict", "Without", "With", "Change", "Interval"]);
+    for statement in &set.statements {
+        table.add_row([
+            figures::in_one_line(&statement.sql, 60),
+            figures::percent(100.0 * statement.share),
+            statement.verdict.label().to_owned(),
+            figures::milliseconds(statement.baseline_ms),
+            figures::milliseconds(statement.patched_ms),
+            change(statement.change_percent),
+            range(statement.confidence_interval.as_ref()),
+        ]);
+    }
+    println!("{table}");
+    let mut table = Table::new();
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    table.set_header(["Change", "Lost without it", "Interval", "Used by", "Size"]);
+    for member in &set.members {
+        let points = |percent: f64| figures::percent(percent);
+        table.add_row([
+            member.title.clone(),
+            member.carries_percent.map_or_else(absent, points),
+            member.carries_interval.map_or_else(absent, |interval| {
+                format!("{} to {}", points(interval.low_percent), points(interval.high_percent))
+            }),
+            figures::counted(member.used_by.len() as u64, "statement"),
+            member.bytes.map_or_else(absent, figures::bytes),
+        ]);
+    }
+    println!("{table}");
+    println!("{} {}", set.summary(), range(set.confidence_interval.as_ref()));
+    for warning in &set.warnings {
+        println!("{warning}");
+    }
+    if !set.left.is_empty() {
+        let left = figures::counted(set.left.len() as u64, "statement");
+        println!("{left} on these tables not measured (--format json gives the reasons).");
+    }
 }
 
 /// What a write takes more or less, as far as the runs show that.

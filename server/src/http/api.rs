@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use optischema::model::{
     AddedQueries, AnalyzeReport, CollectionReport, CompareRequest, Health, Job, JobAccepted, JobId,
     JobPage, JobQuery, QueryDetail, QueryHash, QueryPage, QueryQuery, RangeQuery, Recommendation,
-    RecommendationId, RecommendationPage, RecommendationQuery,
+    RecommendationId, RecommendationPage, RecommendationQuery, SetRequest,
 };
 use optischema::operations::OperationError;
 use serde::de::DeserializeOwned;
@@ -61,6 +61,7 @@ pub(super) fn router() -> (axum::Router<AppState>, utoipa::openapi::OpenApi) {
         .routes(routes!(advice::get_rule))
         .routes(routes!(list_jobs, compare))
         // One path: a POST names a recommendation, a GET names a job.
+        .routes(routes!(start_set_benchmark))
         .routes(routes!(get_job, start_benchmark))
         .routes(routes!(cancel_job))
         .routes(routes!(patch_sql))
@@ -194,6 +195,15 @@ async fn restore(app: Caller, Path(text): Path<String>) -> Answer<Recommendation
 async fn start_benchmark(app: Caller, Path(text): Path<String>) -> Result<Response, Problem> {
     let id: RecommendationId = id("recommendation", text)?;
     Ok(accepted(app.operations.start_benchmark(id).await?))
+}
+
+/// Queues a benchmark of several recommendations together, against none of them.
+#[utoipa::path(post, path = "/api/benchmark/set", tag = "benchmark", request_body = SetRequest,
+    responses((status = 202, body = JobAccepted), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 422, body = Problem)))]
+async fn start_set_benchmark(app: Caller, bytes: Bytes) -> Result<Response, Problem> {
+    let request: SetRequest = body(&bytes)?;
+    Ok(accepted(app.operations.start_set_benchmark(request.recommendation_ids).await?))
 }
 
 /// Lists what a person typed in, a statement and a change or two statements, and queues its benchmark.

@@ -9,6 +9,7 @@ use optischema::model::{
 
 use super::progress::Progress;
 use super::sandbox::tag_of;
+use super::set_job;
 use super::worker::Worker;
 use crate::benchmark::{
     BenchmarkError, BenchmarkRequest, Places, cases_for, run_benchmark, typed_cases,
@@ -30,13 +31,16 @@ fn schema_of(claimed: &ClaimedJob) -> ScratchSchema {
 
 /// Runs it to its end.
 pub(super) async fn run(worker: &Worker, claimed: &ClaimedJob, progress: &Progress) -> JobEnd {
-    let measured = if claimed.job.is_watch() {
-        watch(worker, claimed, progress).await
+    let of_one = |result: BenchmarkResult| JobResult::Benchmark(Box::new(result));
+    let measured = if !claimed.job.members.is_empty() {
+        set_job::measure(worker, claimed, progress).await
+    } else if claimed.job.is_watch() {
+        watch(worker, claimed, progress).await.map(of_one)
     } else {
-        measure(worker, claimed, progress).await
+        measure(worker, claimed, progress).await.map(of_one)
     };
     match measured {
-        Ok(result) => JobEnd::Completed(JobResult::Benchmark(Box::new(result))),
+        Ok(result) => JobEnd::Completed(result),
         Err(BenchmarkError::Unreachable(reason)) => JobEnd::Later(reason),
         Err(BenchmarkError::Refuted(reason)) => JobEnd::Refuted(reason),
         Err(error) => match error.refusal() {

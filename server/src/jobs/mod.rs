@@ -9,6 +9,7 @@ mod progress;
 mod reconcile;
 mod rollback_job;
 mod sandbox;
+mod set_job;
 mod signals;
 mod silence;
 mod tidying;

@@ -33,6 +33,8 @@ pub struct HypoOracle<'a> {
     /// How much each set of values of a statement counts; all alike where nothing is said.
     weights: Vec<Vec<f64>>,
     deadline: Option<Instant>,
+    /// When the search among what it has said must end.
+    end: Option<Instant>,
     /// The indexes that stand now, in order, each with the OIDs that HypoPG gave it.
     standing: Vec<(IndexCandidate, Vec<i64>)>,
     schema: Option<String>,
@@ -55,6 +57,7 @@ impl<'a> HypoOracle<'a> {
             known: Vec::new(),
             weights: Vec::new(),
             deadline: None,
+            end: None,
             standing: Vec::new(),
             schema: None,
             is_sandbox: false,
@@ -119,6 +122,13 @@ impl<'a> HypoOracle<'a> {
     #[must_use]
     pub const fn until(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// Until when what it has said may be searched.
+    #[must_use]
+    pub const fn ending(mut self, end: Instant) -> Self {
+        self.end = Some(end);
         self
     }
 
@@ -362,5 +372,9 @@ impl CostOracle for HypoOracle<'_> {
 
     fn is_out_of_time(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    fn is_over(&self) -> bool {
+        self.end.is_some_and(|end| Instant::now() >= end)
     }
 }

@@ -36,10 +36,12 @@ use optischema::operations::{
 use serde_json::json;
 
 use crate::apply::lock_waits;
+use crate::benchmark::objection_in_a_set;
 use crate::clock::now;
 use crate::config::Settings;
 use crate::jobs::Signals;
 use crate::postgres::{Dsn, connect_writable};
+use crate::sql::Patch;
 use crate::store::{Kept, NewJob, Store};
 
 pub(crate) use analysis::{analyze, checked_main};
@@ -51,6 +53,9 @@ pub(crate) use restoring::RESTORE_PREFIX;
 pub use staging::Refreshed;
 pub use targets::Targets;
 pub(crate) use trail::export;
+
+/// Changes that are measured together at most.
+const MOST_OF_A_SET: usize = 30;
 
 /// One instance.
 #[derive(Debug, Clone)]
@@ -127,6 +132,35 @@ impl Service {
         let job = NewJob {
             target: self.server_of(JobType::Benchmark),
             ..NewJob::new(JobType::Benchmark, id, &self.actor.0)
+        };
+        Ok(accepted(&self.queue(&job).await?))
+    }
+
+    async fn queue_set(&self, mut ids: Vec<RecommendationId>) -> Outcome<JobAccepted> {
+        let invalid = |message: String| OperationError::Invalid {
+            field: "recommendation_ids".to_owned(),
+            message,
+        };
+        ids.sort_unstable();
+        ids.dedup();
+        if !(1..=MOST_OF_A_SET).contains(&ids.len()) {
+            return Err(invalid(format!(
+                "from 1 to {MOST_OF_A_SET} recommendations are measured together"
+            )));
+        }
+        for id in &ids {
+            let recommendation = self.store.recommendation(*id).await?;
+            let reason = match Patch::parse(&recommendation.patch_sql) {
+                Ok(patch) => objection_in_a_set(&patch.kind).map(str::to_owned),
+                Err(error) => Some(error.to_string()),
+            };
+            if let Some(reason) = recommendation.evidence.not_measured.or(reason) {
+                return Err(invalid(format!("{}: {reason}", recommendation.title)));
+            }
+        }
+        let job = NewJob {
+            target: self.server_of(JobType::Benchmark),
+            ..NewJob::of_set(&ids, &self.actor.0)
         };
         Ok(accepted(&self.queue(&job).await?))
     }
@@ -238,6 +272,7 @@ impl Operations for Service {
             approved_hash: None,
             change_id: None,
             after_job: None,
+            members: &[],
         };
         Ok(accepted(&self.queue(&job).await?))
     }
@@ -315,6 +350,10 @@ impl Operations for Service {
 
     async fn start_benchmark(&self, id: RecommendationId) -> Outcome<JobAccepted> {
         self.queue_benchmark(id).await
+    }
+
+    async fn start_set_benchmark(&self, ids: Vec<RecommendationId>) -> Outcome<JobAccepted> {
+        self.queue_set(ids).await
     }
 
     async fn compare(&self, request: CompareRequest) -> Outcome<JobAccepted> {

@@ -1,6 +1,6 @@
 //! Jobs as they are read.
 
-use optischema::model::{DEFAULT_PAGE, Job, JobFilter, JobId, JobPage, JobType};
+use optischema::model::{DEFAULT_PAGE, Job, JobFilter, JobId, JobPage, JobType, RecommendationId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
@@ -92,11 +92,16 @@ pub(super) async fn fetch_job(
 }
 
 fn job_from_row(row: &SqliteRow) -> Result<Job, StoreError> {
+    let members: Vec<RecommendationId> = optional_json(row, "members")?.unwrap_or_default();
     Ok(Job {
         id: parsed(row, "id")?,
         recommendation_id: optional_parsed(row, "recommendation_id")?,
-        recommendation_title: optional_text(row, "recommendation_title")?
-            .unwrap_or_else(|| OF_THE_WORKLOAD.to_owned()),
+        recommendation_title: optional_text(row, "recommendation_title")?.unwrap_or_else(|| {
+            match members.len() {
+                0 => OF_THE_WORKLOAD.to_owned(),
+                count => format!("{count} changes together"),
+            }
+        }),
         status: parsed(row, "status")?,
         job_type: parsed(row, "job_type")?,
         created_at: parsed(row, "created_at")?,
@@ -111,5 +116,6 @@ fn job_from_row(row: &SqliteRow) -> Result<Job, StoreError> {
         target: text(row, "target")?,
         change_id: optional_parsed(row, "change_id")?,
         after_job: optional_parsed(row, "after_job")?,
+        members,
     })
 }

@@ -75,6 +75,8 @@ pub struct NewJob<'a> {
     pub change_id: Option<ChangeId>,
     /// It starts once that one is completed.
     pub after_job: Option<JobId>,
+    /// The recommendations that a benchmark measures together; empty where it is of one.
+    pub members: &'a [RecommendationId],
 }
 
 impl<'a> NewJob<'a> {
@@ -91,6 +93,24 @@ impl<'a> NewJob<'a> {
             approved_hash: None,
             change_id: None,
             after_job: None,
+            members: &[],
+        }
+    }
+
+    /// A benchmark of several recommendations together.
+    #[must_use]
+    pub const fn of_set(members: &'a [RecommendationId], actor: &'a str) -> Self {
+        Self {
+            job_type: JobType::Benchmark,
+            database: "",
+            recommendation_id: None,
+            target: "",
+            actor,
+            override_reason: None,
+            approved_hash: None,
+            change_id: None,
+            after_job: None,
+            members,
         }
     }
 }
@@ -341,7 +361,16 @@ pub(super) async fn enqueue_in(
         }
         database = recommendation.database;
     }
-    let live = live_job(write, job.recommendation_id, &database).await?;
+    for id in job.members {
+        let recommendation = fetch_recommendation(&mut *write, *id).await?;
+        let grounds = Grounds { vouched: true, for_good: stands_for_good(&mut *write, *id).await? };
+        may_start(JobType::Benchmark, recommendation.status, grounds)?;
+        database = recommendation.database;
+    }
+    let live = match job.members.is_empty() {
+        true => live_job(write, job.recommendation_id, &database).await?,
+        false => live_set(write, &database).await?,
+    };
     // What a job waits for is no obstacle to it.
     if let Some(live) = live.filter(|live| Some(live.id) != job.after_job) {
         match (job.job_type, live.is_watch()) {
@@ -362,8 +391,8 @@ pub(super) async fn enqueue_in(
     let id = JobId(new_id());
     sqlx::query(
         "INSERT INTO benchmark_jobs (id, database, recommendation_id, status, job_type, created_at,
-             override_reason, actor, target, change_id, after_job, approved_hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             override_reason, actor, target, change_id, after_job, approved_hash, members)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )
     .bind(id.to_string())
     .bind(&database)
@@ -377,9 +406,28 @@ pub(super) async fn enqueue_in(
     .bind(job.change_id.map(|id| id.to_string()))
     .bind(job.after_job.map(|id| id.to_string()))
     .bind(job.approved_hash)
+    .bind(match job.members {
+        [] => None,
+        members => Some(to_json("members", &members)?),
+    })
     .execute(&mut *write)
     .await?;
     fetch_job(write, id).await
+}
+
+/// A benchmark of several recommendations of a database that is queued or running.
+async fn live_set(write: &mut SqliteConnection, database: &str) -> Result<Option<Job>, StoreError> {
+    let row = sqlx::query(
+        "SELECT id FROM benchmark_jobs WHERE status IN ('pending', 'running') AND members IS NOT NULL
+           AND database = ?1 LIMIT 1",
+    )
+    .bind(database)
+    .fetch_optional(&mut *write)
+    .await?;
+    match row {
+        Some(row) => fetch_job(write, parsed(&row, "id")?).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// A job that is queued or running for a recommendation, or the analysis of a database.
@@ -390,7 +438,7 @@ pub(super) async fn live_job(
 ) -> Result<Option<Job>, StoreError> {
     let row = sqlx::query(
         "SELECT id FROM benchmark_jobs WHERE status IN ('pending', 'running')
-           AND coalesce(recommendation_id, database) = ?1
+           AND members IS NULL AND coalesce(recommendation_id, database) = ?1
          -- What watches a change gives way to whoever undoes it; anything else does not.
          ORDER BY job_type = 'benchmark' AND change_id IS NOT NULL LIMIT 1",
     )

@@ -49,6 +49,7 @@ mod rest;
 mod restarts;
 mod rows;
 mod sampling;
+mod sets;
 mod shadowing;
 mod sizes;
 mod sorting;

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Choice, CostError, CostOracle, IndexCandidate, MAX_LOSS, MIN_WORKLOAD_GAIN, Priced};
+use super::{
+    Choice, CostError, CostOracle, IndexCandidate, IndexKey, MAX_LOSS, MIN_WORKLOAD_GAIN, Priced,
+};
 use crate::advisor::weights::{WeightedStatement, Weights, weigh};
 use crate::model::TableName;
 
@@ -10,6 +12,8 @@ use crate::model::TableName;
 const WALK: usize = 8;
 /// Candidates of one table, by what they do alone.
 const SHORTLIST: usize = 6;
+/// Candidates of one statement beyond which not all are asked about alone.
+const MANY: usize = 40;
 /// Below this share of gain a step shows nothing more.
 const WALK_END: f64 = 0.02;
 
@@ -77,6 +81,11 @@ impl<'a> Explorer<'a> {
 
     pub fn is_out_of_time(&self) -> bool {
         self.oracle.is_out_of_time()
+    }
+
+    /// Whether what was found by now is what there is.
+    pub fn is_over(&self) -> bool {
+        self.oracle.is_over()
     }
 
     /// Before something is worked out at length.
@@ -230,7 +239,7 @@ impl<'a> Explorer<'a> {
                 continue;
             }
             let mut alone = Vec::new();
-            for candidate in wanted {
+            for candidate in self.one_of_each_beginning(statement, wanted) {
                 match self.ask(statement, &[candidate]).await {
                     Some((cost, _)) => alone.push((candidate, cost)),
                     None if self.banned.contains_key(&candidate) => {}
@@ -242,6 +251,28 @@ impl<'a> Explorer<'a> {
             self.walk(statement, all, &[]).await;
             self.walk(statement, narrow, &[]).await;
         }
+    }
+
+    /// Of many candidates, those that are asked about alone: what plans beside all of them used, and of those that begin
+    /// alike the smallest. The others differ in what follows, which matters where the beginning does.
+    fn one_of_each_beginning(&self, statement: usize, wanted: Vec<usize>) -> Vec<usize> {
+        if wanted.len() <= MANY {
+            return wanted;
+        }
+        let is_used = |i: &usize| self.atoms[statement].iter().any(|atom| atom.used.contains(i));
+        let mut smallest: BTreeMap<(&TableName, Option<&IndexKey>), usize> = BTreeMap::new();
+        for i in &wanted {
+            let candidate = &self.priced[*i].candidate;
+            let known = smallest.entry((&candidate.table, candidate.keys.first())).or_insert(*i);
+            if self.priced[*i].bytes < self.priced[*known].bytes {
+                *known = *i;
+            }
+        }
+        let mut chosen: Vec<usize> = smallest.into_values().collect();
+        chosen.extend(wanted.iter().copied().filter(is_used));
+        chosen.sort_unstable();
+        chosen.dedup();
+        chosen
     }
 
     /// The candidates of a statement that are worth being planned with together: planning time grows with
@@ -400,7 +431,15 @@ impl<'a> Explorer<'a> {
         let mut effects = Vec::new();
         for statement in 0..self.statements.len() {
             let Some(before) = self.baseline[statement] else { continue };
-            if self.relevant(statement, &[candidate]).is_empty() {
+            // One that nothing it asked for begins like, and that no plan of it used, is not asked about.
+            let own = &self.priced[candidate].candidate;
+            let is_meant = self.atoms[statement].iter().any(|atom| atom.used.contains(&candidate))
+                || self.priced.iter().any(|priced| {
+                    priced.candidate.table == own.table
+                        && priced.candidate.keys.first() == own.keys.first()
+                        && priced.wanted_by.contains(&statement)
+                });
+            if !is_meant || self.relevant(statement, &[candidate]).is_empty() {
                 continue;
             }
             let known = self.known_cost(statement, |i| i == candidate);

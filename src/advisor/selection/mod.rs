@@ -26,7 +26,7 @@ use thiserror::Error;
 use crate::model::RejectedCandidate;
 
 use super::candidates::merged;
-use super::index::IndexCandidate;
+use super::index::{IndexCandidate, IndexKey};
 use super::weights::WeightedStatement;
 use explore::Explorer;
 use search::Search;
@@ -86,6 +86,11 @@ pub trait CostOracle: Send {
 
     /// Whether no more should be asked.
     fn is_out_of_time(&self) -> bool {
+        false
+    }
+
+    /// Whether nothing more may be thought about, either.
+    fn is_over(&self) -> bool {
         false
     }
 

@@ -132,6 +132,9 @@ impl<'s, 'a> Search<'s, 'a> {
         let mut state = self.empty();
         chosen.iter().for_each(|candidate| self.set(&mut state, *candidate, true));
         for candidate in 0..state.has.len() {
+            if self.explorer.is_over() {
+                break;
+            }
             if state.has[candidate] || self.explorer.banned.contains_key(&candidate) {
                 continue;
             }
@@ -179,6 +182,9 @@ impl<'s, 'a> Search<'s, 'a> {
         let mut state = self.empty();
         chosen.iter().for_each(|candidate| self.set(&mut state, *candidate, true));
         for candidate in chosen {
+            if self.explorer.is_over() {
+                break;
+            }
             let of = |at: usize| &self.explorer.priced[at].candidate;
             let others = (0..state.has.len()).filter(|other| {
                 !state.has[*other]
@@ -212,6 +218,9 @@ impl<'s, 'a> Search<'s, 'a> {
         let mut top = None;
         for start in starts {
             for power in powers {
+                if top.is_some() && self.explorer.is_over() {
+                    break;
+                }
                 let mut state = start.clone();
                 self.fill(&mut state, *power, &[]);
                 top = consider(self.improve(state));
@@ -328,6 +337,9 @@ impl<'s, 'a> Search<'s, 'a> {
     /// Takes out one or two and fills what they leave, as long as the whole gets cheaper.
     fn improve(&self, mut state: State) -> State {
         for _ in 0..MAX_IMPROVEMENTS {
+            if self.explorer.is_over() {
+                break;
+            }
             let Some(better) = self.better(&state) else { break };
             state = better;
         }
@@ -339,6 +351,9 @@ impl<'s, 'a> Search<'s, 'a> {
         let enough = state.total - 1e-6 * self.workload;
         let mut best: Option<State> = None;
         for one in &members {
+            if self.explorer.is_over() {
+                return best;
+            }
             let mut without = state.clone();
             self.set(&mut without, *one, false);
             let near = self.packages_near(&[*one]);
@@ -360,6 +375,9 @@ impl<'s, 'a> Search<'s, 'a> {
             return best;
         }
         for (position, one) in members.iter().enumerate() {
+            if self.explorer.is_over() {
+                return None;
+            }
             for two in &members[position + 1..] {
                 let mut neither = state.clone();
                 self.set(&mut neither, *one, false);

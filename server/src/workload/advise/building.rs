@@ -348,6 +348,10 @@ impl CostOracle for WithBuilt<'_> {
         self.planner.is_out_of_time()
     }
 
+    fn is_over(&self) -> bool {
+        self.planner.is_over()
+    }
+
     async fn rest(&mut self) {
         self.planner.rest().await;
     }

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use optischema::advisor::rules::Untried;
 use optischema::advisor::{
-    ArithmeticOracle, Choice, Costed, IndexCandidate, Limits, Priced, Selection, TableWrites,
-    WeightedStatement, generate, index_size, select_indexes, write_cost,
+    ArithmeticOracle, Choice, CostOracle, Costed, IndexCandidate, Limits, Priced, Selection,
+    TableWrites, WeightedStatement, generate, index_size, select_indexes, write_cost,
 };
 use optischema::model::{
     Catalog, NotPlanned, PlannableStatement, PlannedAs, Proposal, Provenance, QueryKind,
@@ -22,6 +22,8 @@ use super::{Advice, AdviseLimits, Effort, OtherPlanners, writes};
 use crate::postgres::{HypoOracle, MainSession, PgFailure, has_hypopg};
 use crate::workload::Collection;
 
+/// The share of the time in which the planner is asked; the rest is for searching among what it said.
+const FOR_PLANNING: f64 = 0.8;
 /// Of a storage budget, what sizes by arithmetic may take.
 const BUDGET_SHARE: f64 = 0.96;
 
@@ -273,22 +275,26 @@ pub(super) async fn advise(
         .weighing(planned.iter().map(|p| p.weights.clone()).collect())
         .with_partitions(partitions(catalog))
         .on_sandbox(sandbox_is_apart && kind == PlannerKind::Sandbox)
-        .until(begun + limits.deadline);
+        .until(begun + limits.deadline.mul_f64(FOR_PLANNING))
+        .ending(begun + limits.deadline);
     let mut beside = WithBuilt::new(&mut oracle, &trials.effects);
     let selection = select_indexes(&mut beside, choice, &price).await;
+    let is_cut_off = beside.is_out_of_time();
     let seconds = begun.elapsed().as_secs_f64();
     let planner_seconds = oracle.spent.as_secs_f64();
     let mut proposer = Proposer::new(catalog, planned, &writes, (kind, &trials), &selection);
     for costed in &selection.chosen {
         let plans = match trials.plans(costed) {
             Some(plans) => Some(plans),
+            // They are shown, and nothing rests on them.
+            None if begun.elapsed() >= limits.deadline => None,
             None => plans_of(&mut oracle, costed).await,
         };
         advice.proposals.extend(proposer.propose(costed, &whole, plans));
     }
     advice.notes.extend(oracle.notes());
     oracle.reset().await?;
-    if seconds < limits.deadline.as_secs_f64() {
+    if !is_cut_off {
         advice.complete.insert(Rule::MissingIndex);
     } else {
         let of_rule = |proposal: &&mut Proposal| proposal.evidence.rule == Some(Rule::MissingIndex);
