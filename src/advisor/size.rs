@@ -97,8 +97,8 @@ fn btree(table: &CatalogTable, candidate: &IndexCandidate, rows: f64) -> Option<
         .iter()
         .map(|key| match &key.target {
             KeyTarget::Column(name) => table.column(name),
-            // An expression over one column is about as long as the column, and as distinct.
-            KeyTarget::Expression(sql) => only_column_in(table, sql),
+            // An expression is about as long as the longest of its columns, and as distinct.
+            KeyTarget::Expression(sql) => longest_column_in(table, sql),
         })
         .collect::<Option<_>>()?;
     let carried: Vec<&CatalogColumn> =
@@ -137,15 +137,15 @@ fn btree(table: &CatalogTable, candidate: &IndexCandidate, rows: f64) -> Option<
     })
 }
 
-/// The one column that an expression names.
-fn only_column_in<'a>(table: &'a CatalogTable, sql: &str) -> Option<&'a CatalogColumn> {
+/// The longest of the columns that an expression names.
+fn longest_column_in<'a>(table: &'a CatalogTable, sql: &str) -> Option<&'a CatalogColumn> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let mut named = table
-        .columns
-        .iter()
-        .filter(|column| sql.split(|c| !is_word(c)).any(|word| word == column.name));
-    let only = named.next()?;
-    named.next().is_none().then_some(only)
+    let is_named = |column: &&CatalogColumn| {
+        sql.split(|c| !is_word(c)).any(|word| word == column.name)
+            || sql.contains(&crate::model::quote_identifier(&column.name))
+    };
+    let named = table.columns.iter().filter(is_named);
+    named.max_by_key(|column| column.average_width.unwrap_or_default())
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -251,6 +251,9 @@ pub struct Binding {
     /// What else a person should know of the values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+    /// Members of documents that are looked up, where their names were found among the documents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
     /// Calls that had these values, where the source counted them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<i64>,

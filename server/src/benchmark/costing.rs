@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use optischema::model::quote_identifier;
+use optischema::model::{TableName, quote_identifier};
 use optischema::plan::{Plan, parse_plan};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
@@ -27,6 +27,8 @@ use crate::workload::{Built, BuiltEffect, Planned, Trial, Workshop};
 const COPIED: i64 = 16 << 20;
 /// One run of a statement may take this long.
 const LONGEST_RUN_MS: u32 = 1000;
+/// What a step may take beyond its end before it is given up.
+const SPARE: Duration = Duration::from_millis(500);
 /// Dropping what was made may take this long.
 const DROPPING_S: u32 = 60;
 
@@ -46,10 +48,42 @@ impl Workshop for SandboxWorkshop {
         trials: Vec<Trial>,
         until: Instant,
     ) -> Result<Vec<(Trial, Result<Built, String>)>, String> {
+        let first = match self.in_time(planned, trials.clone(), until).await {
+            Ok(done) => return Ok(done),
+            Err(reason) => reason,
+        };
+        // What one table needs and the sandbox lacks must not keep the others from it.
+        let mut by_table: BTreeMap<TableName, Vec<Trial>> = BTreeMap::new();
+        for trial in trials {
+            by_table.entry(trial.candidate.table.clone()).or_default().push(trial);
+        }
+        if by_table.len() < 2 || until <= Instant::now() {
+            return Err(first);
+        }
+        let mut done = Vec::new();
+        for trials in by_table.into_values() {
+            match self.in_time(planned, trials.clone(), until).await {
+                Ok(more) => done.extend(more),
+                Err(reason) => {
+                    done.extend(trials.into_iter().map(|trial| (trial, Err(reason.clone()))));
+                }
+            }
+        }
+        Ok(done)
+    }
+}
+
+impl SandboxWorkshop {
+    /// Tries in a schema of its own, and drops it, whatever the end.
+    async fn in_time(
+        &self,
+        planned: &[Planned<'_>],
+        trials: Vec<Trial>,
+        until: Instant,
+    ) -> Result<Vec<(Trial, Result<Built, String>)>, String> {
         let schema = ScratchSchema::new(ScratchKind::Benchmark, new_id());
-        let left = until.saturating_duration_since(Instant::now());
-        // Past its own end: a build is stopped by the server, and only what hangs is left behind.
-        let longest = left + Duration::from_secs(5);
+        // A build is stopped by the server; past that, only what hangs is left behind.
+        let longest = until.saturating_duration_since(Instant::now()) + SPARE;
         let outcome =
             match tokio::time::timeout(longest, self.run(planned, trials, until, &schema)).await {
                 Ok(outcome) => outcome.map_err(|error| error.to_string()),
@@ -60,9 +94,7 @@ impl Workshop for SandboxWorkshop {
         }
         outcome
     }
-}
 
-impl SandboxWorkshop {
     async fn run(
         &self,
         planned: &[Planned<'_>],
@@ -107,8 +139,13 @@ impl SandboxWorkshop {
         let settings = plan_settings(main.connection().await?).await?;
         main.end().await?;
         site.take_settings(&settings).await?;
-        let mut bench =
-            Bench { site: &mut site, planned, before: Vec::new(), blocks: BTreeMap::new() };
+        let mut bench = Bench {
+            site: &mut site,
+            planned,
+            before: Vec::new(),
+            blocks: BTreeMap::new(),
+            failures: BTreeMap::new(),
+        };
         let mut done = Vec::new();
         for trial in trials {
             let left = until.saturating_duration_since(Instant::now());
@@ -162,6 +199,8 @@ struct Bench<'a, 's> {
     before: Vec<(usize, Vec<Option<Planning>>)>,
     /// Blocks that one run of each statement touched then; absent where it was not run, or not to its end.
     blocks: BTreeMap<usize, Option<i64>>,
+    /// Why statements cannot be planned here.
+    failures: BTreeMap<usize, String>,
 }
 
 impl Bench<'_, '_> {
@@ -199,6 +238,13 @@ impl Bench<'_, '_> {
         if trial.candidate.keys.iter().any(|key| key.column_name().is_none()) {
             // What an expression gives has statistics with the index that holds it.
             execute(self.site.connection(), format!("ANALYZE {}", table.quoted())).await?;
+        }
+        if let Some(reason) = trial.statements.iter().find_map(|number| self.failures.get(number))
+            && trial.statements.iter().all(|number| self.failures.contains_key(number))
+        {
+            return Err(BenchmarkError::Failed(format!(
+                "its statement cannot be planned there: {reason}"
+            )));
         }
         let mut effects = Vec::new();
         for number in &trial.statements {
@@ -306,21 +352,33 @@ impl Bench<'_, '_> {
     /// The plans of a statement's sets of values as they are now; absent where one cannot be planned here.
     async fn plans(&mut self, number: usize) -> Result<Vec<Option<Planning>>, BenchmarkError> {
         let Some(planned) = self.planned.get(number) else { return Ok(Vec::new()) };
-        let mut plans = Vec::new();
+        let (mut plans, mut failure) = (Vec::new(), None);
         for text in &planned.bound {
             let statement = sql::parse_one(text)?;
-            plans.push(self.plan(&statement, &planned.plannable.search_path).await?);
+            match self.plan(&statement, &planned.plannable.search_path).await? {
+                Ok(planning) => plans.push(Some(planning)),
+                Err(reason) => {
+                    failure = Some(reason);
+                    plans.push(None);
+                }
+            }
+        }
+        if let (true, Some(reason)) = (plans.iter().all(Option::is_none), failure) {
+            self.failures.insert(number, reason);
         }
         Ok(plans)
     }
 
-    /// Absent where its values do not fit, or it cannot be planned on a copy.
+    /// A reason where its values do not fit, or it cannot be planned on a copy.
     async fn plan(
         &mut self,
         statement: &Statement,
         path: &[String],
-    ) -> Result<Option<Planning>, BenchmarkError> {
-        let Ok(text) = self.site.placed(statement, path) else { return Ok(None) };
+    ) -> Result<Result<Planning, String>, BenchmarkError> {
+        let text = match self.site.placed(statement, path) {
+            Ok(text) => text,
+            Err(error) => return Ok(Err(error.refusal()?)),
+        };
         let explain = format!("EXPLAIN (VERBOSE, FORMAT JSON) {text}");
         let asked = Fence::Savepoint
             .around(self.site.connection(), async |connection: &mut PgConnection| {
@@ -330,12 +388,12 @@ impl Bench<'_, '_> {
             .await;
         let json = match asked {
             Ok(json) => json,
-            Err(BenchmarkError::Sql { .. }) => return Ok(None),
+            Err(BenchmarkError::Sql { reason, .. }) => return Ok(Err(reason)),
             Err(error) => return Err(error),
         };
         let plan = parse_plan(&json).map_err(|error| BenchmarkError::Error(error.to_string()))?;
         self.site.check_reach(&plan)?;
-        Ok(Some((plan, json)))
+        Ok(Ok((plan, json)))
     }
 }
 

@@ -50,6 +50,7 @@ async fn together(
             title: &recommendation.title,
             patch_text: &recommendation.patch_sql,
             patch,
+            tables: &recommendation.tables,
         })
         .collect();
     let database = recommendations.first().map(|first| first.database.clone()).unwrap_or_default();

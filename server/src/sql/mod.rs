@@ -44,7 +44,7 @@ use thiserror::Error;
 pub use assigned::{Assigned, assigned_parameters};
 pub use calls::{Calls, Name, Range, calls};
 pub use carried::{Carried, carried};
-pub use clauses::clauses;
+pub use clauses::{Clauses, clauses, constants_in};
 pub use constants::{Constant, Left, Parameterised, left_by, parameterised};
 pub use cursor::{CursorUse, cursor_use};
 pub use drawing::{Drawing, Drawn, drawing};

@@ -238,7 +238,7 @@ impl Store {
 }
 
 /// The number of the last migration.
-const LAST_MIGRATION: i64 = 9;
+const LAST_MIGRATION: i64 = 10;
 
 /// The migrations, embedded.
 fn migrator() -> Migrator {
@@ -255,6 +255,7 @@ fn migrator() -> Migrator {
         migration(7, "reasons", include_str!("../../migrations/0007_reasons.sql")),
         migration(8, "own time", include_str!("../../migrations/0008_own_time.sql")),
         migration(9, "closed by", include_str!("../../migrations/0009_closed_by.sql")),
+        migration(10, "sets", include_str!("../../migrations/0010_sets.sql")),
     ])
 }
 

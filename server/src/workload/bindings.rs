@@ -126,7 +126,9 @@ impl BindingSource<'_> {
         }
         Ok(Binding {
             label: label(kind).to_owned(),
-            assumed: !assumed.is_empty(),
+            // Which member it is, where there are several, is likely and not known.
+            assumed: !assumed.is_empty()
+                || (kind != BindingKind::Logged && !self.members.remarks.is_empty()),
             kind,
             values,
             sql: bind_parameters(statement, &literals)?,
@@ -136,6 +138,7 @@ impl BindingSource<'_> {
                 BindingKind::Logged => Vec::new(),
                 _ => self.members.remarks.clone(),
             },
+            members: self.members.steps.clone(),
             calls: None,
         })
     }

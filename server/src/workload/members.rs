@@ -18,6 +18,8 @@ const DEEPEST: usize = 4;
 pub(super) struct Members {
     /// Values of parameters that are steps, and of those compared with what they lead to.
     values: BTreeMap<i32, Vec<String>>,
+    /// The members that were chosen.
+    pub steps: Vec<String>,
     /// What a person should know, one sentence for each lookup that had a choice.
     pub remarks: Vec<String>,
 }
@@ -55,6 +57,7 @@ impl Members {
             let fit = |member: &Member| distance(member, table_rows, rows);
             known.sort_by(|a, b| fit(a).total_cmp(&fit(b)).then(a.steps.cmp(&b.steps)));
             let Some(best) = known.first() else { continue };
+            members.steps.extend(best.steps.iter().cloned());
             for (number, step) in lookup.steps.iter().zip(&best.steps) {
                 members.values.insert(repair.canonical(*number), vec![step.clone()]);
             }

@@ -165,6 +165,13 @@ fn facts(rule: &MissingIndex<'_>) -> Vec<Fact> {
             provenance: Provenance::Planned,
         });
     }
+    for remark in remarks(rule) {
+        facts.push(Fact {
+            label: "Not certain".into(),
+            value: remark.to_owned(),
+            provenance: Provenance::Rule,
+        });
+    }
     if rule.planned_share < WHOLE {
         facts.push(Fact {
             label: "Looked at".into(),
@@ -198,6 +205,18 @@ fn facts(rule: &MissingIndex<'_>) -> Vec<Fact> {
         });
     }
     facts
+}
+
+/// What a person should know of the members of documents that were planned with, where the index is made on one.
+fn remarks<'a>(rule: &'a MissingIndex<'_>) -> Vec<&'a str> {
+    let is_on_expression = rule.costed.candidate.keys.iter().any(|key| key.column_name().is_none());
+    let main = rule.costed.effects.first().filter(|_| is_on_expression);
+    let plannable =
+        main.and_then(|(number, ..)| rule.statements.get(*number)?.plannable.as_ref().ok());
+    let first = plannable.and_then(|plannable| plannable.bindings.first());
+    let is_chosen = |binding: &&crate::model::Binding| !binding.members.is_empty();
+    let remarks = first.filter(is_chosen).map(|binding| binding.remarks.as_slice());
+    remarks.unwrap_or_default().iter().map(String::as_str).collect()
 }
 
 /// Whether its operator classes are what a plain index would have; a pattern class serves other searches.

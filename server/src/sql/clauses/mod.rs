@@ -18,8 +18,14 @@ use super::shape::{KeyExpressions, columns_in, constant_text, inner, is_prefix, 
 
 /// The conditions and orders of a verbose plan, each once. Of a partition they are those of the whole.
 #[must_use]
-pub fn clauses(plan: &Plan, catalog: &Catalog) -> Vec<Clause> {
-    let mut reader = Reader { catalog, tables: BTreeMap::new(), found: Vec::new(), groups: 0 };
+pub fn clauses(plan: &Plan, catalog: &Catalog) -> Clauses {
+    let mut reader = Reader {
+        catalog,
+        tables: BTreeMap::new(),
+        found: Vec::new(),
+        failing: Vec::new(),
+        groups: 0,
+    };
     for node in plan.root.walk() {
         if let (Some(read), Some(alias)) = (&node.table, &node.alias)
             && let Some(table) = catalog.resolve(read.schema.as_deref().unwrap_or(""), &read.name)
@@ -28,7 +34,16 @@ pub fn clauses(plan: &Plan, catalog: &Catalog) -> Vec<Clause> {
         }
     }
     reader.node(&plan.root, false);
-    reader.found
+    Clauses { found: reader.found, failing: reader.failing }
+}
+
+/// What a plan shows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Clauses {
+    pub found: Vec<Clause>,
+    /// Expressions that are compared and fail for some values, each with its table: as an index they would keep rows from
+    /// being written.
+    pub failing: Vec<(TableName, String)>,
 }
 
 struct Reader<'a> {
@@ -36,6 +51,7 @@ struct Reader<'a> {
     /// By alias, of which a plan has each once.
     tables: BTreeMap<&'a str, &'a CatalogTable>,
     found: Vec<Clause>,
+    failing: Vec<(TableName, String)>,
     groups: usize,
 }
 
@@ -126,7 +142,11 @@ impl<'a> Reader<'a> {
             if is_list && is_turned {
                 continue;
             }
-            let Some((table, target)) = self.target(side) else { continue };
+            let Some((table, target)) = self.target(side) else {
+                let failing = self.failing(side).filter(|known| !self.failing.contains(known));
+                self.failing.extend(failing);
+                continue;
+            };
             if self.tables_of(other).contains(&table.name) {
                 continue;
             }
@@ -193,6 +213,18 @@ impl<'a> Reader<'a> {
         Some((table, KeyTarget::Expression(keys.text(node)?)))
     }
 
+    /// An expression over one table that fails for some values.
+    fn failing(&self, node: &NodeEnum) -> Option<(TableName, String)> {
+        let columns = columns_in(node);
+        let (table, _) = self.column(columns.first()?)?;
+        let column_of = |column: &ColumnRef| {
+            let (table, name) = self.column(column)?;
+            table.column(&name)
+        };
+        let keys = KeyExpressions { catalog: self.catalog, column_of: &column_of };
+        Some((table.name.clone(), keys.failing(node)?))
+    }
+
     fn column(&self, column: &ColumnRef) -> Option<(&'a CatalogTable, String)> {
         let parts: Vec<&str> = column.fields.iter().filter_map(named).collect();
         let [alias, name] = parts.as_slice() else { return None };
@@ -217,6 +249,25 @@ fn named(field: &pg_query::Node) -> Option<&str> {
         NodeEnum::String(name) => Some(&name.sval),
         _ => None,
     }
+}
+
+/// Constants that are written out in an expression or a statement, as texts.
+#[must_use]
+pub fn constants_in(text: &str) -> Option<BTreeSet<String>> {
+    let statement = super::parse_one(text).ok()?;
+    let mut found = BTreeSet::new();
+    super::tree::walk(statement.json().ok()?, &mut |kind, object| {
+        if kind != "AConst" {
+            return;
+        }
+        let value = object.get("val").and_then(serde_json::Value::as_object);
+        let inside = value.and_then(|value| value.values().next()?.as_object()?.values().next());
+        found.extend(inside.map(|value| match value {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }));
+    });
+    Some(found)
 }
 
 /// One table may stand under several names, and an index has rows of one.

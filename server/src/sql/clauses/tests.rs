@@ -55,7 +55,7 @@ fn of(plan: Value) -> Vec<String> {
         let served = if clause.is_served { " served" } else { "" };
         format!("{}: {target} {test}{arm}{served}", clause.table.name)
     };
-    clauses(&plan, &catalog()).iter().map(shown).collect()
+    clauses(&plan, &catalog()).found.iter().map(shown).collect()
 }
 
 fn scan(filter: &str) -> Value {
@@ -71,6 +71,9 @@ fn a_column_read_as_another_type_is_the_column_and_an_expression_stays_as_it_is(
     );
     // As an index it would keep every row from being written whose text is no number.
     assert!(of(scan("((a.name)::integer = 5)")).is_empty());
+    let plan = parse_plan(&json!([{ "Plan": scan("((a.name)::integer = 5)") }])).unwrap();
+    let failing = clauses(&plan, &catalog()).failing;
+    assert_eq!(failing, [(TableName::new("public", "t"), "name::int".to_owned())]);
 }
 
 #[test]

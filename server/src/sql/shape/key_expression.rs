@@ -18,6 +18,11 @@ pub(in crate::sql) struct KeyExpressions<'a> {
 }
 
 impl KeyExpressions<'_> {
+    /// The text of an expression that fails for some values: no key, and worth being said.
+    pub fn failing(&self, node: &NodeEnum) -> Option<String> {
+        if self.may_fail(node) { unqualified(node) } else { None }
+    }
+
     /// The text of an expression as a key; absent where it fails for some values, or is better written otherwise: a whole
     /// number as another number is best compared as what it is.
     pub fn text(&self, node: &NodeEnum) -> Option<String> {
@@ -101,7 +106,7 @@ impl KeyExpressions<'_> {
 
 /// Functions that give a number or a moment.
 const NUMERIC: &[&str] =
-    &["abs", "ceil", "date_trunc", "extract", "floor", "length", "round", "trunc"];
+    &["abs", "ceil", "date_trunc", "extract", "floor", "length", "round", "timezone", "trunc"];
 
 fn is_text(data_type: &str) -> bool {
     let base = data_type.split('(').next().unwrap_or_default().trim_end();

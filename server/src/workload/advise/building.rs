@@ -20,6 +20,8 @@ use super::Planned;
 const MOST_TRIALS: usize = 40;
 /// What building and planning all of them may take.
 const LONGEST: Duration = Duration::from_secs(20);
+/// Less time than this is not worth copying rows for.
+const SHORTEST: Duration = Duration::from_millis(1500);
 /// A plan must get cheaper by this share for the index to count as used by it.
 const LEAST_GAIN: f64 = 0.02;
 
@@ -104,12 +106,14 @@ pub(super) async fn try_all(
         let lacking: Vec<String> = lacking.map(|(name, _)| name.clone()).collect();
         trials.extensions.insert(candidate.clone(), lacking);
     }
-    let Some(workshop) = workshop else {
+    let begun = Instant::now();
+    let is_worth_it = until.saturating_duration_since(begun) >= SHORTEST;
+    let Some(workshop) = workshop.filter(|_| is_worth_it) else {
         trials.untried = wanted.into_iter().collect();
         return trials;
     };
-    let begun = Instant::now();
-    let (order, left) = in_order(planned, &wanted);
+    let serves = widened(&wanted);
+    let (order, left) = in_order(planned, &serves);
     for candidate in left {
         trials.rejected.push(RejectedCandidate::of(
             &candidate,
@@ -120,18 +124,38 @@ pub(super) async fn try_all(
         Err(reason) => {
             trials.notes.push(format!(
                 "{} of kinds that no planner can be asked about were not tried in the sandbox: {reason}.",
-                optischema::figures::counted(order.len() as u64, "index")
+                optischema::figures::counted(order.len() as u64, "candidate")
             ));
             let untried = order.into_iter().map(|trial| trial.candidate);
             trials.untried =
                 wanted.into_iter().filter(|(c, _)| untried.clone().any(|u| u == *c)).collect();
         }
         Ok(tried) => {
-            trials.take(&order, tried, tables, writes);
+            let unfinished = trials.take(&order, tried, tables, writes);
+            let is_open = |candidate: &IndexCandidate| unfinished.contains(candidate);
+            trials.untried = wanted.into_iter().filter(|(c, _)| is_open(c)).collect();
         }
     }
     trials.seconds = begun.elapsed().as_secs_f64();
     trials
+}
+
+/// Candidates with all statements that they could serve: an index that holds the keys of another one does its work too.
+fn widened(wanted: &BTreeMap<IndexCandidate, Wanted>) -> BTreeMap<IndexCandidate, Wanted> {
+    let holds = |wide: &IndexCandidate, narrow: &IndexCandidate| {
+        wide.table == narrow.table
+            && wide.method == IndexMethod::Gin
+            && narrow.method == IndexMethod::Gin
+            && narrow.keys.iter().all(|key| wide.keys.contains(key))
+    };
+    let mut widened = wanted.clone();
+    for (wide, own) in &mut widened {
+        let narrower = wanted.iter().filter(|(narrow, _)| holds(wide, narrow));
+        own.statements.extend(narrower.flat_map(|(_, wanted)| &wanted.statements));
+        own.statements.sort_unstable();
+        own.statements.dedup();
+    }
+    widened
 }
 
 /// The likeliest candidate of each statement first, those of the dearest statements before the others; then the second
@@ -195,14 +219,9 @@ impl Trials {
         tried: Vec<(Trial, Result<Built, String>)>,
         tables: &BTreeMap<&TableName, CatalogTable>,
         writes: &BTreeMap<TableName, TableWrites>,
-    ) {
+    ) -> Vec<IndexCandidate> {
         let is_tried = |trial: &&Trial| !tried.iter().any(|(done, _)| done == *trial);
-        for trial in asked.iter().filter(is_tried) {
-            self.rejected.push(RejectedCandidate::of(
-                &trial.candidate,
-                "it must be built to be costed, and the time for that was over".to_owned(),
-            ));
-        }
+        let left: Vec<Trial> = asked.iter().filter(is_tried).cloned().collect();
         for (trial, outcome) in tried {
             self.built += 1;
             let built = match outcome {
@@ -243,6 +262,19 @@ impl Trials {
             self.effects.insert(candidate.clone(), effects);
             self.priced.push(Priced { candidate, bytes, upkeep, wanted_by });
         }
+        // Statements that an index which was built serves need no other without a figure.
+        let is_served = |number: &usize| {
+            self.effects.values().flatten().any(|effect| effect.statement == *number)
+        };
+        let (served, open): (Vec<Trial>, Vec<Trial>) =
+            left.into_iter().partition(|trial| trial.statements.iter().all(is_served));
+        self.rejected.extend(served.iter().map(|trial| {
+            RejectedCandidate::of(
+                &trial.candidate,
+                "it must be built to be costed, and the time for that was over".to_owned(),
+            )
+        }));
+        open.into_iter().map(|trial| trial.candidate).collect()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use optischema::advisor::{Clause, IndexCandidate, Wanted, by_class};
-use optischema::model::{Catalog, RejectedCandidate};
+use optischema::advisor::{Clause, IndexCandidate, IndexKey, KeyTarget, Wanted, by_class};
+use optischema::model::{BindingKind, Catalog, RejectedCandidate};
 use optischema::plan::parse_plan;
 
 use super::indexes::Planned;
@@ -24,20 +24,37 @@ pub(super) fn kinds(
     planned: &[Planned<'_>],
     known: &BTreeMap<IndexCandidate, Vec<usize>>,
 ) -> Kinds {
+    let mut hidden = Vec::new();
     let clauses: Vec<Vec<Clause>> = planned
         .iter()
         .map(|planned| match parse_plan(&planned.plannable.plan) {
             Ok(plan) => {
-                let mut clauses = sql::clauses(&plan, catalog);
+                let sql::Clauses { found: mut clauses, failing } = sql::clauses(&plan, catalog);
+                hidden.extend(failing.into_iter().map(|(table, expression)| {
+                    let keys = vec![IndexKey::expression(expression)];
+                    let index = IndexCandidate { table, keys, ..IndexCandidate::default() };
+                    RejectedCandidate::of(
+                        &index,
+                        "the expression fails for some values: as an index it would keep their rows from being written. A stored generated column with the values that parse can be indexed".to_owned(),
+                    )
+                }));
                 // Behind a policy no other condition is searched by but the plainest.
                 let under = planned.plannable.under.as_ref();
                 clauses.retain(|clause| !under.is_some_and(|u| u.tables.contains(&clause.table)));
+                clauses.retain(|clause| match hidden_in(planned, clause, catalog) {
+                    None => true,
+                    Some(reason) => {
+                        hidden.push(RejectedCandidate::of(&of_clause(clause), reason));
+                        false
+                    }
+                });
                 clauses
             }
             Err(_) => Vec::new(),
         })
         .collect();
     let (all, mut rejected) = by_class(catalog, &clauses);
+    rejected.extend(hidden);
     let (mut hypothetical, mut to_build) = (BTreeMap::new(), BTreeMap::new());
     for (candidate, wanted) in all {
         let create = candidate.create_sql(false);
@@ -52,11 +69,64 @@ pub(super) fn kinds(
         if let Some(index) = same {
             let reason = format!("the index {} is this one already", index.name);
             rejected.push(RejectedCandidate::of(&candidate, reason));
-        } else if candidate.method.is_hypothetical() {
+        } else if candidate.method.is_hypothetical() && !is_of_extension(catalog, &candidate) {
             hypothetical.insert(candidate, wanted);
         } else {
             to_build.insert(candidate, wanted);
         }
     }
     Kinds { hypothetical, to_build, rejected }
+}
+
+/// Whether an expression is over a column of an extension's type. HypoPG looks operators up in PostgreSQL's own schema
+/// alone, and finds none of those.
+fn is_of_extension(catalog: &Catalog, candidate: &IndexCandidate) -> bool {
+    let Some(table) = catalog.tables.get(&candidate.table) else { return false };
+    let is_own = |data_type: &str| {
+        let plain = data_type.rsplit('.').next().unwrap_or(data_type);
+        catalog.types.contains_key(plain.trim_end_matches("[]"))
+    };
+    candidate.keys.iter().any(|key| match &key.target {
+        KeyTarget::Column(_) => false,
+        KeyTarget::Expression(sql) => table
+            .columns
+            .iter()
+            .any(|column| is_own(&column.data_type) && sql.contains(column.name.as_str())),
+    })
+}
+
+/// Why an expression that a plan shows may be another one in truth: a constant in it stands in no text, since
+/// `pg_stat_statements` hides it. A member of a document is known by the documents, and the configuration of text search by
+/// the database's own.
+fn hidden_in(planned: &Planned<'_>, clause: &Clause, catalog: &Catalog) -> Option<String> {
+    let KeyTarget::Expression(expression) = &clause.target else { return None };
+    let first = planned.plannable.bindings.first()?;
+    if matches!(first.kind, BindingKind::AsWritten | BindingKind::Logged) {
+        return None;
+    }
+    let template = planned.plannable.template.as_deref().unwrap_or(&planned.tracked.sql);
+    let mut known = sql::constants_in(template).unwrap_or_default();
+    known.extend(first.members.iter().cloned());
+    let setting = catalog.server.settings.get("default_text_search_config");
+    known.extend(setting.map(|setting| plain_name(&setting.value).to_owned()));
+    let inside = sql::constants_in(&format!("SELECT {expression}")).unwrap_or_default();
+    inside.iter().find(|constant| !known.contains(plain_name(constant))).map(|constant| {
+        format!(
+            "pg_stat_statements hides a constant inside the expression, and {constant} was only assumed for it: a log of the statement (log_min_duration_statement) would settle it"
+        )
+    })
+}
+
+/// A configuration of text search without its schema.
+fn plain_name(name: &str) -> &str {
+    name.strip_prefix("pg_catalog.").unwrap_or(name)
+}
+
+/// An index on the target of a clause alone, to be named.
+fn of_clause(clause: &Clause) -> IndexCandidate {
+    let key = match &clause.target {
+        KeyTarget::Column(name) => IndexKey::column(name),
+        KeyTarget::Expression(sql) => IndexKey::expression(sql),
+    };
+    IndexCandidate { table: clause.table.clone(), keys: vec![key], ..IndexCandidate::default() }
 }

@@ -80,7 +80,7 @@ impl Default for AdviseLimits {
         Self {
             budget: None,
             deadline: Duration::from_secs(10),
-            building: Duration::from_secs(4),
+            building: Duration::from_secs(5),
             for_everything: false,
             usage: BTreeMap::new(),
             unused_after_days: 14.0,

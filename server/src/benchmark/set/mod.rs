@@ -1,16 +1,16 @@
 //! Several changes together: all of them against none, on the statements that touch their tables; then each left out in
 //! turn, to see which carries what.
 
+mod summing;
+
 use std::time::{Duration, Instant};
 
 use optischema::model::{
     ConfidenceInterval, Environment, QueryHash, RecommendationId, SetBenchmark, SetLeft, SetMember,
-    SetStatement, TrackedStatement, Verdict,
+    TableName, TrackedStatement,
 };
 use optischema::plan::{PlanChange, diff};
-use optischema::statistics::{
-    FAMILY_LEVEL, THRESHOLD, compare, compare_several, interquartile_mean, median,
-};
+use optischema::statistics::{THRESHOLD, interquartile_mean, median, signed_rank_interval};
 
 use super::BenchmarkError;
 use super::arms::{ArmKind, ArmSpec, Arms};
@@ -18,7 +18,7 @@ use super::as_itself;
 use super::bound::{Bound, guard};
 use super::case::Case;
 use super::patching::{Patched, build};
-use super::protocol::{Protocol, interval_percent, percent};
+use super::protocol::Protocol;
 use super::request::{BenchmarkRequest, Report};
 use super::scratch_site::open_scratch;
 use super::site::Site;
@@ -27,6 +27,7 @@ use super::under_policies::{UnderPolicies, under_policies};
 use crate::postgres::{MainSession, plan_settings};
 use crate::sandbox::ScratchSchema;
 use crate::sql::{Patch, PatchKind};
+use summing::{Found, summed};
 
 /// Statements that are measured: those that take most time.
 const MOST_STATEMENTS: usize = 40;
@@ -34,8 +35,6 @@ const MOST_STATEMENTS: usize = 40;
 const PAIRS: usize = 20;
 /// Pairs with one change left out.
 const PAIRS_LEFT_OUT: usize = 10;
-/// Fewer pairs decide nothing.
-const FEWEST_PAIRS: usize = 10;
 /// Statements that a change is left out for: those of its users that take most time.
 const MOST_USERS: usize = 5;
 /// The share of the time for measuring all together; the rest is for leaving out.
@@ -48,6 +47,8 @@ pub struct SetChange<'a> {
     pub title: &'a str,
     pub patch_text: &'a str,
     pub patch: &'a Patch,
+    /// Tables that it concerns, where its text does not say.
+    pub tables: &'a [TableName],
 }
 
 /// What is measured together, and how.
@@ -188,8 +189,9 @@ fn named(change: &SetChange<'_>, error: BenchmarkError) -> BenchmarkError {
 /// The statements that touch the tables of the changes, those that took most time first; the part of the measured time of
 /// each; and those that are left out.
 fn cases_of(question: &SetQuestion<'_>) -> (Vec<Case>, Vec<f64>, Vec<SetLeft>) {
-    let tables: Vec<_> =
-        question.changes.iter().filter_map(|change| change.patch.kind.table()).collect();
+    let of_patches = question.changes.iter().filter_map(|change| change.patch.kind.table());
+    let concerned = question.changes.iter().flat_map(|change| change.tables);
+    let tables: Vec<&TableName> = of_patches.chain(concerned).collect();
     let touches = |statement: &&TrackedStatement| match &statement.plannable {
         Ok(plannable) => {
             let below = plannable.dependencies.tables.iter().map(|known| &known.table);
@@ -425,7 +427,7 @@ impl Measuring<'_, '_> {
                 }
             }
         }
-        let interval = optischema::statistics::signed_rank_interval(&lost, 0.95);
+        let interval = signed_rank_interval(&lost, 0.95);
         let interval = interval.map(|interval| ConfidenceInterval {
             low_percent: 100.0 * interval.low,
             high_percent: 100.0 * interval.high,
@@ -433,88 +435,4 @@ impl Measuring<'_, '_> {
         });
         Ok(median(&lost).map(|loss| (100.0 * loss, interval)))
     }
-}
-
-/// Everything that a result is made of.
-struct Found {
-    measured: Vec<Together>,
-    shares: Vec<f64>,
-    members: Vec<SetMember>,
-    left: Vec<SetLeft>,
-    warnings: Vec<String>,
-    environment: Environment,
-}
-
-fn summed(question: &SetQuestion<'_>, site: Site, found: Found) -> SetBenchmark {
-    let Found { measured, shares, members, left, mut warnings, environment } = found;
-    let ratios: Vec<Vec<f64>> = measured
-        .iter()
-        .map(|one| if one.patched_ms.len() < FEWEST_PAIRS { Vec::new() } else { one.log_ratios() })
-        .collect();
-    let judged = compare_several(&ratios, THRESHOLD);
-    let whole = whole_of(&measured, &shares);
-    let mut statements: Vec<SetStatement> = measured
-        .iter()
-        .zip(&judged)
-        .map(|(one, judged)| SetStatement {
-            query_hash: one.query_hash.clone(),
-            sql: one.sql.clone(),
-            share: shares[one.case],
-            verdict: judged.verdict,
-            change_percent: (!one.patched_ms.is_empty()).then(|| percent(judged.ratio)),
-            confidence_interval: judged.interval.map(|interval| ConfidenceInterval {
-                level: 1.0 - FAMILY_LEVEL,
-                ..interval_percent(interval)
-            }),
-            baseline_ms: median(&one.baseline_ms).unwrap_or_default(),
-            patched_ms: median(&one.patched_ms).unwrap_or_default(),
-            pairs: u32::try_from(one.patched_ms.len()).unwrap_or(u32::MAX),
-            writes: one.writes,
-            plan_changes: one.plan_changes.clone(),
-        })
-        .collect();
-    statements.sort_by(|a, b| b.share.total_cmp(&a.share));
-    let slower = statements.iter().any(|statement| statement.verdict == Verdict::Slower);
-    let of_whole = whole.as_ref().map_or(Verdict::Inconclusive, |whole| whole.verdict);
-    let mut verdict = if slower { Verdict::Slower } else { of_whole };
-    if verdict == Verdict::Faster && site.lacks_index {
-        verdict = Verdict::Inconclusive;
-        warnings.push("Indexes of main's are missing in the copy, so its baseline may be slower than main's: the verdict \"faster\" is not given.".to_owned());
-    }
-    if statements.iter().any(|statement| (statement.pairs as usize) < FEWEST_PAIRS) {
-        warnings.push(format!(
-            "The time was not enough for {FEWEST_PAIRS} pairs of every statement: those with fewer are inconclusive. Raise benchmark_seconds."
-        ));
-    }
-    warnings.extend(site.warnings);
-    SetBenchmark {
-        verdict,
-        change_percent: whole.as_ref().map(|whole| percent(whole.ratio)),
-        confidence_interval: whole.and_then(|whole| whole.interval).map(interval_percent),
-        family_level: FAMILY_LEVEL,
-        members,
-        statements,
-        left,
-        fidelity: site.fidelity,
-        warnings,
-        seed: question.seed,
-        server_version: site.session.version.clone(),
-        environment,
-    }
-}
-
-/// The whole: by pair, the sum of what each statement takes with the changes for what it takes without, weighted by its
-/// part of the time on main.
-fn whole_of(measured: &[Together], shares: &[f64]) -> Option<optischema::statistics::Comparison> {
-    let enough = || measured.iter().filter(|one| one.patched_ms.len() >= FEWEST_PAIRS);
-    let pairs = enough().map(|one| one.patched_ms.len()).min()?;
-    let (mut before, mut after) = (vec![0.0; pairs], vec![0.0; pairs]);
-    for one in enough() {
-        let usual = interquartile_mean(&one.baseline_ms).filter(|usual| *usual > 0.0)?;
-        for pair in 0..pairs {
-            before[pair] += shares[one.case] * one.baseline_ms[pair] / usual;
-            after[pair] += shares[one.case] * one.patched_ms[pair] / usual;
-        }
-    }
-    compare(&before, &after, THRESHOLD)
 }

@@ -1,0 +1,99 @@
+//! From what was measured of a set to its result.
+
+use optischema::model::{
+    ConfidenceInterval, Environment, SetBenchmark, SetLeft, SetMember, SetStatement, Verdict,
+};
+use optischema::statistics::{
+    Comparison, FAMILY_LEVEL, THRESHOLD, compare, compare_several, interquartile_mean, median,
+};
+
+use super::super::protocol::{interval_percent, percent};
+use super::super::site::Site;
+use super::{SetQuestion, Together};
+
+/// Fewer pairs decide nothing.
+const FEWEST_PAIRS: usize = 10;
+
+/// Everything that a result is made of.
+pub(super) struct Found {
+    pub measured: Vec<Together>,
+    pub shares: Vec<f64>,
+    pub members: Vec<SetMember>,
+    pub left: Vec<SetLeft>,
+    pub warnings: Vec<String>,
+    pub environment: Environment,
+}
+
+pub(super) fn summed(question: &SetQuestion<'_>, site: Site, found: Found) -> SetBenchmark {
+    let Found { measured, shares, members, left, mut warnings, environment } = found;
+    let ratios: Vec<Vec<f64>> = measured
+        .iter()
+        .map(|one| if one.patched_ms.len() < FEWEST_PAIRS { Vec::new() } else { one.log_ratios() })
+        .collect();
+    let judged = compare_several(&ratios, THRESHOLD);
+    let whole = whole_of(&measured, &shares);
+    let mut statements: Vec<SetStatement> = measured
+        .iter()
+        .zip(&judged)
+        .map(|(one, judged)| SetStatement {
+            query_hash: one.query_hash.clone(),
+            sql: one.sql.clone(),
+            share: shares[one.case],
+            verdict: judged.verdict,
+            change_percent: (!one.patched_ms.is_empty()).then(|| percent(judged.ratio)),
+            confidence_interval: judged.interval.map(|interval| ConfidenceInterval {
+                level: 1.0 - FAMILY_LEVEL,
+                ..interval_percent(interval)
+            }),
+            baseline_ms: median(&one.baseline_ms).unwrap_or_default(),
+            patched_ms: median(&one.patched_ms).unwrap_or_default(),
+            pairs: u32::try_from(one.patched_ms.len()).unwrap_or(u32::MAX),
+            writes: one.writes,
+            plan_changes: one.plan_changes.clone(),
+        })
+        .collect();
+    statements.sort_by(|a, b| b.share.total_cmp(&a.share));
+    let slower = statements.iter().any(|statement| statement.verdict == Verdict::Slower);
+    let of_whole = whole.as_ref().map_or(Verdict::Inconclusive, |whole| whole.verdict);
+    let mut verdict = if slower { Verdict::Slower } else { of_whole };
+    if verdict == Verdict::Faster && site.lacks_index {
+        verdict = Verdict::Inconclusive;
+        warnings.push("Indexes of main's are missing in the copy, so its baseline may be slower than main's: the verdict \"faster\" is not given.".to_owned());
+    }
+    if statements.iter().any(|statement| (statement.pairs as usize) < FEWEST_PAIRS) {
+        warnings.push(format!(
+            "The time was not enough for {FEWEST_PAIRS} pairs of every statement: those with fewer are inconclusive. Raise benchmark_seconds."
+        ));
+    }
+    warnings.extend(site.warnings);
+    SetBenchmark {
+        verdict,
+        change_percent: whole.as_ref().map(|whole| percent(whole.ratio)),
+        confidence_interval: whole.and_then(|whole| whole.interval).map(interval_percent),
+        family_level: FAMILY_LEVEL,
+        members,
+        statements,
+        left,
+        fidelity: site.fidelity,
+        warnings,
+        seed: question.seed,
+        server_version: site.session.version.clone(),
+        environment,
+    }
+}
+
+/// The whole: by pair, the sum of what each statement takes with the changes for what it takes without, weighted by its
+/// part of the time on main.
+fn whole_of(measured: &[Together], shares: &[f64]) -> Option<Comparison> {
+    let enough = || measured.iter().filter(|one| one.patched_ms.len() >= FEWEST_PAIRS);
+    let pairs = enough().map(|one| one.patched_ms.len()).min()?;
+    let (mut before, mut after) = (vec![0.0; pairs], vec![0.0; pairs]);
+    for one in enough() {
+        let usual = interquartile_mean(&one.baseline_ms).filter(|usual| *usual > 0.0)?;
+        for pair in 0..pairs {
+            before[pair] += shares[one.case] * one.baseline_ms[pair] / usual;
+            after[pair] += shares[one.case] * one.patched_ms[pair] / usual;
+        }
+    }
+    compare(&before, &after, THRESHOLD)
+}
