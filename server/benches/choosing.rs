@@ -5,7 +5,6 @@
 //! Costs are PostgreSQL's own, with the recommended indexes really built; sizes are real bytes.
 
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     reason = "a bench that cannot go on has nothing to report"

@@ -35,7 +35,7 @@ impl OperatorClass {
     /// Whether it takes values of a type, by the names of all that an index on them may be declared with.
     #[must_use]
     pub fn takes(&self, input_types: &[String]) -> bool {
-        input_types.iter().any(|name| *name == self.input)
+        input_types.contains(&self.input)
     }
 
     /// Whether it takes any array, any range, and so on, rather than one type.

@@ -171,7 +171,6 @@ pub async fn run_set(
         settings: settings.into_iter().collect(),
         settings_left,
         target: site.address.clone(),
-        ..Environment::default()
     };
     Ok(summed(question, site, Found { measured, shares, members, left, warnings, environment }))
 }
