@@ -66,3 +66,25 @@ test('two statements are compared without JavaScript', async ({ browser }) => {
   await expect(page.getByText(/The row \(\d+\) comes once without the change and .* with it/).first()).toBeVisible();
   await context.close();
 });
+
+test('ticked recommendations are measured together, and each says what it carries', async ({ page }) => {
+  test.setTimeout(240_000);
+  await signIn(page);
+  await page.goto(`${origin()}/recommendations?type=index&sort=impact`);
+  await hydrated(page);
+  for (const title of ['Index public.order_items on (order_id)', 'Index public.reviews on (customer_id)']) {
+    await page.getByRole('checkbox', { name: `Choose: ${title}` }).first().check();
+  }
+  await page.getByRole('button', { name: 'Benchmark the selected' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Benchmark together');
+  await expect(page.getByRole('main').getByRole('listitem')).toHaveCount(2);
+  await hydrated(page);
+  await page.getByRole('button', { name: 'Benchmark the selected' }).click();
+  await expect(page).toHaveURL(/\/benchmarks\//);
+  const result = page.getByRole('region', { name: 'Result' });
+  await expect(result.getByRole('heading', { name: 'What each change carries' })).toBeVisible({ timeout: 180_000 });
+  await expect(result.getByText('Faster').first()).toBeVisible();
+  await expect(result.getByRole('row', { name: /reviews on \(customer_id\)/ })).toContainText('%');
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(overflow).toBeLessThanOrEqual(0);
+});
