@@ -92,13 +92,11 @@ impl SetBenchmark {
     #[must_use]
     pub fn summary(&self) -> String {
         let changes = figures::counted(self.members.len() as u64, "change");
-        let change = self.change_percent.map_or_else(String::new, |percent| {
-            format!(", {} of the time of its statements", figures::change(percent))
-        });
+        let change = self.change_percent.map_or_else(|| "not known".to_owned(), figures::change);
         let slower = match self.slower().count() {
             0 => String::new(),
-            count => format!("; {} slower", figures::counted(count as u64, "statement")),
+            count => format!(", and {} slower", figures::counted(count as u64, "statement")),
         };
-        format!("{}: {changes} together{change}{slower}.", self.verdict.label())
+        format!("{changes} together: their statements are {change}{slower}.")
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn summed(question: &SetQuestion<'_>, site: Site, found: Found) -> Se
         .collect();
     let judged = compare_several(&ratios, THRESHOLD);
     let whole = whole_of(&measured, &shares);
+    let is_enough = |one: &Together| one.patched_ms.len() >= FEWEST_PAIRS;
     let mut statements: Vec<SetStatement> = measured
         .iter()
         .zip(&judged)
@@ -40,7 +41,7 @@ pub(super) fn summed(question: &SetQuestion<'_>, site: Site, found: Found) -> Se
             sql: one.sql.clone(),
             share: shares[one.case],
             verdict: judged.verdict,
-            change_percent: (!one.patched_ms.is_empty()).then(|| percent(judged.ratio)),
+            change_percent: is_enough(one).then(|| percent(judged.ratio)),
             confidence_interval: judged.interval.map(|interval| ConfidenceInterval {
                 level: 1.0 - FAMILY_LEVEL,
                 ..interval_percent(interval)
@@ -83,16 +84,16 @@ pub(super) fn summed(question: &SetQuestion<'_>, site: Site, found: Found) -> Se
 }
 
 /// The whole: by pair, the sum of what each statement takes with the changes for what it takes without, weighted by its
-/// part of the time on main.
+/// part of the time on main. Of a statement with fewer pairs than the others its own come again.
 fn whole_of(measured: &[Together], shares: &[f64]) -> Option<Comparison> {
-    let enough = || measured.iter().filter(|one| one.patched_ms.len() >= FEWEST_PAIRS);
-    let pairs = enough().map(|one| one.patched_ms.len()).min()?;
+    let pairs = measured.iter().map(|one| one.patched_ms.len()).max()?;
     let (mut before, mut after) = (vec![0.0; pairs], vec![0.0; pairs]);
-    for one in enough() {
+    for one in measured.iter().filter(|one| !one.patched_ms.is_empty()) {
         let usual = interquartile_mean(&one.baseline_ms).filter(|usual| *usual > 0.0)?;
-        for pair in 0..pairs {
-            before[pair] += shares[one.case] * one.baseline_ms[pair] / usual;
-            after[pair] += shares[one.case] * one.patched_ms[pair] / usual;
+        let times = one.baseline_ms.iter().zip(&one.patched_ms).cycle();
+        for ((before, after), (without, with)) in before.iter_mut().zip(&mut after).zip(times) {
+            *before += shares[one.case] * without / usual;
+            *after += shares[one.case] * with / usual;
         }
     }
     compare(&before, &after, THRESHOLD)
