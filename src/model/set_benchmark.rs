@@ -36,8 +36,8 @@ pub struct SetMember {
     pub recommendation_id: RecommendationId,
     pub title: String,
     pub patch: String,
-    /// What the whole would lose without this change, all others in place, in percent of what it took without any of them;
-    /// absent where no plan uses it.
+    /// What the whole would lose without this change, all others in place, in percent of what it took without any of them,
+    /// measured on the five statements at most that use it and take most time; absent where no plan uses it.
     pub carries_percent: Option<f64>,
     pub carries_interval: Option<ConfidenceInterval>,
     /// Statements whose plan uses it beside the others.

@@ -80,7 +80,7 @@ pub(crate) fn ResultSet(result: SetBenchmark) -> impl IntoView {
             <ul class="warnings">{slower}</ul>
         })}
         <h3>"What each change carries"</h3>
-        <p class="quiet">"Measured with that change alone left out: what is lost of the whole's time, in percent of what it takes without any of them."</p>
+        <p class="quiet">"Measured with that change alone left out, on the five statements at most that use it and take most time: what is lost of the whole's time, in percent of what it takes without any of them."</p>
         <div class="scroll" tabindex="0"><table class="list">
             <thead><tr>
                 <th scope="col">"Change"</th>

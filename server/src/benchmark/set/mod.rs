@@ -407,7 +407,7 @@ impl Measuring<'_, '_> {
             let [_, patched] = one.specs.clone();
             let mut missing = patched.clone();
             missing.setup =
-                without.into_iter().chain(patched.setup[all.len()..].to_vec()).collect();
+                without.into_iter().chain(patched.setup.iter().skip(all.len()).cloned()).collect();
             let rest = self.request.budget.saturating_sub(self.begun.elapsed());
             let share = (left * users.len()).saturating_sub(nth).max(1);
             let deadline = Instant::now() + rest / u32::try_from(share).unwrap_or(1);
@@ -419,12 +419,12 @@ impl Measuring<'_, '_> {
             let base = interquartile_mean(&one.baseline_ms).unwrap_or(f64::MAX);
             let of_pair =
                 |(without, with): (&f64, &f64)| shares[one.case] * (without - with) / base;
-            for (pair, loss) in without.iter().zip(&with).map(of_pair).enumerate() {
-                match lost.get_mut(pair) {
-                    Some(sum) => *sum += loss,
-                    None => lost.push(loss),
-                }
-            }
+            let losses: Vec<f64> = without.iter().zip(&with).map(of_pair).collect();
+            // Pairs that every user has.
+            lost = match nth {
+                0 => losses,
+                _ => lost.iter().zip(&losses).map(|(sum, loss)| sum + loss).collect(),
+            };
         }
         let interval = signed_rank_interval(&lost, 0.95);
         let interval = interval.map(|interval| ConfidenceInterval {

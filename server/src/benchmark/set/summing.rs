@@ -1,7 +1,8 @@
 //! From what was measured of a set to its result.
 
 use optischema::model::{
-    ConfidenceInterval, Environment, SetBenchmark, SetLeft, SetMember, SetStatement, Verdict,
+    ConfidenceInterval, Environment, FidelityKind, SetBenchmark, SetLeft, SetMember, SetStatement,
+    Verdict,
 };
 use optischema::statistics::{
     Comparison, FAMILY_LEVEL, THRESHOLD, compare, compare_several, interquartile_mean, median,
@@ -61,10 +62,18 @@ pub(super) fn summed(question: &SetQuestion<'_>, site: Site, found: Found) -> Se
         verdict = Verdict::Inconclusive;
         warnings.push("Indexes of main's are missing in the copy, so its baseline may be slower than main's: the verdict \"faster\" is not given.".to_owned());
     }
-    if statements.iter().any(|statement| (statement.pairs as usize) < FEWEST_PAIRS) {
+    if !measured.iter().all(is_enough) {
         warnings.push(format!(
-            "The time was not enough for {FEWEST_PAIRS} pairs of every statement: those with fewer are inconclusive. Raise benchmark_seconds."
+            "The time was not enough for {FEWEST_PAIRS} pairs of every statement: those with fewer are inconclusive, and so is the whole. Raise benchmark_seconds."
         ));
+        // A few runs of a large part say too little of the whole.
+        if !slower {
+            verdict = Verdict::Inconclusive;
+        }
+    }
+    if verdict == Verdict::Faster && site.fidelity.kind == FidelityKind::Sampled {
+        verdict = Verdict::Inconclusive;
+        warnings.push("Only a sample of the rows was measured, and main's planner was not asked about all of them: the verdict \"faster\" is not given. Raise copy_limit_mb.".to_owned());
     }
     warnings.extend(site.warnings);
     SetBenchmark {
