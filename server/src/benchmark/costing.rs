@@ -228,6 +228,13 @@ impl Bench<'_, '_> {
                 self.blocks.insert(*number, blocks);
             }
         }
+        let failures: Option<Vec<&String>> =
+            trial.statements.iter().map(|number| self.failures.get(number)).collect();
+        if let Some(reason) = failures.as_ref().and_then(|failures| failures.first()) {
+            return Err(BenchmarkError::Failed(format!(
+                "its statement cannot be planned there: {reason}"
+            )));
+        }
         self.install(trial).await?;
         let table = self.site.located(&trial.candidate.table);
         let limit = format!("SET LOCAL statement_timeout = {}", left.as_millis().max(1));
@@ -238,13 +245,6 @@ impl Bench<'_, '_> {
         if trial.candidate.keys.iter().any(|key| key.column_name().is_none()) {
             // What an expression gives has statistics with the index that holds it.
             execute(self.site.connection(), format!("ANALYZE {}", table.quoted())).await?;
-        }
-        if let Some(reason) = trial.statements.iter().find_map(|number| self.failures.get(number))
-            && trial.statements.iter().all(|number| self.failures.contains_key(number))
-        {
-            return Err(BenchmarkError::Failed(format!(
-                "its statement cannot be planned there: {reason}"
-            )));
         }
         let mut effects = Vec::new();
         for number in &trial.statements {

@@ -271,6 +271,12 @@ fn confidence(rule: &MissingIndex<'_>, main: &StatementEvidence, assumed: bool) 
     if assumed {
         return (0.3, "Planned with a parameter value that no statistics give, so it was assumed; not measured.".into());
     }
+    if rule.built.is_some() {
+        return (
+            0.5,
+            "Planned in the sandbox, on rows that stand for main's; not measured.".into(),
+        );
+    }
     if main.saved_percent().is_some_and(|saved| saved >= 50.0) {
         (0.7, "Planned on real statistics, with a gain far beyond the planner's usual error; not measured.".into())
     } else {

@@ -84,8 +84,6 @@ pub(super) struct Trials {
     pub notes: Vec<String>,
     /// Of those that are here, extensions that main lacks.
     pub extensions: BTreeMap<IndexCandidate, Vec<String>>,
-    pub built: usize,
-    pub seconds: f64,
 }
 
 /// Tries candidates out where there is a place for that, those of the statements that take most time first.
@@ -136,7 +134,6 @@ pub(super) async fn try_all(
             trials.untried = wanted.into_iter().filter(|(c, _)| is_open(c)).collect();
         }
     }
-    trials.seconds = begun.elapsed().as_secs_f64();
     trials
 }
 
@@ -223,7 +220,6 @@ impl Trials {
         let is_tried = |trial: &&Trial| !tried.iter().any(|(done, _)| done == *trial);
         let left: Vec<Trial> = asked.iter().filter(is_tried).cloned().collect();
         for (trial, outcome) in tried {
-            self.built += 1;
             let built = match outcome {
                 Ok(built) => built,
                 Err(reason) => {
@@ -344,8 +340,7 @@ impl CostOracle for WithBuilt<'_> {
         let (built, asked): (Vec<usize>, Vec<usize>) =
             (0..indexes.len()).partition(|at| self.effects.contains_key(indexes[*at]));
         let planned: Vec<&IndexCandidate> = asked.iter().map(|at| indexes[*at]).collect();
-        let is_known = asked.is_empty() && self.bases.contains_key(&statement);
-        let mut best = if is_known {
+        let mut best = if asked.is_empty() {
             WhatIf { cost: self.base(statement).await?, used: Vec::new() }
         } else {
             let answer =
