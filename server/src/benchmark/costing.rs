@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use optischema::model::{TableName, quote_identifier};
+use optischema::model::TableName;
 use optischema::plan::{Plan, parse_plan};
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
@@ -13,6 +13,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::BenchmarkError;
 use super::arms::{Fence, execute};
 use super::case::Case;
+use super::patching::install;
 use super::request::BenchmarkRequest;
 use super::scratch_site::open_scratch;
 use super::site::Site;
@@ -263,22 +264,13 @@ impl Bench<'_, '_> {
 
     /// Extensions that the sandbox lacks, into the scratch schema: they go with the transaction.
     async fn install(&mut self, trial: &Trial) -> Result<(), BenchmarkError> {
-        let Some(workspace) = self.site.workspace.clone() else { return Ok(()) };
         for extension in &trial.extensions {
-            let there = query("SELECT 1 AS one FROM pg_catalog.pg_extension WHERE extname = $1")
-                .bind(extension)
-                .fetch_optional(self.site.connection())
-                .await?;
-            if there.is_none() {
-                let (name, schema) = (quote_identifier(extension), quote_identifier(&workspace));
-                execute(self.site.connection(), format!("CREATE EXTENSION {name} SCHEMA {schema}"))
-                    .await
-                    .map_err(|failure| {
-                        BenchmarkError::Failed(format!(
-                            "the sandbox lacks the extension {extension}, and it could not be made there: {failure}"
-                        ))
-                    })?;
-            }
+            install(self.site, extension).await.map_err(|error| match error {
+                BenchmarkError::Sql { reason, .. } => BenchmarkError::Failed(format!(
+                    "the sandbox lacks the extension {extension}, and it could not be made there: {reason}"
+                )),
+                other => other,
+            })?;
         }
         Ok(())
     }

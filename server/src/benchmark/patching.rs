@@ -14,7 +14,14 @@ use crate::postgres::query;
 use crate::sql::{MaintenanceKind, PatchKind, Setting, drop_index_sql, index_definition_in};
 
 /// Extensions whose operator classes the advisor proposes.
-const CLASSES: [(&str, &[&str]); 1] = [("pg_trgm", &["gin_trgm_ops", "gist_trgm_ops"])];
+const CLASSES: [(&str, &[&str]); 2] = [
+    ("pg_trgm", &["gin_trgm_ops", "gist_trgm_ops"]),
+    ("intarray", &["gin__int_ops", "gist__int_ops", "gist__intbig_ops"]),
+];
+/// Extensions with classes for plain values, by the method that takes them in beside what it searches.
+const MIXING: [(&str, &str); 2] = [("gin", "btree_gin"), ("gist", "btree_gist")];
+/// A type has no class for a method.
+const NO_CLASS: &str = "42704";
 
 /// What is done before a run of each arm.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -48,9 +55,24 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
         PatchKind::CreateIndex(index) => {
             let table = site.located(&index.table);
             let statement = index.sql(&table.schema, false)?;
-            let warnings = install_for(site, &index.operator_classes()).await?;
-            let started = Instant::now();
-            execute(site.connection(), statement.clone()).await?;
+            let mut warnings = install_for(site, &index.operator_classes()).await?;
+            let mut started = Instant::now();
+            let fence = site.fence;
+            let make = async |connection: &mut PgConnection| {
+                Ok(execute(connection, statement.clone()).await?)
+            };
+            match fence.attempt(site.connection(), make).await {
+                Err(BenchmarkError::Sql { sqlstate, reason }) if sqlstate == NO_CLASS => {
+                    let mixing = MIXING.iter().find(|(method, _)| *method == index.method());
+                    let Some((_, extension)) = mixing else {
+                        return Err(BenchmarkError::Sql { sqlstate, reason });
+                    };
+                    warnings.extend(install(site, extension).await?);
+                    started = Instant::now();
+                    fence.attempt(site.connection(), make).await?;
+                }
+                made => made?,
+            }
             let build_ms = started.elapsed().as_secs_f64() * 1000.0;
             let sham = sham::index(site, &table, &statement).await?;
             // An expression index has statistics of its own.
@@ -158,26 +180,33 @@ async fn install_for(
     site: &mut Site,
     operator_classes: &[String],
 ) -> Result<Vec<String>, BenchmarkError> {
-    let Some(workspace) = site.workspace.clone() else { return Ok(Vec::new()) };
     let mut warnings = Vec::new();
     for (extension, classes) in CLASSES {
-        if !operator_classes.iter().any(|class| classes.contains(&class.as_str())) {
-            continue;
-        }
-        let there = query("SELECT 1 AS one FROM pg_catalog.pg_extension WHERE extname = $1")
-            .bind(extension)
-            .fetch_optional(site.connection())
-            .await?;
-        if there.is_none() {
-            let (name, schema) = (quote_identifier(extension), quote_identifier(&workspace));
-            let statement = format!("CREATE EXTENSION {name} SCHEMA {schema}");
-            execute(site.connection(), statement).await?;
-        }
-        if !site.family.extensions.iter().any(|known| known == extension) {
-            warnings.push(format!("Main lacks the extension {extension}, which the index needs: CREATE EXTENSION {extension} comes first."));
+        if operator_classes.iter().any(|class| classes.contains(&class.as_str())) {
+            warnings.extend(install(site, extension).await?);
         }
     }
     Ok(warnings)
+}
+
+/// Installs an extension that nobody has yet into the benchmark's own schema; says so where main lacks it.
+pub(super) async fn install(
+    site: &mut Site,
+    extension: &str,
+) -> Result<Option<String>, BenchmarkError> {
+    let Some(workspace) = site.workspace.clone() else { return Ok(None) };
+    let there = query("SELECT 1 AS one FROM pg_catalog.pg_extension WHERE extname = $1")
+        .bind(extension)
+        .fetch_optional(site.connection())
+        .await?;
+    if there.is_none() {
+        let (name, schema) = (quote_identifier(extension), quote_identifier(&workspace));
+        execute(site.connection(), format!("CREATE EXTENSION {name} SCHEMA {schema}")).await?;
+    }
+    let is_on_main = site.family.extensions.iter().any(|known| known == extension);
+    Ok((!is_on_main).then(|| {
+        format!("Main lacks the extension {extension}, which the index needs: CREATE EXTENSION {extension} comes first.")
+    }))
 }
 
 /// What a copy mends by being made: only a clone has it still.

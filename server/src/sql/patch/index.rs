@@ -55,6 +55,12 @@ pub(super) fn drop(drop: &DropStmt) -> Result<DropIndex, SqlError> {
 }
 
 impl CreateIndex {
+    /// The access method, as `pg_am` names it.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.statement.access_method
+    }
+
     /// Names of the operator classes that it asks for.
     #[must_use]
     pub fn operator_classes(&self) -> Vec<String> {
