@@ -62,7 +62,7 @@ pub use nested::{unwrapped, with_variables};
 pub use patch::{
     AlterTable, CreateIndex, CreateStatistics, DropIndex, DropStatistics, IndexForm, Maintenance,
     MaintenanceKind, Patch, PatchKind, SESSION_SETTINGS, Setting, SettingScope, drop_index_sql,
-    drop_statistics_sql, index_definition_as, index_definition_in, is_same_index, sham_index_sql,
+    drop_statistics_sql, index_definition_as, index_definition_in, nameless_index, sham_index_sql,
     statistics_definition_in, statistics_definition_named,
 };
 pub use planned::{

@@ -165,22 +165,18 @@ pub fn index_definition_as(definition: &str, form: &IndexForm<'_>) -> Result<Str
     formed(*parsed(definition)?, form)
 }
 
-/// Whether two definitions make the same index, whatever they are called.
+/// A definition without the index's name: two of the same text make the same index. Absent where it is no `CREATE INDEX`.
 #[must_use]
-pub fn is_same_index(one: &str, other: &str) -> bool {
-    let form = |definition: &str| {
-        let mut index = parsed(definition).ok()?;
-        index.idxname.clear();
-        index.concurrent = false;
-        if let Some(relation) = &mut index.relation {
-            relation.inh = true;
-        }
-        let text = deparse(NodeEnum::IndexStmt(index)).ok()?;
-        // A constant that is a text already, or is one by its cast.
-        Some(text.replace("'::text", "'"))
-    };
-    let (one, other) = (form(one), form(other));
-    one.is_some() && one == other
+pub fn nameless_index(definition: &str) -> Option<String> {
+    let mut index = parsed(definition).ok()?;
+    index.idxname.clear();
+    index.concurrent = false;
+    if let Some(relation) = &mut index.relation {
+        relation.inh = true;
+    }
+    let text = deparse(NodeEnum::IndexStmt(index)).ok()?;
+    // A constant that is a text already, or is one by its cast.
+    Some(text.replace("'::text", "'"))
 }
 
 /// A definition of `pg_get_indexdef` as it runs on a table of another schema.
@@ -248,6 +244,9 @@ mod tests {
         let own = "CREATE INDEX a ON public.t USING btree (lower(name::text) text_pattern_ops)";
         let catalog =
             "CREATE INDEX b ON public.t USING btree (lower((name)::text) text_pattern_ops)";
+        let is_same_index = |one: &str, other: &str| {
+            nameless_index(one).is_some() && nameless_index(one) == nameless_index(other)
+        };
         assert!(is_same_index(own, catalog));
         assert!(!is_same_index(own, "CREATE INDEX b ON public.t USING btree (lower(name::text))"));
         assert!(!is_same_index(own, "DROP INDEX a"));

@@ -16,7 +16,7 @@ use crate::hex::hex;
 
 pub use index::{
     CreateIndex, DropIndex, IndexForm, drop_index_sql, index_definition_as, index_definition_in,
-    is_same_index, sham_index_sql,
+    nameless_index, sham_index_sql,
 };
 pub use setting::{SESSION_SETTINGS, Setting, SettingScope};
 pub use statistics::{

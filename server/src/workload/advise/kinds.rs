@@ -1,6 +1,6 @@
 //! Candidates of every kind of index that the operator classes of the database offer for what plans test rows by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use optischema::advisor::{Clause, IndexCandidate, IndexKey, KeyTarget, Wanted, by_class};
 use optischema::model::{BindingKind, Catalog, RejectedCandidate};
@@ -56,18 +56,30 @@ pub(super) fn kinds(
     let (all, mut rejected) = by_class(catalog, &clauses);
     rejected.extend(hidden);
     let (mut hypothetical, mut to_build) = (BTreeMap::new(), BTreeMap::new());
+    // Only an expression can be written in several ways: columns are told apart by their names.
+    let has_expression =
+        |candidate: &IndexCandidate| candidate.keys.iter().any(|key| key.column_name().is_none());
+    let known: BTreeSet<String> = known
+        .keys()
+        .filter(|known| has_expression(known))
+        .filter_map(|known| sql::nameless_index(&known.create_sql(false)))
+        .collect();
+    let existing: BTreeMap<String, &str> = catalog
+        .tables
+        .values()
+        .flat_map(|table| &table.indexes)
+        .filter(|index| index.valid && index.key_columns.iter().any(Option::is_none))
+        .filter_map(|index| Some((sql::nameless_index(&index.definition)?, index.name.as_str())))
+        .collect();
     for (candidate, wanted) in all {
-        let create = candidate.create_sql(false);
-        let existing = catalog.tables.get(&candidate.table).into_iter();
-        let mut existing = existing.flat_map(|table| &table.indexes);
-        let same =
-            existing.find(|index| index.valid && sql::is_same_index(&create, &index.definition));
-        let mut beside = known.keys().filter(|known| known.table == candidate.table);
-        if beside.any(|known| sql::is_same_index(&create, &known.create_sql(false))) {
+        let nameless = has_expression(&candidate)
+            .then(|| sql::nameless_index(&candidate.create_sql(false)))
+            .flatten();
+        if nameless.as_ref().is_some_and(|text| known.contains(text)) {
             continue;
         }
-        if let Some(index) = same {
-            let reason = format!("the index {} is this one already", index.name);
+        if let Some(name) = nameless.and_then(|text| existing.get(&text)) {
+            let reason = format!("the index {name} is this one already");
             rejected.push(RejectedCandidate::of(&candidate, reason));
         } else if candidate.method.is_hypothetical() && !is_of_extension(catalog, &candidate) {
             hypothetical.insert(candidate, wanted);
