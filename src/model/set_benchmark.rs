@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{ConfidenceInterval, Environment, Fidelity, QueryHash, RecommendationId, Verdict};
+use super::{
+    Calibration, ConfidenceInterval, Environment, Fidelity, QueryHash, RecommendationId, Verdict,
+};
 use crate::figures;
 use crate::plan::PlanChange;
 
@@ -25,6 +27,8 @@ pub struct SetBenchmark {
     pub left: Vec<SetLeft>,
     pub fidelity: Fidelity,
     pub warnings: Vec<String>,
+    /// What the place showed where nothing differs: whatever is called differs by more.
+    pub calibration: Calibration,
     pub seed: u64,
     pub server_version: String,
     pub environment: Environment,

@@ -24,13 +24,6 @@ pub(super) enum ArmKind {
 
 impl ArmKind {
     pub(super) const BOTH: [Self; 2] = [Self::Baseline, Self::Patched];
-
-    pub(super) const fn other(self) -> Self {
-        match self {
-            Self::Baseline => Self::Patched,
-            Self::Patched => Self::Baseline,
-        }
-    }
 }
 
 /// How a step is fenced off from what follows.

@@ -59,28 +59,17 @@ impl Protocol {
         arms: &mut Arms<'_>,
         progress: PairProgress<'_>,
     ) -> Result<Measured, BenchmarkError> {
-        let baseline = self.warm_up(arms, ArmKind::Baseline).await?;
-        let patched = self.warm_up(arms, ArmKind::Patched).await?;
-        let (baseline_batch, patched_batch) =
-            if arms.writes() { (1, 1) } else { batches_for(baseline, patched) };
-        let mut rng = fastrand::Rng::with_seed(self.seed);
-        let mut pairs = Pairs::default();
+        let mut pairing = self.warmed_up(arms).await?;
         let most = LOOKS[LOOKS.len() - 1];
-        while pairs.len() < most && (pairs.len() == 0 || Instant::now() < self.deadline) {
-            let (baseline, patched) = if rng.bool() {
-                let baseline = arms.run(ArmKind::Baseline, baseline_batch).await?;
-                (baseline, arms.run(ArmKind::Patched, patched_batch).await?)
-            } else {
-                let patched = arms.run(ArmKind::Patched, patched_batch).await?;
-                (arms.run(ArmKind::Baseline, baseline_batch).await?, patched)
-            };
-            pairs.baseline.push(baseline);
-            pairs.patched.push(patched);
+        while self.goes_on(&pairing, most) {
+            pairing.run(arms).await?;
+            let pairs = &pairing.pairs;
             progress(pairs.len(), most);
             if LOOKS.contains(&pairs.len()) && pairs.is_decided(self.floor) {
                 break;
             }
         }
+        let Pairing { pairs, baseline_batch, patched_batch, .. } = pairing;
         let comparison = pairs
             .comparison(self.floor)
             .ok_or_else(|| BenchmarkError::Failed("no pair of runs could be compared".into()))?;
@@ -95,8 +84,7 @@ impl Protocol {
         Ok(Measured { baseline, patched, baseline_batch, patched_batch, comparison, verdict })
     }
 
-    /// Run times of both arms in a number of pairs that was fixed before, or fewer where the time is over: baseline and
-    /// patched, side by side.
+    /// Run times of both arms in a number of pairs that was fixed before, or fewer where the time is over.
     ///
     /// # Errors
     /// An arm does not run.
@@ -104,23 +92,31 @@ impl Protocol {
         &self,
         arms: &mut Arms<'_>,
         count: usize,
-    ) -> Result<(Vec<f64>, Vec<f64>), BenchmarkError> {
+    ) -> Result<PairTimes, BenchmarkError> {
+        let mut pairing = self.warmed_up(arms).await?;
+        while self.goes_on(&pairing, count) {
+            pairing.run(arms).await?;
+        }
+        let pairs = pairing.pairs;
+        Ok(PairTimes {
+            baseline_ms: times(&pairs.baseline),
+            patched_ms: times(&pairs.patched),
+            is_unstable: pairs.is_unstable(),
+        })
+    }
+
+    fn goes_on(&self, pairing: &Pairing, most: usize) -> bool {
+        let done = pairing.pairs.len();
+        done < most && (done == 0 || Instant::now() < self.deadline)
+    }
+
+    async fn warmed_up(&self, arms: &mut Arms<'_>) -> Result<Pairing, BenchmarkError> {
         let baseline = self.warm_up(arms, ArmKind::Baseline).await?;
         let patched = self.warm_up(arms, ArmKind::Patched).await?;
         let (baseline_batch, patched_batch) =
             if arms.writes() { (1, 1) } else { batches_for(baseline, patched) };
-        let mut rng = fastrand::Rng::with_seed(self.seed);
-        let mut pairs = Pairs::default();
-        while pairs.len() < count && (pairs.len() == 0 || Instant::now() < self.deadline) {
-            let first = if rng.bool() { ArmKind::Baseline } else { ArmKind::Patched };
-            for arm in [first, first.other()] {
-                match arm {
-                    ArmKind::Baseline => pairs.baseline.push(arms.run(arm, baseline_batch).await?),
-                    ArmKind::Patched => pairs.patched.push(arms.run(arm, patched_batch).await?),
-                }
-            }
-        }
-        Ok((times(&pairs.baseline), times(&pairs.patched)))
+        let (rng, pairs) = (fastrand::Rng::with_seed(self.seed), Pairs::default());
+        Ok(Pairing { rng, baseline_batch, patched_batch, pairs })
     }
 
     async fn warm_up(&self, arms: &mut Arms<'_>, arm: ArmKind) -> Result<f64, BenchmarkError> {
@@ -258,6 +254,38 @@ pub(super) async fn not_equivalent(
         written: written(&baseline, &patched),
         comparison: rows,
     })
+}
+
+/// Run times in milliseconds, side by side.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct PairTimes {
+    pub baseline_ms: Vec<f64>,
+    pub patched_ms: Vec<f64>,
+    /// A plan flipped inside one arm.
+    pub is_unstable: bool,
+}
+
+/// Pairs in the making: which arm runs first is drawn for each.
+struct Pairing {
+    rng: fastrand::Rng,
+    baseline_batch: u32,
+    patched_batch: u32,
+    pairs: Pairs,
+}
+
+impl Pairing {
+    async fn run(&mut self, arms: &mut Arms<'_>) -> Result<(), BenchmarkError> {
+        let (baseline, patched) = if self.rng.bool() {
+            let baseline = arms.run(ArmKind::Baseline, self.baseline_batch).await?;
+            (baseline, arms.run(ArmKind::Patched, self.patched_batch).await?)
+        } else {
+            let patched = arms.run(ArmKind::Patched, self.patched_batch).await?;
+            (arms.run(ArmKind::Baseline, self.baseline_batch).await?, patched)
+        };
+        self.pairs.baseline.push(baseline);
+        self.pairs.patched.push(patched);
+        Ok(())
+    }
 }
 
 /// Runs of both arms, side by side.

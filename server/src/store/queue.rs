@@ -83,25 +83,18 @@ impl<'a> NewJob<'a> {
     /// A job on a recommendation.
     #[must_use]
     pub const fn new(job_type: JobType, id: RecommendationId, actor: &'a str) -> Self {
-        Self {
-            job_type,
-            database: "",
-            recommendation_id: Some(id),
-            target: "",
-            actor,
-            override_reason: None,
-            approved_hash: None,
-            change_id: None,
-            after_job: None,
-            members: &[],
-        }
+        Self { recommendation_id: Some(id), ..Self::bare(job_type, actor) }
     }
 
     /// A benchmark of several recommendations together.
     #[must_use]
     pub const fn of_set(members: &'a [RecommendationId], actor: &'a str) -> Self {
+        Self { members, ..Self::bare(JobType::Benchmark, actor) }
+    }
+
+    const fn bare(job_type: JobType, actor: &'a str) -> Self {
         Self {
-            job_type: JobType::Benchmark,
+            job_type,
             database: "",
             recommendation_id: None,
             target: "",
@@ -110,7 +103,7 @@ impl<'a> NewJob<'a> {
             approved_hash: None,
             change_id: None,
             after_job: None,
-            members,
+            members: &[],
         }
     }
 }

@@ -10,15 +10,16 @@ use optischema::model::{
     TableName, TrackedStatement,
 };
 use optischema::plan::{PlanChange, diff};
-use optischema::statistics::{THRESHOLD, interquartile_mean, median, signed_rank_interval};
+use optischema::statistics::{interquartile_mean, median, signed_rank_interval};
 
 use super::BenchmarkError;
 use super::arms::{ArmKind, ArmSpec, Arms};
 use super::as_itself;
-use super::bound::{Bound, guard};
+use super::bound::{Bound, bound as guard_one};
+use super::calibration::calibrate;
 use super::case::Case;
 use super::patching::{Patched, build};
-use super::protocol::Protocol;
+use super::protocol::{PairTimes, Protocol};
 use super::request::{BenchmarkRequest, Report};
 use super::scratch_site::open_scratch;
 use super::site::Site;
@@ -97,7 +98,7 @@ pub async fn run_set(
     let Some(first) = question.changes.first() else {
         return Err(BenchmarkError::Failed("the set is empty".into()));
     };
-    let (cases, shares, mut left) = cases_of(question);
+    let Chosen { cases, shares, means, mut left } = cases_of(question);
     if cases.is_empty() {
         return Err(BenchmarkError::Failed(
             "no tracked statement that can be measured reads the tables of these changes".into(),
@@ -121,7 +122,22 @@ pub async fn run_set(
         rewritten_shape: None,
     };
     let mut main = MainSession::begin(&places.main).await?;
-    let bound = guard(&mut main, &request, None).await?;
+    let mut bound = Vec::new();
+    for (number, case) in cases.iter().enumerate() {
+        // One set of values stands for each statement.
+        let guarded = match case.bindings(cases.len()).first() {
+            Some(first) => guard_one(&mut main, &request, number, first, None).await,
+            None => Err(BenchmarkError::Failed("no values are known for its parameters".into())),
+        };
+        match guarded {
+            Ok(one) => bound.push(one),
+            Err(error) => left.push(SetLeft {
+                query_hash: case.query_hash.clone(),
+                sql: case.statement.sql.clone(),
+                reason: error.refusal()?,
+            }),
+        }
+    }
     let settings = plan_settings(main.connection().await?).await?;
     let main_version = main.version().to_owned();
     main.end().await?;
@@ -136,23 +152,26 @@ pub async fn run_set(
         let patched = build(&mut site, &change.patch.kind).await;
         built.push(patched.map_err(|error| named(change, error.of_change()))?);
     }
+    report("measuring a change that cannot matter", 0.45);
+    // A point query shows differences that are none before anything else does.
+    let calibration = calibrate(&mut site, &first.patch.kind, 0.0, question.seed).await?;
+    let floor = calibration.floor_percent / 100.0;
     site.limit_statements(question.statement_timeout_s).await?;
     let mut measuring = Measuring {
         request: &request,
         site: &mut site,
         built: &built,
+        floor,
         begun: Instant::now(),
         warnings: Vec::new(),
     };
-    let first_bindings = first_of_each(bound);
+    // What the quick ones leave of their time is for the slow ones.
+    bound.sort_by(|a, b| means[a.case].total_cmp(&means[b.case]));
     let mut measured = Vec::new();
-    for (number, one) in first_bindings.iter().enumerate() {
-        let done = number as f64 / first_bindings.len() as f64;
-        report(
-            &format!("measuring statement {} of {}", number + 1, first_bindings.len()),
-            0.5 + 0.3 * done,
-        );
-        match measuring.all_against_none(one, first_bindings.len() - number).await {
+    for (number, one) in bound.iter().enumerate() {
+        let done = number as f64 / bound.len() as f64;
+        report(&format!("measuring statement {} of {}", number + 1, bound.len()), 0.5 + 0.3 * done);
+        match measuring.all_against_none(one, bound.len() - number).await {
             Ok(found) => measured.push(found),
             Err(error) => left.push(SetLeft {
                 query_hash: cases[one.case].query_hash.clone(),
@@ -172,7 +191,8 @@ pub async fn run_set(
         settings_left,
         target: site.address.clone(),
     };
-    Ok(summed(question, site, Found { measured, shares, members, left, warnings, environment }))
+    let found = Found { measured, shares, members, left, warnings, calibration, environment };
+    Ok(summed(question, site, found))
 }
 
 fn named(change: &SetChange<'_>, error: BenchmarkError) -> BenchmarkError {
@@ -185,9 +205,18 @@ fn named(change: &SetChange<'_>, error: BenchmarkError) -> BenchmarkError {
     }
 }
 
-/// The statements that touch the tables of the changes, those that took most time first; the part of the measured time of
-/// each; and those that are left out.
-fn cases_of(question: &SetQuestion<'_>) -> (Vec<Case>, Vec<f64>, Vec<SetLeft>) {
+/// What is measured.
+struct Chosen {
+    cases: Vec<Case>,
+    /// Of each the part of the measured time, 0 to 1.
+    shares: Vec<f64>,
+    /// Of each the milliseconds of one call on main.
+    means: Vec<f64>,
+    left: Vec<SetLeft>,
+}
+
+/// The statements that touch the tables of the changes, those that took most time first.
+fn cases_of(question: &SetQuestion<'_>) -> Chosen {
     let of_patches = question.changes.iter().filter_map(|change| change.patch.kind.table());
     let concerned = question.changes.iter().flat_map(|change| change.tables);
     let tables: Vec<&TableName> = of_patches.chain(concerned).collect();
@@ -214,21 +243,18 @@ fn cases_of(question: &SetQuestion<'_>) -> (Vec<Case>, Vec<f64>, Vec<SetLeft>) {
             reason,
         });
     };
-    let (mut cases, mut times) = (Vec::new(), Vec::new());
+    let (mut cases, mut times, mut means) = (Vec::new(), Vec::new(), Vec::new());
     for statement in touching {
         let Ok(plannable) = &statement.plannable else { continue };
         if cases.len() >= MOST_STATEMENTS {
             leave(statement, format!("the {MOST_STATEMENTS} that take most time are measured"));
             continue;
         }
-        if plannable.bindings.is_empty() {
-            leave(statement, "no values are known for its parameters".into());
-            continue;
-        }
         match Case::new(statement.query_hash.clone(), &statement.sql, plannable.clone()) {
             Ok(case) => {
                 cases.push(case);
                 times.push(statement.total_time_ms.max(0.0));
+                means.push(statement.mean_ms());
             }
             Err(error) => leave(statement, error.to_string()),
         }
@@ -236,18 +262,8 @@ fn cases_of(question: &SetQuestion<'_>) -> (Vec<Case>, Vec<f64>, Vec<SetLeft>) {
     let whole: f64 = times.iter().sum();
     let count = times.len().max(1) as f64;
     let share = |time: f64| if whole > 0.0 { time / whole } else { 1.0 / count };
-    (cases, times.into_iter().map(share).collect(), left)
-}
-
-/// One set of values stands for each statement.
-fn first_of_each(bound: Vec<Bound>) -> Vec<Bound> {
-    let mut first: Vec<Bound> = Vec::new();
-    for one in bound {
-        if !first.iter().any(|known| known.case == one.case) {
-            first.push(one);
-        }
-    }
-    first
+    let shares = times.into_iter().map(share).collect();
+    Chosen { cases, shares, means, left }
 }
 
 /// A statement without any and with all changes.
@@ -257,8 +273,7 @@ struct Together {
     sql: String,
     specs: [ArmSpec; 2],
     writes: bool,
-    baseline_ms: Vec<f64>,
-    patched_ms: Vec<f64>,
+    times: PairTimes,
     plan_changes: Vec<PlanChange>,
     /// Numbers of the changes that the plan with all of them uses.
     uses: Vec<usize>,
@@ -266,7 +281,8 @@ struct Together {
 
 impl Together {
     fn log_ratios(&self) -> Vec<f64> {
-        self.baseline_ms.iter().zip(&self.patched_ms).map(|(b, p)| (p / b).ln()).collect()
+        let PairTimes { baseline_ms, patched_ms, .. } = &self.times;
+        baseline_ms.iter().zip(patched_ms).map(|(b, p)| (p / b).ln()).collect()
     }
 }
 
@@ -274,6 +290,8 @@ struct Measuring<'a, 'r> {
     request: &'a BenchmarkRequest<'r>,
     site: &'a mut Site,
     built: &'a [Patched],
+    /// A winner needs more than this share.
+    floor: f64,
     begun: Instant,
     warnings: Vec<String>,
 }
@@ -339,17 +357,16 @@ impl Measuring<'_, '_> {
         let protocol = Protocol {
             seed: self.request.seed.wrapping_add(one.case as u64),
             deadline,
-            floor: THRESHOLD,
+            floor: self.floor,
         };
-        let pairs = protocol.pairs(&mut arms, PAIRS).await?;
+        let times = protocol.pairs(&mut arms, PAIRS).await?;
         Ok(Together {
             case: one.case,
             query_hash: case.query_hash.clone(),
             sql: one.statement.sql.clone(),
             specs,
             writes,
-            baseline_ms: pairs.0,
-            patched_ms: pairs.1,
+            times,
             plan_changes,
             uses: used,
         })
@@ -414,12 +431,13 @@ impl Measuring<'_, '_> {
             let mut arms =
                 Arms { connection: self.site.connection(), fence, baseline: missing, patched };
             let seed = self.request.seed.wrapping_add(1000 + one.case as u64);
-            let protocol = Protocol { seed, deadline, floor: THRESHOLD };
-            let (without, with) = protocol.pairs(&mut arms, PAIRS_LEFT_OUT).await?;
-            let base = interquartile_mean(&one.baseline_ms).unwrap_or(f64::MAX);
+            let protocol = Protocol { seed, deadline, floor: self.floor };
+            let times = protocol.pairs(&mut arms, PAIRS_LEFT_OUT).await?;
+            let (without, with) = (&times.baseline_ms, &times.patched_ms);
+            let base = interquartile_mean(&one.times.baseline_ms).unwrap_or(f64::MAX);
             let of_pair =
                 |(without, with): (&f64, &f64)| shares[one.case] * (without - with) / base;
-            let losses: Vec<f64> = without.iter().zip(&with).map(of_pair).collect();
+            let losses: Vec<f64> = without.iter().zip(with).map(of_pair).collect();
             // Pairs that every user has.
             lost = match nth {
                 0 => losses,

@@ -1,13 +1,14 @@
 //! From what was measured of a set to its result.
 
 use optischema::model::{
-    ConfidenceInterval, Environment, FidelityKind, SetBenchmark, SetLeft, SetMember, SetStatement,
-    Verdict,
+    Calibration, ConfidenceInterval, Environment, FidelityKind, SetBenchmark, SetLeft, SetMember,
+    SetStatement, Verdict,
 };
 use optischema::statistics::{
-    Comparison, FAMILY_LEVEL, THRESHOLD, compare, compare_several, interquartile_mean, median,
+    Comparison, FAMILY_LEVEL, compare, compare_several, interquartile_mean, median,
 };
 
+use super::super::calibration::warning;
 use super::super::protocol::{interval_percent, percent};
 use super::super::site::Site;
 use super::{SetQuestion, Together};
@@ -22,18 +23,20 @@ pub(super) struct Found {
     pub members: Vec<SetMember>,
     pub left: Vec<SetLeft>,
     pub warnings: Vec<String>,
+    pub calibration: Calibration,
     pub environment: Environment,
 }
 
 pub(super) fn summed(question: &SetQuestion<'_>, site: Site, found: Found) -> SetBenchmark {
-    let Found { measured, shares, members, left, mut warnings, environment } = found;
+    let Found { measured, shares, members, left, mut warnings, calibration, environment } = found;
+    let floor = calibration.floor_percent / 100.0;
+    let is_enough = |one: &Together| one.times.patched_ms.len() >= FEWEST_PAIRS;
     let ratios: Vec<Vec<f64>> = measured
         .iter()
-        .map(|one| if one.patched_ms.len() < FEWEST_PAIRS { Vec::new() } else { one.log_ratios() })
+        .map(|one| if is_enough(one) { one.log_ratios() } else { Vec::new() })
         .collect();
-    let judged = compare_several(&ratios, THRESHOLD);
-    let whole = whole_of(&measured, &shares);
-    let is_enough = |one: &Together| one.patched_ms.len() >= FEWEST_PAIRS;
+    let judged = compare_several(&ratios, floor);
+    let whole = whole_of(&measured, &shares, floor);
     let mut statements: Vec<SetStatement> = measured
         .iter()
         .zip(&judged)
@@ -41,15 +44,15 @@ pub(super) fn summed(question: &SetQuestion<'_>, site: Site, found: Found) -> Se
             query_hash: one.query_hash.clone(),
             sql: one.sql.clone(),
             share: shares[one.case],
-            verdict: judged.verdict,
+            verdict: if one.times.is_unstable { Verdict::Unstable } else { judged.verdict },
             change_percent: is_enough(one).then(|| percent(judged.ratio)),
             confidence_interval: judged.interval.map(|interval| ConfidenceInterval {
                 level: 1.0 - FAMILY_LEVEL,
                 ..interval_percent(interval)
             }),
-            baseline_ms: median(&one.baseline_ms).unwrap_or_default(),
-            patched_ms: median(&one.patched_ms).unwrap_or_default(),
-            pairs: u32::try_from(one.patched_ms.len()).unwrap_or(u32::MAX),
+            baseline_ms: median(&one.times.baseline_ms).unwrap_or_default(),
+            patched_ms: median(&one.times.patched_ms).unwrap_or_default(),
+            pairs: u32::try_from(one.times.patched_ms.len()).unwrap_or(u32::MAX),
             writes: one.writes,
             plan_changes: one.plan_changes.clone(),
         })
@@ -75,10 +78,12 @@ pub(super) fn summed(question: &SetQuestion<'_>, site: Site, found: Found) -> Se
         verdict = Verdict::Inconclusive;
         warnings.push("Only a sample of the rows was measured, and main's planner was not asked about all of them: the verdict \"faster\" is not given. Raise copy_limit_mb.".to_owned());
     }
+    let change = whole.as_ref().map(|whole| percent(whole.ratio));
+    warnings.extend(warning(&calibration, change));
     warnings.extend(site.warnings);
     SetBenchmark {
         verdict,
-        change_percent: whole.as_ref().map(|whole| percent(whole.ratio)),
+        change_percent: change,
         confidence_interval: whole.and_then(|whole| whole.interval).map(interval_percent),
         family_level: FAMILY_LEVEL,
         members,
@@ -86,6 +91,7 @@ pub(super) fn summed(question: &SetQuestion<'_>, site: Site, found: Found) -> Se
         left,
         fidelity: site.fidelity,
         warnings,
+        calibration,
         seed: question.seed,
         server_version: site.session.version.clone(),
         environment,
@@ -94,16 +100,16 @@ pub(super) fn summed(question: &SetQuestion<'_>, site: Site, found: Found) -> Se
 
 /// The whole: by pair, the sum of what each statement takes with the changes for what it takes without, weighted by its
 /// part of the time on main. Of a statement with fewer pairs than the others its own come again.
-fn whole_of(measured: &[Together], shares: &[f64]) -> Option<Comparison> {
-    let pairs = measured.iter().map(|one| one.patched_ms.len()).max()?;
+fn whole_of(measured: &[Together], shares: &[f64], floor: f64) -> Option<Comparison> {
+    let pairs = measured.iter().map(|one| one.times.patched_ms.len()).max()?;
     let (mut before, mut after) = (vec![0.0; pairs], vec![0.0; pairs]);
-    for one in measured.iter().filter(|one| !one.patched_ms.is_empty()) {
-        let usual = interquartile_mean(&one.baseline_ms).filter(|usual| *usual > 0.0)?;
-        let times = one.baseline_ms.iter().zip(&one.patched_ms).cycle();
+    for one in measured.iter().filter(|one| !one.times.patched_ms.is_empty()) {
+        let usual = interquartile_mean(&one.times.baseline_ms).filter(|usual| *usual > 0.0)?;
+        let times = one.times.baseline_ms.iter().zip(&one.times.patched_ms).cycle();
         for ((before, after), (without, with)) in before.iter_mut().zip(&mut after).zip(times) {
             *before += shares[one.case] * without / usual;
             *after += shares[one.case] * with / usual;
         }
     }
-    compare(&before, &after, THRESHOLD)
+    compare(&before, &after, floor)
 }
