@@ -10,21 +10,20 @@
     reason = "a bench that cannot go on has nothing to report"
 )]
 
+mod shared;
 #[path = "../tests/it/tpch.rs"]
 mod tpch;
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use optischema::model::Rule;
-use optischema_server::config::{Settings, SettingsArgs};
 use optischema_server::demo::Cluster;
 use optischema_server::service::analyze_once;
 use optischema_server::sql::Patch;
 use optischema_server::workload::{AdviseLimits, read_sql};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use shared::{database, planned_costs, run, settings};
+use sqlx::Row;
 
 const SCALE: f64 = 0.1;
 /// Left out by the published comparison.
@@ -49,62 +48,15 @@ const OTHERS: &[(&str, f64, f64)] = &[
     ("DB2Advis", 76.0, 0.630),
 ];
 
-async fn connect(url: &str) -> PgConnection {
-    let options: PgConnectOptions = url.parse().expect("a URL of ours");
-    PgConnection::connect_with(&options.disable_statement_logging()).await.expect("it answers")
-}
-
-async fn run(connection: &mut PgConnection, sql: &str) {
-    let query = sqlx::query(AssertSqlSafe(sql.to_owned())).persistent(false);
-    query.execute(connection).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-}
-
-fn settings(cluster: &Cluster, database: &str, folder: &Path) -> Settings {
-    Settings::resolve(&SettingsArgs {
-        main_url: Some(cluster.url("reader", "bench", database).parse().expect("a URL of ours")),
-        data_dir: Some(folder.join("data")),
-        ..SettingsArgs::default()
-    })
-    .expect("settings of ours")
-}
-
-async fn database(cluster: &Cluster, name: &str) -> PgConnection {
-    let mut root = connect(&cluster.url("postgres", "bench", "postgres")).await;
-    run(&mut root, &format!("CREATE DATABASE {name}")).await;
-    let mut superuser = connect(&cluster.url("postgres", "bench", name)).await;
-    run(&mut superuser, "CREATE EXTENSION hypopg").await;
-    run(&mut superuser, "CREATE EXTENSION pg_stat_statements").await;
-    superuser
-}
-
-/// The sum of what the planner says of all statements.
-async fn planned_cost(connection: &mut PgConnection, statements: &[String]) -> f64 {
-    let mut sum = 0.0;
-    for statement in statements {
-        let query = sqlx::query(AssertSqlSafe(format!("EXPLAIN (FORMAT JSON) {statement}")));
-        let row = query.persistent(false).fetch_one(&mut *connection).await.expect("it plans");
-        let plan: serde_json::Value = row.get(0);
-        sum += plan[0]["Plan"]["Total Cost"].as_f64().expect("a cost");
-    }
-    sum
-}
-
 async fn on_tpch(cluster: &Cluster, folder: &Path) {
-    let exists = sqlx::query("SELECT FROM pg_database WHERE datname = 'tpch'")
-        .fetch_optional(&mut connect(&cluster.url("postgres", "bench", "postgres")).await)
-        .await
-        .expect("it answers");
-    let mut connection = if exists.is_some() {
-        connect(&cluster.url("postgres", "bench", "tpch")).await
-    } else {
-        let mut connection = database(cluster, "tpch").await;
+    let (mut connection, is_there) = database(cluster, "tpch").await;
+    if !is_there {
         for statement in tpch::SCHEMA.split(';').map(str::trim).filter(|s| !s.is_empty()) {
             run(&mut connection, statement).await;
         }
         tpch::fill(&mut connection, SCALE).await;
         run(&mut connection, "VACUUM ANALYZE").await;
-        connection
-    };
+    }
     // Index-only scans are as cheap as the map of visible pages says.
     run(&mut connection, "VACUUM ANALYZE").await;
     let statements: Vec<String> = read_sql(tpch::QUERIES)
@@ -116,7 +68,7 @@ async fn on_tpch(cluster: &Cluster, folder: &Path) {
         .collect();
     assert_eq!(statements.len(), 19);
     let workload = format!("{};", statements.join(";\n"));
-    let before = planned_cost(&mut connection, &statements).await;
+    let before = planned_costs(&mut connection, &statements).await.iter().sum::<f64>();
     println!(
         "TPC-H, scale {SCALE}, {} statements, no keys; cost {before:.0} without indexes",
         statements.len()
@@ -156,7 +108,7 @@ async fn on_tpch(cluster: &Cluster, folder: &Path) {
                 real as f64 / 1e6
             ));
         }
-        let after = planned_cost(&mut connection, &statements).await;
+        let after = planned_costs(&mut connection, &statements).await.iter().sum::<f64>();
         run(&mut connection, "ROLLBACK").await;
         println!(
             "| {megabytes} | {advisor} | {theirs:.3} | {:.1} | **{:.3}** | {:.3} | {:.2} s | {:.2} s | {} | {} | {} | {} |{}",
@@ -200,12 +152,8 @@ fn statement(number: usize, random: &mut fastrand::Rng) -> String {
 
 /// How choosing grows with the workload.
 async fn growing(cluster: &Cluster, folder: &Path) {
-    let exists = sqlx::query("SELECT FROM pg_database WHERE datname = 'growing'")
-        .fetch_optional(&mut connect(&cluster.url("postgres", "bench", "postgres")).await)
-        .await
-        .expect("it answers");
-    if exists.is_none() {
-        let mut connection = database(cluster, "growing").await;
+    let (mut connection, is_there) = database(cluster, "growing").await;
+    if !is_there {
         for table in 0..TABLES {
             run(&mut connection, &format!("CREATE TABLE t{table} (c0 int PRIMARY KEY, c1 int, c2 int, c3 int, c4 int, c5 int)")).await;
             run(
@@ -250,23 +198,7 @@ async fn growing(cluster: &Cluster, folder: &Path) {
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        // Kept between runs: filling takes longer than advising.
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("advisor");
-        std::fs::create_dir_all(&folder).expect("a folder of ours");
-        let open = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(&folder, open).expect("a folder of ours");
-        let cluster = Cluster::start(&folder.join("postgres"), "bench")
-            .await
-            .expect("PostgreSQL is installed");
-        let mut root = connect(&cluster.url("postgres", "bench", "postgres")).await;
-        let known = sqlx::query("SELECT FROM pg_roles WHERE rolname = 'reader'")
-            .fetch_optional(&mut root)
-            .await
-            .expect("it answers");
-        if known.is_none() {
-            run(&mut root, "CREATE ROLE reader LOGIN PASSWORD 'bench'").await;
-            run(&mut root, "GRANT pg_read_all_data, pg_read_all_stats TO reader").await;
-        }
+        let (cluster, folder) = shared::cluster("advisor").await;
         let begun = Instant::now();
         on_tpch(&cluster, &folder).await;
         growing(&cluster, &folder).await;

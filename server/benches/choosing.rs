@@ -10,18 +10,19 @@
     reason = "a bench that cannot go on has nothing to report"
 )]
 
-use std::os::unix::fs::PermissionsExt;
+mod shared;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use optischema::model::Rule;
-use optischema_server::config::{Settings, SettingsArgs};
 use optischema_server::demo::Cluster;
 use optischema_server::service::analyze_once;
 use optischema_server::sql::Patch;
 use optischema_server::workload::{Advice, AdviseLimits};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use shared::{database, planned_costs, run, settings};
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
 
 const FACTS: usize = 6;
 const DIMENSIONS: usize = 18;
@@ -31,34 +32,6 @@ const STAR_STATEMENTS: usize = 90;
 const WIDE_TABLES: usize = 230;
 const WIDE_ROWS: usize = 2000;
 const WIDE_STATEMENTS: usize = 5000;
-
-async fn connect(url: &str) -> PgConnection {
-    let options: PgConnectOptions = url.parse().expect("a URL of ours");
-    PgConnection::connect_with(&options.disable_statement_logging()).await.expect("it answers")
-}
-
-async fn run(connection: &mut PgConnection, sql: &str) {
-    let query = sqlx::query(AssertSqlSafe(sql.to_owned())).persistent(false);
-    query.execute(connection).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-}
-
-/// The database of a name, and whether it is there already.
-async fn database(cluster: &Cluster, name: &str) -> (PgConnection, bool) {
-    let mut root = connect(&cluster.url("postgres", "bench", "postgres")).await;
-    let known = sqlx::query("SELECT FROM pg_database WHERE datname = $1")
-        .bind(name)
-        .fetch_optional(&mut root)
-        .await
-        .expect("it answers");
-    if known.is_some() {
-        return (connect(&cluster.url("postgres", "bench", name)).await, true);
-    }
-    run(&mut root, &format!("CREATE DATABASE {name}")).await;
-    let mut superuser = connect(&cluster.url("postgres", "bench", name)).await;
-    run(&mut superuser, "CREATE EXTENSION hypopg").await;
-    run(&mut superuser, "CREATE EXTENSION pg_stat_statements").await;
-    (superuser, false)
-}
 
 async fn make_star(connection: &mut PgConnection) {
     for table in 0..DIMENSIONS {
@@ -156,15 +129,6 @@ fn wide(number: usize, random: &mut fastrand::Rng) -> String {
     }
 }
 
-fn settings(cluster: &Cluster, name: &str, folder: &Path) -> Settings {
-    Settings::resolve(&SettingsArgs {
-        main_url: Some(cluster.url("reader", "bench", name).parse().expect("a URL of ours")),
-        data_dir: Some(folder.join("data")),
-        ..SettingsArgs::default()
-    })
-    .expect("settings of ours")
-}
-
 /// Bytes and cost, relative to none, with what is advised really built.
 async fn measured(
     connection: &mut PgConnection,
@@ -191,17 +155,6 @@ async fn measured(
     let (sum, old): (f64, f64) = (after.iter().sum(), before.iter().sum());
     let ratios: f64 = before.iter().zip(&after).map(|(before, after)| after / before).sum();
     (bytes, sum / old, ratios / before.len() as f64)
-}
-
-async fn planned_costs(connection: &mut PgConnection, statements: &[String]) -> Vec<f64> {
-    let mut costs = Vec::new();
-    for statement in statements {
-        let query = sqlx::query(AssertSqlSafe(format!("EXPLAIN (FORMAT JSON) {statement}")));
-        let row = query.persistent(false).fetch_one(&mut *connection).await.expect("it plans");
-        let plan: serde_json::Value = row.get(0);
-        costs.push(plan[0]["Plan"]["Total Cost"].as_f64().expect("a cost"));
-    }
-    costs
 }
 
 async fn on_star(cluster: &Cluster, folder: &Path) {
@@ -299,23 +252,7 @@ fn main() {
     };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        // Kept between runs: filling takes longer than advising.
-        let folder = std::env::temp_dir().join("optischema-bench-choosing");
-        std::fs::create_dir_all(&folder).expect("a folder of ours");
-        let open = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(&folder, open).expect("a folder of ours");
-        let cluster = Cluster::start(&folder.join("postgres"), "bench")
-            .await
-            .expect("PostgreSQL is installed");
-        let mut root = connect(&cluster.url("postgres", "bench", "postgres")).await;
-        let known = sqlx::query("SELECT FROM pg_roles WHERE rolname = 'reader'")
-            .fetch_optional(&mut root)
-            .await
-            .expect("it answers");
-        if known.is_none() {
-            run(&mut root, "CREATE ROLE reader LOGIN PASSWORD 'bench'").await;
-            run(&mut root, "GRANT pg_read_all_data, pg_read_all_stats TO reader").await;
-        }
+        let (cluster, folder) = shared::cluster("choosing").await;
         if wanted("star") {
             on_star(&cluster, &folder).await;
         }

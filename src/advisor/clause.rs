@@ -23,7 +23,7 @@ pub struct Clause {
 pub enum ClauseTest {
     Operator(OperatorTest),
     /// It is an argument of a function that gives true or false, which PostgreSQL may have an index condition for.
-    Function(String),
+    Function,
 }
 
 /// `target <operator> value`.
@@ -52,7 +52,7 @@ impl Clause {
     pub const fn operator(&self) -> Option<&OperatorTest> {
         match &self.test {
             ClauseTest::Operator(test) => Some(test),
-            ClauseTest::Function(_) => None,
+            ClauseTest::Function => None,
         }
     }
 }

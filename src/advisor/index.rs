@@ -29,21 +29,19 @@ pub enum IndexMethod {
     Brin,
     Gist,
     Spgist,
-    Bloom,
     Hnsw,
     Ivfflat,
     Rum,
 }
 
 impl IndexMethod {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 9] = [
         Self::Btree,
         Self::Hash,
         Self::Gin,
         Self::Brin,
         Self::Gist,
         Self::Spgist,
-        Self::Bloom,
         Self::Hnsw,
         Self::Ivfflat,
         Self::Rum,
@@ -59,7 +57,6 @@ impl IndexMethod {
             Self::Brin => "brin",
             Self::Gist => "gist",
             Self::Spgist => "spgist",
-            Self::Bloom => "bloom",
             Self::Hnsw => "hnsw",
             Self::Ivfflat => "ivfflat",
             Self::Rum => "rum",
@@ -75,7 +72,7 @@ impl IndexMethod {
     /// Whether HypoPG can plan with it; the others must be built to be costed.
     #[must_use]
     pub const fn is_hypothetical(self) -> bool {
-        matches!(self, Self::Btree | Self::Hash | Self::Brin | Self::Bloom)
+        matches!(self, Self::Btree | Self::Hash | Self::Brin)
     }
 
     /// As people write it.
@@ -88,7 +85,6 @@ impl IndexMethod {
             Self::Brin => "BRIN",
             Self::Gist => "GiST",
             Self::Spgist => "SP-GiST",
-            Self::Bloom => "bloom",
             Self::Hnsw => "HNSW",
             Self::Ivfflat => "IVFFlat",
             Self::Rum => "RUM",

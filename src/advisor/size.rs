@@ -47,7 +47,6 @@ pub fn index_size(table: &CatalogTable, candidate: &IndexCandidate) -> Option<In
         IndexMethod::Btree => btree(table, candidate, rows),
         IndexMethod::Hash => Some(hash(rows)),
         IndexMethod::Brin => Some(brin(table, candidate)),
-        IndexMethod::Bloom => Some(bloom(rows)),
         // Their sizes follow from what stands inside the values.
         IndexMethod::Gin
         | IndexMethod::Gist
@@ -82,13 +81,6 @@ pub fn share_of(table: &CatalogTable, column: &CatalogColumn, value: &str) -> f6
     let rest = (1.0 - common - column.null_share.unwrap_or_default()).max(0.0);
     let values = column.distinct_values(table.rows).unwrap_or(200.0);
     rest / (values - column.common_shares.len() as f64).max(1.0)
-}
-
-/// A signature of 80 bits and the row's address for each row, one behind the other; and the first page (`blutils.c`).
-fn bloom(rows: f64) -> IndexSize {
-    let entry_bytes = 6.0 + 10.0;
-    let pages = 1.0 + (rows / ((PAGE - 24.0 - 8.0) / entry_bytes).floor()).ceil();
-    IndexSize { bytes: (pages * PAGE) as i64, entry_bytes, rows }
 }
 
 fn btree(table: &CatalogTable, candidate: &IndexCandidate, rows: f64) -> Option<IndexSize> {

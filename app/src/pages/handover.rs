@@ -5,7 +5,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use optischema::model::{Handover, MigrationFormat};
 
-use crate::components::{EmptyState, Failure, SqlBlock};
+use crate::components::{EmptyState, Failure, SqlBlock, chosen_ids};
 use crate::server_fns::load_handover;
 
 fn tabs(ids: &str, current: MigrationFormat) -> impl IntoView + use<> {
@@ -73,14 +73,7 @@ fn content(handover: Handover, ids: String) -> impl IntoView {
 #[component]
 pub(crate) fn HandoverPage() -> impl IntoView {
     let map = use_query_map();
-    // A form sends one `id` for each box that is ticked; a link names all in `ids`.
-    let ids = Memo::new(move |_| {
-        map.with(|map| {
-            let mut ids = map.get_all("id").unwrap_or_default();
-            ids.extend(map.get("ids"));
-            ids.join(",")
-        })
-    });
+    let ids = chosen_ids();
     let format = Memo::new(move |_| map.with(|map| map.get("format").unwrap_or_default()));
     let handover = Resource::new(
         move || (ids.get(), format.get()),

@@ -2,10 +2,9 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 use optischema::model::Recommendation;
 
-use crate::components::{ActionFailure, EmptyState, Failure};
+use crate::components::{ActionFailure, EmptyState, Failure, chosen_ids};
 use crate::server_fns::{StartSet, load_chosen};
 
 fn content(chosen: Vec<Recommendation>, ids: String) -> impl IntoView {
@@ -28,15 +27,7 @@ fn content(chosen: Vec<Recommendation>, ids: String) -> impl IntoView {
 /// The page.
 #[component]
 pub(crate) fn SetPage() -> impl IntoView {
-    let map = use_query_map();
-    // A form sends one `id` for each box that is ticked; a link names all in `ids`.
-    let ids = Memo::new(move |_| {
-        map.with(|map| {
-            let mut ids = map.get_all("id").unwrap_or_default();
-            ids.extend(map.get("ids"));
-            ids.join(",")
-        })
-    });
+    let ids = chosen_ids();
     let chosen = Resource::new(
         move || ids.get(),
         |ids| async move { if ids.is_empty() { Ok(Vec::new()) } else { load_chosen(ids).await } },

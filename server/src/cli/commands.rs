@@ -68,7 +68,6 @@ pub(super) async fn dispatch(cli: Cli) -> Done {
             let limits = AdviseLimits {
                 budget: budget_mb.map(|megabytes| i64::from(megabytes) * 1_000_000),
                 deadline: std::time::Duration::from_secs(u64::from(deadline_s)),
-                building: std::time::Duration::from_secs(u64::from(deadline_s)).mul_f64(0.5),
                 for_everything: true,
                 ..AdviseLimits::default()
             };

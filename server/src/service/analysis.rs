@@ -31,6 +31,8 @@ impl From<CollectError> for OperationError {
 /// How long a person's analysis waits for what may be taken from main.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What an analysis in the background may take for choosing indexes.
+const FOR_CHOOSING: Duration = Duration::from_secs(30);
 /// The share of the time that statements are read and planned in; choosing indexes has the rest.
 const FOR_UNDERSTANDING: f64 = 0.6;
 
@@ -207,8 +209,7 @@ pub(crate) async fn analyze(settings: &Settings, store: &Store) -> Outcome<Analy
     let limits = AdviseLimits {
         usage: usage.unwrap_or_default(),
         unused_after_days: settings.unused_after_days,
-        deadline: Duration::from_secs(30),
-        building: Duration::from_secs(20),
+        deadline: FOR_CHOOSING,
         ..AdviseLimits::default()
     };
     let others = other_planners(settings, &mut session).await;

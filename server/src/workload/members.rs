@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use optischema::model::{BindingKind, Catalog, CatalogColumn, StatementShape};
 use serde_json::Value;
 
+use super::values::is_number;
 use crate::sql::{Repair, Statement, member_uses};
 
 /// Members that are named in a remark.
@@ -49,7 +50,7 @@ impl Members {
                 continue;
             };
             let of_number = |number: &i32| types.get(&repair.canonical(*number));
-            let is_number = lookup.values.iter().filter_map(of_number).any(|name| is_numeric(name));
+            let is_number = lookup.values.iter().filter_map(of_number).any(|name| is_number(name));
             let mut known = members_of(column, lookup.steps.len());
             known.retain(|member| {
                 !is_number || member.values.iter().all(|(value, _)| value.parse::<f64>().is_ok())
@@ -178,14 +179,6 @@ fn distance(member: &Member, table_rows: f64, rows: Option<i64>) -> f64 {
     let is_own = member.values.len() == total && total > 1;
     let found = if is_own { 1.0 } else { same * member.share * table_rows.max(1.0) };
     (found.max(1.0) / rows.unwrap_or(1).max(1) as f64).ln().abs()
-}
-
-fn is_numeric(type_name: &str) -> bool {
-    let lower = type_name.to_ascii_lowercase();
-    ["int", "numeric", "float", "double", "real", "small", "big"]
-        .iter()
-        .any(|name| lower.starts_with(name))
-        && !lower.starts_with("interval")
 }
 
 #[cfg(test)]

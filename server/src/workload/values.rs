@@ -29,6 +29,11 @@ fn family(type_name: &str) -> Option<Family> {
     })
 }
 
+/// Whether a type is one of numbers.
+pub(super) fn is_number(type_name: &str) -> bool {
+    family(type_name) == Some(Family::Number)
+}
+
 /// Signs of a beginning that is searched for.
 const BEGINNING: usize = 4;
 

@@ -161,8 +161,7 @@ async fn filled() -> Shop {
 }
 
 fn limits() -> AdviseLimits {
-    let longest = Duration::from_secs(60);
-    AdviseLimits { deadline: longest, building: longest, ..AdviseLimits::default() }
+    AdviseLimits { deadline: Duration::from_secs(60), ..AdviseLimits::default() }
 }
 
 fn reasons(advice: &Advice) -> String {

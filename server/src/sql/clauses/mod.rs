@@ -99,16 +99,11 @@ impl<'a> Reader<'a> {
             NodeEnum::AExpr(expr) => self.comparison(expr, false, standing),
             NodeEnum::BoolExpr(expr) => self.boolean(expr, standing),
             NodeEnum::FuncCall(call) => {
-                let name = call.funcname.last().and_then(|part| match part.node.as_ref() {
-                    Some(NodeEnum::String(name)) => Some(name.sval.clone()),
-                    _ => None,
-                });
-                let Some(name) = name else { return };
                 let arguments: Vec<&NodeEnum> =
                     call.args.iter().filter_map(|argument| argument.node.as_ref()).collect();
                 for argument in arguments {
                     if let Some((table, target @ KeyTarget::Column(_))) = self.target(argument) {
-                        self.note(table, target, ClauseTest::Function(name.clone()), standing);
+                        self.note(table, target, ClauseTest::Function, standing);
                     }
                 }
             }

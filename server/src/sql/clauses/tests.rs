@@ -41,7 +41,7 @@ fn of(plan: Value) -> Vec<String> {
             KeyTarget::Expression(sql) => format!("({sql})"),
         };
         let test = match &clause.test {
-            ClauseTest::Function(name) => format!("in {name}"),
+            ClauseTest::Function => "in a function".to_owned(),
             ClauseTest::Operator(test) => format!(
                 "{}{} {} {}{}",
                 if test.orders { "ordered by " } else { "" },

@@ -24,6 +24,8 @@ use crate::workload::Collection;
 
 /// The share of the time in which the planner is asked; the rest is for searching among what it said.
 const FOR_PLANNING: f64 = 0.8;
+/// The share of the time in which indexes may be built in the sandbox that no planner can be asked about.
+const FOR_BUILDING: f64 = 0.5;
 /// Of a storage budget, what sizes by arithmetic may take.
 const BUDGET_SHARE: f64 = 0.96;
 
@@ -215,7 +217,7 @@ pub(super) async fn advise(
     let mut to_build = kinds.to_build;
     to_build.retain(|candidate, _| objection(candidate).is_none());
     let workshop = others.workshop.take();
-    let until = begun + limits.building.min(limits.deadline);
+    let until = begun + limits.deadline.mul_f64(FOR_BUILDING);
     let trials = try_all(workshop.as_deref(), planned, to_build, &whole, &writes, until).await;
     advice.rejected.extend(trials.rejected.iter().cloned());
     advice.notes.extend(trials.notes.iter().cloned());

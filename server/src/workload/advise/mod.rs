@@ -65,8 +65,6 @@ pub struct AdviseLimits {
     pub budget: Option<i64>,
     /// How long choosing indexes may take.
     pub deadline: Duration,
-    /// How much of that may go into building indexes in the sandbox that no planner can be asked about.
-    pub building: Duration,
     /// Whether that is for reading and planning the statements too.
     pub for_everything: bool,
     /// How indexes were used while they were watched; empty where nobody watched.
@@ -80,7 +78,6 @@ impl Default for AdviseLimits {
         Self {
             budget: None,
             deadline: Duration::from_secs(10),
-            building: Duration::from_secs(5),
             for_everything: false,
             usage: BTreeMap::new(),
             unused_after_days: 14.0,

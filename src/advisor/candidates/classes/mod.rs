@@ -1,46 +1,23 @@
 //! Indexes whose operator classes serve what a plan tests rows by: which class of which method serves an operator, the
 //! catalogs of the tuned database say. Plain B-trees on columns come from the key orders instead.
 
+mod serving;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::advisor::clause::{Clause, ClauseTest, OperatorTest};
+use crate::advisor::clause::Clause;
 use crate::advisor::index::{IndexCandidate, IndexKey, IndexMethod, KeyTarget};
-use crate::model::{
-    Catalog, CatalogColumn, CatalogTable, OperatorClass, RejectedCandidate, TableName,
-    quote_identifier,
-};
+use crate::model::{Catalog, CatalogColumn, CatalogTable, RejectedCandidate, TableName};
 
 use super::prune::{objection, table_objection};
+use serving::{Served, serving};
 
-/// What B-trees compare by: other methods have classes for these only to take a column in beside another.
-const SCALAR: [&str; 6] = ["=", "<", "<=", ">", ">=", "<>"];
 /// Columns compared with `=` that are taken in beside one that another method searches.
 const MOST_BESIDE: usize = 2;
-/// Classes of one method that are tried for one condition.
-const MOST_CLASSES: usize = 2;
 /// Rows of a table for each list of IVFFlat, as its authors advise below a million rows.
 const ROWS_OF_A_LIST: f64 = 1000.0;
-
-/// Classes of extensions that ship with PostgreSQL, offered where the extension is there to be created: for which operators
-/// of which types.
-const OFFERED: [Offered; 1] = [Offered {
-    extension: "pg_trgm",
-    method: IndexMethod::Gin,
-    class: "gin_trgm_ops",
-    input: "text",
-    operators: &["~~", "~~*", "~", "~*"],
-}];
-
-struct Offered {
-    extension: &'static str,
-    method: IndexMethod,
-    class: &'static str,
-    input: &'static str,
-    operators: &'static [&'static str],
-}
 
 /// An index that an operator class would serve a statement with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,7 +59,7 @@ pub fn by_class(
             }
             return false;
         }
-        let reason = match there_already(table, candidate) {
+        let reason = match there_already(catalog, table, candidate) {
             Some(name) => Some(format!("the index {name} is this one already")),
             None => objection(table, candidate),
         };
@@ -90,15 +67,6 @@ pub fn by_class(
         reason.is_none()
     });
     (all, rejected)
-}
-
-/// A key that one clause asks for, with the method that searches it.
-#[derive(Debug, Clone, PartialEq)]
-struct Served {
-    method: IndexMethod,
-    key: IndexKey,
-    extension: Option<(String, bool)>,
-    arm_of: Option<usize>,
 }
 
 type Found = Vec<(IndexCandidate, BTreeMap<String, bool>)>;
@@ -227,216 +195,6 @@ fn names(columns: &[&CatalogColumn], most: usize) -> Vec<String> {
     columns.iter().take(most).map(|column| column.name.clone()).collect()
 }
 
-/// What one clause could be searched with.
-fn serving(catalog: &Catalog, table: &CatalogTable, clause: &Clause) -> Vec<Served> {
-    let column = match &clause.target {
-        KeyTarget::Column(name) => match table.column(name) {
-            Some(column) => Some(column),
-            None => return Vec::new(),
-        },
-        KeyTarget::Expression(_) => None,
-    };
-    let mut served = match &clause.test {
-        ClauseTest::Function(_) => by_type(catalog, column),
-        ClauseTest::Operator(test) => {
-            // What begins with a text a B-tree finds in fewer steps than its trigrams do, and is smaller.
-            let is_beginning = test.begins && test.name == "~~";
-            let mut served =
-                if is_beginning { Vec::new() } else { by_operator(catalog, column, test) };
-            // Values that the statement's own text hides stand in its plan.
-            if column.is_none() && !test.orders && SCALAR[..5].contains(&test.name.as_str()) {
-                served.push((IndexMethod::Btree, None, None));
-            }
-            if !is_beginning {
-                served.extend(offered(catalog, column, test));
-            }
-            // A pattern whose text the statement hides may begin with what it finds.
-            let may_begin = test.begins || test.name == "~~";
-            if may_begin && let Some(class) = pattern_class(column, test) {
-                served.push((IndexMethod::Btree, class, None));
-            }
-            served
-        }
-    };
-    served.dedup();
-    served
-        .into_iter()
-        .map(|(method, operator_class, extension)| {
-            let key = match &clause.target {
-                KeyTarget::Column(name) => IndexKey::column(name),
-                KeyTarget::Expression(sql) => IndexKey::expression(sql),
-            };
-            let key = IndexKey { operator_class, ..key };
-            Served { method, key, extension, arm_of: clause.arm_of }
-        })
-        .collect()
-}
-
-type Class = (IndexMethod, Option<String>, Option<(String, bool)>);
-
-/// Classes whose operators the catalogs name.
-fn by_operator(
-    catalog: &Catalog,
-    column: Option<&CatalogColumn>,
-    test: &OperatorTest,
-) -> Vec<Class> {
-    // A scalar comparison is a B-tree's, where the type has one.
-    let is_scalar = !test.orders && SCALAR.contains(&test.name.as_str());
-    if test.is_list || (is_scalar && column.is_none_or(|column| column.ordered)) {
-        return Vec::new();
-    }
-    let fitting: Vec<&OperatorClass> = catalog
-        .operator_classes
-        .iter()
-        .filter(|class| {
-            class.method != "btree"
-                && class.method != "hash"
-                && class.method != "brin"
-                && serves(catalog, class, column, test)
-        })
-        .collect();
-    // An operator for exactly this type is the one that the name means, and classes for any such type have another.
-    let has_own = fitting.iter().any(|class| !class.is_polymorphic());
-    let mut found: Vec<Class> = Vec::new();
-    for class in fitting {
-        let Some(method) = IndexMethod::named(&class.method) else { continue };
-        if has_own && class.is_polymorphic() {
-            continue;
-        }
-        let is_lossy_for_words = method == IndexMethod::Gist
-            && matches!(class.name.as_str(), "tsvector_ops" | "gist_trgm_ops")
-            && !test.orders
-            && matches!(test.name.as_str(), "@@" | "~~" | "~~*" | "~" | "~*");
-        // GIN answers these, and is not asked which rows it only guessed.
-        if is_lossy_for_words {
-            continue;
-        }
-        let name = (!class.is_default).then(|| name_of(catalog, class));
-        let extension = class.extension.clone().map(|extension| (extension, false));
-        if found.iter().filter(|(known, ..)| *known == method).count() < MOST_CLASSES {
-            found.push((method, name, extension));
-        }
-    }
-    found
-}
-
-fn serves(
-    catalog: &Catalog,
-    class: &OperatorClass,
-    column: Option<&CatalogColumn>,
-    test: &OperatorTest,
-) -> bool {
-    if let Some(column) = column
-        && !class.takes(&column.input_types)
-    {
-        return false;
-    }
-    class.operators.iter().any(|operator| {
-        let name = if test.is_turned { operator.commutator.as_ref() } else { Some(&operator.name) };
-        let is_meant = match &test.schema {
-            Some(schema) => *schema == operator.schema,
-            None => {
-                operator.schema == "pg_catalog" || catalog.search_path.contains(&operator.schema)
-            }
-        };
-        // What an expression gives is not known: the other side tells, which then must be known.
-        let fits = match (&test.other_type, column) {
-            (Some(other), _) => takes_other(&operator.right, other),
-            (None, Some(_)) => true,
-            (None, None) => false,
-        };
-        operator.orders == test.orders && name == Some(&test.name) && is_meant && fits
-    })
-}
-
-/// Whether a type stands on the right of an operator, as it is or as what it is read as.
-fn takes_other(right: &str, other: &str) -> bool {
-    let plain = other.split('(').next().unwrap_or(other).trim_end();
-    match right {
-        "anyarray" => plain.ends_with("[]"),
-        // Names of ranges are many: that it is one, the operator itself asks for.
-        "anyrange" | "anymultirange" | "anyenum" | "anyelement" | "any" => true,
-        "text" => matches!(plain, "text" | "character varying" | "character" | "name"),
-        "inet" => matches!(plain, "inet" | "cidr"),
-        right => right == plain || right.ends_with(&format!(".{plain}")),
-    }
-}
-
-/// The default classes for a type that functions give conditions for: of methods that search places and ranges.
-fn by_type(catalog: &Catalog, column: Option<&CatalogColumn>) -> Vec<Class> {
-    let Some(column) = column.filter(|column| !column.ordered) else { return Vec::new() };
-    let classes = catalog.operator_classes.iter().filter(|class| {
-        class.is_default
-            && matches!(class.method.as_str(), "gist" | "spgist" | "gin")
-            && class.takes(&column.input_types)
-    });
-    classes
-        .filter_map(|class| {
-            let extension = class.extension.clone().map(|extension| (extension, false));
-            Some((IndexMethod::named(&class.method)?, None, extension))
-        })
-        .collect()
-}
-
-/// Classes of extensions that are there to be created.
-fn offered(catalog: &Catalog, column: Option<&CatalogColumn>, test: &OperatorTest) -> Vec<Class> {
-    let fits = |offered: &&Offered| {
-        let extensions = &catalog.server.extensions;
-        let is_lacking = !extensions.contains(offered.extension)
-            && catalog.server.available_extensions.contains(offered.extension);
-        let is_of_type = match column {
-            Some(column) => column.input_types.iter().any(|name| name == offered.input),
-            None => test.other_type.as_deref() == Some(offered.input),
-        };
-        is_lacking
-            && is_of_type
-            && !test.is_turned
-            && !test.orders
-            && offered.operators.contains(&test.name.as_str())
-    };
-    OFFERED
-        .iter()
-        .filter(fits)
-        .map(|offered| {
-            let extension = (offered.extension.to_owned(), true);
-            (offered.method, Some(offered.class.to_owned()), Some(extension))
-        })
-        .collect()
-}
-
-/// What a B-tree needs to find what begins with a text: nothing where its collation compares bytes.
-fn pattern_class(column: Option<&CatalogColumn>, test: &OperatorTest) -> Option<Option<String>> {
-    let Some(column) = column else {
-        let is_text = test.other_type.as_deref() == Some("text");
-        return is_text.then(|| Some("text_pattern_ops".to_owned()));
-    };
-    let takes = |name: &str| column.input_types.iter().any(|known| known == name);
-    let is_padded = column.data_type == "character" || column.data_type.starts_with("character(");
-    let class = if is_padded {
-        "bpchar_pattern_ops"
-    } else if takes("text") {
-        "text_pattern_ops"
-    } else {
-        return None;
-    };
-    Some((!column.sorts_by_bytes).then(|| class.to_owned()))
-}
-
-/// A class as SQL names it: with its schema where the search path does not find it.
-fn name_of(catalog: &Catalog, class: &OperatorClass) -> String {
-    let name = quoted_where_needed(&class.name);
-    match class.schema == "pg_catalog" || catalog.search_path.contains(&class.schema) {
-        true => name,
-        false => format!("{}.{name}", quoted_where_needed(&class.schema)),
-    }
-}
-
-fn quoted_where_needed(name: &str) -> String {
-    let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if is_plain { name.to_owned() } else { quote_identifier(name) }
-}
-
 fn parameters(method: IndexMethod, table: &CatalogTable) -> Vec<(String, u32)> {
     if method != IndexMethod::Ivfflat {
         return Vec::new();
@@ -447,7 +205,11 @@ fn parameters(method: IndexMethod, table: &CatalogTable) -> Vec<(String, u32)> {
 }
 
 /// An index of the table with the same method, columns and classes. Those on expressions are told apart by their text.
-fn there_already<'t>(table: &'t CatalogTable, candidate: &IndexCandidate) -> Option<&'t str> {
+fn there_already<'t>(
+    catalog: &Catalog,
+    table: &'t CatalogTable,
+    candidate: &IndexCandidate,
+) -> Option<&'t str> {
     let is_same = |index: &&crate::model::CatalogIndex| {
         index.valid
             && index.method == candidate.method.as_str()
@@ -458,8 +220,11 @@ fn there_already<'t>(table: &'t CatalogTable, candidate: &IndexCandidate) -> Opt
                 let wanted = key.operator_class.as_deref();
                 let wanted = wanted.map(|name| name.rsplit('.').next().unwrap_or(name));
                 let column = index.key_columns.get(at).and_then(Option::as_deref);
-                let is_default =
-                    |class: &str| !class.contains("_path_ops") && !class.contains("trgm");
+                let is_default = |name: &str| {
+                    catalog.operator_classes.iter().any(|class| {
+                        class.name == name && class.method == index.method && class.is_default
+                    })
+                };
                 column.is_some()
                     && column == key.column_name()
                     && match (wanted, of_class) {

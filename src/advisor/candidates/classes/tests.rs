@@ -1,5 +1,6 @@
 use super::*;
-use crate::model::{ClassOperator, RelationKind};
+use crate::advisor::clause::{ClauseTest, OperatorTest};
+use crate::model::{ClassOperator, OperatorClass, RelationKind};
 
 fn operator(name: &str, right: &str) -> ClassOperator {
     ClassOperator {
