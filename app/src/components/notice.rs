@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
-use optischema::model::{Event, Job, JobStatus, Verdict};
+use optischema::model::{Event, Job, JobStatus, JobType, Verdict};
 
 /// How long a notice stays.
 const SHOWN_FOR: Duration = Duration::from_secs(12);
@@ -76,7 +76,12 @@ pub(super) fn said_of(event: &Event) -> String {
     let of_change = event.body.change_id.is_some();
     let what = event.body.job_type.map_or("Job", |job_type| job_type.label_of(of_change));
     let status = event.job_status().unwrap_or(JobStatus::Completed);
-    said(what, status, event.body.verdict, event.body.title.as_deref().unwrap_or("the workload"))
+    // A benchmark of no one recommendation is of several.
+    let of_none = match event.body.job_type {
+        Some(JobType::Benchmark) => "several changes together",
+        _ => "the workload",
+    };
+    said(what, status, event.body.verdict, event.body.title.as_deref().unwrap_or(of_none))
 }
 
 /// Shows the notices, read out as they come.
