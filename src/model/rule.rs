@@ -30,6 +30,8 @@ text_enum! {
         FunctionOnColumn => "function-on-column",
         ImplicitCast => "implicit-cast",
         KeysetPagination => "keyset-pagination",
+        RowComparison => "row-comparison",
+        ArrayElement => "array-element",
         CorrelatedSubquery => "correlated-subquery",
         UnusedDistinct => "unused-distinct",
         SelectStar => "select-star",
@@ -37,6 +39,24 @@ text_enum! {
 }
 
 impl Rule {
+    /// Whether what it proposes is another statement.
+    #[must_use]
+    pub const fn is_of_statements(self) -> bool {
+        matches!(
+            self,
+            Self::NotIn
+                | Self::OrToUnion
+                | Self::FunctionOnColumn
+                | Self::ImplicitCast
+                | Self::KeysetPagination
+                | Self::RowComparison
+                | Self::ArrayElement
+                | Self::CorrelatedSubquery
+                | Self::UnusedDistinct
+                | Self::SelectStar
+        )
+    }
+
     /// Its name as a person reads it.
     #[must_use]
     pub const fn title(self) -> &'static str {
@@ -66,6 +86,8 @@ impl Rule {
             Self::FunctionOnColumn => "Function around a column",
             Self::ImplicitCast => "Cast around a column",
             Self::KeysetPagination => "Deep OFFSET",
+            Self::RowComparison => "Pages that go on with OR",
+            Self::ArrayElement => "Value looked for in an array",
             Self::CorrelatedSubquery => "Subquery run for every row",
             Self::UnusedDistinct => "DISTINCT that removes nothing",
             Self::SelectStar => "SELECT * against an index-only scan",

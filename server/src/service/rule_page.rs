@@ -54,6 +54,8 @@ const fn markdown(rule: Rule) -> &'static str {
         Rule::Durability => include_str!("../../../docs/rules/durability.md"),
         Rule::NotIn => include_str!("../../../docs/rules/not-in.md"),
         Rule::OrToUnion => include_str!("../../../docs/rules/or-to-union.md"),
+        Rule::RowComparison => include_str!("../../../docs/rules/row-comparison.md"),
+        Rule::ArrayElement => include_str!("../../../docs/rules/array-element.md"),
         Rule::FunctionOnColumn => include_str!("../../../docs/rules/function-on-column.md"),
         Rule::ImplicitCast => include_str!("../../../docs/rules/implicit-cast.md"),
         Rule::KeysetPagination => include_str!("../../../docs/rules/keyset-pagination.md"),

@@ -11,6 +11,7 @@ mod drawing;
 mod dump;
 mod guard;
 mod highlight;
+mod keyset;
 mod kind;
 mod lone;
 mod members;
@@ -27,6 +28,7 @@ mod rewrite;
 mod rewrites;
 mod robust;
 mod select;
+mod selects;
 mod shape;
 mod shorten;
 mod squashed;
@@ -61,9 +63,9 @@ pub use names::{LONGEST_NAME, ambiguous_name, cut_name};
 pub use nested::{unwrapped, with_variables};
 pub use patch::{
     AlterTable, CreateIndex, CreateStatistics, DropIndex, DropStatistics, IndexForm, Maintenance,
-    MaintenanceKind, Patch, PatchKind, SESSION_SETTINGS, Setting, SettingScope, drop_index_sql,
-    drop_statistics_sql, index_definition_as, index_definition_in, nameless_index, sham_index_sql,
-    statistics_definition_in, statistics_definition_named,
+    MaintenanceKind, Patch, PatchKind, SESSION_SETTINGS, Setting, SettingScope,
+    drop_index_sql, drop_statistics_sql, index_definition_as, index_definition_in, nameless_index,
+    sham_index_sql, statistics_definition_in, statistics_definition_named,
 };
 pub use planned::{
     Planned, changed, planned, refreshed, row_access, runs_another, runs_code, without_places,

@@ -8,10 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use optischema::model::{Catalog, ColumnName, StatementShape};
-use pg_query::protobuf::Token;
+use pg_query::NodeEnum;
+use pg_query::protobuf::{BoolExprType, ParseResult, Token};
 use serde_json::Value;
 
+use super::keyset::Keyset;
 use super::rewrite::lexemes;
+use super::selects::each_select;
+use super::shape::inner;
 use super::{SqlError, Statement, tree};
 
 /// What is known of the parameters before PostgreSQL is asked.
@@ -97,6 +101,9 @@ impl Repair {
             }
             "SelectStmt" => repair.unify(object),
             _ => {}
+        });
+        each_select(&mut ParseResult::clone(&statement.tree), &mut |select| {
+            repair.page(inner(&select.where_clause));
         });
         Ok(repair)
     }
@@ -292,6 +299,23 @@ impl Repair {
             for place in &elsewhere {
                 self.unify_inside(place, &wanted);
             }
+        }
+    }
+
+    /// The keys of a page's last row stand there several times: `a > $1 OR (a = $2 AND b > $3)`.
+    fn page(&mut self, condition: Option<&NodeEnum>) {
+        let Some(condition) = condition else { return };
+        match (Keyset::of(condition), condition) {
+            (Some(keyset), _) => {
+                for (later, first) in keyset.same {
+                    let first = self.canonical(first);
+                    self.same_as.insert(later, first);
+                }
+            }
+            (None, NodeEnum::BoolExpr(expr)) if expr.boolop == BoolExprType::AndExpr as i32 => {
+                expr.args.iter().for_each(|part| self.page(part.node.as_ref()));
+            }
+            _ => {}
         }
     }
 
@@ -579,6 +603,18 @@ mod tests {
         assert_eq!(
             prepared("SELECT extract($1 FROM d) FROM t WHERE s = $2"),
             "SELECT extract ('year' FROM d) FROM t WHERE s = $1"
+        );
+    }
+
+    #[test]
+    fn the_keys_of_a_page_are_one_value_each() {
+        assert_eq!(
+            prepared("SELECT 1 FROM t WHERE n > 3 AND (d > $1 OR (d = $2 AND s > $3))"),
+            "SELECT 1 FROM t WHERE n > 3 AND (d > $1 OR (d = $1 AND s > $2))"
+        );
+        assert_eq!(
+            prepared("SELECT 1 FROM t WHERE d > $1 OR (d < $2 AND s > $3)"),
+            "SELECT 1 FROM t WHERE d > $1 OR (d < $2 AND s > $3)"
         );
     }
 

@@ -3,49 +3,38 @@
 
 use optischema::model::{Catalog, Rule};
 use pg_query::NodeEnum;
-use pg_query::protobuf::SelectStmt;
 
+use super::conditions::{Around, Instead, everywhere};
 use super::pieces::{
-    all_of, column, compare, conjuncts, expression, inner, is_plain, is_value, operator, relations,
-    text_of,
+    column, compare, expression, inner, is_value, operator, text_of, type_cast_to,
 };
-use super::{Rewrite, Sameness, written};
+use super::{Rewrite, Sameness};
+use crate::sql::Statement;
 
 const CASTABLE: &[&str] = &["smallint", "integer", "bigint", "uuid", "date"];
 
-pub(super) fn rewrite(select: &SelectStmt, catalog: &Catalog) -> Option<Rewrite> {
-    if !is_plain(select) {
+pub(super) fn rewrite(statement: &Statement, catalog: &Catalog) -> Option<Rewrite> {
+    everywhere(statement, catalog, Rule::ImplicitCast, instead)
+}
+
+fn instead(condition: &NodeEnum, around: &Around<'_>) -> Option<Instead> {
+    let NodeEnum::AExpr(expr) = condition else { return None };
+    let (left, right) = (inner(&expr.lexpr)?, inner(&expr.rexpr)?);
+    if operator(expr)? != "=" || !is_value(right) {
         return None;
     }
-    let relations = relations(select, catalog)?;
-    let mut conditions = conjuncts(select);
-    let (at, replaced, why) = conditions.iter().enumerate().find_map(|(at, condition)| {
-        let NodeEnum::AExpr(expr) = condition else { return None };
-        let (left, right) = (inner(&expr.lexpr)?, inner(&expr.rexpr)?);
-        if operator(expr)? != "=" || !is_value(right) {
-            return None;
-        }
-        let NodeEnum::TypeCast(cast) = left else { return None };
-        let bare = inner(&cast.arg)?;
-        let (_, found) = column(bare, &relations)?;
-        let names = &cast.type_name.as_ref()?.names;
-        let Some(NodeEnum::String(to)) = &names.last()?.node else { return None };
-        let is_text = matches!(to.sval.as_str(), "text" | "varchar");
-        if !is_text || !CASTABLE.contains(&found.data_type.as_str()) {
-            return None;
-        }
-        let value = expression(&format!("{}::{}", text_of(right)?, found.data_type))?;
-        let why = format!(
-            "{} is cast to {} for every row, so that an index on it cannot be searched.",
-            found.name, to.sval
-        );
-        Some((at, compare(bare.clone(), "=", value), why))
-    })?;
-    conditions[at] = replaced;
-    Some(Rewrite {
-        rule: Rule::ImplicitCast,
-        sql: written(SelectStmt { where_clause: all_of(conditions), ..select.clone() })?,
-        why,
+    let (bare, to) = type_cast_to(left)?;
+    let (_, found) = column(bare, around)?;
+    if !matches!(to, "text" | "varchar") || !CASTABLE.contains(&found.data_type.as_str()) {
+        return None;
+    }
+    let value = expression(&format!("{}::{}", text_of(right)?, found.data_type))?;
+    Some(Instead {
+        conditions: vec![compare(bare.clone(), "=", value)],
+        why: format!(
+            "{} is cast to {to} for every row, so that an index on it cannot be searched.",
+            found.name
+        ),
         sameness: Sameness::Usual(
             "The same for values as PostgreSQL writes them; not for '007', and a value that is no such number is an error instead of no row.",
         ),

@@ -2,14 +2,19 @@
 //! PostgreSQL's deparser writes. What is not provably the same says so, and is compared on real rows before
 //! anybody trusts it.
 
+mod array_element;
+mod conditions;
 mod correlated_subquery;
+mod day_values;
 mod function_on_column;
 mod implicit_cast;
 mod keyset_pagination;
+mod moments;
 mod not_in;
 mod numeric_literal;
 mod or_to_union;
 mod pieces;
+mod row_comparison;
 mod select_star;
 mod unused_distinct;
 
@@ -68,18 +73,25 @@ impl Sameness {
 #[must_use]
 pub fn rewrites(statement: &Statement, catalog: &Catalog) -> Vec<Rewrite> {
     let Some(select) = pieces::select(statement) else { return Vec::new() };
-    let rules: [fn(&SelectStmt, &Catalog) -> Option<Rewrite>; 9] = [
+    // Of the statement as a whole.
+    let rules: [fn(&SelectStmt, &Catalog) -> Option<Rewrite>; 6] = [
         not_in::rewrite,
         or_to_union::rewrite,
-        function_on_column::rewrite,
-        implicit_cast::rewrite,
-        numeric_literal::rewrite,
         keyset_pagination::rewrite,
         correlated_subquery::rewrite,
         unused_distinct::rewrite,
         select_star::rewrite,
     ];
-    rules.iter().filter_map(|rule| rule(select, catalog)).collect()
+    // Of single conditions, wherever they stand.
+    let of_conditions: [fn(&Statement, &Catalog) -> Option<Rewrite>; 5] = [
+        function_on_column::rewrite,
+        implicit_cast::rewrite,
+        numeric_literal::rewrite,
+        array_element::rewrite,
+        row_comparison::rewrite,
+    ];
+    let whole = rules.iter().filter_map(|rule| rule(select, catalog));
+    whole.chain(of_conditions.iter().filter_map(|rule| rule(statement, catalog))).collect()
 }
 
 /// A tree as text; `None` where the deparser fails or writes what cannot be read again.
@@ -147,6 +159,19 @@ mod testing {
                     vec![index("customers_pkey", &["id"], true)],
                 ),
                 table(
+                    "documents",
+                    vec![
+                        column("id", "bigint", false),
+                        column("note", "text", true),
+                        column("tags", "text[]", true),
+                        column("labels", "character varying(20)[]", true),
+                        column("numbers", "integer[]", true),
+                        column("cells", "numeric(10,2)[]", true),
+                        column("day", "date", true),
+                    ],
+                    vec![index("documents_pkey", &["id"], true)],
+                ),
+                table(
                     "loose",
                     vec![column("a", "bigint", true), column("doc", "json", true)],
                     vec![],
@@ -157,11 +182,13 @@ mod testing {
         }
     }
 
+    /// Every rewrite of a statement.
+    pub(super) fn all(sql: &str) -> Vec<Rewrite> {
+        rewrites(&crate::sql::parse_one(sql).unwrap(), &catalog())
+    }
+
     /// The rewrite of one rule: statement in, statement out.
     pub(super) fn by(rule: Rule, sql: &str) -> Option<String> {
-        let statement = crate::sql::parse_one(sql).unwrap();
-        let found =
-            rewrites(&statement, &catalog()).into_iter().find(|found| found.rule == rule)?;
-        Some(found.sql)
+        Some(all(sql).into_iter().find(|found| found.rule == rule)?.sql)
     }
 }

@@ -3,51 +3,40 @@
 
 use optischema::model::{Catalog, Rule};
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AConst, SelectStmt, a_const::Val};
+use pg_query::protobuf::{AConst, a_const::Val};
 
+use super::conditions::{Around, Instead, everywhere};
 use super::pieces::{
-    all_of, column, compare, conjuncts, expression, inner, is_plain, operator, relations,
+    column, compare, constant_text, expression, inner, mirrored, operator, type_cast_to,
 };
-use super::{Rewrite, Sameness, written};
+use super::{Rewrite, Sameness};
+use crate::sql::Statement;
 
 const WHOLE: &[&str] = &["smallint", "integer", "bigint"];
 
-pub(super) fn rewrite(select: &SelectStmt, catalog: &Catalog) -> Option<Rewrite> {
-    if !is_plain(select) {
+pub(super) fn rewrite(statement: &Statement, catalog: &Catalog) -> Option<Rewrite> {
+    everywhere(statement, catalog, Rule::ImplicitCast, instead)
+}
+
+fn instead(condition: &NodeEnum, around: &Around<'_>) -> Option<Instead> {
+    let NodeEnum::AExpr(expr) = condition else { return None };
+    let (left, right, sign) = (inner(&expr.lexpr)?, inner(&expr.rexpr)?, operator(expr)?);
+    let (of, sign, value) = match (decimal(left), decimal(right)) {
+        (None, Some(value)) => (left, sign, value),
+        (Some(value), None) => (right, mirrored(sign)?, value),
+        _ => return None,
+    };
+    let (_, found) = column(of, around)?;
+    if !WHOLE.contains(&found.data_type.as_str()) {
         return None;
     }
-    let relations = relations(select, catalog)?;
-    let mut conditions = conjuncts(select);
-    let mut named = Vec::new();
-    for condition in &mut conditions {
-        let NodeEnum::AExpr(expr) = &*condition else { continue };
-        let (Some(left), Some(right), Some(sign)) =
-            (inner(&expr.lexpr), inner(&expr.rexpr), operator(expr))
-        else {
-            continue;
-        };
-        let sides = match (decimal(left), decimal(right)) {
-            (None, Some(value)) => Some((left, sign, value)),
-            (Some(value), None) => mirrored(sign).map(|sign| (right, sign, value)),
-            _ => None,
-        };
-        let Some((of, sign, value)) = sides else { continue };
-        let Some((_, found)) = column(of, &relations) else { continue };
-        if !WHOLE.contains(&found.data_type.as_str()) {
-            continue;
-        }
-        let Some((sign, number)) = whole(sign, &value) else { continue };
-        named.push(found.name.clone());
-        *condition = compare(of.clone(), sign, expression(&number.to_string())?);
-    }
-    let first = named.first()?;
-    let why = format!(
-        "{first} holds whole numbers and is compared with a number that has a decimal point, so that PostgreSQL casts it for every row, and an index on it cannot be searched."
-    );
-    Some(Rewrite {
-        rule: Rule::ImplicitCast,
-        sql: written(SelectStmt { where_clause: all_of(conditions), ..select.clone() })?,
-        why,
+    let (sign, number) = whole(sign, &value)?;
+    let name = &found.name;
+    Some(Instead {
+        conditions: vec![compare(of.clone(), sign, expression(&number.to_string())?)],
+        why: format!(
+            "{name} holds whole numbers and is compared with a number that has a decimal point, so that PostgreSQL casts it for every row, and an index on it cannot be searched."
+        ),
         sameness: Sameness::Proven(
             "A whole number is above or below a fraction where it is above or below the whole number beside it.",
         ),
@@ -61,6 +50,13 @@ struct Decimal {
 }
 
 fn decimal(node: &NodeEnum) -> Option<Decimal> {
+    // `'77'::numeric` is one as well.
+    let is_whole_text =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty();
+    if let Some((inside, "numeric")) = type_cast_to(node) {
+        let text = constant_text(inside).filter(|text| is_whole_text(text))?;
+        return Some(Decimal { floor: text.parse().ok()?, has_fraction: false });
+    }
     let NodeEnum::AConst(AConst { val: Some(Val::Fval(text)), .. }) = node else { return None };
     // Whole numbers beyond an integer come as text, too, and powers of ten are left alone.
     let (whole, fraction) = text.fval.split_once('.')?;
@@ -87,18 +83,6 @@ fn whole(sign: &str, value: &Decimal) -> Option<(&'static str, i64)> {
         "<" | "<=" => Some(("<=", value.floor)),
         ">" | ">=" => Some((">=", value.floor.checked_add(1)?)),
         // No whole number equals a fraction: whoever wrote that meant something else.
-        _ => None,
-    }
-}
-
-fn mirrored(sign: &str) -> Option<&'static str> {
-    match sign {
-        "=" => Some("="),
-        "<>" => Some("<>"),
-        "<" => Some(">"),
-        "<=" => Some(">="),
-        ">" => Some("<"),
-        ">=" => Some("<="),
         _ => None,
     }
 }

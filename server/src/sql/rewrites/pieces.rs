@@ -205,6 +205,87 @@ pub(super) fn is_value(node: &NodeEnum) -> bool {
     }
 }
 
+/// Functions that give one value for all rows of a statement, where their arguments do.
+const STEADY: &[&str] = &[
+    "now",
+    "date",
+    "date_trunc",
+    "make_date",
+    "make_interval",
+    "make_timestamp",
+    "make_timestamptz",
+    "timezone",
+    "to_date",
+    "to_timestamp",
+    "transaction_timestamp",
+    "statement_timestamp",
+];
+
+/// Whether a value is the same for every row of one run: one that [`is_value`], the present, or arithmetic on such.
+pub(super) fn is_steady(node: &NodeEnum) -> bool {
+    let side = |side: &Option<Box<Node>>| inner(side).is_some_and(is_steady);
+    match node {
+        NodeEnum::AConst(_) | NodeEnum::ParamRef(_) | NodeEnum::SqlvalueFunction(_) => true,
+        NodeEnum::TypeCast(cast) => side(&cast.arg),
+        NodeEnum::FuncCall(call) => {
+            function_name(call).is_some_and(|name| STEADY.contains(&name))
+                && call.args.iter().all(|argument| argument.node.as_ref().is_some_and(is_steady))
+        }
+        NodeEnum::AExpr(expr) => {
+            matches!(operator(expr), Some("+" | "-" | "*" | "/"))
+                && side(&expr.lexpr)
+                && side(&expr.rexpr)
+        }
+        _ => false,
+    }
+}
+
+/// The comparison with its sides exchanged.
+pub(super) fn mirrored(sign: &str) -> Option<&'static str> {
+    match sign {
+        "=" => Some("="),
+        "<>" => Some("<>"),
+        "<" => Some(">"),
+        "<=" => Some(">="),
+        ">" => Some("<"),
+        ">=" => Some("<="),
+        _ => None,
+    }
+}
+
+/// A text constant.
+pub(super) fn constant_text(node: &NodeEnum) -> Option<&str> {
+    match node {
+        NodeEnum::AConst(AConst { val: Some(Val::Sval(text)), .. }) => Some(&text.sval),
+        _ => None,
+    }
+}
+
+/// The name of a built-in function that is called; absent for one of another schema.
+pub(super) fn function_name(call: &pg_query::protobuf::FuncCall) -> Option<&str> {
+    let names: Vec<&str> = call.funcname.iter().filter_map(name_of).collect();
+    match names.as_slice() {
+        [name] | ["pg_catalog", name] => Some(name),
+        _ => None,
+    }
+}
+
+/// What is cast, and the name of the type (`timestamptz`, `int4`), which is no array and has no length.
+pub(super) fn type_cast_to(node: &NodeEnum) -> Option<(&NodeEnum, &str)> {
+    let NodeEnum::TypeCast(cast) = node else { return None };
+    let to = cast.type_name.as_ref()?;
+    let name = to.names.last().and_then(name_of)?;
+    let is_plain = to.array_bounds.is_empty() && to.typmods.is_empty();
+    is_plain.then_some((inner(&cast.arg)?, name))
+}
+
+fn name_of(node: &Node) -> Option<&str> {
+    match &node.node {
+        Some(NodeEnum::String(name)) => Some(&name.sval),
+        _ => None,
+    }
+}
+
 pub(super) fn integer(node: &NodeEnum) -> Option<i64> {
     match node {
         NodeEnum::AConst(AConst { val: Some(Val::Ival(number)), .. }) => Some(number.ival.into()),
