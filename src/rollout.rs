@@ -34,7 +34,12 @@ pub fn rollout_order(recommendations: Vec<Recommendation>) -> Vec<(Recommendatio
         .into_iter()
         .filter(|recommendation| seen.insert(recommendation.id))
         .map(|recommendation| {
-            let (rank, why) = place(recommendation.recommendation_type);
+            let (rank, why) = match recommendation.recommendation_type {
+                RecommendationType::Rewrite if recommendation.evidence.index.is_some() => {
+                    (1, "The index of a rewritten statement comes before the application sends it.")
+                }
+                kind => place(kind),
+            };
             (rank, recommendation, why)
         })
         .collect();

@@ -149,6 +149,9 @@ impl Recommendation {
     #[must_use]
     pub fn by_hand(&self) -> Option<&str> {
         match self.recommendation_type {
+            RecommendationType::Rewrite if self.evidence.index.is_some() => Some(
+                "the rewritten statement is for the application to send, and its index is handed over with it",
+            ),
             RecommendationType::Rewrite => Some(
                 "a rewritten statement is for the application to send: there is nothing to be applied",
             ),

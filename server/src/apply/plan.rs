@@ -166,12 +166,15 @@ pub async fn plan_change(
         PatchKind::AlterTable(alter) => table::alter(connection, alter, ground).await?,
         PatchKind::Maintenance(maintain) => maintenance::plan(connection, maintain, ground).await?,
         PatchKind::Setting(set) => setting::plan(connection, set, ground).await?,
-        PatchKind::Rewrite(_) => {
-            return Err(ApplyError::Failed(
-                "a rewritten statement is for the application to send: there is nothing to be applied"
-                    .into(),
-            ));
-        }
+        PatchKind::Rewrite(rewritten) => match &rewritten.index {
+            Some(create) => index::create(connection, create, ground).await?,
+            None => {
+                return Err(ApplyError::Failed(
+                    "a rewritten statement is for the application to send: there is nothing to be applied"
+                        .into(),
+                ));
+            }
+        },
     };
     if plan.tables.is_empty() {
         plan.tables = recommendation.tables.clone();

@@ -57,7 +57,7 @@ pub(super) async fn bound(
     main.plan(&statement).await?;
     let rewritten = match &request.patch.kind {
         PatchKind::Rewrite(rewrite) => {
-            let rewritten = with_values(rewrite, binding)?;
+            let rewritten = with_values(&rewrite.statement, binding)?;
             if rewritten.sql == statement.sql {
                 return Err(BenchmarkError::Failed(
                     "the statement stays the same: what changes is in the application, and cannot be measured here".into(),

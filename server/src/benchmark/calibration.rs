@@ -77,6 +77,7 @@ async fn placebo(
     let statistics = format!("CREATE STATISTICS {object} ON pad, w FROM {name}");
     let (before, change) = match kind {
         PatchKind::CreateIndex(_) => (None, Some(index)),
+        PatchKind::Rewrite(rewritten) if rewritten.index.is_some() => (None, Some(index)),
         PatchKind::DropIndex(_) => (Some(index), Some(format!("DROP INDEX {object}"))),
         PatchKind::CreateStatistics(_) => (None, Some(statistics)),
         PatchKind::DropStatistics(_) => {

@@ -83,8 +83,16 @@ pub(super) async fn ask(
 ) -> Result<FullScale, BenchmarkError> {
     let mut main = MainSession::begin(&places.main).await?;
     let answer = match &request.patch.kind {
-        PatchKind::CreateIndex(_) => with_index(request, &mut main, bound).await,
-        PatchKind::Rewrite(_) => rewritten(&mut main, bound).await,
+        PatchKind::CreateIndex(_) => {
+            with_index(request, request.patch_text, &mut main, bound).await
+        }
+        PatchKind::Rewrite(rewrite) => match &rewrite.index {
+            Some(index) => {
+                let text = index.sql(&index.table.schema, false)?;
+                with_index(request, &text, &mut main, bound).await
+            }
+            None => rewritten(&mut main, bound).await,
+        },
         _ => Ok(FullScale {
             note: Some("Main's planner cannot be asked about this kind of change.".into()),
             ..FullScale::default()
@@ -113,6 +121,7 @@ async fn rewritten(main: &mut MainSession, bound: &[Bound]) -> Result<FullScale,
 
 async fn with_index(
     request: &BenchmarkRequest<'_>,
+    index: &str,
     main: &mut MainSession,
     bound: &[Bound],
 ) -> Result<FullScale, BenchmarkError> {
@@ -122,7 +131,7 @@ async fn with_index(
         return Ok(answer);
     }
     let catalog = main.catalog().await?;
-    let candidate = match sql::typed_index(request.patch_text, &catalog) {
+    let candidate = match sql::typed_index(index, &catalog) {
         Ok(candidate) => candidate,
         Err(error) => {
             answer.note = Some(format!("Main's planner cannot be asked about this index: {error}"));
@@ -135,13 +144,19 @@ async fn with_index(
     let others = others_of(request);
     let mut statements: Vec<Vec<String>> =
         bound.iter().map(|one| vec![one.statement.sql.clone()]).collect();
+    // Beside the index stands what takes its place, where the change is that, too.
+    let is_rewritten = bound.iter().any(|one| one.rewritten.is_some());
+    let patched = if is_rewritten { bound.len() } else { 0 };
+    statements
+        .extend(bound.iter().filter_map(|one| Some(vec![one.rewritten.as_ref()?.sql.clone()])));
+    let cases = Cases { count: bound.len(), patched };
     for (_, plannable) in &others {
         let bindings =
             costed(plannable).filter_map(|binding| Some(sql::parse_one(&binding.sql).ok()?.sql));
         statements.push(bindings.collect());
     }
     let mut oracle = HypoOracle::new(main, &statements).with_partitions(partitions(&catalog));
-    let asked = ask_oracle(&mut oracle, &candidate, bound.len(), &others, &mut answer).await;
+    let asked = ask_oracle(&mut oracle, &candidate, &cases, &others, &mut answer).await;
     if let [note, ..] = oracle.notes().as_slice() {
         // Without its predicate it may be used where it would not be with it; the other way round it cannot be.
         answer.uses_change = answer.uses_change.filter(|uses| !uses);
@@ -154,29 +169,41 @@ async fn with_index(
     Ok(answer)
 }
 
+/// Numbers of statements that the planner is asked about.
+struct Cases {
+    count: usize,
+    /// How far behind each stands the one that takes its place; 0 where it stays.
+    patched: usize,
+}
+
 async fn ask_oracle(
     oracle: &mut HypoOracle<'_>,
     candidate: &optischema::advisor::IndexCandidate,
-    cases: usize,
+    cases: &Cases,
     others: &[(&TrackedStatement, &PlannableStatement)],
     answer: &mut FullScale,
 ) -> Result<(), CostError> {
     let mut used = false;
-    for number in 0..cases {
+    let mut totals = (0.0, 0.0);
+    for number in 0..cases.count {
+        let patched = number + cases.patched;
         let before = oracle.cost(number, &[]).await?;
-        let after = oracle.cost(number, &[candidate]).await?;
+        let after = oracle.cost(patched, &[candidate]).await?;
         used |= !after.used.is_empty();
+        totals = (totals.0 + before.cost, totals.1 + after.cost);
         if number == 0 {
             answer.costs = Some((before.cost, after.cost));
             answer.plans = Some(PlanPair {
                 baseline: oracle.plan(number, &[]).await?,
-                patched: oracle.plan(number, &[candidate]).await?,
+                patched: oracle.plan(patched, &[candidate]).await?,
             });
         }
     }
-    answer.uses_change = (cases > 0).then_some(used);
+    // Of a rewrite it is asked whether it is cheaper.
+    let uses_change = if cases.patched > 0 { totals.1 < totals.0 } else { used };
+    answer.uses_change = (cases.count > 0).then_some(uses_change);
     for (at, (statement, _)) in others.iter().enumerate() {
-        let number = cases + at;
+        let number = cases.count + cases.patched + at;
         let costs = match oracle.cost(number, &[]).await {
             Ok(before) => oracle.cost(number, &[candidate]).await.map(|after| (before, after)),
             Err(error) => Err(error),

@@ -11,7 +11,9 @@ use super::arms::execute;
 use super::sham;
 use super::site::Site;
 use crate::postgres::query;
-use crate::sql::{MaintenanceKind, PatchKind, Setting, drop_index_sql, index_definition_in};
+use crate::sql::{
+    CreateIndex, MaintenanceKind, PatchKind, Setting, drop_index_sql, index_definition_in,
+};
 
 /// Extensions whose operator classes the advisor proposes.
 const CLASSES: [(&str, &[&str]); 2] = [
@@ -52,53 +54,7 @@ pub(super) struct TargetIndex {
 /// It does not execute, or cannot be measured here.
 pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched, BenchmarkError> {
     match patch {
-        PatchKind::CreateIndex(index) => {
-            let table = site.located(&index.table);
-            let statement = index.sql(&table.schema, false)?;
-            let mut warnings = install_for(site, &index.operator_classes()).await?;
-            let mut started = Instant::now();
-            let fence = site.fence;
-            let make = async |connection: &mut PgConnection| {
-                Ok(execute(connection, statement.clone()).await?)
-            };
-            match fence.attempt(site.connection(), make).await {
-                Err(BenchmarkError::Sql { sqlstate, reason }) if sqlstate == NO_CLASS => {
-                    let mixing = MIXING.iter().find(|(method, _)| *method == index.method());
-                    let Some((_, extension)) = mixing else {
-                        return Err(BenchmarkError::Sql { sqlstate, reason });
-                    };
-                    warnings.extend(install(site, extension).await?);
-                    started = Instant::now();
-                    fence.attempt(site.connection(), make).await?;
-                }
-                made => made?,
-            }
-            let build_ms = started.elapsed().as_secs_f64() * 1000.0;
-            let sham = sham::index(site, &table, &statement).await?;
-            // An expression index has statistics of its own.
-            execute(site.connection(), format!("ANALYZE {}", table.quoted())).await?;
-            let found = find_index(site.connection(), &table.schema, &index.name).await?;
-            let Some(found) = found else {
-                return Err(BenchmarkError::Failed("the index was not made".into()));
-            };
-            Ok(Patched {
-                baseline_setup: vec![drop_index_sql(&table.schema, &index.name, false)],
-                patched_setup: vec![sham],
-                index: Some(IndexMeasure {
-                    definition: index.sql(&index.table.schema, false)?,
-                    build_ms,
-                    bytes: found.bytes,
-                }),
-                target: Some(TargetIndex {
-                    table,
-                    name: index.name.clone(),
-                    definition: found.definition,
-                    parts: found.parts,
-                    is_made: true,
-                }),
-                warnings,
-            })
-        }
+        PatchKind::CreateIndex(index) => create_index(site, index).await,
         PatchKind::DropIndex(drop) => {
             let schema = site.schema_of(&drop.schema);
             let found = find_index(site.connection(), &schema, &drop.name).await?;
@@ -171,8 +127,58 @@ pub(super) async fn build(site: &mut Site, patch: &PatchKind) -> Result<Patched,
             maintain(site, maintenance.kind, maintenance.table.as_ref()).await
         }
         PatchKind::Setting(setting) => set(site, setting).await,
-        PatchKind::Rewrite(_) => Ok(Patched::default()),
+        PatchKind::Rewrite(rewritten) => match &rewritten.index {
+            Some(index) => create_index(site, index).await,
+            None => Ok(Patched::default()),
+        },
     }
+}
+
+async fn create_index(site: &mut Site, index: &CreateIndex) -> Result<Patched, BenchmarkError> {
+    let table = site.located(&index.table);
+    let statement = index.sql(&table.schema, false)?;
+    let mut warnings = install_for(site, &index.operator_classes()).await?;
+    let mut started = Instant::now();
+    let fence = site.fence;
+    let make =
+        async |connection: &mut PgConnection| Ok(execute(connection, statement.clone()).await?);
+    match fence.attempt(site.connection(), make).await {
+        Err(BenchmarkError::Sql { sqlstate, reason }) if sqlstate == NO_CLASS => {
+            let mixing = MIXING.iter().find(|(method, _)| *method == index.method());
+            let Some((_, extension)) = mixing else {
+                return Err(BenchmarkError::Sql { sqlstate, reason });
+            };
+            warnings.extend(install(site, extension).await?);
+            started = Instant::now();
+            fence.attempt(site.connection(), make).await?;
+        }
+        made => made?,
+    }
+    let build_ms = started.elapsed().as_secs_f64() * 1000.0;
+    let sham = sham::index(site, &table, &statement).await?;
+    // An expression index has statistics of its own.
+    execute(site.connection(), format!("ANALYZE {}", table.quoted())).await?;
+    let found = find_index(site.connection(), &table.schema, &index.name).await?;
+    let Some(found) = found else {
+        return Err(BenchmarkError::Failed("the index was not made".into()));
+    };
+    Ok(Patched {
+        baseline_setup: vec![drop_index_sql(&table.schema, &index.name, false)],
+        patched_setup: vec![sham],
+        index: Some(IndexMeasure {
+            definition: index.sql(&index.table.schema, false)?,
+            build_ms,
+            bytes: found.bytes,
+        }),
+        target: Some(TargetIndex {
+            table,
+            name: index.name.clone(),
+            definition: found.definition,
+            parts: found.parts,
+            is_made: true,
+        }),
+        warnings,
+    })
 }
 
 /// Installs the extension of operator classes that nobody has yet into the benchmark's own schema, with which it goes.

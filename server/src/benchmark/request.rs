@@ -94,7 +94,7 @@ impl BenchmarkRequest<'_> {
         let mut counts: Vec<usize> =
             self.cases.iter().flat_map(|case| [named(&case.statement), planned(case)]).collect();
         if let PatchKind::Rewrite(rewrite) = &self.patch.kind {
-            counts.push(named(rewrite));
+            counts.push(named(&rewrite.statement));
         }
         u32::try_from(counts.into_iter().max().unwrap_or(1)).unwrap_or(u32::MAX)
     }
@@ -125,7 +125,8 @@ impl BenchmarkRequest<'_> {
         texts.join(";\n")
     }
 
-    pub(super) const fn is_rewrite(&self) -> bool {
-        matches!(self.patch.kind, PatchKind::Rewrite(_))
+    /// Whether nothing is made where it is measured: two statements are compared.
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(&self.patch.kind, PatchKind::Rewrite(rewritten) if rewritten.index.is_none())
     }
 }

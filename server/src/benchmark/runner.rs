@@ -37,7 +37,7 @@ pub async fn run_benchmark(
     };
     let bound = guard(&mut main, &request, catalog.as_ref()).await?;
     if let (PatchKind::Rewrite(rewrite), Some(catalog)) = (&request.patch.kind, &catalog) {
-        request.rewritten_shape = Some(sql::analyze(rewrite, catalog)?);
+        request.rewritten_shape = Some(sql::analyze(&rewrite.statement, catalog)?);
     }
     let settings = plan_settings(main.connection().await?).await?;
     let environment = Environment {
@@ -47,7 +47,7 @@ pub async fn run_benchmark(
         ..Environment::default()
     };
     main.end().await?;
-    let need = if request.is_rewrite() { Need::Read } else { Need::Write };
+    let need = if request.only_reads() { Need::Read } else { Need::Write };
     let mut choice = choose(need, &survey(places).await);
     for ground in choice.order.clone() {
         if ground == Ground::Estimate {

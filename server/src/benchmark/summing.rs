@@ -69,6 +69,9 @@ fn unused(request: &BenchmarkRequest<'_>, uses_index: bool) -> Option<String> {
         PatchKind::DropIndex(_) => Some(
             "No plan used the index before it was dropped: another may do its work.".to_owned(),
         ),
+        PatchKind::Rewrite(rewritten) if rewritten.index.is_some() => Some(
+            "The plan of the rewritten statement does not use the index: whatever it saves, it saves without.".to_owned(),
+        ),
         _ => None,
     }
 }

@@ -104,6 +104,10 @@ fn sql_fix(patch: &Patch, text: &str) -> String {
     }
     let statement = match &patch.kind {
         PatchKind::CreateIndex(index) => index.sql(&index.table.schema, true).ok(),
+        PatchKind::Rewrite(rewritten) => rewritten.index.as_ref().and_then(|index| {
+            let index = index.sql(&index.table.schema, true).ok()?;
+            Some(format!("{index};\n{}", rewritten.statement.sql))
+        }),
         PatchKind::DropIndex(drop) => Some(drop.sql(&drop.schema, true)),
         _ => None,
     };

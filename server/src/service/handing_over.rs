@@ -102,15 +102,26 @@ async fn handed(
         down: Vec::new(),
         no_down: None,
     };
+    let parsed = Patch::parse(&recommendation.patch_sql);
     if recommendation.recommendation_type == RecommendationType::Rewrite {
-        change.notes.push(format!(
-            "A statement for the application to send; nothing is run for it:\n{}",
-            recommendation.sql_fix
-        ));
-        change.no_down = Some("nothing is run, so there is nothing to undo".to_owned());
-        return Ok(change);
+        match &parsed {
+            Ok(Patch { kind: PatchKind::Rewrite(rewritten), .. }) if rewritten.index.is_some() => {
+                change.notes.push(format!(
+                    "The index is for a statement that the application sends instead of its own, once the index is there:\n{}",
+                    rewritten.statement.sql
+                ));
+            }
+            _ => {
+                change.notes.push(format!(
+                    "A statement for the application to send; nothing is run for it:\n{}",
+                    recommendation.sql_fix
+                ));
+                change.no_down = Some("nothing is run, so there is nothing to undo".to_owned());
+                return Ok(change);
+            }
+        }
     }
-    let patch = match Patch::parse(&recommendation.patch_sql) {
+    let patch = match parsed {
         Ok(patch) => patch,
         // What no benchmark and no apply takes, such as another type of a column, is handed over as it is written.
         Err(reason) => {
@@ -237,7 +248,11 @@ pub(super) fn patch_file(recommendation: &Recommendation, job: &Job) -> PatchFil
     }
     let file_name = format!("optischema-{}.sql", recommendation.id);
     if recommendation.recommendation_type == RecommendationType::Rewrite {
-        comment("A statement for the application to send: nothing is to be run on main.");
+        comment(if recommendation.evidence.index.is_some() {
+            "The index is to be made on main; the SELECT is for the application to send instead of its own."
+        } else {
+            "A statement for the application to send: nothing is to be run on main."
+        });
         text.push_str(&recommendation.sql_fix);
         text.push('\n');
         return PatchFile { file_name, sql: text };

@@ -63,7 +63,7 @@ pub use names::{LONGEST_NAME, ambiguous_name, cut_name};
 pub use nested::{unwrapped, with_variables};
 pub use patch::{
     AlterTable, CreateIndex, CreateStatistics, DropIndex, DropStatistics, IndexForm, Maintenance,
-    MaintenanceKind, Patch, PatchKind, SESSION_SETTINGS, Setting, SettingScope,
+    MaintenanceKind, Patch, PatchKind, Rewritten, SESSION_SETTINGS, Setting, SettingScope,
     drop_index_sql, drop_statistics_sql, index_definition_as, index_definition_in, nameless_index,
     sham_index_sql, statistics_definition_in, statistics_definition_named,
 };

@@ -47,6 +47,7 @@ mod recovery;
 mod refuting;
 mod rest;
 mod restarts;
+mod rewritten;
 mod rows;
 mod sampling;
 mod sets;

@@ -101,7 +101,7 @@ pub fn propose_index(rule: &MissingIndex<'_>) -> Option<Proposal> {
             main.cost_before.unwrap_or_default(),
             main.cost_after.unwrap_or_default(),
         ),
-        sql_fix: with_extensions(rule.lacking, &creation(candidate, rule.name, rule.partitions)),
+        sql_fix: index_fix(candidate, rule.name, rule.lacking, rule.partitions),
         original_sql: main.sql.clone(),
         patch_sql: format!("{};", candidate.create_sql_named(rule.name, false)),
         execution_plan_json: rule.plans.clone(),
@@ -142,6 +142,18 @@ pub fn propose_index(rule: &MissingIndex<'_>) -> Option<Proposal> {
         },
         magnitude: 100.0 * rule.costed.workload_gain.max(rule.costed.marginal_gain),
     })
+}
+
+/// What a person runs on main for an index of this name: the extensions that main lacks, then the index, part by part where
+/// its table has parts.
+#[must_use]
+pub fn index_fix(
+    candidate: &IndexCandidate,
+    name: &str,
+    lacking: &[String],
+    partitions: &[Partition],
+) -> String {
+    with_extensions(lacking, &creation(candidate, name, partitions))
 }
 
 fn facts(rule: &MissingIndex<'_>) -> Vec<Fact> {

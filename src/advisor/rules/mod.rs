@@ -33,7 +33,7 @@ use crate::model::{Catalog, Proposal, RejectedCandidate, TableName, TrackedState
 
 pub use draft::Draft;
 pub(crate) use gin_index::with_extensions;
-pub use missing_index::{BuiltOn, MissingIndex, propose_index};
+pub use missing_index::{BuiltOn, MissingIndex, index_fix, propose_index};
 
 /// What rules look at.
 #[derive(Debug)]

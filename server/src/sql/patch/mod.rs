@@ -45,7 +45,14 @@ pub enum PatchKind {
     Maintenance(Maintenance),
     Setting(Setting),
     /// A statement that takes the other's place.
-    Rewrite(Box<Statement>),
+    Rewrite(Box<Rewritten>),
+}
+
+/// A statement that takes another's place, with the index that it needs.
+#[derive(Debug, Clone)]
+pub struct Rewritten {
+    pub statement: Statement,
+    pub index: Option<CreateIndex>,
 }
 
 impl PatchKind {
@@ -60,7 +67,20 @@ impl PatchKind {
             Self::AlterTable(_) => "ALTER TABLE",
             Self::Maintenance(maintenance) => maintenance.kind.label(),
             Self::Setting(_) => "a setting",
+            Self::Rewrite(rewritten) if rewritten.index.is_some() => {
+                "a rewritten statement with its index"
+            }
             Self::Rewrite(_) => "a rewritten statement",
+        }
+    }
+
+    /// The index that it makes.
+    #[must_use]
+    pub fn new_index(&self) -> Option<&CreateIndex> {
+        match self {
+            Self::CreateIndex(index) => Some(index),
+            Self::Rewrite(rewritten) => rewritten.index.as_ref(),
+            _ => None,
         }
     }
 
@@ -97,9 +117,8 @@ impl PatchKind {
             Self::CreateStatistics(statistics) => Some(&statistics.table),
             Self::AlterTable(alter) => Some(&alter.table),
             Self::Maintenance(maintenance) => maintenance.table.as_ref(),
-            Self::DropIndex(_) | Self::DropStatistics(_) | Self::Setting(_) | Self::Rewrite(_) => {
-                None
-            }
+            Self::Rewrite(rewritten) => rewritten.index.as_ref().map(|index| &index.table),
+            Self::DropIndex(_) | Self::DropStatistics(_) | Self::Setting(_) => None,
         }
     }
 }
@@ -108,9 +127,19 @@ impl Patch {
     /// Reads a patch.
     ///
     /// # Errors
-    /// It is not exactly one statement, or not of an allowed kind.
+    /// It is not exactly one statement, or not of an allowed kind. An index may stand before the statement that needs it.
     pub fn parse(text: &str) -> Result<Self, SqlError> {
         let hash = hex(&Sha256::digest(text.as_bytes()));
+        if let Some((index, statement)) = index_and_statement(text) {
+            let (index, statement) = (Self::parse(&index)?, Self::parse(&statement)?);
+            return match (index.kind, statement.kind) {
+                (PatchKind::CreateIndex(index), PatchKind::Rewrite(rewritten)) => {
+                    let rewritten = Rewritten { index: Some(*index), ..*rewritten };
+                    Ok(Self { hash, kind: PatchKind::Rewrite(Box::new(rewritten)) })
+                }
+                _ => Err(SqlError::NotOne(2)),
+            };
+        }
         if let Some(repack) = table::repack(text) {
             return Ok(Self { kind: PatchKind::Maintenance(repack?), hash });
         }
@@ -151,7 +180,7 @@ impl Patch {
             NodeEnum::AlterSystemStmt(alter) => PatchKind::Setting(setting::of_system(&alter)?),
             NodeEnum::SelectStmt(_) => {
                 check_select(&statement)?;
-                PatchKind::Rewrite(Box::new(statement))
+                PatchKind::Rewrite(Box::new(Rewritten { statement, index: None }))
             }
             _ => {
                 return Err(SqlError::Refused(
@@ -161,6 +190,19 @@ impl Patch {
         };
         Ok(Self { hash, kind })
     }
+}
+
+/// The two statements of a text that makes an index and then asks with it.
+fn index_and_statement(text: &str) -> Option<(String, String)> {
+    let parsed = pg_query::parse(text, 0).ok()?.protobuf;
+    let nodes: Vec<Option<&NodeEnum>> =
+        parsed.stmts.iter().map(|raw| raw.stmt.as_ref()?.node.as_ref()).collect();
+    let [Some(NodeEnum::IndexStmt(_)), Some(NodeEnum::SelectStmt(_))] = nodes.as_slice() else {
+        return None;
+    };
+    let parts = pg_query::split_with_parser(text).ok()?;
+    let mut parts = parts.into_iter().map(|part| part.trim().to_owned());
+    Some((parts.next()?, parts.next()?))
 }
 
 fn refuse<T>(reason: impl Into<String>) -> Result<T, SqlError> {
@@ -255,6 +297,11 @@ mod tests {
             "ALTER DATABASE shop RESET ALL",
             "SELECT * INTO x FROM t",
             "SELECT 1; SELECT 2",
+            "SELECT 1; CREATE INDEX i ON public.t (a)",
+            "CREATE INDEX i ON public.t (a); SELECT 1; SELECT 2",
+            "CREATE INDEX i ON public.t (a); SELECT * INTO x FROM t",
+            "CREATE UNIQUE INDEX i ON public.t (a); SELECT 1",
+            "DROP INDEX public.i; SELECT 1",
             "DO $$ BEGIN END $$",
             "SET work_mem = '1MB'",
             "UPDATE t SET a = 1",
@@ -278,9 +325,21 @@ mod tests {
             "ALTER ROLE ann RESET work_mem",
             "ALTER SYSTEM SET effective_cache_size = '3072MB'",
             "SELECT 1",
+            "CREATE INDEX i ON public.t (a);\nSELECT a FROM public.t WHERE a > $1;",
         ] {
             assert!(Patch::parse(text).is_ok(), "{text}: {:?}", Patch::parse(text));
         }
+    }
+
+    #[test]
+    fn an_index_and_the_statement_that_needs_it_are_one_change() {
+        let text = "CREATE INDEX i ON public.t (a);\nSELECT a FROM public.t WHERE a > $1;";
+        let patch = Patch::parse(text).unwrap();
+        let PatchKind::Rewrite(rewritten) = &patch.kind else { panic!("{:?}", patch.kind) };
+        assert_eq!(rewritten.statement.sql, "SELECT a FROM public.t WHERE a > $1");
+        assert_eq!(rewritten.index.as_ref().unwrap().name, "i");
+        assert_eq!(patch.kind.table(), Some(&TableName::new("public", "t")));
+        assert_ne!(patch.hash, Patch::parse("SELECT a FROM public.t WHERE a > $1").unwrap().hash);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use optischema::model::{
     ReasonCode, RejectedCandidate, Rule, StatementShape, TableName, TrackedStatement,
 };
 
-use super::building::{WithBuilt, try_all};
+use super::building::{WithBuilt, Workshop, try_all};
 use super::kinds::kinds;
 use super::lengths::{read_lengths, too_long};
 use super::proposer::{Proposer, on_main};
@@ -177,6 +177,7 @@ pub(crate) fn as_one(
 pub(super) async fn advise(
     main: &mut MainSession,
     others: &mut OtherPlanners,
+    workshop: Option<&dyn Workshop>,
     collection: &Collection,
     planned: &[Planned<'_>],
     limits: &AdviseLimits,
@@ -216,9 +217,8 @@ pub(super) async fn advise(
     candidates.retain(|candidate, _| objection(candidate).is_none());
     let mut to_build = kinds.to_build;
     to_build.retain(|candidate, _| objection(candidate).is_none());
-    let workshop = others.workshop.take();
     let until = begun + limits.deadline.mul_f64(FOR_BUILDING);
-    let trials = try_all(workshop.as_deref(), planned, to_build, &whole, &writes, until).await;
+    let trials = try_all(workshop, planned, to_build, &whole, &writes, until).await;
     advice.rejected.extend(trials.rejected.iter().cloned());
     advice.notes.extend(trials.notes.iter().cloned());
     let mut priced = trials.priced.clone();

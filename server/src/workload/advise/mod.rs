@@ -11,7 +11,7 @@ mod rewriting;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use optischema::advisor::rules::{Facts, IndexUsage, check_catalog};
 use optischema::model::{
@@ -104,6 +104,9 @@ impl OtherPlanners {
     }
 }
 
+/// The share of the time that is kept for the indexes that rewritten statements need.
+const FOR_REWRITES: f64 = 0.1;
+
 /// Advises.
 ///
 /// # Errors
@@ -140,11 +143,29 @@ pub async fn advise(
     let mut advice = Advice { statements: reports(collection), ..Advice::default() };
     advice.notes.extend(nothing_planned(collection, planned.is_empty() && paging.is_empty()));
     advice.notes.extend(doubt::settle(session, &mut planned).await?);
-    let untried =
-        indexes::advise(session, &mut others, collection, &planned, limits, &mut advice).await?;
+    let begun = Instant::now();
+    let workshop = others.workshop.take();
+    let workshop = workshop.as_deref();
+    let for_indexes =
+        AdviseLimits { deadline: limits.deadline.mul_f64(1.0 - FOR_REWRITES), ..limits.clone() };
+    let untried = indexes::advise(
+        session,
+        &mut others,
+        workshop,
+        collection,
+        &planned,
+        &for_indexes,
+        &mut advice,
+    )
+    .await?;
     session.rest().await?;
-    rewriting::advise(session, collection, &planned, &mut advice).await?;
-    rewriting::advise(session, collection, &paging, &mut advice).await?;
+    let until = begun + limits.deadline;
+    let mut all_rewritten = true;
+    for statements in [&planned, &paging] {
+        let means = rewriting::Means { others: &mut others, workshop, until };
+        all_rewritten &=
+            rewriting::advise(session, means, collection, statements, &mut advice).await?;
+    }
     let proposed = leading_columns(&advice.proposals);
     let used_by_plans = used_by_plans(planned.iter().chain(&paging));
     let findings = check_catalog(&Facts {
@@ -161,8 +182,15 @@ pub async fn advise(
     let whole: f64 = collection.statements.iter().map(|statement| statement.total_time_ms).sum();
     advice.proposals.iter_mut().for_each(|proposal| note_share(proposal, whole));
     advice.rejected.extend(findings.rejected);
-    let of_planner = [Rule::MissingIndex];
-    advice.complete.extend(Rule::ALL.iter().copied().filter(|rule| !of_planner.contains(rule)));
+    let is_complete =
+        |rule: &Rule| *rule != Rule::MissingIndex && (all_rewritten || !rule.is_of_statements());
+    advice.complete.extend(Rule::ALL.iter().copied().filter(is_complete));
+    if !all_rewritten {
+        advice.notes.push(
+            "The time was up before every statement was written differently: rewrites of the rest are not known. Give more with --deadline-s."
+                .to_owned(),
+        );
+    }
     if let Some(note) = unaffordable(collection) {
         // What was not looked at proves nothing about advice that was given before.
         advice.complete.clear();
