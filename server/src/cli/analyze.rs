@@ -66,7 +66,7 @@ pub(super) async fn analyze(
                 .collect();
             let report = json!({
                 "recommendations": proposals, "rejected": advice.rejected,
-                "statements": advice.statements,
+                "statements": advice.statements, "effort": advice.effort, "notes": advice.notes,
             });
             println!("{}", serde_json::to_string_pretty(&report)?);
         }
@@ -88,6 +88,7 @@ pub(super) async fn analyze(
             {
                 eprintln!("{line}");
             }
+            eprintln!("{}", effort_line(&advice.effort));
             for line in closing(&coverage, listed.len(), small.len(), least, advice.rejected.len())
             {
                 eprintln!("{line}");
@@ -143,6 +144,17 @@ fn of_one(proposals: &[&Proposal]) -> comfy_table::Table {
         table.add_row([saving, title, sql]);
     }
     table
+}
+
+/// What choosing indexes took.
+fn effort_line(effort: &Effort) -> String {
+    let search = (effort.seconds - effort.planner_seconds).max(0.0);
+    format!(
+        "Choosing indexes took {} to the planner in {:.1} s, and {search:.1} s of searching among what they said{}.",
+        figures::counted(effort.calls, "question"),
+        effort.planner_seconds,
+        if effort.cut_off { "; the time was up before all was asked" } else { "" }
+    )
 }
 
 /// What all indexes save, since each one's saving is its own and what others would save, too.

@@ -2,18 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Choice, CostError, CostOracle, IndexCandidate, IndexKey, MAX_LOSS, MIN_WORKLOAD_GAIN, Priced,
-};
+use super::{Choice, CostError, CostOracle, IndexCandidate, MAX_LOSS, MIN_WORKLOAD_GAIN, Priced};
 use crate::advisor::weights::{WeightedStatement, Weights, weigh};
 use crate::model::TableName;
 
-/// Steps from all candidates to ever fewer, for each statement.
+/// Pairs of a statement and a candidate up to which each is asked about. Where there are more, questions about many
+/// candidates at once tell most of them apart.
+const FEW: usize = 600;
+/// Steps from all candidates to ever fewer, for each statement; where there are many candidates.
 const WALK: usize = 8;
+const SHORT_WALK: usize = 5;
 /// Candidates of one table, by what they do alone.
 const SHORTLIST: usize = 6;
-/// Candidates of one statement beyond which not all are asked about alone.
-const MANY: usize = 40;
+/// Of them those that carry more columns than their keys.
+const WIDE_STEPS: usize = 1;
 /// Below this share of gain a step shows nothing more.
 const WALK_END: f64 = 0.02;
 
@@ -40,6 +42,10 @@ pub(super) struct Explorer<'a> {
     left_ms: f64,
     /// Known once every statement has been planned as it is.
     pub weights: Weights,
+    /// What could be saved altogether, without what few statements have beyond all others; nothing before it is known.
+    scale: Option<f64>,
+    /// Whether each candidate may be asked about alone.
+    pub has_few: bool,
     max_calls: u64,
     /// Cost without any candidate; absent where the planner failed.
     pub baseline: Vec<Option<f64>>,
@@ -66,6 +72,8 @@ impl<'a> Explorer<'a> {
             tables: choice.tables,
             left_ms: choice.left_ms,
             weights: weigh(choice.statements, &vec![None; count], choice.left_ms),
+            scale: None,
+            has_few: false,
             max_calls: choice.limits.calls.unwrap_or(u64::MAX),
             baseline: vec![None; count],
             atoms: vec![Vec::new(); count],
@@ -96,6 +104,12 @@ impl<'a> Explorer<'a> {
     /// What the whole workload takes as it is.
     pub fn workload(&self) -> f64 {
         self.weights.whole.max(f64::MIN_POSITIVE)
+    }
+
+    /// What savings are measured against to tell whether they matter: the workload, or what could be saved of it. A few
+    /// statements that carry almost all of it, and that nothing helps, do not make the others worth nothing.
+    pub fn scale(&self) -> f64 {
+        self.workload().min(self.scale.unwrap_or(f64::MAX)).max(f64::MIN_POSITIVE)
     }
 
     /// What keeping a candidate up to date takes, in the measure of the workload: a cost unit is worth what it is worth in
@@ -229,23 +243,25 @@ impl<'a> Explorer<'a> {
             order.push(((base - least) * self.weight(statement), statement, least));
         }
         order.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let workload = self.workload();
+        let pairs: usize =
+            order.iter().map(|(_, statement, _)| self.wanted(*statement, true).len()).sum();
+        self.has_few = pairs <= FEW;
+        self.scale = Some(without_outliers(order.iter().map(|(potential, ..)| *potential)));
+        let scale = self.scale();
         for (potential, statement, least) in order {
             let base = self.baseline[statement].unwrap_or_default();
             let wanted = self.wanted(statement, true);
             // No set of its candidates could save enough: nothing more needs asking.
-            if potential < MIN_WORKLOAD_GAIN * 0.5 * workload || base - least < WALK_END * base {
+            if potential < MIN_WORKLOAD_GAIN * 0.5 * scale || base - least < WALK_END * base {
                 self.bounded += wanted.len() as u64;
                 continue;
             }
-            let mut alone = Vec::new();
-            for candidate in self.one_of_each_beginning(statement, wanted) {
-                match self.ask(statement, &[candidate]).await {
-                    Some((cost, _)) => alone.push((candidate, cost)),
-                    None if self.banned.contains_key(&candidate) => {}
-                    None => return,
-                }
-            }
+            let alone = if self.has_few {
+                self.one_by_one(statement, &wanted).await
+            } else {
+                self.by_table(statement, &wanted).await
+            };
+            let Some(alone) = alone else { return };
             self.shortlist(statement, &alone).await;
             let (all, narrow) = (self.shortlist[statement].clone(), self.narrow(statement));
             self.walk(statement, all, &[]).await;
@@ -253,26 +269,75 @@ impl<'a> Explorer<'a> {
         }
     }
 
-    /// Of many candidates, those that are asked about alone: what plans beside all of them used, and of those that begin
-    /// alike the smallest. The others differ in what follows, which matters where the beginning does.
-    fn one_of_each_beginning(&self, statement: usize, wanted: Vec<usize>) -> Vec<usize> {
-        if wanted.len() <= MANY {
-            return wanted;
-        }
-        let is_used = |i: &usize| self.atoms[statement].iter().any(|atom| atom.used.contains(i));
-        let mut smallest: BTreeMap<(&TableName, Option<&IndexKey>), usize> = BTreeMap::new();
-        for i in &wanted {
-            let candidate = &self.priced[*i].candidate;
-            let known = smallest.entry((&candidate.table, candidate.keys.first())).or_insert(*i);
-            if self.priced[*i].bytes < self.priced[*known].bytes {
-                *known = *i;
+    /// What each candidate does alone. `None` where no more may be asked.
+    async fn one_by_one(
+        &mut self,
+        statement: usize,
+        wanted: &[usize],
+    ) -> Option<Vec<(usize, f64)>> {
+        let mut alone = Vec::new();
+        for candidate in wanted {
+            match self.ask(statement, &[*candidate]).await {
+                Some((cost, _)) => alone.push((*candidate, cost)),
+                None if self.banned.contains_key(candidate) => {}
+                None => return None,
             }
         }
-        let mut chosen: Vec<usize> = smallest.into_values().collect();
-        chosen.extend(wanted.iter().copied().filter(is_used));
-        chosen.sort_unstable();
-        chosen.dedup();
-        chosen
+        Some(alone)
+    }
+
+    /// What the candidates of each table do without those of others: the best first, until the rest gains nothing. Those
+    /// that carry no more columns than their keys are asked about by themselves, since less storage buys them. `None` where
+    /// no more may be asked.
+    async fn by_table(&mut self, statement: usize, wanted: &[usize]) -> Option<Vec<(usize, f64)>> {
+        let mut tables: BTreeMap<TableName, Vec<usize>> = BTreeMap::new();
+        for candidate in wanted {
+            let table = self.priced[*candidate].candidate.table.clone();
+            tables.entry(table).or_default().push(*candidate);
+        }
+        let mut found = Vec::new();
+        for of_table in tables.into_values() {
+            let is_narrow = |i: &usize| self.priced[*i].candidate.include.is_empty();
+            let narrow: Vec<usize> = of_table.iter().copied().filter(is_narrow).collect();
+            let has_more = narrow.len() < of_table.len();
+            found.extend(self.ladder(statement, narrow, SHORTLIST).await?);
+            if has_more {
+                found.extend(self.ladder(statement, of_table, WIDE_STEPS).await?);
+            }
+        }
+        Some(found)
+    }
+
+    /// Asks beside all of a list, takes away what the plan used, and asks again. What one plan used together is asked about
+    /// one by one, too. `None` where no more may be asked.
+    async fn ladder(
+        &mut self,
+        statement: usize,
+        mut available: Vec<usize>,
+        steps: usize,
+    ) -> Option<Vec<(usize, f64)>> {
+        let base = self.baseline[statement].unwrap_or_default();
+        let mut alone = Vec::new();
+        while !available.is_empty() && alone.len() < steps {
+            let (cost, used) = self.ask(statement, &available).await?;
+            if used.is_empty() || cost > base * (1.0 - WALK_END) {
+                self.bounded += available.len() as u64;
+                break;
+            }
+            if let [only] = used.as_slice() {
+                alone.push((*only, cost));
+            } else {
+                for one in &used {
+                    match self.ask(statement, &[*one]).await {
+                        Some((cost, _)) => alone.push((*one, cost)),
+                        None if self.banned.contains_key(one) => {}
+                        None => return None,
+                    }
+                }
+            }
+            available.retain(|i| !used.contains(i) && !self.banned.contains_key(i));
+        }
+        Some(alone)
     }
 
     /// The candidates of a statement that are worth being planned with together: planning time grows with
@@ -317,7 +382,7 @@ impl<'a> Explorer<'a> {
     /// what is had already, so that what is left shows what less storage buys.
     async fn walk(&mut self, statement: usize, mut available: Vec<usize>, had: &[usize]) {
         let base = self.baseline[statement].unwrap_or_default();
-        for _ in 0..WALK {
+        for _ in 0..if self.has_few { WALK } else { SHORT_WALK } {
             let Some((cost, used)) = self.ask(statement, &available).await else { return };
             if cost > base * (1.0 - WALK_END) {
                 return;
@@ -388,7 +453,7 @@ impl<'a> Explorer<'a> {
             if let Some((cost, _)) = self.ask(statement, &relevant).await {
                 news |= thought.is_none_or(|thought| (cost - thought).abs() > 1e-6 * thought);
             }
-            if wide {
+            if wide && (self.has_few || self.is_open(statement, chosen)) {
                 let before = self.atoms[statement].len();
                 for list in [self.narrow(statement), self.shortlist[statement].clone()] {
                     let mut more = list;
@@ -401,6 +466,14 @@ impl<'a> Explorer<'a> {
             }
         }
         news
+    }
+
+    /// Whether a statement could gain enough beyond a set for more questions.
+    fn is_open(&self, statement: usize, chosen: &[usize]) -> bool {
+        let least = self.atoms[statement].first().map(|atom| atom.cost);
+        let now = self.known_cost(statement, |i| chosen.contains(&i));
+        let (Some(least), Some(now)) = (least, now) else { return true };
+        (now - least) * self.weight(statement) >= MIN_WORKLOAD_GAIN * self.scale()
     }
 
     /// Members of a set, asked about, beside which a statement costs too much more than without; with the
@@ -454,6 +527,15 @@ impl<'a> Explorer<'a> {
         }
         effects
     }
+}
+
+/// A sum, in which no few parts count for more than as many as there are parts: the number of parts times the median of
+/// those that are positive, where that is less.
+fn without_outliers(parts: impl Iterator<Item = f64>) -> f64 {
+    let mut parts: Vec<f64> = parts.filter(|part| *part > 0.0).collect();
+    parts.sort_by(f64::total_cmp);
+    let median = parts.get(parts.len() / 2).copied().unwrap_or_default();
+    parts.iter().sum::<f64>().min(parts.len() as f64 * median)
 }
 
 /// Whether every member of one ascending list is in another.

@@ -26,7 +26,7 @@ use thiserror::Error;
 use crate::model::RejectedCandidate;
 
 use super::candidates::merged;
-use super::index::{IndexCandidate, IndexKey};
+use super::index::IndexCandidate;
 use super::weights::WeightedStatement;
 use explore::Explorer;
 use search::Search;
@@ -186,7 +186,7 @@ pub async fn select_indexes(
         if let Some(bytes) = limits.bytes {
             let bytes = Some((bytes as f64 * share) as i64);
             let near = Search::new(&explorer, Limits { bytes, ..limits }).roughly();
-            explorer.verify(&near, true).await;
+            explorer.verify(&near, explorer.has_few).await;
         }
     }
     for round in 0..MAX_ROUNDS {

@@ -21,6 +21,8 @@ pub(super) struct Search<'s, 'a> {
     /// Cost units that a byte takes.
     byte_price: f64,
     workload: f64,
+    /// What savings below it are not worth an index.
+    least: f64,
     /// By candidate, what having it takes.
     keeping: Vec<f64>,
     /// What can be added at once: the members of an atom.
@@ -81,7 +83,10 @@ impl<'s, 'a> Search<'s, 'a> {
             })
             .collect();
         let bytes = limits.bytes.unwrap_or(i64::MAX);
-        Self { explorer, bytes, byte_price, workload, keeping, packages, near, users }
+        // Room that is given may be used for what saves a part of what can be saved; else it must pay for itself.
+        let scale = if limits.bytes.is_some() { explorer.scale() } else { workload };
+        let least = MIN_WORKLOAD_GAIN * scale;
+        Self { explorer, bytes, least, byte_price, workload, keeping, packages, near, users }
     }
 
     /// The packages that may gain when a candidate goes: those of the statements that used it. Within a budget, any
@@ -295,7 +300,7 @@ impl<'s, 'a> Search<'s, 'a> {
                 }
                 let saved = self.saved_by(state, &missing);
                 let rate = saved / (bytes.max(8192) as f64).powf(power);
-                let is_enough = saved >= MIN_WORKLOAD_GAIN * self.workload;
+                let is_enough = saved >= self.least;
                 if is_enough && best.is_none_or(|(top, _)| rate > top) {
                     best = Some((rate, package));
                 }
@@ -413,8 +418,8 @@ impl<'s, 'a> Search<'s, 'a> {
             let is_begun = (0..state.has.len()).any(|other| {
                 other != candidate && state.has[other] && of(other).begins_with(of(candidate))
             });
-            let least = if is_begun { OF_A_PREFIX } else { MIN_WORKLOAD_GAIN };
-            if lost < least * self.workload || !is_missed {
+            let least = if is_begun { OF_A_PREFIX * self.workload } else { self.least };
+            if lost < least || !is_missed {
                 state = without;
             }
         }

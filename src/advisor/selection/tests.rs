@@ -363,3 +363,32 @@ fn what_no_candidate_can_change_is_not_asked() {
     assert!((selection.cost_before - 200.0).abs() < 1e-9, "it counts all the same");
     assert_eq!(selection.chosen.len(), 1);
 }
+
+#[test]
+fn few_statements_of_almost_all_cost_do_not_make_the_others_worth_nothing() {
+    // One that nothing helps costs a million times as much as the other ten together.
+    let base: Vec<f64> = [1e12].into_iter().chain([100.0; 10]).collect();
+    let names: Vec<String> = (0..10).map(|n| format!("c{n}")).collect();
+    let names: Vec<&'static str> =
+        names.into_iter().map(|name| &*Box::leak(name.into_boxed_str())).collect();
+    let rules: Vec<Rule> =
+        names.iter().enumerate().map(|(at, name)| (at + 1, *name, 1.0)).collect();
+    let within = |bytes: Option<i64>| {
+        let limits = Limits { bytes, data_bytes: 1 << 30, ..Limits::default() };
+        Case { base: &base, rules: &rules, columns: &names, limits, ..Case::default() }.select()
+    };
+    assert_eq!(within(Some(2_000_000)).chosen.len(), 10);
+    // Without room that was given for it, next to nothing of the workload pays for no index.
+    assert_eq!(within(None).chosen.len(), 0);
+}
+
+#[test]
+fn of_many_candidates_what_gains_nothing_together_is_not_asked_about_alone() {
+    let names: Vec<String> = (0..30).map(|n| format!("c{n}")).collect();
+    let columns: Vec<&str> = names.iter().map(String::as_str).collect();
+    let base = [1000.0; 25];
+    let rules: Vec<Rule> = (0..25).map(|statement| (statement, "c7", 10.0)).collect();
+    let selection = select(&base, &rules, &columns);
+    assert_eq!(selection.chosen.len(), 1);
+    assert!(selection.calls < 25 * 8, "{}", selection.calls);
+}

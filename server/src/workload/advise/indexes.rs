@@ -282,6 +282,7 @@ pub(super) async fn advise(
     let mut beside = WithBuilt::new(&mut oracle, &trials.effects);
     let selection = select_indexes(&mut beside, choice, &price).await;
     let is_cut_off = beside.is_out_of_time();
+    advice.effort.cut_off = is_cut_off;
     let seconds = begun.elapsed().as_secs_f64();
     let planner_seconds = oracle.spent.as_secs_f64();
     let mut proposer = Proposer::new(catalog, planned, &writes, (kind, &trials), &selection);
@@ -355,6 +356,7 @@ fn finish(
         bounded: selection.bounded,
         seconds,
         planner_seconds,
+        cut_off: advice.effort.cut_off,
         cost_before: selection.cost_before,
         cost_after: selection.cost_after,
     };

@@ -19,6 +19,8 @@ use optischema::model::{
     RecommendationType, RejectedCandidate, Rule, StatementReport, TableName, TrackedStatement,
 };
 
+use serde::Serialize;
+
 use super::collector::Collection;
 use crate::postgres::{MainSession, PgFailure};
 use crate::sql::Patch;
@@ -42,7 +44,7 @@ pub struct Advice {
 }
 
 /// What choosing indexes took.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Effort {
     /// Planner calls.
     pub calls: u64,
@@ -53,6 +55,8 @@ pub struct Effort {
     /// Spent on choosing, and of that on waiting for the planner.
     pub seconds: f64,
     pub planner_seconds: f64,
+    /// Whether the time was up before all that was planned to be asked was asked, or looked through.
+    pub cut_off: bool,
     /// What the workload takes without and with what is recommended: milliseconds, or planner cost where no time is known.
     pub cost_before: f64,
     pub cost_after: f64,
