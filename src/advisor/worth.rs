@@ -77,7 +77,13 @@ mod tests {
     }
 
     fn measured(low_percent: f64) -> MeasuredWriteCost {
-        let arm = WriteArm { median_ms: 10.0, wal_bytes: 0, wal_records: 0, hot_updates: 0 };
+        let arm = WriteArm {
+            median_ms: 10.0,
+            wal_bytes: 0,
+            wal_records: 0,
+            hot_updates: 0,
+            merge_ms: None,
+        };
         let insert = WriteMeasure {
             operation: WriteOperation::Insert,
             rows: 1000,

@@ -43,6 +43,10 @@ pub struct WriteArm {
     pub wal_records: i64,
     /// Updates that touched no index (heap-only tuples).
     pub hot_updates: i64,
+    /// Milliseconds, of the whole, of merging new entries out of a GIN index's pending list into it; absent where the index
+    /// keeps none. PostgreSQL puts that off until the list is full or VACUUM comes.
+    #[serde(default)]
+    pub merge_ms: Option<f64>,
 }
 
 /// What a statement wrote that was measured as it is.

@@ -369,6 +369,7 @@ fn written(baseline: &[Run], patched: &[Run]) -> Option<WrittenRows> {
             wal_bytes: middle(runs, |written| written.wal_bytes)?,
             wal_records: middle(runs, |written| written.wal_records)?,
             hot_updates: middle(runs, |written| written.hot_updates)?,
+            merge_ms: None,
         })
     };
     let rows = middle(patched, |written| written.rows)?;

@@ -1,7 +1,7 @@
 //! What an index costs each write, measured: the same writes with it and without, interleaved.
 
 use optischema::model::{
-    MeasuredWriteCost, WriteArm, WriteMeasure, WriteOperation, quote_identifier,
+    MeasuredWriteCost, WriteArm, WriteMeasure, WriteOperation, quote_identifier, quote_literal,
 };
 use optischema::statistics::{THRESHOLD, compare, median};
 use serde_json::Value;
@@ -30,6 +30,8 @@ struct Written {
     wal_bytes: i64,
     wal_records: i64,
     hot_updates: i64,
+    /// Of the whole, merging the pending list.
+    merge_ms: Option<f64>,
 }
 
 /// Measures it. A table that cannot be written to is no failure of the benchmark: the reason is given.
@@ -139,6 +141,10 @@ fn arm(runs: &[Written]) -> WriteArm {
         wal_bytes: middle(|run| run.wal_bytes as f64) as i64,
         wal_records: middle(|run| run.wal_records as f64) as i64,
         hot_updates: middle(|run| run.hot_updates as f64) as i64,
+        merge_ms: runs
+            .iter()
+            .any(|run| run.merge_ms.is_some())
+            .then(|| middle(|run| run.merge_ms.unwrap_or_default())),
     }
 }
 
@@ -154,23 +160,41 @@ async fn write(
         quote_identifier(&ground.index.schema),
         quote_identifier(&ground.index.name)
     );
+    // What is put off is work of the write all the same.
+    let merge = format!(
+        "SELECT pg_catalog.gin_clean_pending_list({}::pg_catalog.regclass)",
+        quote_literal(&ground.index.quoted())
+    );
     fence
         .around(connection, async |connection| {
             if !has_index {
                 execute(connection, drop).await?;
             }
             let before = hot_updates(connection, ground).await?;
-            let text =
-                format!("EXPLAIN (ANALYZE, WAL, TIMING OFF, SUMMARY ON, FORMAT JSON) {statement}");
-            let row = query(AssertSqlSafe(text)).fetch_one(&mut *connection).await?;
-            let json: Value = row.try_get(0)?;
-            let after = hot_updates(connection, ground).await?;
-            read(&json, after - before)
+            let mut written = explained(connection, &statement).await?;
+            written.hot_updates = hot_updates(connection, ground).await? - before;
+            if has_index && ground.has_pending_list {
+                let merged = explained(connection, &merge).await?;
+                written.milliseconds += merged.milliseconds;
+                written.wal_bytes += merged.wal_bytes;
+                written.wal_records += merged.wal_records;
+                written.merge_ms = Some(merged.milliseconds);
+            }
+            Ok(written)
         })
         .await
 }
 
-fn read(json: &Value, hot_updates: i64) -> Result<Written, BenchmarkError> {
+async fn explained(
+    connection: &mut PgConnection,
+    statement: &str,
+) -> Result<Written, BenchmarkError> {
+    let text = format!("EXPLAIN (ANALYZE, WAL, TIMING OFF, SUMMARY ON, FORMAT JSON) {statement}");
+    let row = query(AssertSqlSafe(text)).fetch_one(connection).await?;
+    read(&row.try_get(0)?)
+}
+
+fn read(json: &Value) -> Result<Written, BenchmarkError> {
     let root = json.get(0);
     let plan = root.and_then(|root| root.get("Plan"));
     let number = |name: &str| plan.and_then(|plan| plan.get(name)).and_then(Value::as_i64);
@@ -180,7 +204,13 @@ fn read(json: &Value, hot_updates: i64) -> Result<Written, BenchmarkError> {
     else {
         return Err(PgFailure::Unexpected("EXPLAIN (WAL) gave no figures".into()).into());
     };
-    Ok(Written { milliseconds: milliseconds.max(0.0005), wal_bytes, wal_records, hot_updates })
+    Ok(Written {
+        milliseconds: milliseconds.max(0.0005),
+        wal_bytes,
+        wal_records,
+        hot_updates: 0,
+        merge_ms: None,
+    })
 }
 
 /// Heap-only updates of the table in this transaction so far.

@@ -32,6 +32,8 @@ pub(super) struct WriteGround {
     pub rows: i64,
     /// Rows that each run writes.
     pub written: i64,
+    /// Whether the index keeps new entries in a list until later (GIN with `fastupdate`).
+    pub has_pending_list: bool,
 }
 
 /// Makes it, from rows that are there.
@@ -84,14 +86,25 @@ pub(super) async fn prepare(
     for sham in sham::indexes_of(connection, &table).await? {
         execute(connection, sham).await?;
     }
-    let Some(index) = twin(connection, &table, &target.definition).await? else {
+    let Some((index, has_pending_list)) = twin(connection, &table, &target.definition).await?
+    else {
         return Ok(
             Err("the index could not be found again on the table that is written to".into()),
         );
     };
     let (indexed, other) = updated_columns(connection, &table, &index).await?;
     let rows = count(connection, &table).await?;
-    Ok(Ok(WriteGround { table, fresh, index, columns, indexed, other, rows, written }))
+    Ok(Ok(WriteGround {
+        table,
+        fresh,
+        index,
+        columns,
+        indexed,
+        other,
+        rows,
+        written,
+        has_pending_list,
+    }))
 }
 
 impl WriteGround {
@@ -154,11 +167,16 @@ async fn twin(
     connection: &mut PgConnection,
     table: &TableName,
     definition: &str,
-) -> Result<Option<TableName>, BenchmarkError> {
+) -> Result<Option<(TableName, bool)>, BenchmarkError> {
     let body = definition.split_once(" USING ").map_or("", |(_, body)| body);
     let row = query(
-        "SELECT c.relname::pg_catalog.text AS name FROM pg_catalog.pg_index i
+        "SELECT c.relname::pg_catalog.text AS name,
+                a.amname OPERATOR(pg_catalog.=) 'gin' AND NOT EXISTS (
+                    SELECT FROM pg_catalog.unnest(c.reloptions) o
+                    WHERE o = ANY ('{fastupdate=off,fastupdate=false,fastupdate=0,fastupdate=no}'::pg_catalog.text[])) AS pending
+         FROM pg_catalog.pg_index i
          JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+         JOIN pg_catalog.pg_am a ON a.oid = c.relam
          JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
          WHERE n.nspname = $1 AND t.relname = $2
            AND pg_catalog.right(pg_catalog.pg_get_indexdef(c.oid), pg_catalog.length($3)) = $3
@@ -169,8 +187,9 @@ async fn twin(
     .bind(body)
     .fetch_optional(connection)
     .await?;
-    let name: Option<String> = row.map(|row| row.try_get("name")).transpose()?;
-    Ok(name.map(|name| TableName::new(&table.schema, name)))
+    let Some(row) = row else { return Ok(None) };
+    let name: String = row.try_get("name")?;
+    Ok(Some((TableName::new(&table.schema, name), row.try_get("pending")?)))
 }
 
 /// A column of the index, and one of no index.

@@ -45,6 +45,26 @@ async fn an_index_is_measured_with_what_it_costs() {
 }
 
 #[tokio::test]
+async fn what_a_gin_index_puts_off_is_measured_with_its_writes() {
+    let shop = Shop::start().await;
+    let options = Options::of(&shop);
+    let statement = "SELECT id FROM orders WHERE name LIKE '%er 4321%'";
+    for (parameters, is_put_off) in [("", true), (" WITH (fastupdate = off)", false)] {
+        let patch = format!(
+            "CREATE INDEX o_name ON public.orders USING gin (name gin_trgm_ops){parameters}"
+        );
+        let result = measured(&shop, statement, &patch, &options).await;
+        let cost = result.write_cost.unwrap();
+        let insert = cost.operations.iter().find(|o| o.operation == WriteOperation::Insert);
+        let insert = insert.unwrap_or_else(|| panic!("{:?}", cost.absent));
+        assert_eq!(insert.patched.merge_ms.is_some_and(|ms| ms > 0.0), is_put_off, "{insert:?}");
+        assert_eq!(insert.baseline.merge_ms, None);
+        // Entries of a dozen trigrams a row are far more than the row itself, whenever they are written.
+        assert!(insert.patched.wal_records > 3 * insert.baseline.wal_records, "{insert:?}");
+    }
+}
+
+#[tokio::test]
 async fn indexes_of_all_kinds_are_measured() {
     let shop = Shop::start().await;
     let options = Options::of(&shop);

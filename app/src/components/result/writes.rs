@@ -51,6 +51,14 @@ pub(crate) fn ResultWrites(
         let rows: Vec<_> = cost.operations.iter().map(row).collect();
         let absent: Vec<_> =
             cost.absent.iter().map(|line| view! { <li>{line.clone()}</li> }).collect();
+        let merged = cost.operations.iter().find_map(|measure| {
+            let merge_ms = measure.patched.merge_ms.or(measure.baseline.merge_ms)?;
+            Some(format!(
+                "GIN keeps new entries in a pending list until it is full or VACUUM comes (fastupdate). Each run includes merging them, {} of {}: a write takes less at once, and whichever write fills the list takes far more.",
+                figures::milliseconds(merge_ms),
+                measure.operation.label(),
+            ))
+        });
         let about = format!(
             "Measured on a table of its own with {} of the rows, half of each page free. \
              An update that keeps its row out of all indexes (HOT) is the cheap one: what the index takes away shows in the last column.",
@@ -58,6 +66,7 @@ pub(crate) fn ResultWrites(
         );
         view! {
             <p class="quiet">{about}</p>
+            {merged.map(|line| view! { <p class="quiet">{line}</p> })}
             {(!rows.is_empty()).then(|| view! {
                 <div class="scroll" tabindex="0">
                     <table>
