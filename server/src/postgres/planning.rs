@@ -63,6 +63,8 @@ pub(super) struct Planner {
 #[derive(Debug)]
 struct Prepared {
     sql: String,
+    /// Types that were declared for its parameters: a whole number and one with decimals make other plans of one text.
+    declared: Vec<String>,
     /// Types of its parameters as SQL names them, each with its schema.
     types: Vec<String>,
 }
@@ -179,7 +181,14 @@ impl Planner {
         } else if self.keeps_parameters && !bound.constants.is_empty() {
             self.leaves_hidden(&bound.sql)?;
         }
-        let is_prepared = self.prepared.as_ref().is_some_and(|known| known.sql == bound.sql);
+        let is_prepared = self.prepared.as_ref().is_some_and(|known| {
+            known.sql == bound.sql
+                && known
+                    .declared
+                    .iter()
+                    .map(String::as_str)
+                    .eq(bound.constants.iter().map(declared_type))
+        });
         if !is_prepared && let Err(failure) = self.prepare(connection, bound).await {
             return if failure.sqlstate().is_some_and(|state| state.starts_with("42")) {
                 self.forms.insert(sql.to_owned(), Form::Literal);
@@ -222,8 +231,9 @@ impl Planner {
         let types = declared.iter().copied().chain(["pg_catalog.int4"]).collect::<Vec<_>>();
         let text = format!("PREPARE {NAME} ({}) AS {}", types.join(", "), bound.sql);
         query(AssertSqlSafe(text)).execute(&mut *connection).await?;
-        let types = declared.iter().map(|name| (*name).to_owned()).collect();
-        self.prepared = Some(Prepared { sql: bound.sql.clone(), types });
+        let declared: Vec<String> = declared.iter().map(|name| (*name).to_owned()).collect();
+        let types = declared.clone();
+        self.prepared = Some(Prepared { sql: bound.sql.clone(), declared, types });
         if bound.constants.iter().all(|constant| constant.type_name.is_some()) {
             return Ok(());
         }

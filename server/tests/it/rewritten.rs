@@ -145,6 +145,22 @@ async fn each_form_gets_its_rewrite_and_its_index_as_good_as_the_best_known() {
     assert_eq!(shop.scratch_schemas().await, "");
 }
 
+#[tokio::test]
+async fn statements_that_differ_in_the_type_of_a_constant_are_planned_apart() {
+    let shop = filled().await;
+    let settings = Settings::resolve(&shop.settings()).unwrap();
+    // As a number with decimals it casts the key of every row, and as a whole number it does not: one text, two plans.
+    let workload = "SELECT at FROM visits WHERE id = 77.0;\nSELECT kind, at FROM visits v WHERE v.id >= 119990.5;";
+    let limits = AdviseLimits::default();
+    let (_, advice) =
+        analyze_once(&settings, Some(&mut workload.as_bytes()), &limits).await.unwrap();
+    for rewritten in ["WHERE id = 77;", "WHERE v.id >= 119991;"] {
+        let found = advice.proposals.iter().find(|one| one.patch_sql.ends_with(rewritten));
+        let found = found.unwrap_or_else(|| panic!("no {rewritten}: {:#?}", advice.rejected));
+        assert!(found.patch_sql.starts_with("SELECT"), "no index is needed: {}", found.patch_sql);
+    }
+}
+
 async fn recommended(app: &App, part: &str) -> Recommendation {
     let page = app.json("/api/recommendations?limit=100").await;
     let list: Vec<Recommendation> = serde_json::from_value(page["items"].clone()).unwrap();
