@@ -9,7 +9,7 @@ use super::conditions::{Around, Instead, everywhere};
 use super::day_values::{day, is_aligned};
 use super::moments::{Cut, Moment};
 use super::pieces::{
-    column, constant_text, expression, inner, is_steady, mirrored, operator, text_of,
+    column, constant_text, expression, inner, is_steady, mirrored, operator, text_of, type_cast_to,
 };
 use super::{Rewrite, Sameness};
 use crate::sql::Statement;
@@ -37,9 +37,9 @@ fn instead(condition: &NodeEnum, around: &Around<'_>) -> Option<Instead> {
         conditions,
         why: format!("A function around {name} keeps every index on {name} from being searched."),
         sameness: Sameness::Usual(if matches!(moment.cut, Cut::Text(_)) {
-            "Both give the same rows in one time zone; a value that is no date is an error instead of no row."
+            "Both give the same rows in one time zone, but where midnight comes twice or never; a value that is no date is an error instead of no row."
         } else {
-            "Both give the same rows in one time zone; not where the value is infinite, or a day of the time zone has no midnight."
+            "Both give the same rows in one time zone; not where the value is infinite, or midnight comes twice or never (where clocks change at midnight)."
         }),
     })
 }
@@ -108,7 +108,11 @@ fn bounds(moment: &Moment, asked: &Asked<'_>) -> Option<Bounds> {
             Some(Bounds { sql: [low.sql, high.sql].concat(), beside })
         }
         Sign::In(values) => {
-            let days: Option<Vec<String>> = values.iter().map(|value| day(value)).collect();
+            let of_days = values.iter().filter(|value| !is_endless(value));
+            let days: Option<Vec<String>> = of_days
+                .map(|value| day(value))
+                .collect::<Option<Vec<_>>>()
+                .filter(|days| days.len() == values.len());
             let days = days.filter(|_| moment.cut == Cut::Day)?.join(", ");
             let first = moment.value(&format!("LEAST({days})"));
             let next = moment.value(&format!("GREATEST({days}) + 1"));
@@ -118,7 +122,18 @@ fn bounds(moment: &Moment, asked: &Asked<'_>) -> Option<Bounds> {
     }
 }
 
+/// Whether a value is infinite: there is no next day.
+fn is_endless(value: &NodeEnum) -> bool {
+    let inside = type_cast_to(value).map_or(value, |(inside, _)| inside);
+    constant_text(inside).is_some_and(|text| {
+        text.trim().trim_start_matches(['-', '+']).eq_ignore_ascii_case("infinity")
+    })
+}
+
 fn of_one(moment: &Moment, sign: &str, value: &NodeEnum) -> Option<Bounds> {
+    if is_endless(value) {
+        return None;
+    }
     let text = text_of(value)?;
     match moment.cut {
         Cut::Day => match day(value) {
@@ -301,6 +316,11 @@ mod tests {
             "SELECT id FROM orders WHERE created_at::date = paid_at::date",
             "SELECT id FROM orders WHERE created_at::date = random_day()",
             "SELECT id FROM documents WHERE day::date = $1",
+            "SELECT id FROM orders WHERE created_at::date = 'infinity'",
+            "SELECT id FROM orders WHERE created_at::date <= '-infinity'::date",
+            "SELECT id FROM orders WHERE created_at::date IN ('2026-01-01', 'infinity')",
+            // The hour from two to three comes twice in October, and is missing in March.
+            "SELECT id FROM orders WHERE date_trunc('hour', paid_at AT TIME ZONE 'Europe/Berlin') = $1",
             "SELECT id FROM orders WHERE extract(month FROM created_at) = 5",
             "SELECT id FROM orders WHERE to_char(created_at, 'MM-DD') = $1",
             "SELECT date_trunc('day', created_at) FROM orders",

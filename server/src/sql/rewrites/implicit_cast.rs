@@ -6,7 +6,7 @@ use pg_query::NodeEnum;
 
 use super::conditions::{Around, Instead, everywhere};
 use super::pieces::{
-    column, compare, expression, inner, is_value, operator, text_of, type_cast_to,
+    column, compare, constant_text, expression, inner, is_value, operator, text_of, type_cast_to,
 };
 use super::{Rewrite, Sameness};
 use crate::sql::Statement;
@@ -28,6 +28,9 @@ fn instead(condition: &NodeEnum, around: &Around<'_>) -> Option<Instead> {
     if !matches!(to, "text" | "varchar") || !CASTABLE.contains(&found.data_type.as_str()) {
         return None;
     }
+    if constant_text(right).is_some_and(|text| !is_canonical(text, &found.data_type)) {
+        return None;
+    }
     let value = expression(&format!("{}::{}", text_of(right)?, found.data_type))?;
     Some(Instead {
         conditions: vec![compare(bare.clone(), "=", value)],
@@ -35,10 +38,36 @@ fn instead(condition: &NodeEnum, around: &Around<'_>) -> Option<Instead> {
             "{} is cast to {to} for every row, so that an index on it cannot be searched.",
             found.name
         ),
-        sameness: Sameness::Usual(
-            "The same for values as PostgreSQL writes them; not for '007', and a value that is no such number is an error instead of no row.",
-        ),
+        sameness: Sameness::Usual(match found.data_type.as_str() {
+            "date" => {
+                "The same for dates as PostgreSQL writes them with DateStyle ISO; a value that is no date is an error instead of no row."
+            }
+            "uuid" => {
+                "The same for values as PostgreSQL writes them, in small letters and with dashes; a value that is no UUID is an error instead of no row."
+            }
+            _ => {
+                "The same for values as PostgreSQL writes them; not for '007', and a value that is no such number is an error instead of no row."
+            }
+        }),
     })
+}
+
+/// Whether PostgreSQL writes a value of a type as it stands here: any other text equals none.
+fn is_canonical(text: &str, data_type: &str) -> bool {
+    let is_written = |dashes: &[usize], is_digit: fn(u8) -> bool| {
+        text.bytes().enumerate().all(|(at, byte)| match dashes.contains(&at) {
+            true => byte == b'-',
+            false => is_digit(byte),
+        })
+    };
+    match data_type {
+        "date" => text.len() == 10 && is_written(&[4, 7], |byte| byte.is_ascii_digit()),
+        "uuid" => {
+            text.len() == 36
+                && is_written(&[8, 13, 18, 23], |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        }
+        _ => text.parse::<i64>().is_ok_and(|number| number.to_string() == text),
+    }
 }
 
 /// Columns that a plan's filter casts to a wider type: PostgreSQL's own doing, since the value has that type.
@@ -88,6 +117,21 @@ mod tests {
             by(Rule::ImplicitCast, "SELECT note FROM orders WHERE id::text = $1").unwrap(),
             "SELECT note FROM orders WHERE id = $1::bigint"
         );
+    }
+
+    #[test]
+    fn a_text_that_postgresql_would_not_write_equals_no_row() {
+        let found = by(Rule::ImplicitCast, "SELECT note FROM orders WHERE id::text = '4711'");
+        assert_eq!(found.unwrap(), "SELECT note FROM orders WHERE id = '4711'::bigint");
+        for text in ["007", " 7", "+7", "7.0", "seven", ""] {
+            let sql = format!("SELECT note FROM orders WHERE id::text = '{text}'");
+            assert_eq!(by(Rule::ImplicitCast, &sql), None, "{sql}");
+        }
+        for (text, is_found) in [("2026-03-31", true), ("2026-3-31", false), ("31.03.2026", false)]
+        {
+            let sql = format!("SELECT id FROM documents WHERE day::text = '{text}'");
+            assert_eq!(by(Rule::ImplicitCast, &sql).is_some(), is_found, "{sql}");
+        }
     }
 
     #[test]

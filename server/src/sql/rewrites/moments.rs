@@ -156,6 +156,12 @@ impl Moment {
                 return None;
             }
         }
+        // Where clocks are put back an hour comes twice, and where they are put forward one is missing: hours of another
+        // zone are no range.
+        let is_within_a_day = matches!(cut, Cut::Unit(unit) if unit < Unit::Day);
+        if is_within_a_day && !zones.is_empty() {
+            return None;
+        }
         let moment = Self { cut, bare: text_of(at)?, kind, zones };
         Some((moment, column.name.clone()))
     }

@@ -11,7 +11,7 @@ use optischema::advisor::{
 use optischema::figures;
 use optischema::model::{
     Fact, IndexEvidence, PlannableStatement, Proposal, Provenance, QueryHash, RecommendationType,
-    StatementShape, TrackedStatement,
+    Rule, StatementShape, TrackedStatement,
 };
 use serde_json::Value;
 
@@ -100,14 +100,26 @@ pub(super) async fn helped(
             wanted.get_mut(*number).into_iter().for_each(|list| list.push(candidate.clone()));
         }
     }
-    let bound: Vec<Vec<String>> = planned.iter().map(|p| p.bound.clone()).collect();
+    // Behind the rewritten statements stand the originals.
+    let originals = numbers.iter().map(|number| search.attempts[*number].one);
+    let bound: Vec<Vec<String>> = planned
+        .iter()
+        .map(|p| p.bound.clone())
+        .chain(originals.clone().map(|one| one.bound.clone()))
+        .collect();
     let is_apart = means.others.is_apart(PlannerKind::Sandbox);
     let (Some(session), kind) = best_planner(main, means.others).await? else {
         // What arithmetic says of a rewrite is no reason to change an application.
         return Ok(Vec::new());
     };
     let mut oracle = HypoOracle::new(session, &bound)
-        .weighing(planned.iter().map(|p| p.weights.clone()).collect())
+        .weighing(
+            planned
+                .iter()
+                .map(|p| p.weights.clone())
+                .chain(originals.map(|one| one.weights.clone()))
+                .collect(),
+        )
         .with_partitions(partitions(catalog))
         .on_sandbox(is_apart && kind == PlannerKind::Sandbox)
         .until(means.until)
@@ -116,10 +128,18 @@ pub(super) async fn helped(
     found.resize_with(search.attempts.len(), || None);
     for (at, list) in wanted.iter().enumerate() {
         let sizes = |candidate: &IndexCandidate| bytes_of(candidate, &trials, &whole);
-        let best = cheapest(&mut oracle, &trials, at, list, &sizes).await;
+        let is_page = search.attempts[numbers[at]].rewrite.rule == Rule::RowComparison;
+        let best = cheapest(&mut oracle, &trials, (at, list), is_page, &sizes).await;
         let Some(Best { candidate, factor, bytes }) = best else { continue };
         let attempt = &search.attempts[numbers[at]];
         let is_built = trials.built_on.get(&candidate).copied();
+        if is_built.is_none()
+            && let Some(original) = falls_by(&mut oracle, planned.len() + at, &candidate).await
+            && attempt.before * original <= attempt.after * factor * (1.0 + super::MIN_GAIN)
+        {
+            // It does as much for the statement as it is.
+            continue;
+        }
         let plan = match is_built {
             Some(_) => trials.effects.get(&candidate).and_then(|effects| {
                 Some(effects.iter().find(|effect| effect.statement == at)?.plans.1.clone())
@@ -181,12 +201,24 @@ struct Best {
     bytes: Option<i64>,
 }
 
-/// The index of a list that a statement is cheapest with.
+/// The factor by which an index alone changes the cost of a statement.
+async fn falls_by(
+    oracle: &mut HypoOracle<'_>,
+    number: usize,
+    candidate: &IndexCandidate,
+) -> Option<f64> {
+    let before = oracle.cost(number, &[]).await.ok()?.cost;
+    let after = oracle.cost(number, &[candidate]).await.ok()?.cost;
+    (before > 0.0).then(|| after / before)
+}
+
+/// The index of a list that a statement is cheapest with. Of those that are alike the smallest; for a page the one that has
+/// most of its keys, since how many rows share the first one is not known for certain.
 async fn cheapest(
     oracle: &mut HypoOracle<'_>,
     trials: &Trials,
-    number: usize,
-    list: &[IndexCandidate],
+    (number, list): (usize, &[IndexCandidate]),
+    is_page: bool,
     sizes: &(dyn Fn(&IndexCandidate) -> Option<i64> + Sync),
 ) -> Option<Best> {
     let mut beside = WithBuilt::new(oracle, &trials.effects);
@@ -200,9 +232,13 @@ async fn cheapest(
         }
         let bytes = sizes(candidate);
         let same = SAME * without;
-        let is_better = best.is_none_or(|(_, cost, known)| {
-            let is_smaller = matches!((bytes, known), (Some(bytes), Some(known)) if bytes < known);
-            answer.cost < cost - same || (answer.cost < cost + same && is_smaller)
+        let is_better = best.is_none_or(|(chosen, cost, known)| {
+            let is_preferred = if is_page {
+                candidate.keys.len() > chosen.keys.len()
+            } else {
+                matches!((bytes, known), (Some(bytes), Some(known)) if bytes < known)
+            };
+            answer.cost < cost - same || (answer.cost < cost + same && is_preferred)
         });
         if is_better {
             best = Some((candidate, answer.cost, bytes));
