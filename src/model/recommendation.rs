@@ -159,6 +159,18 @@ impl Recommendation {
         }
     }
 
+    /// Where `sql_fix` belongs, in words.
+    #[must_use]
+    pub const fn for_whom(&self) -> &'static str {
+        match (self.recommendation_type, &self.evidence.index) {
+            (RecommendationType::Rewrite, Some(_)) => {
+                "The index for main, run by a person; then the statement for the application to send"
+            }
+            (RecommendationType::Rewrite, None) => "For the application to send",
+            _ => "For main, run by a person",
+        }
+    }
+
     /// Whether it stands in the sandbox and can be rolled back there.
     #[must_use]
     pub fn can_be_rolled_back(&self) -> bool {

@@ -137,7 +137,7 @@ fn content(view: RecommendationView, actions: Actions, reload: Callback<()>) -> 
         </section>
         <section aria-labelledby="sql">
             <h2 id="sql">"SQL"</h2>
-            <SqlBlock caption="For main, run by a person" sql=r.sql_fix.clone()/>
+            <SqlBlock caption=r.for_whom() sql=r.sql_fix.clone()/>
             <p><a href=format!("/handover?ids={}", r.id)>"As a migration"</a>": plain SQL, or for sqlx, Rails, Django, Prisma, Flyway and ten more"</p>
             {(!r.original_sql.is_empty()).then(|| view! {
                 <SqlBlock caption="The statement that gains most" sql=r.original_sql.clone()/>
