@@ -4,6 +4,7 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AExpr, AExprKind, BoolExprType};
 
+use super::rewrites::mirrored;
 use super::shape::{expression_text, inner};
 
 /// Arms and conditions beyond this are no pages.
@@ -159,14 +160,7 @@ fn comparison(node: &NodeEnum) -> Option<Comparison> {
             Some(Comparison { column: left.clone(), sign, value: value.clone() })
         }
         (value, NodeEnum::ColumnRef(_)) if is_value(value) => {
-            let sign = match sign {
-                "<" => ">",
-                "<=" => ">=",
-                ">" => "<",
-                ">=" => "<=",
-                same => same,
-            };
-            Some(Comparison { column: right.clone(), sign, value: value.clone() })
+            Some(Comparison { column: right.clone(), sign: mirrored(sign)?, value: value.clone() })
         }
         _ => None,
     }

@@ -108,12 +108,11 @@ fn bounds(moment: &Moment, asked: &Asked<'_>) -> Option<Bounds> {
             Some(Bounds { sql: [low.sql, high.sql].concat(), beside })
         }
         Sign::In(values) => {
-            let of_days = values.iter().filter(|value| !is_endless(value));
-            let days: Option<Vec<String>> = of_days
-                .map(|value| day(value))
-                .collect::<Option<Vec<_>>>()
-                .filter(|days| days.len() == values.len());
-            let days = days.filter(|_| moment.cut == Cut::Day)?.join(", ");
+            if moment.cut != Cut::Day || values.iter().any(|value| is_endless(value)) {
+                return None;
+            }
+            let days: Option<Vec<String>> = values.iter().map(|value| day(value)).collect();
+            let days = days?.join(", ");
             let first = moment.value(&format!("LEAST({days})"));
             let next = moment.value(&format!("GREATEST({days}) + 1"));
             Some(Bounds { sql: moment.about("=", &first, &next), beside: true })

@@ -25,6 +25,7 @@ use pg_query::protobuf::SelectStmt;
 use super::Statement;
 
 pub use implicit_cast::casts_in_filter;
+pub(super) use pieces::mirrored;
 
 /// A statement, written differently.
 #[derive(Debug, Clone, PartialEq)]

@@ -241,7 +241,7 @@ pub(super) fn is_steady(node: &NodeEnum) -> bool {
 }
 
 /// The comparison with its sides exchanged.
-pub(super) fn mirrored(sign: &str) -> Option<&'static str> {
+pub(in crate::sql) fn mirrored(sign: &str) -> Option<&'static str> {
     match sign {
         "=" => Some("="),
         "<>" => Some("<>"),

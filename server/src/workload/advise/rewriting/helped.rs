@@ -277,7 +277,7 @@ impl Helped {
         fact(
             "Two steps",
             format!(
-                "first the index {name}, then the application sends the new statement; the index alone does nothing for the old one, and the new one is not quick without it"
+                "first the index {name}, then the application sends the new statement instead of the old one"
             ),
             Provenance::Rule,
         );
