@@ -80,7 +80,7 @@ pub(super) fn bind(
             let at = usize::try_from(number - 1).unwrap_or_default();
             match logged.get(at) {
                 Some(text) => Value { text: text.clone(), assumed: false },
-                None => source.value(number, BindingKind::Common),
+                None => source.value(source.repair.canonical(number), BindingKind::Common),
             }
         };
         let binding = source.with_values(statement, BindingKind::Logged, &value)?;
@@ -117,7 +117,8 @@ impl BindingSource<'_> {
                 continue;
             }
             let canonical = self.repair.canonical(number);
-            let chosen = value(canonical);
+            // What was seen counts more than what two places are likely to have in common.
+            let chosen = value(if kind == BindingKind::Logged { number } else { canonical });
             if chosen.assumed && self.repair.numbers.contains(&number) {
                 assumed.push(number);
             }
@@ -387,6 +388,18 @@ mod tests {
         assert_eq!(bindings[0].kind, BindingKind::Logged);
         assert_eq!(texts(&bindings[0]), ["it's so", "NULL"]);
         assert!(!bindings[0].assumed);
+    }
+
+    #[test]
+    fn the_key_of_a_page_is_one_value_where_no_log_says_otherwise() {
+        let page = "SELECT * FROM t WHERE at > $1 OR (at = $2 AND body > $3)";
+        let types = ["DATE", "DATE", "TEXT"];
+        for binding in bound(page, &types) {
+            assert_eq!(binding.values[0], binding.values[1], "{}", binding.sql);
+        }
+        let seen = ["2026-01-05", "2026-01-09", "b"].map(|value| Some(value.to_owned()));
+        let logged = bound_with(page, &types, &[seen.to_vec()]);
+        assert_eq!(texts(&logged[0]), ["2026-01-05", "2026-01-09", "b"]);
     }
 
     #[test]
