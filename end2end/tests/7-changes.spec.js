@@ -125,8 +125,6 @@ test.describe('without JavaScript', () => {
   test.use({ javaScriptEnabled: false });
 
   test('steps are read, applied and rolled back by forms', async ({ page }) => {
-    // What the browser says of files that only scripts would use.
-    page.expectedProblems.push(/preloaded using link preload/);
     await signIn(page);
     await open(page);
     await page.getByRole('link', { name: /Show the steps first|Apply without a measurement/ }).click();
