@@ -148,7 +148,9 @@ impl<'a> Reader<'a> {
             let test = OperatorTest {
                 name: operator_name(expr),
                 schema: schema_of(expr),
-                other_type: type_of(other).or_else(|| self.type_of_column(other)),
+                other_type: type_of(other)
+                    .or_else(|| self.type_of_column(other))
+                    .or_else(|| is_parameter(other).then(|| type_of(side)).flatten()),
                 value: constant_text(other),
                 begins: begins(&operator_name(expr), other),
                 is_turned,
@@ -237,6 +239,11 @@ impl<'a> Reader<'a> {
         let (table, name) = self.column(column)?;
         Some(table.column(&name)?.data_type.clone())
     }
+}
+
+/// A value that a subquery gives, whose type no plan shows: mostly that of what it is compared with.
+fn is_parameter(node: &NodeEnum) -> bool {
+    matches!(node, NodeEnum::ParamRef(_))
 }
 
 fn named(field: &pg_query::Node) -> Option<&str> {

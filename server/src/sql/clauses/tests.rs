@@ -85,6 +85,18 @@ fn what_is_no_sql_hides_only_itself() {
 }
 
 #[test]
+fn the_value_of_a_subquery_is_compared_as_any_other() {
+    for value in ["$0", "(InitPlan 1).col1"] {
+        assert_eq!(of(scan(&format!("(a.doc @> {value})"))), ["t: doc @> ? ?"]);
+        assert_eq!(
+            of(scan(&format!("((a.doc)::text ~~ {value})"))),
+            ["t: (doc::text) ~~ text ?"],
+            "of an expression it has the expression's type"
+        );
+    }
+}
+
+#[test]
 fn arms_of_an_or_belong_together_and_sides_may_be_turned() {
     assert_eq!(
         of(scan("(((a.name)::text ~~* '%x%'::text) OR ('{}'::jsonb <@ a.doc))")),

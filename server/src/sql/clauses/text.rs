@@ -1,5 +1,7 @@
 //! What EXPLAIN prints, as syntax trees.
 
+use std::borrow::Cow;
+
 use pg_query::NodeEnum;
 use pg_query::protobuf::{TypeCast, TypeName, a_const::Val};
 
@@ -7,7 +9,7 @@ use crate::sql::parse_one;
 
 /// The tree of a condition or a key that EXPLAIN printed; absent where it prints what is no SQL, such as a subplan.
 pub(super) fn expression(text: &str) -> Option<NodeEnum> {
-    let parsed = parse_one(&format!("SELECT {text}")).ok()?;
+    let parsed = parse_one(&format!("SELECT {}", with_parameters(text))).ok()?;
     let [statement] = parsed.tree.stmts.as_slice() else { return None };
     let NodeEnum::SelectStmt(select) = statement.stmt.as_ref()?.node.as_ref()? else { return None };
     let [target] = select.target_list.as_slice() else { return None };
@@ -18,6 +20,43 @@ pub(super) fn expression(text: &str) -> Option<NodeEnum> {
         && select.where_clause.is_none()
         && select.sort_clause.is_empty();
     target.val.as_ref()?.node.clone().filter(|_| is_alone)
+}
+
+/// A condition with the value of a subquery that runs once as a parameter, as EXPLAIN writes it before PostgreSQL 17:
+/// `$0`, and since `(InitPlan 1).col1`.
+fn with_parameters(text: &str) -> Cow<'_, str> {
+    const BEGIN: &str = "(InitPlan ";
+    if !text.contains(BEGIN) {
+        return Cow::Borrowed(text);
+    }
+    let mut written = String::with_capacity(text.len());
+    let (mut rest, mut quote) = (text, None);
+    while let Some(sign) = rest.chars().next() {
+        match quote {
+            Some(open) if sign == open => quote = None,
+            None if matches!(sign, '\'' | '"') => quote = Some(sign),
+            None => {
+                if let Some((number, after)) = rest.strip_prefix(BEGIN).and_then(numbered) {
+                    written.push_str(&format!("${number}"));
+                    rest = after;
+                    continue;
+                }
+            }
+            Some(_) => {}
+        }
+        written.push(sign);
+        rest = &rest[sign.len_utf8()..];
+    }
+    Cow::Owned(written)
+}
+
+/// The number of a parameter for `1).col1 …`, which differs where the subquery or its column does, and what follows.
+fn numbered(text: &str) -> Option<(u32, &str)> {
+    let (plan, rest) = text.split_once(").col")?;
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let (column, rest) = rest.split_at(end);
+    let number = plan.parse::<u32>().ok()?.checked_mul(1000)?;
+    Some((number.checked_add(column.parse().ok()?)?, rest))
 }
 
 /// The conditions of `((a) AND (b))`, each as EXPLAIN prints it; one that holds no AND at its top is itself.
@@ -123,6 +162,20 @@ mod tests {
         );
         assert_eq!(conjuncts("(a = 1) AND (b = 2)"), ["(a = 1) AND (b = 2)"]);
         assert_eq!(conjuncts("((a = 1) OR (b = 2))"), ["((a = 1) OR (b = 2))"]);
+    }
+
+    #[test]
+    fn the_value_of_a_subquery_is_a_parameter_and_a_text_that_looks_like_one_is_a_text() {
+        for (text, written) in [
+            ("(a @> (InitPlan 1).col1)", "(a @> $1001)"),
+            ("(a @> (InitPlan 12).col2 || (InitPlan 1).col1)", "(a @> $12002 || $1001)"),
+            ("(a = '(InitPlan 1).col1'::text)", "(a = '(InitPlan 1).col1'::text)"),
+            ("(\"(InitPlan 1).col1\" = 5)", "(\"(InitPlan 1).col1\" = 5)"),
+            ("(a = (SubPlan 1).col1)", "(a = (SubPlan 1).col1)"),
+            ("(a = (InitPlan x).col1)", "(a = (InitPlan x).col1)"),
+        ] {
+            assert_eq!(with_parameters(text), written);
+        }
     }
 
     #[test]

@@ -200,9 +200,9 @@ pub(super) async fn advise(
         Some((size.bytes, upkeep))
     };
     advice.rejected.extend(candidates.rejected);
-    let kinds = kinds(catalog, planned, &candidates.candidates);
-    advice.rejected.extend(kinds.rejected);
     let mut candidates = candidates.candidates;
+    let kinds = kinds(catalog, planned, &mut candidates);
+    advice.rejected.extend(kinds.rejected);
     for (candidate, wanted) in kinds.hypothetical {
         candidates.entry(candidate).or_insert(wanted.statements);
     }

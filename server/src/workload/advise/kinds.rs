@@ -18,12 +18,15 @@ pub(super) struct Kinds {
     pub rejected: Vec<RejectedCandidate>,
 }
 
-/// `known` are candidates that need no class but a type's own: the same index is not made twice.
+/// `known` are candidates that need no class but a type's own: the same index is not made twice. Those of them that no
+/// planner can be asked about are taken away, and are to be built.
 pub(super) fn kinds(
     catalog: &Catalog,
     planned: &[Planned<'_>],
-    known: &BTreeMap<IndexCandidate, Vec<usize>>,
+    known: &mut BTreeMap<IndexCandidate, Vec<usize>>,
 ) -> Kinds {
+    let of_extensions: BTreeMap<IndexCandidate, Vec<usize>> =
+        known.extract_if(.., |candidate, _| is_of_extension(catalog, candidate)).collect();
     let mut hidden = Vec::new();
     let clauses: Vec<Vec<Clause>> = planned
         .iter()
@@ -59,7 +62,7 @@ pub(super) fn kinds(
     // Only an expression can be written in several ways: columns are told apart by their names.
     let has_expression =
         |candidate: &IndexCandidate| candidate.keys.iter().any(|key| key.column_name().is_none());
-    let known: BTreeSet<String> = known
+    let plain: BTreeSet<String> = known
         .keys()
         .filter(|known| has_expression(known))
         .filter_map(|known| sql::nameless_index(&known.create_sql(false)))
@@ -75,7 +78,7 @@ pub(super) fn kinds(
         let nameless = has_expression(&candidate)
             .then(|| sql::nameless_index(&candidate.create_sql(false)))
             .flatten();
-        if nameless.as_ref().is_some_and(|text| known.contains(text)) {
+        if nameless.as_ref().is_some_and(|text| plain.contains(text)) {
             continue;
         }
         if let Some(name) = nameless.and_then(|text| existing.get(&text)) {
@@ -85,6 +88,13 @@ pub(super) fn kinds(
             hypothetical.insert(candidate, wanted);
         } else {
             to_build.insert(candidate, wanted);
+        }
+    }
+    let nameless = |candidate: &IndexCandidate| sql::nameless_index(&candidate.create_sql(false));
+    let built: BTreeSet<String> = to_build.keys().filter_map(nameless).collect();
+    for (candidate, statements) in of_extensions {
+        if nameless(&candidate).is_some_and(|text| !built.contains(&text)) {
+            to_build.insert(candidate, Wanted { statements, ..Wanted::default() });
         }
     }
     Kinds { hypothetical, to_build, rejected }
