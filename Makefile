@@ -39,7 +39,7 @@ test-rust:
 	@echo "==> cargo nextest run"
 	@$(ENV) cargo nextest run
 
-# Servers of other versions come as binaries for this platform only. 19 can be added: VERSIONS="13 18 19".
+# Servers of other versions come as binaries for this platform only. Others can be added, such as VERSIONS="13 18 18-debian 19".
 VERSIONS ?= 13 18
 .PHONY: test-versions
 test-versions:
@@ -47,7 +47,7 @@ ifeq ($(shell uname -sm),Linux x86_64)
 	@$(ENV) for bin in $$(scripts/postgres bin $(VERSIONS)); do \
 		echo "==> cargo nextest run (attacks, on $$bin)"; \
 		OPTISCHEMA_POSTGRES_BIN=$$bin cargo nextest run -p optischema-server \
-			-E 'test(attacks::) + test(shadowing::) + test(reaching::) + test(judging::) + test(corpus::) + test(memberships_) + test(push_nothing_out) + test(pinned_) + test(features_of_18) + test(repack_) + test(copies::)' || exit 1; \
+			-E 'test(attacks::) + test(shadowing::) + test(reaching::) + test(judging::) + test(corpus::) + test(memberships_) + test(push_nothing_out) + test(pinned_) + test(features_of_18) + test(repack_) + test(nearest::) + test(copies::)' || exit 1; \
 	done
 else
 	@echo "==> other versions of PostgreSQL are tested on Linux x86_64 only: left out"

@@ -75,6 +75,12 @@ impl IndexMethod {
         matches!(self, Self::Btree | Self::Hash | Self::Brin)
     }
 
+    /// Whether it finds only most of the nearest rows.
+    #[must_use]
+    pub const fn is_approximate(self) -> bool {
+        matches!(self, Self::Hnsw | Self::Ivfflat)
+    }
+
     /// As people write it.
     #[must_use]
     pub const fn label(self) -> &'static str {

@@ -148,6 +148,9 @@ pub struct RowComparison {
     pub difference: Option<RowDifference>,
     /// Ties that an ORDER BY or LIMIT leaves open, and that the arms resolve differently.
     pub ties: Option<String>,
+    /// Of the baseline's rows, those that came with the change as well; absent where all did.
+    #[serde(default)]
+    pub in_common: Option<i64>,
 }
 
 impl RowComparison {
@@ -156,6 +159,9 @@ impl RowComparison {
     pub fn sentence(&self) -> String {
         if let Some(difference) = &self.difference {
             return difference.what.clone();
+        }
+        if let Some(in_common) = self.in_common {
+            return format!("{in_common} of {} rows came with the change as well.", self.rows);
         }
         let order = if self.ordered { ", order included" } else { "" };
         let mut text = format!("No difference found in {} rows{order}.", self.rows);

@@ -1,6 +1,7 @@
 //! The gate before anything is timed: what is compared with what.
 
-use optischema::model::{PlannableStatement, Predicate, RowComparison, TableName};
+use optischema::figures;
+use optischema::model::{PlannableStatement, Predicate, RowComparison, RowDifference, TableName};
 use sqlx::Row;
 
 use super::BenchmarkError;
@@ -13,7 +14,11 @@ use crate::postgres::query;
 use crate::sandbox::StructureKind;
 use crate::sql::{self, Statement};
 
-/// Compares the rows of both arms.
+/// An index that misses half of the nearest rows answers another question. What is enough above that is the application's
+/// to say, and the result says what was found.
+const LEAST_RECALL: f64 = 0.5;
+
+/// Compares the rows of both arms. `is_approximate` is whether the change makes an index that finds most of the rows.
 ///
 /// # Errors
 /// One of them does not run.
@@ -22,8 +27,10 @@ pub(super) async fn compare_rows(
     specs: &[ArmSpec; 2],
     one: &Bound,
     plannable: &PlannableStatement,
+    is_approximate: bool,
 ) -> Result<RowComparison, BenchmarkError> {
     match &one.rewritten {
+        None if is_approximate => approximately(site, specs, one).await,
         None => same_statement(site, specs, one).await,
         Some(rewritten) => two_statements(site, one, rewritten, plannable).await,
     }
@@ -35,11 +42,7 @@ async fn same_statement(
     specs: &[ArmSpec; 2],
     one: &Bound,
 ) -> Result<RowComparison, BenchmarkError> {
-    let fence = site.fence;
-    let [baseline, patched] = specs.clone();
-    let mut arms = Arms { connection: site.connection(), fence, baseline, patched };
-    let order = Order::of(&one.statement, None);
-    let mut rows = compare(Sides::Apart(&mut arms), &order).await?;
+    let mut rows = each_arm(site, specs, one).await?;
     if let Some(difference) = rows.difference.take() {
         rows.ties = Some(format!(
             "The same statement returned other rows with the change: LIMIT chooses among ties, or an aggregate depends on the order of its rows, or on the time. {}",
@@ -47,6 +50,47 @@ async fn same_statement(
         ));
     }
     Ok(rows)
+}
+
+/// The same statement without and with an index that finds most of the nearest rows: the share that it finds, its recall.
+async fn approximately(
+    site: &mut Site,
+    specs: &[ArmSpec; 2],
+    one: &Bound,
+) -> Result<RowComparison, BenchmarkError> {
+    let mut rows = each_arm(site, specs, one).await?;
+    let (Some(difference), Some(in_common)) = (rows.difference.take(), rows.in_common) else {
+        return Ok(rows);
+    };
+    let recall = in_common as f64 / rows.rows.max(1) as f64;
+    let found = format!(
+        "The index finds the nearest rows approximately: {in_common} of {} came with it (recall {}).",
+        rows.rows,
+        figures::percent(100.0 * recall)
+    );
+    if recall >= LEAST_RECALL {
+        rows.ties = Some(found);
+        return Ok(rows);
+    }
+    rows.difference = Some(RowDifference {
+        what: format!(
+            "{found} That is less than {}. More are found with a higher hnsw.ef_search or ivfflat.probes, and behind a filter with hnsw.iterative_scan (pgvector 0.8): measure it with what the application sets.",
+            figures::percent(100.0 * LEAST_RECALL)
+        ),
+        ..difference
+    });
+    Ok(rows)
+}
+
+async fn each_arm(
+    site: &mut Site,
+    specs: &[ArmSpec; 2],
+    one: &Bound,
+) -> Result<RowComparison, BenchmarkError> {
+    let fence = site.fence;
+    let [baseline, patched] = specs.clone();
+    let mut arms = Arms { connection: site.connection(), fence, baseline, patched };
+    compare(Sides::Apart(&mut arms), &Order::of(&one.statement, None)).await
 }
 
 /// A statement and the one that takes its place. Where both end in the same LIMIT they are compared without it: which of

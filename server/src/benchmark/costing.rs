@@ -17,6 +17,7 @@ use super::patching::install;
 use super::request::BenchmarkRequest;
 use super::scratch_site::open_scratch;
 use super::site::Site;
+use super::statistics::Statistics;
 use super::survey::Places;
 use crate::clock::new_id;
 use crate::postgres::{MainSession, PgFailure, connect_writable, plan_settings, query};
@@ -138,13 +139,16 @@ impl SandboxWorkshop {
             open_scratch(&request, &self.places, &mut |phase, _| tracing::debug!(phase)).await?;
         let mut main = MainSession::begin(&self.places.main).await?;
         let settings = plan_settings(main.connection().await?).await?;
-        main.end().await?;
         site.take_settings(&settings).await?;
+        let statistics = Statistics::of_main(&mut main, &mut site).await?;
+        main.end().await?;
+        let statistics = statistics.put(&mut site).await?;
         let mut bench = Bench {
             site: &mut site,
+            statistics: &statistics,
             planned,
             before: Vec::new(),
-            blocks: BTreeMap::new(),
+            runs: BTreeMap::new(),
             failures: BTreeMap::new(),
         };
         let mut done = Vec::new();
@@ -193,13 +197,29 @@ fn is_served(done: &[(Trial, Result<Built, String>)], trial: &Trial) -> bool {
 /// A plan, as it was read and as it was printed.
 type Planning = (Plan, Value);
 
+/// What a run of a statement did.
+#[derive(Debug, Clone, Copy)]
+struct Ran {
+    /// Blocks that it touched.
+    blocks: i64,
+    /// Rows that it returned.
+    rows: f64,
+}
+
+impl Ran {
+    fn of(plan: &Plan) -> Option<Self> {
+        Some(Self { blocks: plan.shared_blocks()?, rows: plan.root.actual_rows? })
+    }
+}
+
 struct Bench<'a, 's> {
     site: &'a mut Site,
+    statistics: &'a Statistics,
     planned: &'a [Planned<'s>],
     /// Of statements that were planned without any index of a trial: their number, and the plan of each set of values.
     before: Vec<(usize, Vec<Option<Planning>>)>,
-    /// Blocks that one run of each statement touched then; absent where it was not run, or not to its end.
-    blocks: BTreeMap<usize, Option<i64>>,
+    /// What one run of each statement did then; absent where it was not run, or not to its end.
+    runs: BTreeMap<usize, Option<Ran>>,
     /// Why statements cannot be planned here.
     failures: BTreeMap<usize, String>,
 }
@@ -225,8 +245,8 @@ impl Bench<'_, '_> {
             if !self.before.iter().any(|(known, _)| known == number) {
                 let plans = self.plans(*number).await?;
                 self.before.push((*number, plans));
-                let blocks = self.blocks_of(*number).await?;
-                self.blocks.insert(*number, blocks);
+                let run = self.run_of(*number).await?;
+                self.runs.insert(*number, run);
             }
         }
         let failures: Option<Vec<&String>> =
@@ -246,20 +266,36 @@ impl Bench<'_, '_> {
         if trial.candidate.keys.iter().any(|key| key.column_name().is_none()) {
             // What an expression gives has statistics with the index that holds it.
             execute(self.site.connection(), format!("ANALYZE {}", table.quoted())).await?;
+            self.statistics.put_again(self.site, &trial.candidate.table).await?;
         }
-        let mut effects = Vec::new();
+        let is_approximate = trial.candidate.method.is_approximate();
+        let (mut effects, mut objection) = (Vec::new(), None);
         for number in &trial.statements {
             let after = self.plans(*number).await?;
             let before = self.before.iter().find(|(known, _)| known == number);
             let before = before.map_or(&[][..], |(_, plans)| plans.as_slice());
             let Some(effect) = self.effect(*number, before, &after, &index.name) else { continue };
-            effects.push(self.tempered(effect).await?);
+            let (before, after) = (self.ran_before(*number), self.run_of(*number).await?);
+            if let (true, Some(before), Some(after)) = (is_approximate, before, after)
+                && after.rows < before.rows
+            {
+                objection = Some(format!(
+                    "a statement returned {} of {} rows there with it, since its filter comes behind the search for the nearest",
+                    after.rows, before.rows
+                ));
+            }
+            effects.push(match is_approximate {
+                // It visits a block for every few rows, and what is saved are the distances of all others.
+                true => effect,
+                false => tempered(effect, before, after),
+            });
         }
         let bytes = size(self.site.connection(), &table.schema, &index.name).await?;
         let of_table = &self.site.fidelity.tables;
         let copied = of_table.iter().find(|copied| copied.table == trial.candidate.table);
         let rows = copied.map_or(0, |copied| copied.rows);
-        Ok(Built { bytes, build_ms, rows, effects })
+        let with_statistics_of_main = self.statistics.are_of(&trial.candidate.table);
+        Ok(Built { bytes, build_ms, with_statistics_of_main, rows, effects, objection })
     }
 
     /// Extensions that the sandbox lacks, into the scratch schema: they go with the transaction.
@@ -306,18 +342,13 @@ impl Bench<'_, '_> {
         Some(BuiltEffect { statement: number, before: old, after: new, plans: shown? })
     }
 
-    /// What a planner says of trees that it cannot look into is a guess: one run without and one with the index tell how
-    /// many blocks each touches, and no index is thought better than that.
-    async fn tempered(&mut self, effect: BuiltEffect) -> Result<BuiltEffect, BenchmarkError> {
-        let before = self.blocks.get(&effect.statement).copied().flatten();
-        let Some(before) = before.filter(|blocks| *blocks > 0) else { return Ok(effect) };
-        let Some(after) = self.blocks_of(effect.statement).await? else { return Ok(effect) };
-        let least = effect.before * (after as f64 / before as f64).min(1.0);
-        Ok(BuiltEffect { after: effect.after.max(least), ..effect })
+    /// What one run of a statement did without any index of a trial.
+    fn ran_before(&self, number: usize) -> Option<Ran> {
+        self.runs.get(&number).copied().flatten()
     }
 
-    /// Blocks that a statement touches with its first set of values; absent where it may not be run, or takes too long.
-    async fn blocks_of(&mut self, number: usize) -> Result<Option<i64>, BenchmarkError> {
+    /// A run of a statement with its first set of values; absent where it may not be run, or takes too long.
+    async fn run_of(&mut self, number: usize) -> Result<Option<Ran>, BenchmarkError> {
         let Some(planned) = self.planned.get(number) else { return Ok(None) };
         let first = planned.bound.first().filter(|_| planned.plannable.under.is_none());
         let Some(statement) = first.and_then(|text| sql::parse_one(text).ok()) else {
@@ -335,7 +366,7 @@ impl Bench<'_, '_> {
             })
             .await;
         match asked {
-            Ok(json) => Ok(parse_plan(&json).ok().and_then(|plan| plan.shared_blocks())),
+            Ok(json) => Ok(parse_plan(&json).ok().and_then(|plan| Ran::of(&plan))),
             Err(BenchmarkError::Sql { .. } | BenchmarkError::Stopped) => Ok(None),
             Err(error) => Err(error),
         }
@@ -387,6 +418,16 @@ impl Bench<'_, '_> {
         self.site.check_reach(&plan)?;
         Ok(Ok((plan, json)))
     }
+}
+
+/// What a planner says of trees that it cannot look into is a guess: one run without and one with the index tell how many
+/// blocks each touches, and no index is thought better than that.
+fn tempered(effect: BuiltEffect, before: Option<Ran>, after: Option<Ran>) -> BuiltEffect {
+    let (Some(before), Some(after)) = (before.filter(|run| run.blocks > 0), after) else {
+        return effect;
+    };
+    let least = effect.before * (after.blocks as f64 / before.blocks as f64).min(1.0);
+    BuiltEffect { after: effect.after.max(least), ..effect }
 }
 
 /// Whether a plan had no such index before.

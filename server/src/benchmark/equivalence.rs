@@ -126,7 +126,8 @@ pub(super) async fn compare(
         ..RowComparison::default()
     };
     if !baseline.has_rows_of(&patched) {
-        let mut difference = first_difference(&mut sides, &baseline, &patched).await?;
+        let (mut difference, in_common) = first_difference(&mut sides, &baseline, &patched).await?;
+        found.in_common = in_common;
         if !is_determined(&mut sides, &baseline).await? {
             difference.what.push_str(" The statement itself gives other rows under another plan (an aggregate whose order is open, ties), so this may be no fault of the change.");
         }
@@ -257,20 +258,28 @@ fn differing(baseline: &Hashes, patched: &Hashes) -> Option<(i64, i64, i64)> {
     Some((hash, times(baseline, hash), times(patched, hash)))
 }
 
+/// And the rows that both have, where they could be counted.
 async fn first_difference(
     sides: &mut Sides<'_, '_>,
     baseline: &Digest,
     patched: &Digest,
-) -> Result<RowDifference, BenchmarkError> {
+) -> Result<(RowDifference, Option<i64>), BenchmarkError> {
     let of = async |connection: &mut PgConnection, sql: &str| hashes(connection, sql).await;
     let known = [sides.ask(ArmKind::Baseline, of).await?, sides.ask(ArmKind::Patched, of).await?];
     let Some((hash, in_baseline, in_patched)) = differing(&known[0], &known[1]) else {
-        return Ok(counts(baseline, patched));
+        return Ok((counts(baseline, patched), None));
     };
+    let in_common = in_both(&known[0], &known[1]);
     let holder = if in_baseline > 0 { ArmKind::Baseline } else { ArmKind::Patched };
     let row =
         sides.ask(holder, async |connection, sql| row_of(connection, sql, hash).await).await?;
-    Ok(described(row, in_baseline, in_patched))
+    Ok((described(row, in_baseline, in_patched), Some(in_common)))
+}
+
+/// Rows of one that the other has too, as often as the one that has fewer.
+fn in_both(baseline: &Hashes, patched: &Hashes) -> i64 {
+    let times = |hash: &i64| patched.get(hash).copied().unwrap_or_default();
+    baseline.iter().map(|(hash, in_baseline)| times(hash).min(*in_baseline)).sum()
 }
 
 async fn row_of(
@@ -324,5 +333,7 @@ mod tests {
         assert_eq!(differing(&of(&[(1, 2), (5, 1)]), &of(&[(1, 2), (5, 1)])), None);
         assert_eq!(differing(&of(&[(1, 2), (5, 1)]), &of(&[(1, 1), (5, 1)])), Some((1, 2, 1)));
         assert_eq!(differing(&of(&[(1, 2)]), &of(&[(1, 2), (-4, 1)])), Some((-4, 0, 1)));
+        assert_eq!(in_both(&of(&[(1, 2), (5, 1)]), &of(&[(1, 1), (5, 4)])), 2);
+        assert_eq!(in_both(&of(&[(1, 2)]), &of(&[(-4, 1)])), 0);
     }
 }

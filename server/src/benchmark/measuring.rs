@@ -126,7 +126,8 @@ async fn run_one(
         found.uses_index |= patched.target.as_ref().is_some_and(|target| arm(target.is_made))
             && patched.target.as_ref().is_some_and(|target| target.parts.iter().any(uses));
     }
-    let rows = compare_rows(site, &specs, one, plannable).await?;
+    let rows =
+        compare_rows(site, &specs, one, plannable, request.patch.kind.is_approximate()).await?;
     found.warnings.extend(rows.ties.clone());
     found.warnings.extend(rows.not_added.clone());
     let measurable =

@@ -22,6 +22,7 @@ mod scratch_site;
 mod set;
 mod sham;
 mod site;
+mod statistics;
 mod summing;
 mod survey;
 mod typed;

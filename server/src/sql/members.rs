@@ -1,4 +1,4 @@
-//! Members of documents that a normalised statement looks up by a parameter: `doc ->> $1 = $2`.
+//! Members of documents that a normalised statement looks up by a parameter: `doc ->> $1 = $2`, or asks for: `doc ? $1`.
 
 use serde_json::{Map, Value};
 
@@ -13,6 +13,8 @@ pub struct MemberUse {
     pub steps: Vec<i32>,
     /// The parameters that its value is compared with.
     pub values: Vec<i32>,
+    /// Whether it is only asked whether the member is there, whatever its value.
+    pub is_existence: bool,
 }
 
 /// Every lookup whose steps are all parameters, with what its value is compared with.
@@ -21,13 +23,14 @@ pub struct MemberUse {
 /// The tree cannot be walked.
 pub fn member_uses(statement: &Statement) -> Result<Vec<MemberUse>, SqlError> {
     let mut found: Vec<MemberUse> = Vec::new();
+    let mut asked: Vec<MemberUse> = Vec::new();
     let mut note = |column: String, steps: Vec<i32>, values: Vec<i32>| match found
         .iter_mut()
         .find(|known| known.steps == steps)
     {
         Some(known) if known.values.is_empty() => known.values = values,
         Some(_) => {}
-        None => found.push(MemberUse { column, steps, values }),
+        None => found.push(MemberUse { column, steps, values, is_existence: false }),
     };
     tree::walk(statement.json()?, &mut |kind, object| {
         if kind != "AExpr" {
@@ -35,6 +38,11 @@ pub fn member_uses(statement: &Statement) -> Result<Vec<MemberUse>, SqlError> {
         }
         if let Some((column, steps)) = chain(object) {
             note(column, steps, Vec::new());
+            return;
+        }
+        if let Some((column, step)) = step_from_column(object, &["?"]) {
+            let steps = vec![step];
+            asked.push(MemberUse { column, steps, values: Vec::new(), is_existence: true });
             return;
         }
         let side = |name: &str| object.get(name).and_then(|side| side.get("node"));
@@ -55,7 +63,15 @@ pub fn member_uses(statement: &Statement) -> Result<Vec<MemberUse>, SqlError> {
                 && more.steps.iter().take(one.steps.len()).eq(one.steps.iter())
         })
     });
+    found.extend(asked);
     Ok(found)
+}
+
+/// `column ? $1`, for one of some operators.
+fn step_from_column(expr: &Map<String, Value>, operators: &[&str]) -> Option<(String, i32)> {
+    let (column, steps) = chain_of(expr, operators)?;
+    let [step] = steps.as_slice() else { return None };
+    Some((column, *step))
 }
 
 /// A lookup that stands alone, or inside casts and functions of one argument.
@@ -73,9 +89,13 @@ fn member_in(node: &Value) -> Option<(String, Vec<i32>)> {
 
 /// `column -> $1 ->> $2`.
 fn chain(expr: &Map<String, Value>) -> Option<(String, Vec<i32>)> {
+    chain_of(expr, &["->", "->>"])
+}
+
+fn chain_of(expr: &Map<String, Value>, operators: &[&str]) -> Option<(String, Vec<i32>)> {
     let name = expr.get("name")?.as_array()?.last()?;
     let operator = name.get("node")?.get("String")?.get("sval")?.as_str()?;
-    if !matches!(operator, "->" | "->>") {
+    if !operators.contains(&operator) {
         return None;
     }
     let step = expr.get("rexpr")?.get("node")?.get("ParamRef")?.get("number")?.as_i64()?;
@@ -86,7 +106,7 @@ fn chain(expr: &Map<String, Value>) -> Option<(String, Vec<i32>)> {
         let name = last.get("node")?.get("String")?.get("sval")?.as_str()?;
         return Some((name.to_owned(), vec![step]));
     }
-    let (column, mut steps) = chain(of.get("AExpr")?.as_object()?)?;
+    let (column, mut steps) = chain_of(of.get("AExpr")?.as_object()?, operators)?;
     steps.push(step);
     Some((column, steps))
 }
@@ -131,5 +151,9 @@ mod tests {
         );
         assert_eq!(uses("SELECT doc ->> $1 FROM t"), [doc(&[1], &[])]);
         assert_eq!(uses("SELECT 1 FROM t WHERE doc ->> 'a' = $1"), []);
+        let asked = parse_one("SELECT 1 FROM t WHERE doc ? $1 AND doc ->> $2 = $3").unwrap();
+        let asked = member_uses(&asked).unwrap();
+        assert_eq!(asked.len(), 2);
+        assert!(asked[1].is_existence && asked[1].steps == [1] && !asked[0].is_existence);
     }
 }

@@ -51,14 +51,22 @@ impl Members {
             };
             let of_number = |number: &i32| types.get(&repair.canonical(*number));
             let is_number = lookup.values.iter().filter_map(of_number).any(|name| is_number(name));
-            let mut known = members_of(column, lookup.steps.len());
+            let mut known = match lookup.is_existence {
+                true => members_there(column),
+                false => members_of(column, lookup.steps.len()),
+            };
             known.retain(|member| {
                 !is_number || member.values.iter().all(|(value, _)| value.parse::<f64>().is_ok())
             });
-            let fit = |member: &Member| distance(member, table_rows, rows);
+            let fit = |member: &Member| match lookup.is_existence {
+                true => apart(member.share * table_rows, rows),
+                false => distance(member, table_rows, rows),
+            };
             known.sort_by(|a, b| fit(a).total_cmp(&fit(b)).then(a.steps.cmp(&b.steps)));
             let Some(best) = known.first() else { continue };
-            members.steps.extend(best.steps.iter().cloned());
+            if !lookup.is_existence {
+                members.steps.extend(best.steps.iter().cloned());
+            }
             for (number, step) in lookup.steps.iter().zip(&best.steps) {
                 members.values.insert(repair.canonical(*number), vec![step.clone()]);
             }
@@ -69,7 +77,8 @@ impl Members {
                 own.rotate_left(nth % length);
                 members.values.insert(repair.canonical(*number), own);
             }
-            if known.len() > 1 {
+            // An index finds whichever is asked for.
+            if known.len() > 1 && !lookup.is_existence {
                 let name = |member: &Member| member.steps.join(".");
                 let others: Vec<String> = known.iter().skip(1).take(MOST_NAMED).map(name).collect();
                 members.remarks.push(format!(
@@ -132,6 +141,25 @@ fn members_of(column: &CatalogColumn, depth: usize) -> Vec<Member> {
     found.into_iter().map(member).collect()
 }
 
+/// Members at the top of documents, whatever they hold.
+fn members_there(column: &CatalogColumn) -> Vec<Member> {
+    let texts = column.common_values.iter().chain(&column.histogram);
+    let documents: Vec<Value> = texts.filter_map(|text| document(text)).collect();
+    let mut found: BTreeMap<&String, usize> = BTreeMap::new();
+    for document in &documents {
+        for name in document.as_object().into_iter().flat_map(serde_json::Map::keys) {
+            *found.entry(name).or_default() += 1;
+        }
+    }
+    let count = documents.len().max(1) as f64;
+    let member = |(name, times): (&String, usize)| Member {
+        steps: vec![name.clone()],
+        values: Vec::new(),
+        share: times as f64 / count,
+    };
+    found.into_iter().map(member).collect()
+}
+
 fn descend(
     value: &Value,
     depth: usize,
@@ -175,9 +203,19 @@ fn distance(member: &Member, table_rows: f64, rows: Option<i64>) -> f64 {
     let total: usize = member.values.iter().map(|(_, times)| times).sum();
     let same: f64 =
         member.values.iter().map(|(_, times)| (*times as f64 / total.max(1) as f64).powi(2)).sum();
-    // As many different values as documents: each has its own.
+    let found = same * member.share * table_rows.max(1.0);
+    // As many different values as documents: each row may have its own, or as many share one as there are rows for each
+    // document that was looked at.
     let is_own = member.values.len() == total && total > 1;
-    let found = if is_own { 1.0 } else { same * member.share * table_rows.max(1.0) };
+    let found = match is_own {
+        true => (rows.unwrap_or(1).max(1) as f64).clamp(1.0, found.max(1.0)),
+        false => found,
+    };
+    apart(found, rows)
+}
+
+/// How far rows that are expected are off those of one call, in orders of magnitude.
+fn apart(found: f64, rows: Option<i64>) -> f64 {
     (found.max(1.0) / rows.unwrap_or(1).max(1) as f64).ln().abs()
 }
 
@@ -229,6 +267,8 @@ mod tests {
         assert_eq!(one.value(1, BindingKind::Common), Some("email"));
         assert_eq!(one.value(2, BindingKind::Common), Some("u0"));
         assert!(one.remarks[0].contains("email fits") && one.remarks[0].contains("plan"));
+        let some = members(sql, Some(15), &[]);
+        assert_eq!(some.value(1, BindingKind::Common), Some("email"), "fifty tell not how many");
         let many = members(sql, Some(200), &[]);
         assert_eq!(many.value(1, BindingKind::Common), Some("plan"));
     }
@@ -243,6 +283,14 @@ mod tests {
         assert_eq!(deep.value(1, BindingKind::Common), Some("at"));
         assert_eq!(deep.value(2, BindingKind::Common), Some("city"));
         assert_eq!(deep.value(3, BindingKind::Rare), Some("c1"));
+    }
+
+    #[test]
+    fn a_member_that_is_only_asked_for_is_one_that_so_many_rows_have() {
+        let sql = "SELECT 1 FROM t WHERE doc ? $1";
+        let all = members(sql, Some(1000), &[]);
+        assert_eq!(all.value(1, BindingKind::Common), Some("at"), "which all have, and no scalar");
+        assert!(all.remarks.is_empty() && all.steps.is_empty());
     }
 
     #[test]

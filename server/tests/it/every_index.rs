@@ -35,7 +35,7 @@ const TABLES: &[&str] = &[
             tsrange(timestamp '2026-01-01' + i * interval '1 minute', timestamp '2026-01-01' + (i + 30) * interval '1 minute'),
             ('10.' || i / 65536 || '.' || (i / 256) % 256 || '.' || i % 256)::inet,
             ('top.a' || i % 100 || '.b' || i % 3000)::ltree, point(i % 1000, i / 100), ARRAY['t' || i % 400, 'u' || i % 70],
-            i % 50, hstore('k' || i % 900, 'v')
+            i % 50, hstore(ARRAY['k' || i % 900, 'of'], ARRAY['v', 'w' || i % 3000])
      FROM generate_series(1, 60000) i",
     "VACUUM ANALYZE notes",
 ];
@@ -100,6 +100,11 @@ const FORMS: &[Form] = &[
         name: "a key of an hstore",
         statement: "SELECT id FROM notes WHERE attrs ? 'k77'",
         best: "CREATE INDEX best ON notes USING gin (attrs)",
+    },
+    Form {
+        name: "a value of an hstore",
+        statement: "SELECT id FROM notes WHERE attrs -> 'of' = 'w77'",
+        best: "CREATE INDEX best ON notes ((attrs -> 'of'))",
     },
 ];
 
@@ -203,4 +208,36 @@ async fn the_same_is_found_where_pg_stat_statements_hides_the_constants() {
     assert!(worse.is_empty(), "{}\n{}", worse.join("\n"), reasons(&advice));
     let of_member = advice.proposals.iter().find(|p| p.patch_sql.contains("'email'"));
     assert!(of_member.is_some_and(|proposal| proposal.evidence.confidence_reason.len() > 1));
+}
+
+#[tokio::test]
+async fn features_of_18_a_copy_is_planned_with_statistics_of_main() {
+    let shop = Shop::start().await;
+    if shop.version().await < 180_000 {
+        return;
+    }
+    // What main knows is of the time before most rows got a mark: so does its planner reckon, and so must the copy's.
+    let setup = [
+        "CREATE TABLE marked (id int PRIMARY KEY, marks text[]) WITH (autovacuum_enabled = off)",
+        "INSERT INTO marked SELECT i, ARRAY['m' || i % 1000] FROM generate_series(1, 40000) i",
+        "VACUUM ANALYZE marked",
+        "UPDATE marked SET marks = marks || '{late}'::text[] WHERE id % 50 = 0",
+    ];
+    shop.run("app", "shop", &setup).await;
+    let settings = Settings::resolve(&shop.settings()).unwrap();
+    let workload = "SELECT id FROM marked WHERE marks @> '{late}';";
+    let (_, advice) =
+        analyze_once(&settings, Some(&mut workload.as_bytes()), &limits()).await.unwrap();
+    let index = advice.proposals.iter().find(|proposal| proposal.patch_sql.contains("gin"));
+    let index = index.unwrap_or_else(|| panic!("{}", reasons(&advice)));
+    let facts = serde_json::to_string(&index.evidence.facts).unwrap();
+    assert!(facts.contains("with main's statistics"), "{facts}");
+    let rows = |plan: &Value| plan["before"][0]["Plan"]["Plan Rows"].as_f64().unwrap();
+    let plans = index.execution_plan_json.as_ref().unwrap();
+    let explained = "EXPLAIN (FORMAT JSON) SELECT id FROM marked WHERE marks @> '{late}'";
+    let mut main = shop.connect("reader", "shop").await;
+    let row = sqlx::query(explained).fetch_one(&mut main).await.unwrap();
+    let of_main: Value = row.get(0);
+    let expected = of_main[0]["Plan"]["Plan Rows"].as_f64().unwrap();
+    assert!((rows(plans) / expected - 1.0).abs() < 0.1, "{} against {expected}", rows(plans));
 }

@@ -31,6 +31,7 @@ mod judging;
 mod kinds;
 mod month;
 mod moving;
+mod nearest;
 mod odd_input;
 mod own_functions;
 mod partitions;

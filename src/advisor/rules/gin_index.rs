@@ -1,5 +1,6 @@
 //! Indexes that only a build can cost, where nobody could build them: what they would save is for a benchmark to say.
 
+use super::missing_index::APPROXIMATE;
 use super::{Draft, Facts, Findings, Untried};
 use crate::advisor::{IndexCandidate, IndexMethod};
 use crate::figures;
@@ -90,6 +91,9 @@ fn propose(table: &CatalogTable, untried: &Untried, statements: &[&TrackedStatem
     draft.sql_fix =
         with_extensions(&untried.lacking, &format!("{};", candidate.create_sql_named(&name, true)));
     let method = candidate.method.label();
+    if candidate.method.is_approximate() {
+        draft = draft.fact("Approximate", APPROXIMATE);
+    }
     draft.title = format!("{method} index {} on {}", table.name, candidate.label());
     let who = match evidence.len() {
         1 => "One statement searches".to_owned(),

@@ -51,6 +51,8 @@ pub struct BuiltOn {
     pub rows: i64,
     pub bytes: i64,
     pub build_ms: f64,
+    /// Whether it was planned with what main's statistics say of the columns.
+    pub with_statistics_of_main: bool,
 }
 
 /// The proposal; `None` where no statement is behind it.
@@ -156,6 +158,9 @@ pub fn index_fix(
     with_extensions(lacking, &creation(candidate, name, partitions))
 }
 
+/// What a person should know of an index that finds most of the nearest rows.
+pub(crate) const APPROXIMATE: &str = "statements that use it return most of the nearest rows, not all, and fewer than their LIMIT where they filter: the benchmark measures the share (recall)";
+
 fn facts(rule: &MissingIndex<'_>) -> Vec<Fact> {
     let mut facts = vec![Fact {
         label: "Lost without it, beside all others".into(),
@@ -194,14 +199,22 @@ fn facts(rule: &MissingIndex<'_>) -> Vec<Fact> {
             provenance: Provenance::Planned,
         });
     }
+    if rule.costed.candidate.method.is_approximate() {
+        facts.push(Fact {
+            label: "Approximate".into(),
+            value: APPROXIMATE.to_owned(),
+            provenance: Provenance::Rule,
+        });
+    }
     if let Some(built) = rule.built {
         facts.push(Fact {
             label: "Planned in the sandbox".into(),
             value: format!(
-                "beside the index as it was built there on {} in {}, with {}; its size on main is reckoned from that",
+                "beside the index as it was built there on {} in {}, with {}{}; its size on main is reckoned from that",
                 figures::counted(built.rows.max(0).cast_unsigned(), "row"),
                 figures::milliseconds(built.build_ms),
                 figures::bytes(built.bytes),
+                if built.with_statistics_of_main { ", and with main's statistics" } else { "" },
             ),
             provenance: Provenance::Planned,
         });

@@ -183,7 +183,14 @@ pub async fn run_set(
     report("leaving out one change at a time", 0.82);
     let members = measuring.members(question.changes, &measured, &shares).await?;
     report("summing up", 0.99);
-    let warnings = std::mem::take(&mut measuring.warnings);
+    let mut warnings = std::mem::take(&mut measuring.warnings);
+    let approximate = question.changes.iter().filter(|change| change.patch.kind.is_approximate());
+    warnings.extend(approximate.map(|change| {
+        format!(
+            "{}: the index finds the nearest rows approximately. Its own benchmark says how many of them.",
+            change.title
+        )
+    }));
     let environment = Environment {
         optischema_version: env!("CARGO_PKG_VERSION").to_owned(),
         main_version,

@@ -6,6 +6,7 @@ mod setting;
 mod statistics;
 mod table;
 
+use optischema::advisor::IndexMethod;
 use optischema::model::TableName;
 use pg_query::protobuf::{ObjectType, ParseResult};
 use pg_query::{Node, NodeEnum};
@@ -72,6 +73,14 @@ impl PatchKind {
             }
             Self::Rewrite(_) => "a rewritten statement",
         }
+    }
+
+    /// Whether it makes an index that finds only most of the nearest rows.
+    #[must_use]
+    pub fn is_approximate(&self) -> bool {
+        self.new_index()
+            .and_then(|index| IndexMethod::named(index.method()))
+            .is_some_and(IndexMethod::is_approximate)
     }
 
     /// The index that it makes.

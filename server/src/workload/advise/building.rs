@@ -40,10 +40,14 @@ pub(crate) struct Trial {
 pub(crate) struct Built {
     pub bytes: i64,
     pub build_ms: f64,
+    /// Whether main's statistics stood in the place of the rows' own.
+    pub with_statistics_of_main: bool,
     /// Rows of its table there.
     pub rows: i64,
     /// Of each statement whose plan uses it.
     pub effects: Vec<BuiltEffect>,
+    /// Why it is no help all the same.
+    pub objection: Option<String>,
 }
 
 /// Costs of a statement without and with an index, of the same rows: the mean of its sets of values, each with its weight.
@@ -234,6 +238,13 @@ impl Trials {
                 .filter(|effect| effect.after < effect.before * (1.0 - LEAST_GAIN))
                 .cloned()
                 .collect();
+            if let Some(objection) = &built.objection {
+                self.rejected.push(RejectedCandidate::of(
+                    &trial.candidate,
+                    format!("it was built in the sandbox, and {objection}"),
+                ));
+                continue;
+            }
             if effects.is_empty() {
                 self.rejected.push(RejectedCandidate::of(
                     &trial.candidate,
@@ -252,8 +263,12 @@ impl Trials {
             let upkeep = upkeep_of(table, &trial.candidate, size, writes).cost_units;
             let wanted_by = effects.iter().map(|effect| effect.statement).collect();
             let candidate = trial.candidate;
-            let Built { bytes: bytes_there, build_ms, rows, .. } = built;
-            let built_on = BuiltOn { rows, bytes: bytes_there, build_ms };
+            let built_on = BuiltOn {
+                rows: built.rows,
+                bytes: built.bytes,
+                build_ms: built.build_ms,
+                with_statistics_of_main: built.with_statistics_of_main,
+            };
             self.built_on.insert(candidate.clone(), built_on);
             self.effects.insert(candidate.clone(), effects);
             self.priced.push(Priced { candidate, bytes, upkeep, wanted_by });
