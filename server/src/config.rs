@@ -98,6 +98,12 @@ pub struct SettingsArgs {
         default_missing_value = "true", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub with_functions: Option<bool>,
+    /// Look at what sessions of main run, at each reading: constants that pg_stat_statements hides settle which index helps.
+    /// They are kept in the state, and may be personal [default: false]
+    #[arg(long, env = "OPTISCHEMA_SAMPLE_ACTIVITY", num_args = 0..=1,
+        default_missing_value = "true", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample_activity: Option<bool>,
     /// The pg_dump that reads main's structure for the staging copy, or `none` to read the catalogs instead [default: the
     /// one on this machine that fits main's version]
     #[arg(long, env = "OPTISCHEMA_PG_DUMP", global = true)]
@@ -195,6 +201,7 @@ pub struct Settings {
     /// Above 0, at most 100.
     pub sample_percent: f64,
     pub with_functions: Option<bool>,
+    pub sample_activity: bool,
     pub pg_dump: DumpProgram,
     pub benchmark_seconds: u32,
     pub statement_timeout_s: u32,
@@ -329,6 +336,7 @@ impl Settings {
             copy_limit_bytes: i64::from(args.copy_limit_mb.unwrap_or(512)) * 1024 * 1024,
             sample_percent,
             with_functions: args.with_functions,
+            sample_activity: args.sample_activity.unwrap_or(false),
             pg_dump: args.pg_dump.as_deref().map_or(DumpProgram::Found, DumpProgram::from),
             benchmark_seconds: args.benchmark_seconds.unwrap_or(30),
             statement_timeout_s: args.statement_timeout_s.unwrap_or(60),

@@ -96,6 +96,12 @@ pub struct CollectionReport {
     pub deallocations: i64,
     /// Entries whose text the role may not see.
     pub hidden: i64,
+    /// Texts that were seen in sessions, and counted with statements that are known (`sample_activity`).
+    #[serde(default)]
+    pub seen: i64,
+    /// Milliseconds of `main_ms` that looking at sessions took.
+    #[serde(default)]
+    pub seen_ms: f64,
     /// Why it failed, where it did.
     pub error: Option<String>,
 }
@@ -107,6 +113,9 @@ pub struct CollectionCost {
     pub readings: i64,
     /// Milliseconds of main's time that they took together, as the collector saw it: an upper bound.
     pub main_ms_per_hour: f64,
+    /// Milliseconds of these for looking at what sessions run; zero where that is off.
+    #[serde(default)]
+    pub seen_ms_per_hour: f64,
 }
 
 /// One page of statements.

@@ -59,8 +59,12 @@ fn state(page: &QueryPage) -> impl IntoView + use<> {
     let reading = page.last_collection.as_ref().map(reading);
     let since = page.since.map(|since| format!("Figures since {}. ", since.readable()));
     let cost = (page.cost.readings > 0).then(|| {
+        let sessions = match page.cost.seen_ms_per_hour {
+            0.0 => String::new(),
+            ms => format!(", {} of it to look at what sessions run", figures::milliseconds(ms)),
+        };
         format!(
-            " {} readings in the last hour took at most {} of main's time.",
+            " {} readings in the last hour took at most {} of main's time{sessions}.",
             page.cost.readings,
             figures::milliseconds(page.cost.main_ms_per_hour)
         )

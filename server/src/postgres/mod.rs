@@ -1,5 +1,6 @@
 //! PostgreSQL: connections, what the catalogs say, planning, and what a target lacks.
 
+mod activity;
 mod budget;
 mod catalog;
 mod connection;
@@ -32,6 +33,7 @@ mod server_facts;
 mod statements_view;
 mod suspects;
 
+pub use activity::{ActiveText, active_texts};
 pub use budget::Budget;
 pub use catalog::{read_catalog, relation_exists, relation_kinds};
 pub use connection::{Dsn, InvalidDsn, Session, connect_main, connect_writable};

@@ -105,7 +105,7 @@ pub async fn analyze_once(
     let understood = limits.for_everything.then_some(understood);
     let mut notes = Vec::new();
     let collection = match workload {
-        None => collect(&mut session, understood).await?,
+        None => collect(&mut session, understood, settings.sample_activity).await?,
         Some(contents) => {
             notes = contents.notes;
             collect_given(&mut session, contents.statements, understood).await?
@@ -129,7 +129,7 @@ pub async fn analyze_once(
 /// Main may not be used, or is out of reach.
 pub async fn collected(settings: &Settings) -> Outcome<Collection> {
     let mut session = MainSession::begin(checked_main(settings).await?).await?;
-    let collection = collect(&mut session, None).await?;
+    let collection = collect(&mut session, None, settings.sample_activity).await?;
     session.end().await?;
     Ok(collection)
 }

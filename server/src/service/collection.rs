@@ -14,7 +14,9 @@ use sha2::{Digest, Sha256};
 use super::analysis::{checked_main, given};
 use crate::clock::now;
 use crate::config::Settings;
-use crate::postgres::{Dsn, MainSession, StatementsView, add_scans_of_replica, role_paths};
+use crate::postgres::{
+    Dsn, MainSession, StatementsView, active_texts, add_scans_of_replica, role_paths,
+};
 use crate::store::{FreshQuery, NewReading, SeenPlan, Store, StoredQuery};
 use crate::workload::{CUT, Calling, Ground, Identity, LoggedPlan, RawStatement, Reader};
 
@@ -89,8 +91,43 @@ async fn read_once(settings: &Settings, store: &Store) -> Outcome<CollectionRepo
         here_ms: begun.elapsed().saturating_sub(on_main).as_secs_f64() * 1000.0,
     };
     let report = store.record_reading(database, before.as_ref(), &reading).await?;
+    let report = match settings.sample_activity {
+        true => look_at_sessions(&mut session, store, database, report).await?,
+        false => {
+            store.forget_seen(database).await?;
+            report
+        }
+    };
     session.end().await?;
     Ok(report)
+}
+
+/// Counts what sessions run with the statements that are known. Its constants settle what `pg_stat_statements` hides.
+async fn look_at_sessions(
+    session: &mut MainSession,
+    store: &Store,
+    database: &str,
+    report: CollectionReport,
+) -> Outcome<CollectionReport> {
+    let asking = Instant::now();
+    let texts = active_texts(session.connection().await?).await?;
+    let roles = role_paths(session.connection().await?).await?;
+    let ground = Ground::read(session).await?;
+    let seen_ms = asking.elapsed().as_secs_f64() * 1000.0;
+    let reader = ground.reader();
+    let known: Vec<_> = texts
+        .into_iter()
+        .filter_map(|text| {
+            let role = roles.get(&text.role);
+            let path = role.map(|role| role.search_path.as_slice());
+            let identity = reader.identify(&text.sql, path, role.map(|role| role.role.as_str()));
+            let is_readable = identity.kind == QueryKind::User && identity.unreadable.is_none();
+            is_readable.then_some((identity.query_hash, text.sql, text.sessions))
+        })
+        .collect();
+    let seen = store.record_seen(database, &known).await?;
+    store.note_seen(database, seen, seen_ms).await?;
+    Ok(CollectionReport { seen, seen_ms, main_ms: report.main_ms + seen_ms, ..report })
 }
 
 fn identify(
@@ -187,6 +224,7 @@ fn raw(query: &StoredQuery) -> RawStatement {
         rows: statement.rows,
         search_path: query.search_path.clone(),
         logged: query.logged.clone(),
+        seen: query.seen.clone(),
         role: query.roles.first().filter(|role| !role.is_empty()).cloned(),
         ..RawStatement::default()
     }

@@ -57,7 +57,7 @@ fn add(targets: &mut [TargetHealth], kind: TargetKind, findings: Vec<Finding>) {
 async fn of_main(main: &Dsn) -> Result<Vec<Finding>, PgFailure> {
     let mut session = MainSession::begin(main).await?;
     session.wait_until(Instant::now() + LONGEST);
-    let collected = collect(&mut session, Some(Instant::now() + LONGEST)).await;
+    let collected = collect(&mut session, Some(Instant::now() + LONGEST), false).await;
     session.end().await?;
     Ok(match collected {
         Ok(collection) => workload_findings(

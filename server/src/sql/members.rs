@@ -1,7 +1,10 @@
 //! Members of documents that a normalised statement looks up by a parameter: `doc ->> $1 = $2`, or asks for: `doc ? $1`.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
+use super::rewrite::comments;
 use super::{SqlError, Statement, tree};
 
 /// One lookup.
@@ -65,6 +68,16 @@ pub fn member_uses(statement: &Statement) -> Result<Vec<MemberUse>, SqlError> {
     });
     found.extend(asked);
     Ok(found)
+}
+
+/// Words of a statement's comments, such as those that frameworks put there: `/* filter='email' */`. Escapes as in URLs
+/// stay as they are.
+#[must_use]
+pub fn words_of_comments(sql: &str) -> BTreeSet<String> {
+    let comments = comments(sql).unwrap_or_default();
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let words = comments.iter().flat_map(|comment| comment.split(|c: char| !is_part(c)));
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 /// `column ? $1`, for one of some operators.
@@ -134,6 +147,14 @@ mod tests {
         let statement = parse_one(text).unwrap();
         let uses = member_uses(&statement).unwrap();
         uses.into_iter().map(|one| (one.column, one.steps, one.values)).collect()
+    }
+
+    #[test]
+    fn words_stand_in_comments_alone() {
+        let words = words_of_comments(
+            "SELECT 1 /* filter='email',route='/users/:id' */ FROM t -- plan\nWHERE a = '/* no */'",
+        );
+        assert_eq!(Vec::from_iter(words), ["email", "filter", "id", "plan", "route", "users"]);
     }
 
     #[test]

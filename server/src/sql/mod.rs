@@ -27,6 +27,7 @@ mod repair;
 mod rewrite;
 mod rewrites;
 mod robust;
+mod seen;
 mod select;
 mod selects;
 mod shape;
@@ -58,7 +59,7 @@ pub use guard::{check_runnable, check_select};
 pub use highlight::highlighted;
 pub use kind::{OWN_MARK, kind_of};
 pub use lone::{LoneExpression, is_called_over_columns, lone_expression};
-pub use members::{MemberUse, member_uses};
+pub use members::{MemberUse, member_uses, words_of_comments};
 pub use names::{LONGEST_NAME, ambiguous_name, cut_name};
 pub use nested::{unwrapped, with_variables};
 pub use patch::{
@@ -83,6 +84,7 @@ pub use robust::{
     IndexForm as MadeIndex, Leftover, Relation as NamedRelation, Robust, creates_extension,
     refuses_transaction, robust, squawk_rules, within_transaction, without_marks,
 };
+pub use seen::{Seen, with_seen};
 pub use select::{
     Ending, SortedBy, ending, left_out_of_fingerprints, offsets, sorted_by, without_limit,
 };

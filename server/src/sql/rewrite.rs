@@ -49,6 +49,16 @@ pub(super) fn lexemes(sql: &str) -> Result<Vec<Lexeme>, SqlError> {
         .collect()
 }
 
+/// The comments of a text, in their order.
+pub(super) fn comments(sql: &str) -> Result<Vec<&str>, SqlError> {
+    let is_comment = |lexeme: &Lexeme| {
+        lexeme.token == Token::SqlComment as i32 || lexeme.token == Token::CComment as i32
+    };
+    let all = lexemes(sql)?;
+    let found = all.iter().filter(|lexeme| is_comment(lexeme));
+    Ok(found.filter_map(|lexeme| sql.get(lexeme.start..lexeme.end)).collect())
+}
+
 /// The statement with each `$n` replaced by `literals[n - 1]`, which must be a complete SQL expression.
 ///
 /// # Errors

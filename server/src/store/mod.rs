@@ -23,6 +23,7 @@ mod queue;
 mod readings;
 mod recommendations;
 mod row;
+mod seen;
 mod sessions;
 mod soundness;
 mod webhooks;
@@ -238,7 +239,7 @@ impl Store {
 }
 
 /// The number of the last migration.
-const LAST_MIGRATION: i64 = 10;
+const LAST_MIGRATION: i64 = 11;
 
 /// The migrations, embedded.
 fn migrator() -> Migrator {
@@ -256,6 +257,7 @@ fn migrator() -> Migrator {
         migration(8, "own time", include_str!("../../migrations/0008_own_time.sql")),
         migration(9, "closed by", include_str!("../../migrations/0009_closed_by.sql")),
         migration(10, "sets", include_str!("../../migrations/0010_sets.sql")),
+        migration(11, "seen", include_str!("../../migrations/0011_seen.sql")),
     ])
 }
 

@@ -26,6 +26,8 @@ pub struct StoredQuery {
     pub search_path: Option<Vec<String>>,
     /// Sets of values that a log showed.
     pub logged: Vec<Vec<Option<String>>>,
+    /// Texts that sessions ran, with their constants, each with how often it was seen.
+    pub seen: Vec<(String, i64)>,
     pub planned_at: Option<Timestamp>,
 }
 
@@ -37,6 +39,7 @@ fn stored(row: &SqliteRow) -> Result<StoredQuery, StoreError> {
         roles: read_json(row, "roles_json")?,
         search_path: optional_json(row, "search_path_json")?,
         logged: optional_json(row, "logged_json")?.unwrap_or_default(),
+        seen: optional_json(row, "seen_json")?.unwrap_or_default(),
         planned_at: optional_parsed(row, "planned_at")?,
     })
 }

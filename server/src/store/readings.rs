@@ -27,6 +27,8 @@ impl Store {
             was_reset: false,
             deallocations: 0,
             hidden: 0,
+            seen: 0,
+            seen_ms: 0.0,
             error: Some(error.to_owned()),
         };
         let mut write = self.write().await?;
@@ -71,7 +73,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<CollectionCost, StoreError> {
         let row = sqlx::query(
-            "SELECT count(*) AS readings, COALESCE(sum(main_ms), 0.0) AS main_ms FROM collections
+            "SELECT count(*) AS readings, COALESCE(sum(main_ms), 0.0) AS main_ms,
+                 COALESCE(sum(seen_ms), 0.0) AS seen_ms FROM collections
              WHERE database = ?1 AND at >= ?2 AND error IS NULL",
         )
         .bind(database)
@@ -81,6 +84,7 @@ impl Store {
         Ok(CollectionCost {
             readings: integer(&row, "readings")?,
             main_ms_per_hour: number(&row, "main_ms")?,
+            seen_ms_per_hour: number(&row, "seen_ms")?,
         })
     }
 }
@@ -128,6 +132,8 @@ fn report(row: &SqliteRow) -> Result<CollectionReport, StoreError> {
         was_reset: integer(row, "was_reset")? == 1,
         deallocations: integer(row, "deallocations")?,
         hidden: integer(row, "hidden")?,
+        seen: integer(row, "seen")?,
+        seen_ms: number(row, "seen_ms")?,
         error: optional_text(row, "error")?,
     })
 }

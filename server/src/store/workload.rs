@@ -140,6 +140,8 @@ impl Store {
             was_reset: reading.deltas.was_reset,
             deallocations: reading.deltas.deallocations,
             hidden: reading.hidden,
+            seen: 0,
+            seen_ms: 0.0,
             error: None,
         };
         insert_report(&mut write, database, &report, Some(&reading.snapshot)).await?;

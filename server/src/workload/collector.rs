@@ -14,7 +14,9 @@ use super::cursors::credit;
 use super::raw::RawStatement;
 use super::understand::{Calling, Identity, Reader};
 use crate::postgres::query;
-use crate::postgres::{MainSession, PgFailure, StatementsView, no_texts, role_paths};
+use crate::postgres::{
+    ActiveText, MainSession, PgFailure, StatementsView, active_texts, no_texts, role_paths,
+};
 
 /// What was collected.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,13 +71,14 @@ impl Ground {
 }
 
 /// Reads the statements that main has counted since its last reset; those whose turn does not come `until` then are not
-/// planned.
+/// planned. With `sample_activity`, what sessions run now settles constants that the counters hide.
 ///
 /// # Errors
 /// Main is out of reach, or its statements cannot be read.
 pub async fn collect(
     session: &mut MainSession,
     until: Option<Instant>,
+    sample_activity: bool,
 ) -> Result<Collection, CollectError> {
     let ground = Ground::read(session).await?;
     let view = StatementsView::find(session.connection().await?).await?;
@@ -106,6 +109,26 @@ pub async fn collect(
     credit(&mut raw);
     let mut raw: Vec<RawStatement> = raw.into_iter().map(|(_, raw)| raw).collect();
     to_own_times(&ground.reader(), &mut raw);
+    if sample_activity {
+        let reader = ground.reader();
+        let texts = active_texts(session.connection().await?).await?;
+        let of_text = |text: ActiveText| {
+            let role = roles.get(&text.role);
+            let path = role.map(|role| role.search_path.as_slice());
+            let identity = reader.identify(&text.sql, path, role.map(|role| role.role.as_str()));
+            (identity.query_hash, (text.sql, text.sessions))
+        };
+        let mut seen: BTreeMap<QueryHash, Vec<(String, i64)>> = BTreeMap::new();
+        for (hash, text) in texts.into_iter().map(of_text) {
+            seen.entry(hash).or_default().push(text);
+        }
+        for one in &mut raw {
+            let hash = reader
+                .identify(&one.sql, one.search_path.as_deref(), one.role.as_deref())
+                .query_hash;
+            one.seen = seen.get(&hash).cloned().unwrap_or_default();
+        }
+    }
     understand_all(session, ground, raw, until, false).await
 }
 

@@ -7,7 +7,7 @@ use optischema::model::{BindingKind, Catalog, CatalogColumn, StatementShape};
 use serde_json::Value;
 
 use super::values::is_number;
-use crate::sql::{Repair, Statement, member_uses};
+use crate::sql::{Repair, Statement, member_uses, words_of_comments};
 
 /// Members that are named in a remark.
 const MOST_NAMED: usize = 6;
@@ -34,8 +34,10 @@ struct Member {
 }
 
 impl Members {
-    /// Chooses a member for each lookup. `rows` are those of one call, on average.
+    /// Chooses a member for each lookup: one that the comments of the statement as it was counted, `text`, name, else one
+    /// that fits the rows of one call, on average.
     pub fn of(
+        text: &str,
         statement: &Statement,
         shape: &StatementShape,
         catalog: &Catalog,
@@ -44,6 +46,7 @@ impl Members {
         rows: Option<i64>,
     ) -> Self {
         let mut members = Self::default();
+        let commented = words_of_comments(text);
         // A tree that cannot be walked was refused before.
         for lookup in member_uses(statement).unwrap_or_default() {
             let Some((column, table_rows)) = documents(catalog, shape, &lookup.column) else {
@@ -62,7 +65,13 @@ impl Members {
                 true => apart(member.share * table_rows, rows),
                 false => distance(member, table_rows, rows),
             };
-            known.sort_by(|a, b| fit(a).total_cmp(&fit(b)).then(a.steps.cmp(&b.steps)));
+            let is_named = |member: &Member| member.steps.iter().all(|s| commented.contains(s));
+            known.sort_by(|a, b| {
+                is_named(b)
+                    .cmp(&is_named(a))
+                    .then(fit(a).total_cmp(&fit(b)))
+                    .then(a.steps.cmp(&b.steps))
+            });
             let Some(best) = known.first() else { continue };
             if !lookup.is_existence {
                 members.steps.extend(best.steps.iter().cloned());
@@ -81,8 +90,12 @@ impl Members {
             if known.len() > 1 && !lookup.is_existence {
                 let name = |member: &Member| member.steps.join(".");
                 let others: Vec<String> = known.iter().skip(1).take(MOST_NAMED).map(name).collect();
+                let why = match is_named(best) {
+                    true => "stands in its comment",
+                    false => "fits the rows of a call best",
+                };
                 members.remarks.push(format!(
-                    "pg_stat_statements hides which member of {} is looked up: {} fits the rows of a call best, {} are there too. A log of the statement (log_min_duration_statement) would settle it",
+                    "pg_stat_statements hides which member of {} is looked up: {} {why}, {} are there too. A log of the statement (log_min_duration_statement), or sample_activity, would settle it",
                     lookup.column,
                     name(best),
                     others.join(", "),
@@ -257,7 +270,7 @@ mod tests {
         let shape = analyze(&statement, &catalog).unwrap();
         let repair = Repair::of(&statement, &shape, &catalog).unwrap();
         let types = types.iter().map(|(n, name)| (*n, (*name).to_owned())).collect();
-        Members::of(&statement, &shape, &catalog, &repair, &types, rows)
+        Members::of(sql, &statement, &shape, &catalog, &repair, &types, rows)
     }
 
     #[test]
@@ -267,6 +280,9 @@ mod tests {
         assert_eq!(one.value(1, BindingKind::Common), Some("email"));
         assert_eq!(one.value(2, BindingKind::Common), Some("u0"));
         assert!(one.remarks[0].contains("email fits") && one.remarks[0].contains("plan"));
+        let said = members(&format!("{sql} /* filter='plan' */"), Some(1), &[]);
+        assert_eq!(said.value(1, BindingKind::Common), Some("plan"));
+        assert!(said.remarks[0].contains("plan stands in its comment"));
         let some = members(sql, Some(15), &[]);
         assert_eq!(some.value(1, BindingKind::Common), Some("email"), "fifty tell not how many");
         let many = members(sql, Some(200), &[]);

@@ -22,6 +22,8 @@ pub struct RawStatement {
     pub is_nested: bool,
     /// A person typed it: a name that no table has is a mistake, and no variable of a function around it.
     pub is_typed: bool,
+    /// Texts that sessions ran, with the constants that `pg_stat_statements` hides, each with how often it was seen.
+    pub seen: Vec<(String, i64)>,
     /// The same statement with other constants, each with its calls; the text above is not among them.
     pub variants: Vec<(String, i64)>,
 }

@@ -32,7 +32,7 @@ async fn tpch() -> Shop {
 async fn collected(shop: &Shop) -> (MainSession, Collection) {
     let mut session =
         MainSession::begin(&shop.url("reader", "tpch").parse().unwrap()).await.unwrap();
-    let collection = collect(&mut session, None).await.unwrap();
+    let collection = collect(&mut session, None, false).await.unwrap();
     (session, collection)
 }
 

@@ -3,6 +3,7 @@
 use optischema::model::{Health, QueryDetail, QueryKind, QueryPage, QuerySummary};
 use optischema_server::config::SettingsArgs;
 use optischema_server::postgres::StatementsView;
+use optischema_server::store::Store;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
@@ -504,4 +505,56 @@ async fn recorded_rows_of_thirteen_to_eighteen_are_read() {
                 .unwrap()
         );
     }
+}
+
+#[tokio::test]
+async fn what_sessions_run_settles_constants_that_are_hidden() {
+    let shop = Shop::start().await;
+    let setup = [
+        "CREATE TABLE forms (id int PRIMARY KEY, doc jsonb)",
+        // Both members have a value of their own in each row: rows of a call tell nothing.
+        "INSERT INTO forms SELECT i, jsonb_build_object('code', 'c' || i, 'token', 't' || i) FROM generate_series(1, 20000) i",
+        "ANALYZE forms",
+    ];
+    shop.run("app", "shop", &setup).await;
+    let mut session = shop.connect("app", "shop").await;
+    let statement = "SELECT id FROM forms WHERE doc ->> 'token' = 't77'";
+    for _ in 0..3 {
+        sqlx::query(statement).persistent(false).fetch_all(&mut session).await.unwrap();
+    }
+    let looks_up = async |app: &App| -> Value {
+        collect(app).await;
+        app.post("/api/analyze").await;
+        let page = page(app, "?q=forms").await;
+        let hash = named(&page, "->>").query_hash.0.clone();
+        serde_json::to_value(detail(app, &hash, "all").await).unwrap()
+    };
+    let mut settings = shop.settings();
+    let off = App::start(&settings).await;
+    let guessed = looks_up(&off).await.to_string();
+    assert!(guessed.contains("fits the rows of a call best"), "{guessed}");
+    assert!(!guessed.contains("pg_stat_activity"));
+    off.stop().await;
+
+    settings.sample_activity = Some(true);
+    let on = App::start(&settings).await;
+    let report = collect(&on).await;
+    assert!(
+        report["seen"].as_i64() >= Some(1) && report["seen_ms"].as_f64() > Some(0.0),
+        "{report}"
+    );
+    let known = looks_up(&on).await.to_string();
+    assert!(known.contains("as pg_stat_activity showed them"), "{known}");
+    assert!(known.contains("'token'") && !known.contains("fits the rows"), "{known}");
+    assert!(page(&on, "").await.cost.seen_ms_per_hour > 0.0);
+    on.stop().await;
+
+    // Where it is off again, nothing of it is kept.
+    settings.sample_activity = None;
+    let off = App::start(&settings).await;
+    collect(&off).await;
+    off.stop().await;
+    let store = Store::open(&settings.data_dir.unwrap().join("optischema.db")).await.unwrap();
+    let kept = store.user_queries("shop").await.unwrap();
+    assert!(kept.iter().all(|query| query.seen.is_empty()));
 }

@@ -134,7 +134,7 @@ fn hidden_in(planned: &Planned<'_>, clause: &Clause, catalog: &Catalog) -> Optio
     let inside = sql::constants_in(&format!("SELECT {expression}")).unwrap_or_default();
     inside.iter().find(|constant| !known.contains(plain_name(constant))).map(|constant| {
         format!(
-            "pg_stat_statements hides a constant inside the expression, and {constant} was only assumed for it: a log of the statement (log_min_duration_statement) would settle it"
+            "pg_stat_statements hides a constant inside the expression, and {constant} was only assumed for it: a log of the statement (log_min_duration_statement), or sample_activity, would settle it"
         )
     })
 }

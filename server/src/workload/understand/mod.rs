@@ -97,8 +97,14 @@ impl Reader<'_> {
             )
             .into());
         }
+        let seen = sql::with_seen(text, &raw.seen);
+        let text = seen.as_ref().map_or(text, |seen| seen.sql.as_str());
         let short = sql::shortened(text).map_err(|error| self.parse_failure(text, error))?;
-        let logged = short.as_ref().map_or_else(|| raw.logged.clone(), |s| of_kept(&raw.logged, s));
+        let (sets, set_calls) = match &seen {
+            Some(seen) if raw.logged.is_empty() => (seen.sets.as_slice(), seen.calls.as_slice()),
+            _ => (raw.logged.as_slice(), raw.logged_calls.as_slice()),
+        };
+        let logged = short.as_ref().map_or_else(|| sets.to_vec(), |s| of_kept(sets, s));
         let text = short.as_ref().map_or(text, |short| &short.sql);
         // Of a list that pg_stat_statements cut, rows of one call tell how long it is, if anything does.
         let found = raw.rows_per_call().and_then(|rows| usize::try_from(rows).ok());
@@ -159,7 +165,8 @@ impl Reader<'_> {
             target_or_reason(infer(session, &statement, &mut repair, &columns).await)?
         };
         let rows = raw.rows_per_call();
-        let members = Members::of(&statement, &shape, self.catalog, &repair, &types, rows);
+        let members =
+            Members::of(&raw.sql, &statement, &shape, self.catalog, &repair, &types, rows);
         let source = BindingSource {
             members: &members,
             catalog: self.catalog,
@@ -168,7 +175,7 @@ impl Reader<'_> {
             types: &types,
             raw_rows: rows,
             logged: &logged,
-            logged_calls: if logged.len() == raw.logged.len() { &raw.logged_calls } else { &[] },
+            logged_calls: if logged.len() == sets.len() { set_calls } else { &[] },
         };
         let mut bindings = bind(&statement, &source)?;
         if names == Names::OfVariables {
@@ -177,6 +184,9 @@ impl Reader<'_> {
         }
         for (number, name) in repair.casts.iter().filter(|(n, _)| !demanded.contains_key(n)) {
             let remark = format!("type of ${number} assumed: {name}");
+            bindings.iter_mut().for_each(|binding| binding.remarks.push(remark.clone()));
+        }
+        if let Some(remark) = seen.as_ref().map(remark_of) {
             bindings.iter_mut().for_each(|binding| binding.remarks.push(remark.clone()));
         }
         if let Some(sql::Shortened { values: (before, after), .. }) = &short {
@@ -318,6 +328,18 @@ impl Reader<'_> {
         // PostgreSQL does not normalise every statement, and one of them may hold a password.
         let sql = if plannable.is_ok() { sql } else { normalised(&sql) };
         Ok(tracked(raw, Identity { sql, query_hash, kind, unreadable: None }, plannable))
+    }
+}
+
+/// Where constants come from that `pg_stat_statements` hides.
+fn remark_of(seen: &sql::Seen) -> String {
+    let times = optischema::figures::counted(seen.times.max(0).cast_unsigned(), "time");
+    match seen.others {
+        0 => format!("constants as pg_stat_activity showed them ({times})"),
+        others => format!(
+            "constants as pg_stat_activity showed them most often ({times}); {} seen, too",
+            optischema::figures::counted(others as u64, "other choice")
+        ),
     }
 }
 
