@@ -5,7 +5,7 @@ use optischema::model::{Binding, Catalog, Predicate, quote_literal};
 use super::BenchmarkError;
 use super::request::BenchmarkRequest;
 use crate::postgres::MainSession;
-use crate::sql::{self, PatchKind, Statement};
+use crate::sql::{self, Statement};
 
 /// A statement with values, as main would run it.
 #[derive(Debug, Clone)]
@@ -39,25 +39,26 @@ pub(super) async fn guard(
             ));
         }
         for binding in bindings {
-            all.push(bound(main, request, number, binding, catalog).await?);
+            all.push(bound(main, request, number, binding, request.rewrite(), catalog).await?);
         }
     }
     Ok(all)
 }
 
-/// One set of values of the case of this number, planned on main.
+/// One set of values of the case of this number, planned on main, with the statement that takes its place.
 pub(super) async fn bound(
     main: &mut MainSession,
     request: &BenchmarkRequest<'_>,
     number: usize,
     binding: &Binding,
+    rewrite: Option<&Statement>,
     catalog: Option<&Catalog>,
 ) -> Result<Bound, BenchmarkError> {
     let statement = sql::parse_one(&binding.sql)?;
     main.plan(&statement).await?;
-    let rewritten = match &request.patch.kind {
-        PatchKind::Rewrite(rewrite) => {
-            let rewritten = with_values(&rewrite.statement, binding)?;
+    let rewritten = match rewrite {
+        Some(rewrite) => {
+            let rewritten = with_values(rewrite, binding)?;
             if rewritten.sql == statement.sql {
                 return Err(BenchmarkError::Failed(
                     "the statement stays the same: what changes is in the application, and cannot be measured here".into(),
@@ -66,7 +67,7 @@ pub(super) async fn bound(
             main.plan(&rewritten).await?;
             Some(rewritten)
         }
-        _ => None,
+        None => None,
     };
     let predicates = match catalog {
         Some(catalog) => sql::analyze(&statement, catalog)?.predicates,

@@ -66,7 +66,9 @@ pub(super) async fn draw(
             let sql = sql::bind_parameters(&statement, &binding.literals)?;
             Ok(Binding { sql, ..binding })
         }) {
-            Ok(binding) => bound(&mut main, request, old.case, &binding, catalog).await,
+            Ok(binding) => {
+                bound(&mut main, request, old.case, &binding, request.rewrite(), catalog).await
+            }
             Err(error) => Err(error),
         };
         match made {

@@ -53,6 +53,14 @@ impl BenchmarkRequest<'_> {
         tables.into_iter().collect()
     }
 
+    /// The statement that takes the place of those that are measured.
+    pub(super) fn rewrite(&self) -> Option<&Statement> {
+        match &self.patch.kind {
+            PatchKind::Rewrite(rewrite) => Some(&rewrite.statement),
+            _ => None,
+        }
+    }
+
     /// Whether a case writes.
     pub(super) fn writes(&self) -> bool {
         self.cases.iter().any(|case| case.whole.is_some())
@@ -93,9 +101,7 @@ impl BenchmarkRequest<'_> {
         };
         let mut counts: Vec<usize> =
             self.cases.iter().flat_map(|case| [named(&case.statement), planned(case)]).collect();
-        if let PatchKind::Rewrite(rewrite) = &self.patch.kind {
-            counts.push(named(&rewrite.statement));
-        }
+        counts.extend(self.rewrite().map(named));
         u32::try_from(counts.into_iter().max().unwrap_or(1)).unwrap_or(u32::MAX)
     }
 

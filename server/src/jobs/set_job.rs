@@ -51,6 +51,7 @@ async fn together(
             patch_text: &recommendation.patch_sql,
             patch,
             tables: &recommendation.tables,
+            replaces: Some(&recommendation.query_hash),
         })
         .collect();
     let database = recommendations.first().map(|first| first.database.clone()).unwrap_or_default();

@@ -1,10 +1,13 @@
 //! Several changes measured together.
 
-use optischema::model::{JobStatus, Recommendation, SetBenchmark, Verdict};
+use optischema::model::{
+    JobStatus, Proposal, Recommendation, RecommendationType, SetBenchmark, SetStatement, Verdict,
+};
 use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::fixture::{App, Shop};
+use crate::proposing::{advise, proposal};
 
 /// Statements of the shop that two different indexes serve, and one that an index of main serves.
 const STATEMENTS: [&str; 3] = [
@@ -86,6 +89,48 @@ async fn a_set_that_makes_one_statement_slower_is_not_called_faster_and_names_it
     let slower: Vec<&str> = set.slower().map(|statement| statement.sql.as_str()).collect();
     assert!(slower.len() == 1 && slower[0].contains("name"), "{slower:?}");
     assert!(!set.slower().next().unwrap().plan_changes.is_empty());
+}
+
+#[tokio::test]
+async fn a_rewrite_is_measured_beside_other_changes_and_must_return_the_same_rows() {
+    let shop = Shop::start().await;
+    worked(&shop).await;
+    let by_day = "SELECT id, note FROM \"Items\" WHERE at::date = '2026-02-03'";
+    let mut session = shop.connect("app", "shop").await;
+    for _ in 0..20 {
+        sqlx::query(by_day).persistent(false).fetch_all(&mut session).await.unwrap();
+    }
+    let app = App::start(&shop.settings()).await;
+    let list = recommended(&app).await;
+    let orders = id_of(&list, "(\"order_id\"");
+    let rewrite = list.iter().find(|one| {
+        one.recommendation_type == RecommendationType::Rewrite && one.patch_sql.contains("note")
+    });
+    let rewrite = rewrite.unwrap_or_else(|| panic!("{list:#?}"));
+    let set = measured(&app, &[&orders, &rewrite.id.to_string()]).await;
+    assert_eq!(set.verdict, Verdict::Faster, "{set:#?}");
+    let member = |id: &str| set.members.iter().find(|m| m.recommendation_id.to_string() == id);
+    let own = member(&rewrite.id.to_string()).unwrap();
+    // Its index serves another statement, too.
+    assert!(own.used_by.contains(&rewrite.query_hash) && own.used_by.len() == 2, "{own:?}");
+    assert!(own.carries_percent.is_some_and(|percent| percent > 5.0), "{own:?}");
+    let of_it = set.statements.iter().find(|one| one.query_hash == rewrite.query_hash).unwrap();
+    assert_eq!(of_it.verdict, Verdict::Faster, "{of_it:?}");
+
+    // One that leaves rows out is no faster statement, whatever the others gain.
+    let of_orders = list.iter().find(|one| one.id.to_string() == orders).unwrap();
+    let fewer = "SELECT id, price FROM public.\"Items\" WHERE order_id = $1 AND id % 2 = 0";
+    let fewer = Proposal {
+        query_hash: of_orders.query_hash.clone(),
+        ..proposal(fewer, RecommendationType::Rewrite, &of_orders.tables)
+    };
+    let fewer = advise(&shop, fewer).await.to_string();
+    let set = measured(&app, &[&orders, &fewer]).await;
+    assert_eq!(set.verdict, Verdict::NotEquivalent, "{set:#?}");
+    let differs = |one: &&SetStatement| one.verdict == Verdict::NotEquivalent;
+    assert_eq!(set.statements.iter().filter(differs).count(), 1);
+    assert!(set.warnings.iter().any(|warning| warning.contains("comes")), "{:?}", set.warnings);
+    app.stop().await;
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use optischema::statistics::{
 use super::super::calibration::warning;
 use super::super::protocol::{interval_percent, percent};
 use super::super::site::Site;
-use super::{SetQuestion, Together};
+use super::SetQuestion;
+use super::measuring::Together;
 
 /// Fewer pairs decide nothing.
 const FEWEST_PAIRS: usize = 10;
@@ -44,7 +45,11 @@ pub(super) fn summed(question: &SetQuestion<'_>, site: Site, found: Found) -> Se
             query_hash: one.query_hash.clone(),
             sql: one.sql.clone(),
             share: shares[one.case],
-            verdict: if one.times.is_unstable { Verdict::Unstable } else { judged.verdict },
+            verdict: match (&one.other_rows, one.times.is_unstable) {
+                (Some(_), _) => Verdict::NotEquivalent,
+                (None, true) => Verdict::Unstable,
+                (None, false) => judged.verdict,
+            },
             change_percent: is_enough(one).then(|| percent(judged.ratio)),
             confidence_interval: judged.interval.map(|interval| ConfidenceInterval {
                 level: 1.0 - FAMILY_LEVEL,
@@ -58,19 +63,28 @@ pub(super) fn summed(question: &SetQuestion<'_>, site: Site, found: Found) -> Se
         })
         .collect();
     statements.sort_by(|a, b| b.share.total_cmp(&a.share));
-    let slower = statements.iter().any(|statement| statement.verdict == Verdict::Slower);
+    let has = |verdict: Verdict| statements.iter().any(|statement| statement.verdict == verdict);
+    let (slower, differs) = (has(Verdict::Slower), has(Verdict::NotEquivalent));
     let of_whole = whole.as_ref().map_or(Verdict::Inconclusive, |whole| whole.verdict);
-    let mut verdict = if slower { Verdict::Slower } else { of_whole };
+    let mut verdict = match (differs, slower) {
+        (true, _) => Verdict::NotEquivalent,
+        (false, true) => Verdict::Slower,
+        // What one statement does is not known, and it may be slower.
+        (false, false) if of_whole == Verdict::Faster && has(Verdict::Unstable) => {
+            Verdict::Unstable
+        }
+        (false, false) => of_whole,
+    };
     if verdict == Verdict::Faster && site.lacks_index {
         verdict = Verdict::Inconclusive;
         warnings.push("Indexes of main's are missing in the copy, so its baseline may be slower than main's: the verdict \"faster\" is not given.".to_owned());
     }
-    if !measured.iter().all(is_enough) {
+    if !measured.iter().filter(|one| one.other_rows.is_none()).all(is_enough) {
         warnings.push(format!(
             "The time was not enough for {FEWEST_PAIRS} pairs of every statement: those with fewer are inconclusive, and so is the whole. Raise benchmark_seconds."
         ));
         // A few runs of a large part say too little of the whole.
-        if !slower {
+        if !slower && !differs {
             verdict = Verdict::Inconclusive;
         }
     }
