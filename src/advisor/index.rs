@@ -32,10 +32,11 @@ pub enum IndexMethod {
     Hnsw,
     Ivfflat,
     Rum,
+    Bloom,
 }
 
 impl IndexMethod {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Btree,
         Self::Hash,
         Self::Gin,
@@ -45,6 +46,7 @@ impl IndexMethod {
         Self::Hnsw,
         Self::Ivfflat,
         Self::Rum,
+        Self::Bloom,
     ];
 
     /// As SQL writes it.
@@ -60,6 +62,7 @@ impl IndexMethod {
             Self::Hnsw => "hnsw",
             Self::Ivfflat => "ivfflat",
             Self::Rum => "rum",
+            Self::Bloom => "bloom",
         }
     }
 
@@ -74,6 +77,9 @@ impl IndexMethod {
     pub const fn is_hypothetical(self) -> bool {
         matches!(self, Self::Btree | Self::Hash | Self::Brin)
     }
+
+    /// Pages that one entry of BRIN stands for, where nothing else is said.
+    pub const PAGES_PER_RANGE: u32 = 128;
 
     /// Whether it finds only most of the nearest rows.
     #[must_use]
@@ -94,6 +100,7 @@ impl IndexMethod {
             Self::Hnsw => "HNSW",
             Self::Ivfflat => "IVFFlat",
             Self::Rum => "RUM",
+            Self::Bloom => "Bloom",
         }
     }
 }

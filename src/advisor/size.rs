@@ -53,7 +53,8 @@ pub fn index_size(table: &CatalogTable, candidate: &IndexCandidate) -> Option<In
         | IndexMethod::Spgist
         | IndexMethod::Hnsw
         | IndexMethod::Ivfflat
-        | IndexMethod::Rum => None,
+        | IndexMethod::Rum
+        | IndexMethod::Bloom => None,
     }
 }
 

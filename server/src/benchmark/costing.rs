@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use optischema::advisor::{IndexCandidate, IndexMethod};
 use optischema::model::TableName;
 use optischema::plan::{Plan, parse_plan};
 use serde_json::Value;
@@ -236,8 +237,13 @@ impl Bench<'_, '_> {
     }
 
     async fn build(&mut self, trial: &Trial, left: Duration) -> Result<Built, BenchmarkError> {
+        let of_table = &self.site.fidelity.tables;
+        let copied = of_table.iter().find(|copied| copied.table == trial.candidate.table);
+        let rows = copied.map_or(0, |copied| copied.rows);
+        let share = if trial.rows > 0.0 { (rows as f64 / trial.rows).min(1.0) } else { 1.0 };
+        let candidate = in_scale(&trial.candidate, share);
         let Patch { kind: PatchKind::CreateIndex(index), .. } =
-            Patch::parse(&trial.candidate.create_sql(false))?
+            Patch::parse(&candidate.create_sql(false))?
         else {
             return Err(BenchmarkError::Failed("it is no index".into()));
         };
@@ -291,9 +297,11 @@ impl Bench<'_, '_> {
             });
         }
         let bytes = size(self.site.connection(), &table.schema, &index.name).await?;
-        let of_table = &self.site.fidelity.tables;
-        let copied = of_table.iter().find(|copied| copied.table == trial.candidate.table);
-        let rows = copied.map_or(0, |copied| copied.rows);
+        let bytes = match trial.candidate.method {
+            // As many ranges as main's are there already.
+            IndexMethod::Brin => (bytes as f64 * share) as i64,
+            _ => bytes,
+        };
         let with_statistics_of_main = self.statistics.are_of(&trial.candidate.table);
         Ok(Built { bytes, build_ms, with_statistics_of_main, rows, effects, objection })
     }
@@ -418,6 +426,16 @@ impl Bench<'_, '_> {
         self.site.check_reach(&plan)?;
         Ok(Ok((plan, json)))
     }
+}
+
+/// The index as it is built on a share of the rows, 0 to 1: an entry of BRIN stands for the same part of the table.
+fn in_scale(candidate: &IndexCandidate, share: f64) -> IndexCandidate {
+    let mut scaled = candidate.clone();
+    if candidate.method == IndexMethod::Brin {
+        let pages = (f64::from(IndexMethod::PAGES_PER_RANGE) * share).round().max(1.0) as u32;
+        scaled.parameters.push(("pages_per_range".to_owned(), pages));
+    }
+    scaled
 }
 
 /// What a planner says of trees that it cannot look into is a guess: one run without and one with the index tell how many

@@ -33,6 +33,8 @@ pub(crate) struct Trial {
     pub extensions: Vec<String>,
     /// Numbers of the planned statements.
     pub statements: Vec<usize>,
+    /// Rows of the table on main.
+    pub rows: f64,
 }
 
 /// What an index did on the rows that stand for main's.
@@ -115,7 +117,7 @@ pub(super) async fn try_all(
         return trials;
     };
     let serves = widened(&wanted);
-    let (order, left) = in_order(planned, &serves);
+    let (order, left) = in_order(planned, &serves, tables);
     for candidate in left {
         trials.rejected.push(RejectedCandidate::of(
             &candidate,
@@ -164,6 +166,7 @@ fn widened(wanted: &BTreeMap<IndexCandidate, Wanted>) -> BTreeMap<IndexCandidate
 fn in_order(
     planned: &[Planned<'_>],
     wanted: &BTreeMap<IndexCandidate, Wanted>,
+    tables: &BTreeMap<&TableName, CatalogTable>,
 ) -> (Vec<Trial>, Vec<IndexCandidate>) {
     let time = |statement: &usize| {
         planned.get(*statement).map_or(0.0, |planned| planned.tracked.total_time_ms)
@@ -189,6 +192,7 @@ fn in_order(
                 candidate: candidate.clone(),
                 extensions: wanted.extensions.keys().cloned().collect(),
                 statements: wanted.statements.clone(),
+                rows: tables.get(&candidate.table).map_or(0.0, |table| table.rows.max(0.0)),
             };
             let turn = turn.get(candidate).copied().unwrap_or_default();
             (turn, wanted.statements.iter().map(time).sum(), trial)
@@ -302,7 +306,9 @@ impl Trials {
     /// What nobody could cost, with its statements.
     pub fn untried(self, planned: &[Planned<'_>]) -> Vec<Untried> {
         let of = |number: &usize| planned.get(*number).map(|one| one.tracked.clone());
-        let untried = self.untried.into_iter();
+        // Where these are not tried, B-trees serve the same.
+        let has_other = |method| matches!(method, IndexMethod::Brin | IndexMethod::Bloom);
+        let untried = self.untried.into_iter().filter(|(one, _)| !has_other(one.method));
         untried
             .map(|(candidate, wanted)| Untried {
                 candidate,

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use optischema::advisor::{Clause, IndexCandidate, IndexKey, KeyTarget, Wanted, by_class};
+use optischema::advisor::{
+    Clause, IndexCandidate, IndexKey, IndexMethod, KeyTarget, Wanted, by_class,
+};
 use optischema::model::{BindingKind, Catalog, RejectedCandidate};
 use optischema::plan::parse_plan;
 
@@ -84,7 +86,7 @@ pub(super) fn kinds(
         if let Some(name) = nameless.and_then(|text| existing.get(&text)) {
             let reason = format!("the index {name} is this one already");
             rejected.push(RejectedCandidate::of(&candidate, reason));
-        } else if candidate.method.is_hypothetical() && !is_of_extension(catalog, &candidate) {
+        } else if can_be_asked_about(&candidate) && !is_of_extension(catalog, &candidate) {
             hypothetical.insert(candidate, wanted);
         } else {
             to_build.insert(candidate, wanted);
@@ -98,6 +100,12 @@ pub(super) fn kinds(
         }
     }
     Kinds { hypothetical, to_build, rejected }
+}
+
+/// Whether HypoPG tells it apart from others of its method: of BRIN it knows the plainest class.
+fn can_be_asked_about(candidate: &IndexCandidate) -> bool {
+    let has_class = candidate.keys.iter().any(|key| key.operator_class.is_some());
+    candidate.method.is_hypothetical() && !(has_class && candidate.method == IndexMethod::Brin)
 }
 
 /// Whether an expression is over a column of an extension's type. HypoPG looks operators up in PostgreSQL's own schema

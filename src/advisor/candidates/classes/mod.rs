@@ -16,6 +16,12 @@ use serving::{Served, serving};
 
 /// Columns compared with `=` that are taken in beside one that another method searches.
 const MOST_BESIDE: usize = 2;
+/// Columns that a statement must compare for a Bloom index to tell rows apart.
+const FEWEST_OF_ONE: usize = 2;
+/// Combinations of columns below which B-trees are fewer and better.
+const FEWEST_COMBINATIONS: usize = 3;
+/// Columns of one Bloom index; each more makes its signatures say less.
+const MOST_OF_BLOOM: usize = 8;
 /// Rows of a table for each list of IVFFlat, as its authors advise below a million rows.
 const ROWS_OF_A_LIST: f64 = 1000.0;
 
@@ -49,6 +55,9 @@ pub fn by_class(
             }
         }
     }
+    for (candidate, wanted) in blooms(catalog, statements) {
+        all.insert(candidate, wanted);
+    }
     let mut rejected = Vec::new();
     let mut refused = BTreeSet::new();
     all.retain(|candidate, _| {
@@ -67,6 +76,55 @@ pub fn by_class(
         reason.is_none()
     });
     (all, rejected)
+}
+
+/// Statements that each compare some of the same columns with `=`, in many combinations: one index with a signature of
+/// all of these columns serves every combination.
+fn blooms(catalog: &Catalog, statements: &[Vec<Clause>]) -> Vec<(IndexCandidate, Wanted)> {
+    let has_class = |column: &CatalogColumn| {
+        catalog.operator_classes.iter().find(|class| {
+            class.method == IndexMethod::Bloom.as_str() && class.takes(&column.input_types)
+        })
+    };
+    let mut of_tables: BTreeMap<&TableName, Vec<(usize, BTreeSet<&str>)>> = BTreeMap::new();
+    for (number, clauses) in statements.iter().enumerate() {
+        let tables: BTreeSet<&TableName> = clauses.iter().map(|clause| &clause.table).collect();
+        for table in tables.into_iter().filter_map(|name| catalog.tables.get(name)) {
+            let of_table: Vec<&Clause> = clauses
+                .iter()
+                .filter(|clause| clause.table == table.name && !clause.is_served)
+                .collect();
+            let columns: BTreeSet<&str> = equal_columns(table, &of_table)
+                .into_iter()
+                .filter(|column| has_class(column).is_some())
+                .map(|column| column.name.as_str())
+                .collect();
+            if columns.len() >= FEWEST_OF_ONE {
+                of_tables.entry(&table.name).or_default().push((number, columns));
+            }
+        }
+    }
+    let of_table = |(table, statements): (&TableName, Vec<(usize, BTreeSet<&str>)>)| {
+        let columns: BTreeSet<&str> =
+            statements.iter().flat_map(|(_, columns)| columns.iter().copied()).collect();
+        let combinations: BTreeSet<&BTreeSet<&str>> =
+            statements.iter().map(|(_, columns)| columns).collect();
+        let first = catalog.tables.get(table)?.column(columns.first()?)?;
+        let fits = combinations.len() >= FEWEST_COMBINATIONS && columns.len() <= MOST_OF_BLOOM;
+        let candidate = IndexCandidate {
+            table: table.clone(),
+            method: IndexMethod::Bloom,
+            keys: columns.iter().map(|column| IndexKey::column(*column)).collect(),
+            ..IndexCandidate::default()
+        };
+        let extension = has_class(first)?.extension.clone();
+        let wanted = Wanted {
+            statements: statements.iter().map(|(number, _)| *number).collect(),
+            extensions: extension.into_iter().map(|name| (name, false)).collect(),
+        };
+        fits.then_some((candidate, wanted))
+    };
+    of_tables.into_iter().filter_map(of_table).collect()
 }
 
 type Found = Vec<(IndexCandidate, BTreeMap<String, bool>)>;

@@ -1,5 +1,6 @@
 //! Which operator classes serve a condition.
 
+use crate::advisor::candidates::{MIN_BRIN_BYTES, MIN_BRIN_CORRELATION};
 use crate::advisor::clause::{Clause, ClauseTest, OperatorTest};
 use crate::advisor::index::{IndexKey, IndexMethod, KeyTarget};
 use crate::model::{Catalog, CatalogColumn, CatalogTable, OperatorClass, quote_identifier};
@@ -8,6 +9,13 @@ use crate::model::{Catalog, CatalogColumn, CatalogTable, OperatorClass, quote_id
 const SCALAR: [&str; 6] = ["=", "<", "<=", ">", ">=", "<>"];
 /// Classes of one method that are tried for one condition.
 const MOST_CLASSES: usize = 2;
+
+/// Below this correlation of a column with the order of its rows, a range of pages holds values from everywhere, outliers or
+/// not.
+const MIN_MULTI_CORRELATION: f64 = 0.5;
+
+/// Fewer values than these are in nearly every range of pages.
+const MIN_BLOOM_DISTINCT: f64 = 10_000.0;
 
 /// Classes of extensions that ship with PostgreSQL, offered where the extension is there to be created: for which operators
 /// of which types.
@@ -59,6 +67,7 @@ pub(super) fn serving(catalog: &Catalog, table: &CatalogTable, clause: &Clause) 
             if !is_beginning {
                 served.extend(offered(catalog, column, test));
             }
+            served.extend(of_ranges(catalog, table, column, test));
             // A pattern whose text the statement hides may begin with what it finds.
             let may_begin = test.begins || test.name == "~~";
             if may_begin && let Some(class) = pattern_class(column, test) {
@@ -132,6 +141,40 @@ fn by_operator(
         found.retain(|(method, ..)| *method != IndexMethod::Ivfflat);
     }
     found
+}
+
+/// Classes that summarise ranges of pages otherwise than by their least and greatest value: by several spans, where most
+/// values follow the order of the rows and some lie apart, and by which values there are, where equal ones lie together in
+/// no order. That the latter do, no statistics say: a build does.
+fn of_ranges(
+    catalog: &Catalog,
+    table: &CatalogTable,
+    column: Option<&CatalogColumn>,
+    test: &OperatorTest,
+) -> Vec<Class> {
+    // What a join compares with is everywhere.
+    let is_sought = table.bytes >= MIN_BRIN_BYTES && !test.orders && test.value.is_some();
+    let Some(column) = column.filter(|_| is_sought) else { return Vec::new() };
+    let follows = column.correlation.map_or(0.0, f64::abs);
+    let distinct = column.distinct_values(table.rows).unwrap_or(0.0);
+    let is_identifier =
+        follows < MIN_BRIN_CORRELATION && test.name == "=" && distinct >= MIN_BLOOM_DISTINCT;
+    let has_spans = (MIN_MULTI_CORRELATION..MIN_BRIN_CORRELATION).contains(&follows);
+    let is_wanted = |name: &str| {
+        has_spans && name.ends_with("_minmax_multi_ops")
+            || is_identifier && name.ends_with("_bloom_ops")
+    };
+    let classes = catalog.operator_classes.iter().filter(|class| {
+        class.method == "brin"
+            && is_wanted(&class.name)
+            && serves(catalog, class, Some(column), test)
+    });
+    classes
+        .map(|class| {
+            let extension = class.extension.clone().map(|extension| (extension, false));
+            (IndexMethod::Brin, Some(name_of(catalog, class)), extension)
+        })
+        .collect()
 }
 
 fn serves(

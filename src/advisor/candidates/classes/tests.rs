@@ -169,6 +169,57 @@ fn beginnings_need_a_pattern_class_where_the_collation_does_not_compare_bytes() 
 }
 
 #[test]
+fn ranges_of_pages_are_summarised_by_spans_or_by_values() {
+    let mut catalog = catalog();
+    let compared = [operator("=", "integer"), operator("<", "integer")];
+    for name in ["int4_minmax_ops", "int4_minmax_multi_ops", "int4_bloom_ops"] {
+        let is_default = name == "int4_minmax_ops";
+        let operators = if name.contains("bloom") { &compared[..1] } else { &compared };
+        catalog
+            .operator_classes
+            .push(OperatorClass { is_default, ..class("brin", name, "integer", operators) });
+    }
+    let mut with = |correlation: f64, bytes: i64, operator: &str| {
+        let table = catalog.tables.values_mut().next().unwrap();
+        table.bytes = bytes;
+        let kind = table.columns.iter_mut().find(|column| column.name == "kind").unwrap();
+        kind.correlation = Some(correlation);
+        kind.n_distinct = Some(20_000.0);
+        let value = |test: &mut OperatorTest| test.value = Some("7".into());
+        bodies(&catalog, &[turned(clause("kind", operator, "integer"), value)])
+    };
+    let (spans, values) =
+        ("USING brin (kind int4_minmax_multi_ops)", "USING brin (kind int4_bloom_ops)");
+    assert_eq!(with(-0.7, 1 << 27, "<"), [spans]);
+    assert_eq!(with(0.7, 1 << 27, "="), [values, spans]);
+    assert_eq!(with(0.0, 1 << 27, "="), [values], "equal ones may lie together in no order");
+    assert!(with(0.0, 1 << 27, "<").is_empty());
+    assert!(with(0.95, 1 << 27, "=").is_empty(), "the plainest does");
+    assert!(with(0.7, 1 << 24, "<").is_empty(), "few ranges");
+}
+
+#[test]
+fn combinations_of_equal_columns_are_served_by_one_bloom_index() {
+    let mut catalog = catalog();
+    catalog.operator_classes.push(OperatorClass {
+        extension: Some("bloom".into()),
+        ..class("bloom", "int4_ops", "integer", &[operator("=", "integer")])
+    });
+    let table = catalog.tables.values_mut().next().unwrap();
+    table.columns.extend(["a", "b", "c"].map(|name| column(name, "integer", &["integer"])));
+    let of = |columns: &[&str]| -> Vec<Clause> {
+        columns.iter().map(|column| clause(column, "=", "integer")).collect()
+    };
+    let statements = [of(&["a", "b"]), of(&["b", "c"]), of(&["a", "c"]), of(&["a"])];
+    let (found, _) = by_class(&catalog, &statements);
+    let (candidate, wanted) = found.iter().next().unwrap();
+    assert_eq!(candidate.body_sql().replace('"', ""), "USING bloom (a, b, c)");
+    assert_eq!(wanted.statements, [0, 1, 2]);
+    let (few, _) = by_class(&catalog, &statements[..2]);
+    assert!(few.is_empty(), "two B-trees do");
+}
+
+#[test]
 fn what_a_plan_searches_already_needs_no_index() {
     let served = Clause { is_served: true, ..clause("tags", "@>", "text[]") };
     assert!(bodies(&catalog(), &[served]).is_empty());
