@@ -1,5 +1,6 @@
 //! The nearest vectors: indexes that find most of them, and how many these find. Needs a server with pgvector, such as
-//! `scripts/postgres bin 18-debian`; where there is none, nothing is tested here.
+//! `scripts/postgres bin 18-debian`; the nearest words one with RUM, such as Debian's postgresql-15-rum. Where these are
+//! not, nothing is tested here.
 
 use std::time::Duration;
 
@@ -96,4 +97,35 @@ async fn a_benchmark_says_how_many_of_the_nearest_came() {
     let comparison = &result.bindings[0].comparison;
     assert!(comparison.in_common.unwrap_or(comparison.rows) >= 10, "{comparison:?}");
     assert!(comparison.difference.is_none());
+}
+
+#[tokio::test]
+async fn words_in_the_order_of_their_distance_get_rum() {
+    let shop = Shop::start().await;
+    let there = "SELECT count(*)::text FROM pg_available_extensions WHERE name = 'rum'";
+    if shop.text("shop", there).await != "1" {
+        return;
+    }
+    let setup = [
+        "CREATE EXTENSION rum",
+        "CREATE TABLE pages (id int PRIMARY KEY, words tsvector)",
+        "INSERT INTO pages SELECT i, to_tsvector('english', 'term' || i % 3000 || ' mark' || i % 50) FROM generate_series(1, 40000) i",
+        "GRANT SELECT ON pages TO reader",
+        "VACUUM ANALYZE pages",
+    ];
+    shop.run("postgres", "shop", &setup).await;
+    shop.run("postgres", "staging", &setup[..1]).await;
+    let settings = Settings::resolve(&shop.settings()).unwrap();
+    let limits = AdviseLimits { deadline: Duration::from_secs(60), ..AdviseLimits::default() };
+    let words = "to_tsquery('english', 'mark5')";
+    let workload =
+        format!("SELECT id FROM pages WHERE words @@ {words} ORDER BY words <=> {words} LIMIT 5;");
+    let (_, advice) =
+        analyze_once(&settings, Some(&mut workload.as_bytes()), &limits).await.unwrap();
+    let patches: Vec<&String> = advice.proposals.iter().map(|one| &one.patch_sql).collect();
+    assert!(
+        patches.iter().any(|patch| patch.contains("USING rum")),
+        "{patches:?} {:?}",
+        advice.rejected
+    );
 }

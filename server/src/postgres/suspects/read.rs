@@ -39,6 +39,7 @@ const KNOWN_EXTENSIONS: &[&str] = &[
     "pg_trgm",
     "pgcrypto",
     "postgis",
+    "rum",
     "seg",
     "unaccent",
     "uuid-ossp",
