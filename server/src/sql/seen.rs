@@ -56,8 +56,7 @@ pub fn with_seen(normalised: &str, texts: &[(String, i64)]) -> Option<Seen> {
             let is_same = |(literals, _): &&(Literals, i64)| {
                 literals.get(&place.number).is_some_and(|one| one.as_ref() == Some(first))
             };
-            let is_fixed =
-                place.decides || (*times >= ALWAYS && chosen.iter().all(|c| is_same(&c)));
+            let is_fixed = place.decides || (*times >= ALWAYS && chosen.iter().all(is_same));
             is_fixed.then(|| Edit { start: place.start, end: place.end, text: first.sql.clone() })
         })
         .collect();

@@ -27,8 +27,14 @@ pub(super) fn kinds(
     planned: &[Planned<'_>],
     known: &mut BTreeMap<IndexCandidate, Vec<usize>>,
 ) -> Kinds {
-    let of_extensions: BTreeMap<IndexCandidate, Vec<usize>> =
-        known.extract_if(.., |candidate, _| is_of_extension(catalog, candidate)).collect();
+    let mut of_extensions = BTreeMap::new();
+    known.retain(|candidate, statements| {
+        let is_plain = !is_of_extension(catalog, candidate);
+        if !is_plain {
+            of_extensions.insert(candidate.clone(), std::mem::take(statements));
+        }
+        is_plain
+    });
     let mut hidden = Vec::new();
     let clauses: Vec<Vec<Clause>> = planned
         .iter()
