@@ -290,10 +290,12 @@ impl Bench<'_, '_> {
                     after.rows, before.rows
                 ));
             }
-            effects.push(match is_approximate {
-                // It visits a block for every few rows, and what is saved are the distances of all others.
-                true => effect,
-                false => tempered(effect, before, after),
+            let ran = before.filter(|run| run.blocks > 0).zip(after);
+            effects.push(match (trial.candidate.method, ran) {
+                // They visit a block for every few rows, and what is saved are the distances of all others.
+                (IndexMethod::Hnsw | IndexMethod::Ivfflat, _) | (_, None) => effect,
+                (IndexMethod::Brin, Some(ran)) => as_read(effect, ran),
+                (_, Some(ran)) => tempered(effect, ran),
             });
         }
         let bytes = size(self.site.connection(), &table.schema, &index.name).await?;
@@ -440,12 +442,17 @@ fn in_scale(candidate: &IndexCandidate, share: f64) -> IndexCandidate {
 
 /// What a planner says of trees that it cannot look into is a guess: one run without and one with the index tell how many
 /// blocks each touches, and no index is thought better than that.
-fn tempered(effect: BuiltEffect, before: Option<Ran>, after: Option<Ran>) -> BuiltEffect {
-    let (Some(before), Some(after)) = (before.filter(|run| run.blocks > 0), after) else {
-        return effect;
-    };
-    let least = effect.before * (after.blocks as f64 / before.blocks as f64).min(1.0);
-    BuiltEffect { after: effect.after.max(least), ..effect }
+fn tempered(effect: BuiltEffect, ran: (Ran, Ran)) -> BuiltEffect {
+    let planned = effect.after;
+    let read = as_read(effect, ran);
+    BuiltEffect { after: planned.max(read.after), ..read }
+}
+
+/// A cost that falls as the blocks do. The planner reckons with a column's correlation and not with what an entry of BRIN
+/// says of its range: it uses such an index, and expects nearly nothing of it.
+fn as_read(effect: BuiltEffect, (before, after): (Ran, Ran)) -> BuiltEffect {
+    let share = (after.blocks as f64 / before.blocks as f64).min(1.0);
+    BuiltEffect { after: effect.before * share, ..effect }
 }
 
 /// Whether a plan had no such index before.

@@ -12,7 +12,7 @@ use sqlx::postgres::PgConnection;
 use super::SandboxError;
 use super::structure::{StructureKind, TableStructure};
 use crate::postgres::{MainSession, PgFailure, PlanFailure, query};
-use crate::sql::parse_one;
+use crate::sql::{OWN_MARK, parse_one};
 
 /// Bytes sent at once: PostgreSQL hands over a message a row, and each that is sent alone is a system call.
 const BATCH: usize = 256 * 1024;
@@ -211,8 +211,8 @@ impl CopyRows<'_> {
         };
         allowed.map_err(|failure| self.not_read(failure))?;
         Ok(match is_sent {
-            true => format!("COPY {table}{list} TO STDOUT (FORMAT {format})"),
-            false => format!("COPY ({select}) TO STDOUT (FORMAT {format})"),
+            true => format!("COPY {OWN_MARK} {table}{list} TO STDOUT (FORMAT {format})"),
+            false => format!("COPY {OWN_MARK} ({select}) TO STDOUT (FORMAT {format})"),
         })
     }
 

@@ -59,6 +59,7 @@ async fn read_once(settings: &Settings, store: &Store) -> Outcome<CollectionRepo
     let is_fresh = |key: &StatementKey| queries.is_none_or(|queries| !queries.contains_key(key));
     let fresh_keys: Vec<StatementKey> =
         snapshot.readings.iter().map(|reading| reading.key).filter(is_fresh).collect();
+    let mut ground = None;
     let fresh = if fresh_keys.is_empty() {
         Vec::new()
     } else {
@@ -77,10 +78,10 @@ async fn read_once(settings: &Settings, store: &Store) -> Outcome<CollectionRepo
             }
             texts => texts?,
         };
-        let ground = Ground::read(&mut session).await?;
+        let read = ground.insert(Ground::read(&mut session).await?);
         let roles = role_paths(session.connection().await?).await?;
         on_main += asking.elapsed();
-        identify(&ground, &fresh_keys, &texts, &roles)
+        identify(read, &fresh_keys, &texts, &roles)
     };
     let reading = NewReading {
         snapshot,
@@ -92,7 +93,7 @@ async fn read_once(settings: &Settings, store: &Store) -> Outcome<CollectionRepo
     };
     let report = store.record_reading(database, before.as_ref(), &reading).await?;
     let report = match settings.sample_activity {
-        true => look_at_sessions(&mut session, store, database, report).await?,
+        true => look_at_sessions(&mut session, (store, database), ground, report).await?,
         false => {
             store.forget_seen(database).await?;
             report
@@ -105,14 +106,22 @@ async fn read_once(settings: &Settings, store: &Store) -> Outcome<CollectionRepo
 /// Counts what sessions run with the statements that are known. Its constants settle what `pg_stat_statements` hides.
 async fn look_at_sessions(
     session: &mut MainSession,
-    store: &Store,
-    database: &str,
+    (store, database): (&Store, &str),
+    ground: Option<Ground>,
     report: CollectionReport,
 ) -> Outcome<CollectionReport> {
     let asking = Instant::now();
-    let texts = active_texts(session.connection().await?).await?;
+    let mut texts = active_texts(session.connection().await?).await?;
+    // One without a constant tells nothing, and names cost a look at the catalogs.
+    texts.retain(|text| text.sql.contains(|c: char| c == '\'' || c.is_ascii_digit()));
+    if texts.is_empty() {
+        return Ok(report);
+    }
     let roles = role_paths(session.connection().await?).await?;
-    let ground = Ground::read(session).await?;
+    let ground = match ground {
+        Some(ground) => ground,
+        None => Ground::read(session).await?,
+    };
     let seen_ms = asking.elapsed().as_secs_f64() * 1000.0;
     let reader = ground.reader();
     let known: Vec<_> = texts

@@ -13,6 +13,7 @@ mod guard;
 mod highlight;
 mod keyset;
 mod kind;
+mod leading;
 mod lone;
 mod members;
 mod names;
@@ -58,6 +59,7 @@ pub use dump::{
 pub use guard::{check_runnable, check_select};
 pub use highlight::highlighted;
 pub use kind::{OWN_MARK, kind_of};
+pub use leading::leading_relation;
 pub use lone::{LoneExpression, is_called_over_columns, lone_expression};
 pub use members::{MemberUse, member_uses, words_of_comments};
 pub use names::{LONGEST_NAME, ambiguous_name, cut_name};

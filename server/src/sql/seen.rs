@@ -21,9 +21,15 @@ pub struct Seen {
     pub sets: Vec<Vec<Option<String>>>,
     /// How often each set came, in the same order.
     pub calls: Vec<i64>,
-    /// How often texts were seen that have these constants, and how many other choices of them there were.
+    /// How often texts were seen that have these constants, and how often any.
     pub times: i64,
-    pub others: usize,
+    pub total: i64,
+    /// The constants that decide, where there was another choice of them.
+    pub chosen: Vec<String>,
+    /// Of each other choice a text without parameters, and how often it was seen.
+    pub others: Vec<(String, i64)>,
+    /// How many other choices there were.
+    pub other_choices: usize,
 }
 
 /// What the texts tell, each with how often it was seen; `None` where none of them is this statement with its constants.
@@ -34,36 +40,54 @@ pub fn with_seen(normalised: &str, texts: &[(String, i64)]) -> Option<Seen> {
     if places.is_empty() || texts.is_empty() {
         return None;
     }
-    let aligned: Vec<(Literals, i64)> = texts
+    let aligned: Vec<Aligned<'_>> = texts
         .iter()
-        .filter_map(|(text, times)| Some((literals(normalised, &tokens, text)?, *times)))
+        .filter_map(|(text, times)| Some((literals(normalised, &tokens, text)?, *times, text)))
+        .map(|(literals, times, text)| Aligned { literals, times, text })
         .collect();
     let deciding = |literals: &Literals| -> Vec<Option<Literal>> {
         let of_place = |place: &Place| literals.get(&place.number).cloned().flatten();
         places.iter().filter(|place| place.decides).map(of_place).collect()
     };
-    let mut choices: BTreeMap<Vec<Option<Literal>>, i64> = BTreeMap::new();
-    for (literals, times) in &aligned {
-        *choices.entry(deciding(literals)).or_default() += times;
+    // The first that was seen as often as any.
+    let mut choices: Vec<(Vec<Option<Literal>>, i64)> = Vec::new();
+    for one in &aligned {
+        let choice = deciding(&one.literals);
+        match choices.iter_mut().find(|(known, _)| *known == choice) {
+            Some((_, times)) => *times = times.saturating_add(one.times),
+            None => choices.push((choice, one.times)),
+        }
     }
-    let (choice, times) = choices.iter().max_by_key(|(_, times)| **times)?;
-    let chosen: Vec<&(Literals, i64)> =
-        aligned.iter().filter(|(literals, _)| deciding(literals) == *choice).collect();
+    choices.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+    let total = choices.iter().map(|(_, times)| *times).sum();
+    let ((choice, times), other_choices) = choices.split_first()?;
+    let of_choice = |choice: &Vec<Option<Literal>>| -> Vec<&Aligned<'_>> {
+        aligned.iter().filter(|one| deciding(&one.literals) == *choice).collect()
+    };
+    let chosen = of_choice(choice);
+    let others = other_choices
+        .iter()
+        .filter_map(|(choice, times)| {
+            let of_it = of_choice(choice);
+            let whole = of_it.iter().find(|one| one.literals.values().all(Option::is_some))?;
+            Some((whole.text.to_owned(), *times))
+        })
+        .collect();
     let edits = places
         .iter()
         .filter_map(|place| {
-            let first = chosen.first()?.0.get(&place.number)?.as_ref()?;
-            let is_same = |(literals, _): &&(Literals, i64)| {
-                literals.get(&place.number).is_some_and(|one| one.as_ref() == Some(first))
+            let first = chosen.first()?.literals.get(&place.number)?.as_ref()?;
+            let is_same = |one: &&Aligned<'_>| {
+                one.literals.get(&place.number).is_some_and(|one| one.as_ref() == Some(first))
             };
             let is_fixed = place.decides || (*times >= ALWAYS && chosen.iter().all(is_same));
             is_fixed.then(|| Edit { start: place.start, end: place.end, text: first.sql.clone() })
         })
         .collect();
     let mut sets: BTreeMap<Vec<Option<String>>, i64> = BTreeMap::new();
-    for (literals, times) in chosen {
-        if let Some(set) = whole_set(literals) {
-            *sets.entry(set).or_default() += times;
+    for one in &chosen {
+        if let Some(set) = whole_set(&one.literals) {
+            *sets.entry(set).or_default() += one.times;
         }
     }
     let mut sets: Vec<(Vec<Option<String>>, i64)> = sets.into_iter().collect();
@@ -71,7 +95,24 @@ pub fn with_seen(normalised: &str, texts: &[(String, i64)]) -> Option<Seen> {
     sets.truncate(MOST_SETS);
     let (sets, calls) = sets.into_iter().unzip();
     let sql = apply(normalised, edits).ok()?;
-    Some(Seen { sql, sets, calls, times: *times, others: choices.len() - 1 })
+    let names = choice.iter().flatten().filter_map(|literal| literal.value.clone());
+    Some(Seen {
+        sql,
+        sets,
+        calls,
+        times: *times,
+        total,
+        chosen: if other_choices.is_empty() { Vec::new() } else { names.collect() },
+        others,
+        other_choices: other_choices.len(),
+    })
+}
+
+/// A text beside the normalised one.
+struct Aligned<'a> {
+    literals: Literals,
+    times: i64,
+    text: &'a str,
 }
 
 /// A constant as SQL writes it, and as the input function of its type reads it.
@@ -115,11 +156,24 @@ fn places(sql: &str, tokens: &[Lexeme]) -> Vec<Place> {
     found
 }
 
+/// Functions whose names are words of the grammar.
+const CALLED: [Token; 11] = [
+    Token::Ident,
+    Token::Left,
+    Token::Right,
+    Token::Coalesce,
+    Token::Substring,
+    Token::Extract,
+    Token::Trim,
+    Token::Position,
+    Token::Overlay,
+    Token::Greatest,
+    Token::Least,
+];
+
 /// Whether a parenthesis behind this begins arguments.
 fn names_function(token: &Lexeme) -> bool {
-    [Token::Ident, Token::Left, Token::Right, Token::Coalesce, Token::Substring]
-        .iter()
-        .any(|name| token.token == *name as i32)
+    CALLED.iter().any(|name| token.token == *name as i32)
 }
 
 fn is_comment(token: &Lexeme) -> bool {
@@ -156,6 +210,10 @@ fn literals(normalised: &str, tokens: &[Lexeme], text: &str) -> Option<Literals>
         let last = if sign { own.next()? } else { other };
         let literal = match parameter(text, last) {
             Some(_) => None,
+            None if is_field(tokens, at) => {
+                let field = text.get(last.start..last.end)?.to_owned();
+                Some(Literal { value: Some(field.trim_matches('\'').to_owned()), sql: field })
+            }
             None => Some(literal(text, other.start, last)?),
         };
         found.insert(number, literal);
@@ -171,6 +229,14 @@ fn literals(normalised: &str, tokens: &[Lexeme], text: &str) -> Option<Literals>
         }
     }
     own.next().is_none().then_some(found)
+}
+
+/// Whether a parameter stands where `extract(year FROM …)` has a word.
+fn is_field(tokens: &[Lexeme], at: usize) -> bool {
+    let mut before = tokens[..at].iter().rev().filter(|token| !is_comment(token));
+    let opening = before.next().map(|token| token.token);
+    let called = before.next().map(|token| token.token);
+    opening == Some(Token::Ascii40 as i32) && called == Some(Token::Extract as i32)
 }
 
 fn literal_or_parameter(text: &str, token: &Lexeme) -> Option<()> {
@@ -233,7 +299,30 @@ mod tests {
         assert_eq!(found.sql, "SELECT id FROM t WHERE doc ->> 'email' = $2");
         let set = |value: &str| vec![Some("email".to_owned()), Some(value.to_owned())];
         assert_eq!(found.sets, [set("a'b"), set("c")]);
-        assert_eq!((found.calls, found.times, found.others), (vec![3, 1], 4, 1));
+        assert_eq!((found.calls, found.times, found.total), (vec![3, 1], 4, 5));
+        let other = "SELECT id FROM t WHERE doc ->> 'plan' = 'x'".to_owned();
+        assert_eq!((found.others, found.other_choices), (vec![(other, 1)], 1));
+        assert_eq!(found.chosen, ["email"]);
+    }
+
+    #[test]
+    fn of_those_seen_as_often_the_first_is_taken() {
+        let texts =
+            ["'b'", "'a'"].map(|name| format!("SELECT 1 FROM t WHERE doc ->> {name} = '1'"));
+        let found = seen(
+            "SELECT $3 FROM t WHERE doc ->> $1 = $2",
+            &[(texts[0].as_str(), 2), (texts[1].as_str(), 2)],
+        );
+        assert!(found.unwrap().sql.contains("doc ->> 'b'"));
+    }
+
+    #[test]
+    fn the_word_of_extract_is_one_that_decides() {
+        let found = seen(
+            "SELECT id FROM t WHERE extract($1 from born) = $2",
+            &[("SELECT id FROM t WHERE extract(year from born) = 1990", 1)],
+        );
+        assert_eq!(found.unwrap().sql, "SELECT id FROM t WHERE extract(year from born) = $2");
     }
 
     #[test]

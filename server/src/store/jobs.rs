@@ -99,6 +99,7 @@ fn job_from_row(row: &SqliteRow) -> Result<Job, StoreError> {
         recommendation_title: optional_text(row, "recommendation_title")?.unwrap_or_else(|| {
             match members.len() {
                 0 => OF_THE_WORKLOAD.to_owned(),
+                1 => "One change, as a set".to_owned(),
                 count => format!("{count} changes together"),
             }
         }),

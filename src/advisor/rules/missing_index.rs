@@ -167,6 +167,13 @@ fn facts(rule: &MissingIndex<'_>) -> Vec<Fact> {
         value: figures::percent(100.0 * rule.costed.marginal_gain),
         provenance: rule.provenance,
     }];
+    if rule.costed.only_together {
+        facts.push(Fact {
+            label: "Only together".into(),
+            value: "alone it saves nothing: plans use it beside other recommended indexes, so benchmark them as a set".to_owned(),
+            provenance: rule.provenance,
+        });
+    }
     let pinned = rule.costed.effects.iter().filter(|(number, _, _)| {
         let plannable = rule.statements.get(*number).map(|statement| &statement.plannable);
         matches!(plannable, Some(Ok(plannable)) if plannable.pinned)
@@ -352,6 +359,7 @@ mod tests {
             effects,
             workload_gain: 0.5,
             marginal_gain: 0.5,
+            only_together: false,
         }
     }
 

@@ -26,6 +26,11 @@ pub(super) async fn selection(
     let mut costed = Vec::new();
     for candidate in &chosen {
         let mut effects = explorer.alone(*candidate).await;
+        let gains = |(_, before, after): &(usize, f64, f64)| *after < before * (1.0 - MIN_GAIN);
+        let only_together = !effects.iter().any(gains);
+        if only_together {
+            effects = beside_others(&explorer, *candidate, &is_chosen);
+        }
         let weight = |effect: &(usize, f64, f64)| (effect.1 - effect.2) * explorer.weight(effect.0);
         effects.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
         let saved: f64 = effects.iter().map(weight).sum();
@@ -38,6 +43,7 @@ pub(super) async fn selection(
             effects,
             workload_gain: saved / workload,
             marginal_gain: (saved_by_all - without) / workload,
+            only_together,
         });
     }
     costed.sort_by(|a, b| {
@@ -59,6 +65,22 @@ pub(super) async fn selection(
         bounded: explorer.bounded,
         uncosted: explorer.uncosted,
     }
+}
+
+/// The statements that would get dearer without a candidate: what each costs without any, and with all that are chosen.
+fn beside_others(
+    explorer: &Explorer<'_>,
+    candidate: usize,
+    is_chosen: &[bool],
+) -> Vec<(usize, f64, f64)> {
+    let effect = |statement: usize| {
+        let base = explorer.baseline[statement]?;
+        let with = explorer.known_cost(statement, |i| is_chosen[i])?;
+        let without =
+            explorer.known_cost(statement, |i| i != candidate && is_chosen[i]).unwrap_or(base);
+        (with < without * (1.0 - MIN_GAIN)).then_some((statement, base, with))
+    };
+    (0..explorer.statements.len()).filter_map(effect).collect()
 }
 
 /// Why a candidate is not chosen, from what the plans have shown: those of `using` are all that used it.

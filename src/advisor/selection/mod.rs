@@ -132,7 +132,7 @@ pub struct Choice<'a> {
     pub limits: Limits,
 }
 
-/// A chosen index, and what it alone does to the workload.
+/// A chosen index, and what it alone does to the workload; what all do, where it does nothing alone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Costed {
     pub candidate: IndexCandidate,
@@ -144,6 +144,8 @@ pub struct Costed {
     pub workload_gain: f64,
     /// The share that would be lost without it, all others in place.
     pub marginal_gain: f64,
+    /// It gains nothing alone: plans use it beside other chosen ones, as for the sides of an OR.
+    pub only_together: bool,
 }
 
 /// What was chosen, and what was not.

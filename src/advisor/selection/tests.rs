@@ -179,6 +179,9 @@ fn indexes_that_only_help_together_are_found() {
     let selection = select(&[1000.0], &[(0, "a+b", 10.0)], &["a", "b", "c"]);
     assert_eq!(names(&selection), ["a", "b"]);
     assert!(selection.chosen.iter().all(|costed| costed.marginal_gain > 0.9));
+    // Alone neither does anything, and each says what they do together.
+    let together = |costed: &Costed| costed.only_together && costed.effects == [(0, 1000.0, 10.0)];
+    assert!(selection.chosen.iter().all(together), "{:?}", selection.chosen);
 }
 
 #[test]

@@ -224,8 +224,11 @@ impl Measuring<'_, '_> {
             let times = protocol.pairs(&mut arms, PAIRS_LEFT_OUT).await?;
             let (without, with) = (&times.baseline_ms, &times.patched_ms);
             let base = interquartile_mean(&one.times.baseline_ms).unwrap_or(f64::MAX);
+            // The base was measured before, when the machine may have been quicker: of its own pair each loses at most all,
+            // and of the base no more than what the others leave of it.
+            let left = (median(without).unwrap_or(base) / base).min(1.0);
             let of_pair =
-                |(without, with): (&f64, &f64)| shares[one.case] * (without - with) / base;
+                |(without, with): (&f64, &f64)| shares[one.case] * left * (1.0 - with / without);
             let losses: Vec<f64> = without.iter().zip(with).map(of_pair).collect();
             // Pairs that every user has.
             lost = match nth {

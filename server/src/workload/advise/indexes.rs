@@ -201,7 +201,7 @@ pub(super) async fn advise(
     };
     advice.rejected.extend(candidates.rejected);
     let mut candidates = candidates.candidates;
-    let kinds = kinds(catalog, planned, &mut candidates);
+    let kinds = kinds(catalog, planned, &mut candidates, workshop.is_some());
     advice.rejected.extend(kinds.rejected);
     for (candidate, wanted) in kinds.hypothetical {
         candidates.entry(candidate).or_insert(wanted.statements);

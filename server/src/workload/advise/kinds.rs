@@ -21,15 +21,20 @@ pub(super) struct Kinds {
 }
 
 /// `known` are candidates that need no class but a type's own: the same index is not made twice. Those of them that no
-/// planner can be asked about are taken away, and are to be built.
+/// planner can be asked about are taken away, and are to be built; those that it can be asked about in some places alone
+/// are built where there is a place for that.
 pub(super) fn kinds(
     catalog: &Catalog,
     planned: &[Planned<'_>],
     known: &mut BTreeMap<IndexCandidate, Vec<usize>>,
+    can_build: bool,
 ) -> Kinds {
     let mut of_extensions = BTreeMap::new();
+    let is_hidden = |candidate: &IndexCandidate, statements: &[usize]| {
+        can_build && stands_behind(planned, candidate, statements)
+    };
     known.retain(|candidate, statements| {
-        let is_plain = !is_of_extension(catalog, candidate);
+        let is_plain = !is_of_extension(catalog, candidate) && !is_hidden(candidate, statements);
         if !is_plain {
             of_extensions.insert(candidate.clone(), std::mem::take(statements));
         }
@@ -92,7 +97,10 @@ pub(super) fn kinds(
         if let Some(name) = nameless.and_then(|text| existing.get(&text)) {
             let reason = format!("the index {name} is this one already");
             rejected.push(RejectedCandidate::of(&candidate, reason));
-        } else if can_be_asked_about(&candidate) && !is_of_extension(catalog, &candidate) {
+        } else if can_be_asked_about(&candidate)
+            && !is_of_extension(catalog, &candidate)
+            && !is_hidden(&candidate, &wanted.statements)
+        {
             hypothetical.insert(candidate, wanted);
         } else {
             to_build.insert(candidate, wanted);
@@ -112,6 +120,22 @@ pub(super) fn kinds(
 fn can_be_asked_about(candidate: &IndexCandidate) -> bool {
     let has_class = candidate.keys.iter().any(|key| key.operator_class.is_some());
     candidate.method.is_hypothetical() && !(has_class && candidate.method == IndexMethod::Brin)
+}
+
+/// Whether an index on an expression is for a statement in which its table does not stand first. HypoPG (1.3.1 and 1.4.4)
+/// leaves the place of the table in an expression as 1, and plans match it for the first table of a query alone.
+fn stands_behind(
+    planned: &[Planned<'_>],
+    candidate: &IndexCandidate,
+    statements: &[usize],
+) -> bool {
+    let leads = |number: &usize| {
+        let text = planned.get(*number)?.bound.first()?;
+        let (_, name) = sql::leading_relation(&sql::parse_one(text).ok()?)?;
+        Some(name == candidate.table.name)
+    };
+    candidate.keys.iter().any(|key| key.column_name().is_none())
+        && statements.iter().any(|number| leads(number) != Some(true))
 }
 
 /// Whether an expression is over a column of an extension's type. HypoPG looks operators up in PostgreSQL's own schema

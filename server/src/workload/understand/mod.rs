@@ -101,8 +101,11 @@ impl Reader<'_> {
         let text = seen.as_ref().map_or(text, |seen| seen.sql.as_str());
         let short = sql::shortened(text).map_err(|error| self.parse_failure(text, error))?;
         let (sets, set_calls) = match &seen {
-            Some(seen) if raw.logged.is_empty() => (seen.sets.as_slice(), seen.calls.as_slice()),
-            _ => (raw.logged.as_slice(), raw.logged_calls.as_slice()),
+            Some(seen) if raw.logged.is_empty() => (
+                seen.sets.as_slice(),
+                seen.calls.iter().map(|times| of_calls(raw, seen, *times)).collect(),
+            ),
+            _ => (raw.logged.as_slice(), raw.logged_calls.clone()),
         };
         let logged = short.as_ref().map_or_else(|| sets.to_vec(), |s| of_kept(sets, s));
         let text = short.as_ref().map_or(text, |short| &short.sql);
@@ -146,6 +149,15 @@ impl Reader<'_> {
         let mut shape = sql::analyze(&statement, self.catalog).map_err(|error| {
             self.elsewhere(&statement).unwrap_or_else(|| no_table(error.to_string()))
         })?;
+        let others = seen.as_ref().filter(|_| raw.variants.is_empty()).map(|seen| RawStatement {
+            variants: seen
+                .others
+                .iter()
+                .map(|(text, times)| (text.clone(), of_calls(raw, seen, *times)))
+                .collect(),
+            ..raw.clone()
+        });
+        let raw = others.as_ref().unwrap_or(raw);
         let variants = self.variants(raw, path);
         for (_, other) in &variants {
             keep_common_constants(&mut shape, other);
@@ -175,7 +187,7 @@ impl Reader<'_> {
             types: &types,
             raw_rows: rows,
             logged: &logged,
-            logged_calls: if logged.len() == sets.len() { set_calls } else { &[] },
+            logged_calls: if logged.len() == sets.len() { &set_calls } else { &[] },
         };
         let mut bindings = bind(&statement, &source)?;
         if names == Names::OfVariables {
@@ -186,8 +198,11 @@ impl Reader<'_> {
             let remark = format!("type of ${number} assumed: {name}");
             bindings.iter_mut().for_each(|binding| binding.remarks.push(remark.clone()));
         }
-        if let Some(remark) = seen.as_ref().map(remark_of) {
-            bindings.iter_mut().for_each(|binding| binding.remarks.push(remark.clone()));
+        if let Some(seen) = &seen {
+            for binding in &mut bindings {
+                binding.remarks.push(remark_of(seen));
+                binding.members.extend(seen.chosen.iter().cloned());
+            }
         }
         if let Some(sql::Shortened { values: (before, after), .. }) = &short {
             let remark = format!("planned with {after} of {before} list values");
@@ -331,10 +346,16 @@ impl Reader<'_> {
     }
 }
 
+/// Calls that so many sightings stand for.
+fn of_calls(raw: &RawStatement, seen: &sql::Seen, times: i64) -> i64 {
+    let share = times as f64 / seen.total.max(1) as f64;
+    ((raw.calls as f64 * share).round() as i64).max(1)
+}
+
 /// Where constants come from that `pg_stat_statements` hides.
 fn remark_of(seen: &sql::Seen) -> String {
     let times = optischema::figures::counted(seen.times.max(0).cast_unsigned(), "time");
-    match seen.others {
+    match seen.other_choices {
         0 => format!("constants as pg_stat_activity showed them ({times})"),
         others => format!(
             "constants as pg_stat_activity showed them most often ({times}); {} seen, too",

@@ -76,7 +76,7 @@ pub(super) async fn helped(
     }
     let shapes: Vec<&StatementShape> = planned.iter().map(|p| &p.plannable.shape).collect();
     let mut candidates = generate(catalog, &shapes).candidates;
-    let kinds = kinds(catalog, &planned, &mut candidates);
+    let kinds = kinds(catalog, &planned, &mut candidates, means.workshop.is_some());
     for (candidate, wanted) in kinds.hypothetical {
         candidates.entry(candidate).or_insert(wanted.statements);
     }
