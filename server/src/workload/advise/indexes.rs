@@ -15,7 +15,7 @@ use optischema::model::{
 };
 
 use super::building::{WithBuilt, Workshop, try_all};
-use super::kinds::kinds;
+use super::kinds::{kinds, take_back};
 use super::lengths::{read_lengths, too_long};
 use super::proposer::{Proposer, on_main};
 use super::{Advice, AdviseLimits, Effort, OtherPlanners, writes};
@@ -218,7 +218,10 @@ pub(super) async fn advise(
     let mut to_build = kinds.to_build;
     to_build.retain(|candidate, _| objection(candidate).is_none());
     let until = begun + limits.deadline.mul_f64(FOR_BUILDING);
-    let trials = try_all(workshop, planned, to_build, &whole, &writes, until).await;
+    let mut trials = try_all(workshop, planned, to_build, &whole, &writes, until).await;
+    for (candidate, wanted) in take_back(catalog, &mut trials.untried) {
+        candidates.entry(candidate).or_insert(wanted.statements);
+    }
     advice.rejected.extend(trials.rejected.iter().cloned());
     advice.notes.extend(trials.notes.iter().cloned());
     let mut priced = trials.priced.clone();

@@ -29,14 +29,14 @@ pub(super) fn kinds(
     known: &mut BTreeMap<IndexCandidate, Vec<usize>>,
     can_build: bool,
 ) -> Kinds {
-    let mut of_extensions = BTreeMap::new();
+    let mut set_apart = BTreeMap::new();
     let is_hidden = |candidate: &IndexCandidate, statements: &[usize]| {
         can_build && stands_behind(planned, candidate, statements)
     };
     known.retain(|candidate, statements| {
         let is_plain = !is_of_extension(catalog, candidate) && !is_hidden(candidate, statements);
         if !is_plain {
-            of_extensions.insert(candidate.clone(), std::mem::take(statements));
+            set_apart.insert(candidate.clone(), std::mem::take(statements));
         }
         is_plain
     });
@@ -108,12 +108,24 @@ pub(super) fn kinds(
     }
     let nameless = |candidate: &IndexCandidate| sql::nameless_index(&candidate.create_sql(false));
     let built: BTreeSet<String> = to_build.keys().filter_map(nameless).collect();
-    for (candidate, statements) in of_extensions {
+    for (candidate, statements) in set_apart {
         if nameless(&candidate).is_some_and(|text| !built.contains(&text)) {
             to_build.insert(candidate, Wanted { statements, ..Wanted::default() });
         }
     }
     Kinds { hypothetical, to_build, rejected }
+}
+
+/// Takes back what was to be built only since HypoPG does not see it in every place, and was not tried: in the others a
+/// planner can be asked about it.
+pub(super) fn take_back(
+    catalog: &Catalog,
+    untried: &mut Vec<(IndexCandidate, Wanted)>,
+) -> Vec<(IndexCandidate, Wanted)> {
+    let is_plain = |(one, _): &mut (IndexCandidate, Wanted)| {
+        can_be_asked_about(one) && !is_of_extension(catalog, one)
+    };
+    untried.extract_if(.., is_plain).collect()
 }
 
 /// Whether HypoPG tells it apart from others of its method: of BRIN it knows the plainest class.
