@@ -87,6 +87,8 @@ const COLUMNS: &str = "
     LEFT JOIN LATERAL (
         SELECT true AS ordered, EXISTS (SELECT 1 FROM pg_catalog.pg_amproc p WHERE p.amprocfamily = o.opcfamily
                    AND p.amproclefttype = o.opcintype AND p.amprocrighttype = o.opcintype AND p.amprocnum = 4)
+                   -- 15.20 no longer has it of character(n), whose equal values may differ in their blanks.
+                   AND pg_catalog.btequalimage(o.opcintype)
                AS equal_image
         FROM pg_catalog.pg_opclass o, (SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END AS base) d
         WHERE o.opcdefault AND o.opcmethod = (SELECT oid FROM pg_catalog.pg_am WHERE amname = 'btree')
