@@ -43,7 +43,8 @@ SELECT 'index', c.relname, pg_get_indexdef(i.indexrelid) || coalesce(obj_descrip
   WHERE c.relnamespace = 'app'::regnamespace
 UNION ALL SELECT 'table', relname, reloptions::text, '' FROM pg_class
   WHERE relnamespace = 'app'::regnamespace AND relkind = 'r'
-UNION ALL SELECT 'column', attname, attstattarget::text, coalesce(attoptions::text, '') || atttypid::regtype
+UNION ALL SELECT 'column', attname, attstattarget::text, 
+       array(SELECT o FROM unnest(attoptions) o WHERE o NOT LIKE 'pg\\_%' ORDER BY 1)::text || atttypid::regtype
   FROM pg_attribute WHERE attrelid = 'app.orders'::regclass AND attnum > 0
 UNION ALL SELECT 'statistics', stxname, pg_get_statisticsobjdef(e.oid), (d.stxoid IS NOT NULL)::text
   FROM pg_statistic_ext e LEFT JOIN pg_statistic_ext_data d ON d.stxoid = e.oid

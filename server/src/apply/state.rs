@@ -38,10 +38,11 @@ const TABLES: &str = "
 const COLUMNS: &str = "
     SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name, a.attname::pg_catalog.text AS part,
            pg_catalog.concat_ws(', ', 'statistics=' OPERATOR(pg_catalog.||) nullif(a.attstattarget::int, -1),
-               nullif(pg_catalog.array_to_string(ARRAY(SELECT pg_catalog.unnest(a.attoptions) ORDER BY 1), ', '), '')) AS value
+               nullif(pg_catalog.array_to_string(o.given, ', '), '')) AS value
     FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-    WHERE nullif(a.attstattarget::int, -1) IS NOT NULL OR a.attoptions IS NOT NULL";
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped,
+    LATERAL (SELECT ARRAY(SELECT w FROM pg_catalog.unnest(a.attoptions) w WHERE w NOT LIKE 'pg\\_%' ORDER BY 1) AS given) o
+    WHERE nullif(a.attstattarget::int, -1) IS NOT NULL OR pg_catalog.cardinality(o.given) > 0";
 
 const INDEXES: &str = "
     SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name, NULL::pg_catalog.text AS part,

@@ -83,7 +83,8 @@ pub async fn catalog(shop: &Shop, database: &str) -> String {
             FROM pg_class c WHERE c.oid >= 16384 AND c.relnamespace::regnamespace::text !~ '^pg_(toast|temp)'
             UNION ALL SELECT format('toast of %s %s', c.oid::regclass, t.reloptions)
             FROM pg_class c JOIN pg_class t ON t.oid = c.reltoastrelid WHERE c.oid >= 16384
-            UNION ALL SELECT format('column %s.%s %s %s %s', a.attrelid::regclass, a.attname, a.attstattarget, a.attoptions, a.attstorage)
+            UNION ALL SELECT format('column %s.%s %s %s %s', a.attrelid::regclass, a.attname, a.attstattarget,
+                ARRAY(SELECT o FROM unnest(a.attoptions) o WHERE o NOT LIKE 'pg\\_%'), a.attstorage)
             FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE a.attnum > 0 AND c.oid >= 16384 AND c.relkind <> 't'
             UNION ALL SELECT format('index %s %s %s %s %s %s', pg_get_indexdef(i.indexrelid), i.indisvalid, i.indisclustered,
                 i.indisreplident, obj_description(i.indexrelid), (SELECT inhparent::regclass FROM pg_inherits WHERE inhrelid = i.indexrelid))

@@ -75,7 +75,8 @@ const DESCRIBED: &str = "
                       pg_get_expr(c.relpartbound, c.oid) || coalesce(pg_get_partkeydef(c.oid), '')) AS line, c.relnamespace AS n
         FROM pg_class c WHERE c.relkind IN ('r', 'm', 'p', 'v')
         UNION ALL SELECT format('column %s.%s %s %s %s %s %s %s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
-               a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attidentity, a.attgenerated, a.attstattarget, a.attoptions, a.attstorage,
+               a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attidentity, a.attgenerated, a.attstattarget,
+               ARRAY(SELECT o FROM unnest(a.attoptions) o WHERE o NOT LIKE 'pg\\_%'), a.attstorage,
                (SELECT collname FROM pg_collation l WHERE l.oid = a.attcollation)), c.relnamespace
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'm', 'p', 'v')
         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum WHERE a.attnum > 0

@@ -73,7 +73,7 @@ async fn columns(
 ) -> Result<BTreeMap<String, (Option<i32>, BTreeMap<String, String>)>, ApplyError> {
     let rows = query(
         "SELECT a.attname::pg_catalog.text AS name, nullif(a.attstattarget::int, -1) AS target,
-                coalesce(a.attoptions, '{}') AS options
+                ARRAY(SELECT o FROM pg_catalog.unnest(a.attoptions) o WHERE o NOT LIKE 'pg\\_%') AS options
          FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = $1 AND c.relname = $2 AND a.attname = ANY ($3) AND a.attnum > 0",
     )

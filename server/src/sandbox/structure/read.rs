@@ -20,7 +20,7 @@ const COLUMNS: &str = "
     SELECT a.attname::pg_catalog.text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type_text, a.atttypid::pg_catalog.int8 AS type,
            a.atttypmod AS modifier, a.attnotnull AS not_null, a.attidentity::pg_catalog.text AS identity,
            a.attgenerated::pg_catalog.text AS generated, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression,
-           NULLIF(a.attstattarget::int, -1) AS statistics_target, coalesce(a.attoptions, '{}') AS options,
+           NULLIF(a.attstattarget::int, -1) AS statistics_target, ARRAY(SELECT o FROM pg_catalog.unnest(a.attoptions) o WHERE o NOT LIKE 'pg\\_%') AS options,
            CASE WHEN a.attstorage <> t.typstorage THEN
                CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END
            END AS storage,

@@ -145,7 +145,11 @@ pub fn dump_statements(script: &str) -> Result<Vec<DumpStatement>, SqlError> {
     let mut found = Vec::new();
     for statement in Words::statements(&script, &tokens) {
         let (kind, object, relation) = classify(&statement);
-        found.push(DumpStatement { kind, sql: statement.sql().to_owned(), object, relation });
+        let sql = match kind {
+            DumpKind::TablePart => statement.without_own_options(),
+            _ => Some(statement.sql().to_owned()),
+        };
+        found.extend(sql.map(|sql| DumpStatement { kind, sql, object, relation }));
     }
     Ok(found)
 }

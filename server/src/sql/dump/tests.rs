@@ -24,6 +24,27 @@ fn each_statement_of_a_dump_is_classified() {
 }
 
 #[test]
+fn options_that_the_server_keeps_for_itself_are_left_out() {
+    // pg_dump 18.6 of a server of 15.20, which gives every column of a table such an option.
+    let script = r#"
+ALTER TABLE ONLY public.t ALTER COLUMN a SET (pg_attver=22449080);
+ALTER TABLE ONLY public.t ALTER COLUMN b SET (pg_attver=22449080, n_distinct=77);
+ALTER TABLE ONLY public.t ALTER COLUMN "SET" SET (n_distinct=-0.5, n_distinct_inherited=3);
+ALTER TABLE ONLY public.t ALTER COLUMN c SET STATISTICS 7;
+"#;
+    let statements = dump_statements(script).unwrap();
+    let texts: Vec<&str> = statements.iter().map(|statement| statement.sql.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "ALTER TABLE ONLY public.t ALTER COLUMN b SET (n_distinct=77)",
+            "ALTER TABLE ONLY public.t ALTER COLUMN \"SET\" SET (n_distinct=-0.5, n_distinct_inherited=3)",
+            "ALTER TABLE ONLY public.t ALTER COLUMN c SET STATISTICS 7",
+        ]
+    );
+}
+
+#[test]
 fn a_table_is_taken_apart_and_written_again() {
     let of = |name: &str| {
         let statements = dump_statements(SCRIPT).unwrap();

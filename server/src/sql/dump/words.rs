@@ -55,6 +55,26 @@ impl<'a> Words<'a> {
         self.script.get(start..self.tokens.last().map_or(0, |token| token.end)).unwrap_or_default()
     }
 
+    /// The text without options of a column that the server keeps for itself (`pg_attver`, since 15.20): an older `pg_dump`
+    /// writes them, and no other server knows them. Absent where nothing is left.
+    pub(super) fn without_own_options(&self) -> Option<String> {
+        let is_set = |at: &usize| self.has(*at, &["SET", "("]);
+        let Some(set) = self.outside(0).find(is_set) else {
+            return Some(self.sql().to_owned());
+        };
+        let last = self.len().saturating_sub(1);
+        let commas = (set + 2..last).filter(|at| self.text(*at) == ",");
+        let ends: Vec<usize> = commas.chain([last]).collect();
+        let starts = std::iter::once(set + 2).chain(ends.iter().map(|end| end + 1));
+        let is_own = |at: usize| as_identifier(self.text(at)).starts_with("pg_");
+        let kept: Vec<&str> = starts
+            .zip(&ends)
+            .filter(|(start, _)| !is_own(*start))
+            .map(|(start, end)| self.between(start, *end))
+            .collect();
+        (!kept.is_empty()).then(|| format!("{} ({})", self.between(0, set + 1), kept.join(", ")))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.tokens.len()
     }

@@ -107,7 +107,7 @@ const COLUMNS: &str = "
         (CASE WHEN a.attstattarget >= 0 THEN 'SET STATISTICS ' OPERATOR(pg_catalog.||) a.attstattarget END),
         (CASE WHEN a.attstorage <> t.typstorage AND c.relkind <> 'v' THEN 'SET STORAGE ' OPERATOR(pg_catalog.||) CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END),
         ({compression}),
-        ((SELECT pg_catalog.format('SET (%s)', pg_catalog.string_agg(pg_catalog.format('%I=%s', pg_catalog.split_part(w, '=', 1), pg_catalog.substr(w, pg_catalog.strpos(w, '=') OPERATOR(pg_catalog.+) 1)), ', ')) FROM pg_catalog.unnest(a.attoptions) w HAVING pg_catalog.count(*) > 0))
+        ((SELECT pg_catalog.format('SET (%s)', pg_catalog.string_agg(pg_catalog.format('%I=%s', pg_catalog.split_part(w, '=', 1), pg_catalog.substr(w, pg_catalog.strpos(w, '=') OPERATOR(pg_catalog.+) 1)), ', ')) FROM pg_catalog.unnest(a.attoptions) w WHERE w NOT LIKE 'pg\\_%' HAVING pg_catalog.count(*) > 0))
     ) p (what)
     WHERE c.relkind IN ('r', 'p', 'm') AND p.what IS NOT NULL AND {own} ORDER BY c.oid, a.attnum";
 
