@@ -59,7 +59,7 @@ const TRAFFIC: &[Traffic] = &[
     },
     Traffic {
         sql: "SELECT id, body FROM reviews WHERE body ILIKE $1 LIMIT 20",
-        times: 10,
+        times: 30,
         values: |rng| vec![Value::Text(format!("%{:04x}%", rng.u32(0..0xffff)))],
     },
     Traffic {
