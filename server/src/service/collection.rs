@@ -124,16 +124,7 @@ async fn look_at_sessions(
     };
     let seen_ms = asking.elapsed().as_secs_f64() * 1000.0;
     let reader = ground.reader();
-    let known: Vec<_> = texts
-        .into_iter()
-        .filter_map(|text| {
-            let role = roles.get(&text.role);
-            let path = role.map(|role| role.search_path.as_slice());
-            let identity = reader.identify(&text.sql, path, role.map(|role| role.role.as_str()));
-            let is_readable = identity.kind == QueryKind::User && identity.unreadable.is_none();
-            is_readable.then_some((identity.query_hash, text.sql, text.sessions))
-        })
-        .collect();
+    let known = reader.statements_of_sessions(texts, &roles);
     let seen = store.record_seen(database, &known).await?;
     store.note_seen(database, seen, seen_ms).await?;
     Ok(CollectionReport { seen, seen_ms, main_ms: report.main_ms + seen_ms, ..report })

@@ -4,6 +4,7 @@ use optischema::model::QueryHash;
 
 use super::row::{integer, optional_json, to_json};
 use super::{Store, StoreError};
+use crate::postgres::ActiveText;
 
 /// Texts that one statement keeps, those seen most often.
 const MOST_TEXTS: usize = 20;
@@ -19,11 +20,12 @@ impl Store {
     pub async fn record_seen(
         &self,
         database: &str,
-        texts: &[(QueryHash, String, i64)],
+        texts: &[(QueryHash, ActiveText)],
     ) -> Result<i64, StoreError> {
         let mut write = self.write().await?;
         let mut kept = 0;
-        for (hash, text, times) in texts.iter().filter(|(_, text, _)| text.len() <= LONGEST_TEXT) {
+        let short = texts.iter().filter(|(_, text)| text.sql.len() <= LONGEST_TEXT);
+        for (hash, text) in short {
             let row = sqlx::query(
                 "SELECT id, seen_json FROM queries WHERE database = ?1 AND query_hash = ?2 AND kind = 'user'",
             )
@@ -35,9 +37,9 @@ impl Store {
             let mut known: Vec<(String, i64)> =
                 optional_json(&row, "seen_json")?.unwrap_or_default();
             let is_first = known.is_empty();
-            match known.iter_mut().find(|(known, _)| known == text) {
-                Some((_, before)) => *before = before.saturating_add(*times),
-                None => known.push((text.clone(), *times)),
+            match known.iter_mut().find(|(known, _)| *known == text.sql) {
+                Some((_, before)) => *before = before.saturating_add(text.sessions),
+                None => known.push((text.sql.clone(), text.sessions)),
             }
             known.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
             // The newest has its chance, however often others came.

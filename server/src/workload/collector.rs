@@ -14,9 +14,7 @@ use super::cursors::credit;
 use super::raw::RawStatement;
 use super::understand::{Calling, Identity, Reader};
 use crate::postgres::query;
-use crate::postgres::{
-    ActiveText, MainSession, PgFailure, StatementsView, active_texts, no_texts, role_paths,
-};
+use crate::postgres::{MainSession, PgFailure, StatementsView, active_texts, no_texts, role_paths};
 
 /// What was collected.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,15 +110,9 @@ pub async fn collect(
     if sample_activity {
         let reader = ground.reader();
         let texts = active_texts(session.connection().await?).await?;
-        let of_text = |text: ActiveText| {
-            let role = roles.get(&text.role);
-            let path = role.map(|role| role.search_path.as_slice());
-            let identity = reader.identify(&text.sql, path, role.map(|role| role.role.as_str()));
-            (identity.query_hash, (text.sql, text.sessions))
-        };
         let mut seen: BTreeMap<QueryHash, Vec<(String, i64)>> = BTreeMap::new();
-        for (hash, text) in texts.into_iter().map(of_text) {
-            seen.entry(hash).or_default().push(text);
+        for (hash, text) in reader.statements_of_sessions(texts, &roles) {
+            seen.entry(hash).or_default().push((text.sql, text.sessions));
         }
         for one in &mut raw {
             let hash = reader

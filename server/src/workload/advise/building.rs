@@ -86,6 +86,8 @@ pub(super) struct Trials {
     pub built_on: BTreeMap<IndexCandidate, BuiltOn>,
     /// Nobody could say what they would save.
     pub untried: Vec<(IndexCandidate, Wanted)>,
+    /// They are more than are tried.
+    pub left: Vec<(IndexCandidate, Wanted)>,
     pub rejected: Vec<RejectedCandidate>,
     pub notes: Vec<String>,
     /// Of those that are here, extensions that main lacks.
@@ -118,12 +120,9 @@ pub(super) async fn try_all(
     };
     let serves = widened(&wanted);
     let (order, left) = in_order(planned, &serves, tables);
-    for candidate in left {
-        trials.rejected.push(RejectedCandidate::of(
-            &candidate,
-            format!("{MOST_TRIALS} indexes of kinds that must be built are tried in one analysis, and those of statements that take more time came first"),
-        ));
-    }
+    let is_left = |(one, _): &(&IndexCandidate, &Wanted)| left.contains(one);
+    trials.left =
+        wanted.iter().filter(is_left).map(|(one, of)| (one.clone(), of.clone())).collect();
     match workshop.try_out(planned, order.clone(), until.min(begun + LONGEST)).await {
         Err(reason) => {
             trials.notes.push(format!(
@@ -218,6 +217,28 @@ fn likelihood(candidate: &IndexCandidate) -> u32 {
 }
 
 impl Trials {
+    /// Takes back what a planner can be asked about after all, of what was not tried.
+    pub fn take_back(
+        &mut self,
+        can_be_asked_about: impl Fn(&IndexCandidate) -> bool,
+    ) -> Vec<(IndexCandidate, Wanted)> {
+        let mut is_asked = |(one, _): &mut (IndexCandidate, Wanted)| can_be_asked_about(one);
+        let mut back: Vec<_> = self.untried.extract_if(.., &mut is_asked).collect();
+        back.extend(self.left.extract_if(.., &mut is_asked));
+        back
+    }
+
+    /// Those that were too many, with that reason.
+    pub fn rejected(&self) -> impl Iterator<Item = RejectedCandidate> + '_ {
+        let too_many = self.left.iter().map(|(candidate, _)| {
+            RejectedCandidate::of(
+                candidate,
+                format!("{MOST_TRIALS} indexes of kinds that must be built are tried in one analysis, and those of statements that take more time came first"),
+            )
+        });
+        self.rejected.iter().cloned().chain(too_many)
+    }
+
     fn take(
         &mut self,
         asked: &[Trial],
@@ -402,5 +423,60 @@ impl CostOracle for WithBuilt<'_> {
 
     async fn rest(&mut self) {
         self.planner.rest().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use optischema::advisor::IndexKey;
+
+    use super::*;
+
+    /// Has no time for anything, or cannot be entered.
+    #[derive(Debug)]
+    struct Closed(Result<(), String>);
+
+    #[async_trait]
+    impl Workshop for Closed {
+        async fn try_out(
+            &self,
+            _: &[Planned<'_>],
+            _: Vec<Trial>,
+            _: Instant,
+        ) -> Result<Vec<(Trial, Result<Built, String>)>, String> {
+            self.0.clone().map(|()| Vec::new())
+        }
+    }
+
+    /// More than are tried, every third on an expression.
+    fn wanted() -> BTreeMap<IndexCandidate, Wanted> {
+        let candidate = |number: usize| IndexCandidate {
+            table: TableName::new("public", "t"),
+            keys: vec![match number % 3 {
+                0 => IndexKey::expression(format!("lower(c{number})")),
+                _ => IndexKey::column(format!("c{number}")),
+            }],
+            method: if number % 3 == 0 { IndexMethod::Btree } else { IndexMethod::Gin },
+            ..IndexCandidate::default()
+        };
+        let of = |number| Wanted { statements: vec![number], ..Wanted::default() };
+        (0..MOST_TRIALS + 20).map(|number| (candidate(number), of(number))).collect()
+    }
+
+    #[tokio::test]
+    async fn what_was_not_tried_goes_back_to_the_planner_where_it_can() {
+        let is_asked = |one: &IndexCandidate| one.method == IndexMethod::Btree;
+        for outcome in [Ok(()), Err("it is down".to_owned())] {
+            let closed = Closed(outcome);
+            let until = Instant::now() + LONGEST;
+            let (tables, writes) = (BTreeMap::new(), BTreeMap::new());
+            let mut trials = try_all(Some(&closed), &[], wanted(), &tables, &writes, until).await;
+            let back = trials.take_back(is_asked);
+            assert_eq!(back.len(), (MOST_TRIALS + 20) / 3);
+            assert!(back.iter().all(|(one, _)| is_asked(one)));
+            let rejected = trials.rejected().filter(|one| one.reason.contains("are tried")).count();
+            assert_eq!(back.len() + trials.untried.len() + rejected, MOST_TRIALS + 20);
+            assert!(rejected > 0 && !trials.untried.iter().any(|(one, _)| is_asked(one)));
+        }
     }
 }

@@ -15,7 +15,7 @@ use optischema::model::{
 };
 
 use super::building::{WithBuilt, Workshop, try_all};
-use super::kinds::{kinds, take_back};
+use super::kinds::{is_for_a_planner, kinds};
 use super::lengths::{read_lengths, too_long};
 use super::proposer::{Proposer, on_main};
 use super::{Advice, AdviseLimits, Effort, OtherPlanners, writes};
@@ -219,10 +219,11 @@ pub(super) async fn advise(
     to_build.retain(|candidate, _| objection(candidate).is_none());
     let until = begun + limits.deadline.mul_f64(FOR_BUILDING);
     let mut trials = try_all(workshop, planned, to_build, &whole, &writes, until).await;
-    for (candidate, wanted) in take_back(catalog, &mut trials.untried) {
+    // What is built only since HypoPG does not see it in every place.
+    for (candidate, wanted) in trials.take_back(|one| is_for_a_planner(catalog, one)) {
         candidates.entry(candidate).or_insert(wanted.statements);
     }
-    advice.rejected.extend(trials.rejected.iter().cloned());
+    advice.rejected.extend(trials.rejected());
     advice.notes.extend(trials.notes.iter().cloned());
     let mut priced = trials.priced.clone();
     for (candidate, wanted_by) in candidates {

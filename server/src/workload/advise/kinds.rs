@@ -97,8 +97,7 @@ pub(super) fn kinds(
         if let Some(name) = nameless.and_then(|text| existing.get(&text)) {
             let reason = format!("the index {name} is this one already");
             rejected.push(RejectedCandidate::of(&candidate, reason));
-        } else if can_be_asked_about(&candidate)
-            && !is_of_extension(catalog, &candidate)
+        } else if is_for_a_planner(catalog, &candidate)
             && !is_hidden(&candidate, &wanted.statements)
         {
             hypothetical.insert(candidate, wanted);
@@ -116,16 +115,9 @@ pub(super) fn kinds(
     Kinds { hypothetical, to_build, rejected }
 }
 
-/// Takes back what was to be built only since HypoPG does not see it in every place, and was not tried: in the others a
-/// planner can be asked about it.
-pub(super) fn take_back(
-    catalog: &Catalog,
-    untried: &mut Vec<(IndexCandidate, Wanted)>,
-) -> Vec<(IndexCandidate, Wanted)> {
-    let is_plain = |(one, _): &mut (IndexCandidate, Wanted)| {
-        can_be_asked_about(one) && !is_of_extension(catalog, one)
-    };
-    untried.extract_if(.., is_plain).collect()
+/// Whether a planner can be asked about an index, in some places at least.
+pub(super) fn is_for_a_planner(catalog: &Catalog, candidate: &IndexCandidate) -> bool {
+    can_be_asked_about(candidate) && !is_of_extension(catalog, candidate)
 }
 
 /// Whether HypoPG tells it apart from others of its method: of BRIN it knows the plainest class.

@@ -1,10 +1,13 @@
 //! What a text is called, and what is kept of it.
 
+use std::collections::BTreeMap;
+
 use optischema::model::{NotPlanned, QueryHash, QueryKind, ReachableRows, ReasonCode, TableName};
 use pg_query::protobuf::Token;
 
 use super::Reader;
 use super::visible::Runner;
+use crate::postgres::{ActiveText, RolePath};
 use crate::sql;
 
 /// Longer texts are not parsed: a tree takes some hundred times the room of its text.
@@ -28,6 +31,23 @@ pub struct Identity {
 pub const CUT: &str = " …";
 
 impl Reader<'_> {
+    /// The application's statements among what sessions run, with what each is called. `roles` are all roles, by OID.
+    #[must_use]
+    pub fn statements_of_sessions(
+        &self,
+        texts: Vec<ActiveText>,
+        roles: &BTreeMap<i64, RolePath>,
+    ) -> Vec<(QueryHash, ActiveText)> {
+        let named = texts.into_iter().filter_map(|text| {
+            let role = roles.get(&text.role);
+            let path = role.map(|role| role.search_path.as_slice());
+            let identity = self.identify(&text.sql, path, role.map(|role| role.role.as_str()));
+            let is_readable = identity.kind == QueryKind::User && identity.unreadable.is_none();
+            is_readable.then_some((identity.query_hash, text))
+        });
+        named.collect()
+    }
+
     /// What a text is called, and what is kept of it.
     #[must_use]
     pub fn identify(

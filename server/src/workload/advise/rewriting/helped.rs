@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::super::building::{Trials, WithBuilt, try_all};
 use super::super::indexes::{PlannerKind, as_one, best_planner, partitions};
-use super::super::kinds::kinds;
+use super::super::kinds::{is_for_a_planner, kinds};
 use super::super::lengths::{read_lengths, too_long};
 use super::super::{Advice, writes};
 use super::{Attempt, Means, Planned};
@@ -91,7 +91,11 @@ pub(super) async fn helped(
     let whole: BTreeMap<_, _> =
         catalog.tables.keys().filter_map(|name| Some((name, as_one(catalog, name)?))).collect();
     let writes = writes::of(search.collection);
-    let trials = try_all(means.workshop, &planned, to_build, &whole, &writes, means.until).await;
+    let mut trials =
+        try_all(means.workshop, &planned, to_build, &whole, &writes, means.until).await;
+    for (candidate, wanted) in trials.take_back(|one| is_for_a_planner(catalog, one)) {
+        candidates.entry(candidate).or_insert(wanted.statements);
+    }
     advice.notes.extend(trials.notes.iter().cloned());
     let mut wanted: Vec<Vec<IndexCandidate>> = vec![Vec::new(); planned.len()];
     let built = trials.priced.iter().map(|priced| (&priced.candidate, &priced.wanted_by));

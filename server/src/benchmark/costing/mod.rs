@@ -1,16 +1,19 @@
 //! Building indexes in a scratch schema to see what the planner makes of them.
 
+mod served;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use optischema::advisor::{IndexCandidate, IndexMethod};
 use optischema::model::TableName;
-use optischema::plan::{Plan, parse_plan};
+use optischema::plan::parse_plan;
 use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
+use self::served::{Planning, Ran, Served};
 use super::BenchmarkError;
 use super::arms::{Fence, execute};
 use super::case::Case;
@@ -24,7 +27,7 @@ use crate::clock::new_id;
 use crate::postgres::{MainSession, PgFailure, connect_writable, plan_settings, query};
 use crate::sandbox::{ScratchKind, ScratchSchema, drop_scratch};
 use crate::sql::{self, Patch, PatchKind, Statement};
-use crate::workload::{Built, BuiltEffect, Planned, Trial, Workshop};
+use crate::workload::{Built, Planned, Trial, Workshop};
 
 /// Rows that stand for main's together take at most this many bytes: a few thousand pages tell an index from a scan.
 const COPIED: i64 = 16 << 20;
@@ -195,32 +198,14 @@ fn is_served(done: &[(Trial, Result<Built, String>)], trial: &Trial) -> bool {
     trial.statements.iter().all(is_cheap)
 }
 
-/// A plan, as it was read and as it was printed.
-type Planning = (Plan, Value);
-
-/// What a run of a statement did.
-#[derive(Debug, Clone, Copy)]
-struct Ran {
-    /// Blocks that it touched.
-    blocks: i64,
-    /// Rows that it returned.
-    rows: f64,
-}
-
-impl Ran {
-    fn of(plan: &Plan) -> Option<Self> {
-        Some(Self { blocks: plan.shared_blocks()?, rows: plan.root.actual_rows? })
-    }
-}
-
 struct Bench<'a, 's> {
     site: &'a mut Site,
     statistics: &'a Statistics,
     planned: &'a [Planned<'s>],
     /// Of statements that were planned without any index of a trial: their number, and the plan of each set of values.
     before: Vec<(usize, Vec<Option<Planning>>)>,
-    /// What one run of each statement did then; absent where it was not run, or not to its end.
-    runs: BTreeMap<usize, Option<Ran>>,
+    /// What one run of each statement with each set of values did then; absent where it was not run, or not to its end.
+    runs: BTreeMap<(usize, usize), Option<Ran>>,
     /// Why statements cannot be planned here.
     failures: BTreeMap<usize, String>,
 }
@@ -231,12 +216,30 @@ impl Bench<'_, '_> {
         execute(self.site.connection(), "BEGIN".to_owned()).await?;
         let built = self.build(trial, left).await;
         let ended = execute(self.site.connection(), "ROLLBACK".to_owned()).await;
-        let built = built?;
+        let (mut built, served) = built?;
         ended?;
+        let is_approximate = trial.candidate.method.is_approximate();
+        for served in served {
+            let before = self.ran_before(served.statement, served.shown).await?;
+            if let (true, Some(before), Some(after)) = (is_approximate, before, served.ran)
+                && after.rows < before.rows
+            {
+                built.objection = Some(format!(
+                    "a statement returned {} of {} rows there with it, since its filter comes behind the search for the nearest",
+                    after.rows, before.rows
+                ));
+            }
+            let ran = before.filter(|run| run.blocks > 0).zip(served.ran);
+            built.effects.push(served.effect(trial.candidate.method, ran));
+        }
         Ok(built)
     }
 
-    async fn build(&mut self, trial: &Trial, left: Duration) -> Result<Built, BenchmarkError> {
+    async fn build(
+        &mut self,
+        trial: &Trial,
+        left: Duration,
+    ) -> Result<(Built, Vec<Served>), BenchmarkError> {
         let of_table = &self.site.fidelity.tables;
         let copied = of_table.iter().find(|copied| copied.table == trial.candidate.table);
         let rows = copied.map_or(0, |copied| copied.rows);
@@ -251,8 +254,6 @@ impl Bench<'_, '_> {
             if !self.before.iter().any(|(known, _)| known == number) {
                 let plans = self.plans(*number).await?;
                 self.before.push((*number, plans));
-                let run = self.run_of(*number).await?;
-                self.runs.insert(*number, run);
             }
         }
         let failures: Option<Vec<&String>> =
@@ -274,29 +275,16 @@ impl Bench<'_, '_> {
             execute(self.site.connection(), format!("ANALYZE {}", table.quoted())).await?;
             self.statistics.put_again(self.site, &trial.candidate.table).await?;
         }
-        let is_approximate = trial.candidate.method.is_approximate();
-        let (mut effects, mut objection) = (Vec::new(), None);
+        let mut served = Vec::new();
         for number in &trial.statements {
             let after = self.plans(*number).await?;
             let before = self.before.iter().find(|(known, _)| known == number);
             let before = before.map_or(&[][..], |(_, plans)| plans.as_slice());
-            let Some(effect) = self.effect(*number, before, &after, &index.name) else { continue };
-            let (before, after) = (self.ran_before(*number), self.run_of(*number).await?);
-            if let (true, Some(before), Some(after)) = (is_approximate, before, after)
-                && after.rows < before.rows
-            {
-                objection = Some(format!(
-                    "a statement returned {} of {} rows there with it, since its filter comes behind the search for the nearest",
-                    after.rows, before.rows
-                ));
+            let weights = self.planned.get(*number).map_or(&[][..], |planned| &planned.weights);
+            if let Some(mut one) = Served::of(*number, (before, &after), weights, &index.name) {
+                one.ran = self.run_of(*number, one.shown).await?;
+                served.push(one);
             }
-            let ran = before.filter(|run| run.blocks > 0).zip(after);
-            effects.push(match (trial.candidate.method, ran) {
-                // They visit a block for every few rows, and what is saved are the distances of all others.
-                (IndexMethod::Hnsw | IndexMethod::Ivfflat, _) | (_, None) => effect,
-                (IndexMethod::Brin, Some(ran)) => as_read(effect, ran),
-                (_, Some(ran)) => tempered(effect, ran),
-            });
         }
         let bytes = size(self.site.connection(), &table.schema, &index.name).await?;
         let bytes = match trial.candidate.method {
@@ -305,7 +293,8 @@ impl Bench<'_, '_> {
             _ => bytes,
         };
         let with_statistics_of_main = self.statistics.are_of(&trial.candidate.table);
-        Ok(Built { bytes, build_ms, with_statistics_of_main, rows, effects, objection })
+        let (effects, objection) = (Vec::new(), None);
+        Ok((Built { bytes, build_ms, with_statistics_of_main, rows, effects, objection }, served))
     }
 
     /// Extensions that the sandbox lacks, into the scratch schema: they go with the transaction.
@@ -321,47 +310,32 @@ impl Bench<'_, '_> {
         Ok(())
     }
 
-    /// The mean of a statement's sets of values, where a plan uses the index.
-    fn effect(
-        &self,
+    /// What a run of a statement with a set of values does without any index of a trial.
+    async fn ran_before(
+        &mut self,
         number: usize,
-        before: &[Option<Planning>],
-        after: &[Option<Planning>],
-        index: &str,
-    ) -> Option<BuiltEffect> {
-        let weights = &self.planned.get(number)?.weights;
-        let (mut old, mut new, mut is_used, mut shown) = (0.0, 0.0, false, None);
-        for (at, (before, after)) in before.iter().zip(after).enumerate() {
-            let (Some((before, before_json)), Some((after, after_json))) = (before, after) else {
-                continue;
-            };
-            let weight = weights.get(at).copied().unwrap_or(1.0);
-            old += weight * before.root.total_cost;
-            new += weight * after.root.total_cost;
-            // An index of a partitioned table has names of its own in each part.
-            let uses =
-                after.indexes().iter().any(|name| *name == index || is_part_of(name, before));
-            if uses && shown.is_none() {
-                shown = Some((before_json.clone(), after_json.clone()));
-            }
-            is_used |= uses;
+        values: usize,
+    ) -> Result<Option<Ran>, BenchmarkError> {
+        if let Some(known) = self.runs.get(&(number, values)) {
+            return Ok(*known);
         }
-        if !is_used {
-            return None;
-        }
-        Some(BuiltEffect { statement: number, before: old, after: new, plans: shown? })
+        execute(self.site.connection(), "BEGIN".to_owned()).await?;
+        let run = self.run_of(number, values).await;
+        execute(self.site.connection(), "ROLLBACK".to_owned()).await?;
+        let run = run?;
+        self.runs.insert((number, values), run);
+        Ok(run)
     }
 
-    /// What one run of a statement did without any index of a trial.
-    fn ran_before(&self, number: usize) -> Option<Ran> {
-        self.runs.get(&number).copied().flatten()
-    }
-
-    /// A run of a statement with its first set of values; absent where it may not be run, or takes too long.
-    async fn run_of(&mut self, number: usize) -> Result<Option<Ran>, BenchmarkError> {
+    /// A run of a statement with one of its sets of values; absent where it may not be run, or takes too long.
+    async fn run_of(
+        &mut self,
+        number: usize,
+        values: usize,
+    ) -> Result<Option<Ran>, BenchmarkError> {
         let Some(planned) = self.planned.get(number) else { return Ok(None) };
-        let first = planned.bound.first().filter(|_| planned.plannable.under.is_none());
-        let Some(statement) = first.and_then(|text| sql::parse_one(text).ok()) else {
+        let text = planned.bound.get(values).filter(|_| planned.plannable.under.is_none());
+        let Some(statement) = text.and_then(|text| sql::parse_one(text).ok()) else {
             return Ok(None);
         };
         let path = &planned.plannable.search_path;
@@ -438,26 +412,6 @@ fn in_scale(candidate: &IndexCandidate, share: f64) -> IndexCandidate {
         scaled.parameters.push(("pages_per_range".to_owned(), pages));
     }
     scaled
-}
-
-/// What a planner says of trees that it cannot look into is a guess: one run without and one with the index tell how many
-/// blocks each touches, and no index is thought better than that.
-fn tempered(effect: BuiltEffect, ran: (Ran, Ran)) -> BuiltEffect {
-    let planned = effect.after;
-    let read = as_read(effect, ran);
-    BuiltEffect { after: planned.max(read.after), ..read }
-}
-
-/// A cost that falls as the blocks do. The planner reckons with a column's correlation and not with what an entry of BRIN
-/// says of its range: it uses such an index, and expects nearly nothing of it.
-fn as_read(effect: BuiltEffect, (before, after): (Ran, Ran)) -> BuiltEffect {
-    let share = (after.blocks as f64 / before.blocks as f64).min(1.0);
-    BuiltEffect { after: effect.before * share, ..effect }
-}
-
-/// Whether a plan had no such index before.
-fn is_part_of(name: &str, before: &Plan) -> bool {
-    !before.indexes().contains(&name)
 }
 
 async fn size(
