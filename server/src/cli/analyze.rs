@@ -150,8 +150,8 @@ fn of_one(proposals: &[&Proposal]) -> comfy_table::Table {
 fn effort_line(effort: &Effort) -> String {
     let search = (effort.seconds - effort.planner_seconds).max(0.0);
     format!(
-        "Choosing indexes took {} to the planner in {:.1} s, and {search:.1} s of searching among what they said{}.",
-        figures::counted(effort.calls, "question"),
+        "Choosing indexes took {} to the planner in {:.1} s, and {search:.1} s of searching among the answers{}.",
+        figures::counted(effort.calls, "call"),
         effort.planner_seconds,
         if effort.cut_off { "; the time was up before all was asked" } else { "" }
     )

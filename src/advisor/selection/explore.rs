@@ -11,10 +11,11 @@ use crate::model::TableName;
 const FEW: usize = 600;
 /// Steps from all candidates to ever fewer, for each statement; where there are many candidates.
 const WALK: usize = 8;
-const SHORT_WALK: usize = 5;
+const SHORT_WALK: usize = 3;
 /// Candidates of one table, by what they do alone.
 const SHORTLIST: usize = 6;
-/// Of them those that carry more columns than their keys.
+/// Plans that are made to find them, where there are many candidates; of those that carry more columns than their keys.
+const STEPS: usize = 4;
 const WIDE_STEPS: usize = 1;
 /// Below this share of gain a step shows nothing more.
 const WALK_END: f64 = 0.02;
@@ -296,11 +297,13 @@ impl<'a> Explorer<'a> {
             tables.entry(table).or_default().push(*candidate);
         }
         let mut found = Vec::new();
+        // Beside those of other tables, what carries more columns is known from the plan with all.
+        let is_alone = tables.len() == 1;
         for of_table in tables.into_values() {
             let is_narrow = |i: &usize| self.priced[*i].candidate.include.is_empty();
             let narrow: Vec<usize> = of_table.iter().copied().filter(is_narrow).collect();
-            let has_more = narrow.len() < of_table.len();
-            found.extend(self.ladder(statement, narrow, SHORTLIST).await?);
+            let has_more = is_alone && narrow.len() < of_table.len();
+            found.extend(self.ladder(statement, narrow, STEPS).await?);
             if has_more {
                 found.extend(self.ladder(statement, of_table, WIDE_STEPS).await?);
             }
@@ -363,10 +366,12 @@ impl<'a> Explorer<'a> {
             }
         }
         // What one of these takes away, a plan without it may show.
-        let rest: Vec<usize> =
-            self.wanted(statement, false).into_iter().filter(|i| !short.contains(i)).collect();
-        if let Some((_, used)) = self.ask(statement, &rest).await {
-            short.extend(used);
+        if self.has_few {
+            let all = self.wanted(statement, false).into_iter();
+            let rest: Vec<usize> = all.filter(|i| !short.contains(i)).collect();
+            if let Some((_, used)) = self.ask(statement, &rest).await {
+                short.extend(used);
+            }
         }
         short.sort_unstable();
         short.dedup();

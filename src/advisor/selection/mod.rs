@@ -41,8 +41,9 @@ pub(super) const MIN_WORKLOAD_GAIN: f64 = 0.0005;
 const STORAGE_PRICE: f64 = 0.05;
 /// Rounds of asking about what was chosen.
 const MAX_ROUNDS: usize = 4;
-/// The first of them also ask what else would help beside what was chosen.
+/// The first of them also ask what else would help beside what was chosen: fewer where there are many candidates.
 const WIDE_ROUNDS: usize = 2;
+const FEWER_WIDE_ROUNDS: usize = 1;
 /// Merged candidates that are tried.
 const MAX_MERGED: usize = 24;
 
@@ -158,7 +159,7 @@ pub struct Selection {
     /// What the workload takes without and with all that is chosen: milliseconds, or cost units where no time was measured.
     pub cost_before: f64,
     pub cost_after: f64,
-    /// Planner calls made.
+    /// Questions put to the oracle.
     pub calls: u64,
     /// Questions that an earlier plan answered.
     pub reused: u64,
@@ -191,8 +192,9 @@ pub async fn select_indexes(
             explorer.verify(&near, explorer.has_few).await;
         }
     }
+    let wide_rounds = if explorer.has_few { WIDE_ROUNDS } else { FEWER_WIDE_ROUNDS };
     for round in 0..MAX_ROUNDS {
-        let news = explorer.verify(&best, round < WIDE_ROUNDS).await;
+        let news = explorer.verify(&best, round < wide_rounds).await;
         let harmful = explorer.harmful(&best);
         for (candidate, statement) in &harmful {
             explorer.ban(*candidate, format!("statement {} would get dearer", statement + 1));

@@ -295,11 +295,12 @@ pub(super) async fn advise(
             Some(plans) => Some(plans),
             // They are shown, and nothing rests on them.
             None if begun.elapsed() >= limits.deadline => None,
-            None => plans_of(&mut oracle, costed).await,
+            None => plans_of(&mut oracle, (planned, kind), costed).await,
         };
         advice.proposals.extend(proposer.propose(costed, &whole, plans));
     }
     advice.notes.extend(oracle.notes());
+    let selection = Selection { calls: oracle.explained, ..selection };
     oracle.reset().await?;
     if !is_cut_off {
         advice.complete.insert(Rule::MissingIndex);
@@ -330,10 +331,18 @@ fn left_ms(collection: &Collection, planned: &[Planned<'_>]) -> f64 {
 }
 
 /// Plans of the statement that gains most, without and with the index.
-async fn plans_of(oracle: &mut HypoOracle<'_>, costed: &Costed) -> Option<serde_json::Value> {
+async fn plans_of(
+    oracle: &mut HypoOracle<'_>,
+    (planned, kind): (&[Planned<'_>], PlannerKind),
+    costed: &Costed,
+) -> Option<serde_json::Value> {
     let (statement, _, _) = costed.effects.first()?;
+    let known = planned.get(*statement).filter(|one| one.known_cost.is_some());
     // A plan that cannot be shown leaves the advice as it is.
-    let before = oracle.plan(*statement, &[]).await.ok()?;
+    let before = match known.filter(|_| kind == PlannerKind::Main) {
+        Some(known) => known.plannable.plan.clone(),
+        None => oracle.plan(*statement, &[]).await.ok()?,
+    };
     let after = oracle.plan(*statement, &[&costed.candidate]).await.ok()?;
     Some(serde_json::json!({ "before": before, "after": after }))
 }

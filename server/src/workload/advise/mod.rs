@@ -46,7 +46,7 @@ pub struct Advice {
 /// What choosing indexes took.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Effort {
-    /// Planner calls.
+    /// `EXPLAIN`s that were made to choose and to show the plans; questions of arithmetic where there is no HypoPG.
     pub calls: u64,
     /// Questions that an earlier plan answered.
     pub reused: u64,
