@@ -400,7 +400,7 @@ async fn a_function_that_is_called_without_its_name_is_not_only_over_columns() {
         "ANALYZE painted",
     ];
     shop.run("postgres", "shop", &tables).await;
-    all_refused(&shop, &["SELECT a FROM painted WHERE id = 5"], "carries an expression").await;
+    all_refused(&shop, &["SELECT a FROM painted WHERE id = 5"], "color").await;
     springs(&shop, "SELECT a FROM painted WHERE id = 5").await;
 }
 
