@@ -5,13 +5,15 @@
 //! databases, storing and serving are the server crate's business.
 
 pub mod advisor;
+pub mod benchmark_place;
 pub mod dependents;
 pub mod figures;
-pub mod ground;
 pub mod lifecycle;
 pub mod model;
+pub mod next_steps;
 pub mod operations;
 pub mod plan;
+pub mod refusal;
 pub mod rollout;
 pub mod sampling;
 pub mod statistics;

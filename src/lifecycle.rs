@@ -1,13 +1,7 @@
 //! The legal status transitions: one function for each thing that can be in several states.
 
-use thiserror::Error;
-
 use crate::model::{ChangeStatus, DismissedBy, JobStatus, JobType, RecommendationStatus};
-
-/// A transition that is not allowed, with the sentence that says why.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0}")]
-pub struct IllegalTransition(pub String);
+use crate::refusal::{Act, Refusal};
 
 /// What can happen to a recommendation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +38,7 @@ const fn open_status(benchmarked: bool) -> RecommendationStatus {
 pub fn recommendation_after(
     status: RecommendationStatus,
     event: RecommendationEvent,
-) -> Result<RecommendationStatus, IllegalTransition> {
+) -> Result<RecommendationStatus, Refusal> {
     use RecommendationEvent as Event;
     use RecommendationStatus as Status;
     match (status, event) {
@@ -59,21 +53,13 @@ pub fn recommendation_after(
         | (Status::Applied, Event::Dismissed { for_good: true }) => Ok(Status::Dismissed),
         (Status::Dismissed, Event::Restored { benchmarked }) => Ok(open_status(benchmarked)),
         (Status::Applied, Event::Dismissed { for_good: false }) => {
-            Err(IllegalTransition("it is applied: roll it back before dismissing it".into()))
+            Err(Refusal::Applied(Act::Dismiss))
         }
-        (Status::Applied, Event::Applied { for_good: false }) => {
-            Err(IllegalTransition("it is applied already".into()))
-        }
-        (Status::Dismissed, Event::Applied { .. }) => {
-            Err(IllegalTransition("it is dismissed: restore it before applying it".into()))
-        }
-        (Status::Dismissed, Event::Dismissed { .. }) => {
-            Err(IllegalTransition("it is dismissed already".into()))
-        }
-        (_, Event::RolledBack { .. }) => {
-            Err(IllegalTransition("it is not applied, so there is nothing to roll back".into()))
-        }
-        (_, Event::Restored { .. }) => Err(IllegalTransition("it is not dismissed".into())),
+        (Status::Applied, Event::Applied { for_good: false }) => Err(Refusal::AlreadyApplied),
+        (Status::Dismissed, Event::Applied { .. }) => Err(Refusal::Dismissed(Act::Apply)),
+        (Status::Dismissed, Event::Dismissed { .. }) => Err(Refusal::AlreadyDismissed),
+        (_, Event::RolledBack { .. }) => Err(Refusal::NotApplied(Act::RollBack)),
+        (_, Event::Restored { .. }) => Err(Refusal::NotDismissed),
     }
 }
 
@@ -104,24 +90,22 @@ pub struct Grounds {
 /// Whether a job of this type may be queued for a recommendation in this status.
 ///
 /// # Errors
-/// The sentence that says why not.
+/// Why not.
 pub fn may_start(
     job_type: JobType,
     status: RecommendationStatus,
     grounds: Grounds,
-) -> Result<(), IllegalTransition> {
+) -> Result<(), Refusal> {
     use RecommendationEvent as Event;
     match job_type {
         JobType::Benchmark if status == RecommendationStatus::Dismissed => {
-            Err(IllegalTransition("it is dismissed: restore it before benchmarking it".into()))
+            Err(Refusal::Dismissed(Act::Benchmark))
         }
         JobType::Benchmark if status == RecommendationStatus::Applied => {
-            Err(IllegalTransition(if grounds.for_good {
-                "it is applied and cannot be rolled back, so there is nothing to compare it with"
-                    .into()
-            } else {
-                "it is applied: roll it back before benchmarking it again".into()
-            }))
+            Err(match grounds.for_good {
+                true => Refusal::AppliedForGood,
+                false => Refusal::Applied(Act::Benchmark),
+            })
         }
         JobType::Benchmark => Ok(()),
         JobType::Apply => {
@@ -129,10 +113,7 @@ pub fn may_start(
             if grounds.vouched {
                 return Ok(());
             }
-            Err(IllegalTransition(
-                "it has no completed benchmark that measured it: run one first, or give a reason to override (override_reason)"
-                    .into(),
-            ))
+            Err(Refusal::NotBenchmarked)
         }
         JobType::Rollback => {
             recommendation_after(status, Event::RolledBack { benchmarked: false }).map(drop)
@@ -144,13 +125,10 @@ pub fn may_start(
 /// Whether a recommendation may be dismissed while a job of this type is queued or running for it.
 ///
 /// # Errors
-/// What the job makes of the sandbox would be nobody's.
-pub fn may_dismiss_beside(live: JobType) -> Result<(), IllegalTransition> {
+/// The job changes the sandbox: it would do so for a dismissed recommendation.
+pub fn may_dismiss_beside(live: JobType) -> Result<(), Refusal> {
     match live {
-        JobType::Apply | JobType::Rollback => Err(IllegalTransition(format!(
-            "a job ({}) of it is queued or running: wait for its end, or cancel it first",
-            live.label().to_lowercase()
-        ))),
+        JobType::Apply | JobType::Rollback => Err(Refusal::Busy(live)),
         JobType::Benchmark | JobType::Analyze => Ok(()),
     }
 }
@@ -158,11 +136,11 @@ pub fn may_dismiss_beside(live: JobType) -> Result<(), IllegalTransition> {
 /// Whether an applied change may be measured again.
 ///
 /// # Errors
-/// The sentence that says why not.
-pub fn may_watch(status: RecommendationStatus) -> Result<(), IllegalTransition> {
+/// Why not.
+pub fn may_watch(status: RecommendationStatus) -> Result<(), Refusal> {
     match status {
         RecommendationStatus::Applied => Ok(()),
-        _ => Err(IllegalTransition("it is not applied, so there is nothing to watch".into())),
+        _ => Err(Refusal::NotApplied(Act::Watch)),
     }
 }
 
@@ -194,7 +172,7 @@ pub enum JobEvent {
 ///
 /// # Errors
 /// The event cannot happen in this status.
-pub fn job_after(status: JobStatus, event: JobEvent) -> Result<JobStatus, IllegalTransition> {
+pub fn job_after(status: JobStatus, event: JobEvent) -> Result<JobStatus, Refusal> {
     use JobEvent as Event;
     use JobStatus as Status;
     match (status, event) {
@@ -204,12 +182,8 @@ pub fn job_after(status: JobStatus, event: JobEvent) -> Result<JobStatus, Illega
         (Status::Pending | Status::Running, Event::Errored) => Ok(Status::Error),
         (Status::Pending | Status::Running, Event::Cancelled) => Ok(Status::Cancelled),
         (Status::Running, Event::Requeued) => Ok(Status::Pending),
-        (status, _) if status.is_final() => {
-            Err(IllegalTransition(format!("the job is over: {}", status.label().to_lowercase())))
-        }
-        (status, event) => {
-            Err(IllegalTransition(format!("a job that is {status} cannot be {event:?}")))
-        }
+        (status, _) if status.is_final() => Err(Refusal::JobOver(status)),
+        (status, event) => Err(Refusal::JobEvent(status, event)),
     }
 }
 
@@ -217,12 +191,9 @@ pub fn job_after(status: JobStatus, event: JobEvent) -> Result<JobStatus, Illega
 ///
 /// # Errors
 /// The change no longer stands.
-pub fn change_after(
-    status: ChangeStatus,
-    drifted: bool,
-) -> Result<ChangeStatus, IllegalTransition> {
+pub fn change_after(status: ChangeStatus, drifted: bool) -> Result<ChangeStatus, Refusal> {
     match (status, drifted) {
-        (ChangeStatus::RolledBack, _) => Err(IllegalTransition("it is rolled back already".into())),
+        (ChangeStatus::RolledBack, _) => Err(Refusal::ChangeRolledBack),
         (_, true) => Ok(ChangeStatus::Drifted),
         (_, false) => Ok(ChangeStatus::RolledBack),
     }
@@ -321,6 +292,6 @@ mod tests {
     fn an_applied_recommendation_cannot_be_dismissed() {
         let event = RecommendationEvent::Dismissed { for_good: false };
         let result = recommendation_after(RecommendationStatus::Applied, event);
-        assert!(result.unwrap_err().to_string().contains("roll it back"));
+        assert_eq!(result, Err(Refusal::Applied(Act::Dismiss)));
     }
 }

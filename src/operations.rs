@@ -5,23 +5,24 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::lifecycle::IllegalTransition;
 use crate::model::{
     AddedQueries, AnalyzeReport, ApplyPlan, ApplyStatus, AuditFilter, AuditPage, AuditVerification,
-    Change, ChangeFilter, ChangeId, CleanupReport, CollectionReport, CompareRequest, ExportFormat,
+    Change, ChangeFilter, CleanupReport, CollectionReport, CompareRequest, ExportFormat,
     FunctionsChoice, Handover, Health, InvalidField, Job, JobAccepted, JobFilter, JobId, JobPage,
     MigrationFormat, QueryDetail, QueryFilter, QueryHash, QueryPage, QueryRange, Recommendation,
     RecommendationFilter, RecommendationId, RecommendationPage, RejectedPage, RestoreReport,
-    RollbackOrder, Rule, UnknownText, WhatIfReport, WhatIfRequest,
+    RollbackOrder, RollbackScope, Rule, UnknownText, WhatIfReport, WhatIfRequest,
 };
+use crate::refusal::Refusal;
 
 /// Why an operation did not happen: each case is one that a caller tells apart.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum OperationError {
     #[error("there is no {what} with the id {id}")]
     NotFound { what: &'static str, id: String },
+    /// The present state does not allow it.
     #[error("{0}")]
-    Conflict(String),
+    Conflict(Refusal),
     #[error("{field}: {message}")]
     Invalid { field: String, message: String },
     /// A target is down or not configured; the sentence says what to do.
@@ -38,9 +39,9 @@ impl From<InvalidField> for OperationError {
     }
 }
 
-impl From<IllegalTransition> for OperationError {
-    fn from(error: IllegalTransition) -> Self {
-        Self::Conflict(error.0)
+impl From<Refusal> for OperationError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Conflict(refusal)
     }
 }
 
@@ -258,8 +259,8 @@ pub trait Operations: Send + Sync {
     /// Queues the apply of a recommendation. Without a completed benchmark it needs a reason.
     async fn start_apply(&self, id: RecommendationId, approval: Approval) -> Outcome<JobAccepted>;
     async fn start_rollback(&self, id: RecommendationId) -> Outcome<JobAccepted>;
-    /// Queues the rollback of several changes, the newest first; of all that stand, where none is named.
-    async fn roll_back_together(&self, changes: Vec<ChangeId>) -> Outcome<RollbackOrder>;
+    /// Queues the rollback of several changes, the newest first.
+    async fn roll_back_together(&self, scope: RollbackScope) -> Outcome<RollbackOrder>;
     /// The change that stands for a recommendation.
     async fn standing_change(&self, id: RecommendationId) -> Outcome<Option<Change>>;
     async fn changes(&self, filter: ChangeFilter) -> Outcome<Vec<Change>>;

@@ -13,6 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use optischema::benchmark_place::InPlace;
 use optischema::model::{BenchmarkResult, RecommendationFilter, TableName, Verdict};
 use optischema_server::benchmark::{BenchmarkRequest, Places, run_benchmark, typed_cases};
 use optischema_server::config::{Settings, SettingsArgs};
@@ -127,6 +128,7 @@ async fn benchmark(shop: &Shop, statement: &str, patch: &str, seed: u64) -> Time
         sandbox: Some(shop.sandbox_url().parse().unwrap()),
         replica: None,
         allow_same_server: true,
+        in_place: InPlace::Replica,
     };
     let parsed = Patch::parse(patch).unwrap();
     let cases = typed_cases(&places.main, statement, "the statement").await.unwrap();

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 use optischema::model::{Recommendation, RecommendationStatus};
+use optischema::next_steps::NextSteps;
+use optischema::refusal::Refusal;
 
 use super::failure::ActionFailure;
 use crate::server_fns::{Dismiss, Restore, StartApply, StartBenchmark, StartRollback};
@@ -48,31 +50,42 @@ pub(crate) fn RecommendationActions(
     let status = recommendation.status;
     let id = StoredValue::new(recommendation.id.to_string());
     let hidden = move || view! { <input type="hidden" name="id" value=id.get_value()/> };
-    let open = matches!(status, RecommendationStatus::Pending | RecommendationStatus::Active);
-    let by_hand = recommendation.by_hand().map(str::to_owned);
-    let (can_be_applied, is_refuted) = (by_hand.is_none(), recommendation.is_refuted());
-    let not_measured = recommendation.evidence.not_measured.clone();
-    let can_be_measured = not_measured.is_none();
-    let applied = status == RecommendationStatus::Applied;
-    let can_be_undone = recommendation.can_be_rolled_back();
-    let can_be_dismissed = open || (applied && !can_be_undone);
+    let NextSteps { benchmark, apply, apply_unmeasured, roll_back, dismiss, restore } =
+        recommendation.next_steps();
+    let is_refuted = recommendation.is_refuted();
+    let is_applied = status == RecommendationStatus::Applied;
     let benchmarked = status == RecommendationStatus::Active;
-    let is_measured = benchmarked && recommendation.is_measured();
+    let can_apply = apply.is_ok() && !is_applied;
+    // A person reads why an open recommendation has no such button.
+    let kept_from = |answer: &Result<(), Refusal>| match answer {
+        Err(Refusal::ByHand(reason)) => Some(format!("For a person to make: {reason}.")),
+        Err(Refusal::NotMeasured(reason)) => Some(format!("Not measured: {reason}.")),
+        Err(Refusal::NotReversible) => Some(
+            "This change cannot be rolled back. Apply it again when it is due, or dismiss it."
+                .to_owned(),
+        ),
+        _ => None,
+    };
+    let open = !is_applied && status != RecommendationStatus::Dismissed;
+    let reasons: Vec<String> = match open {
+        true => [&apply_unmeasured, &benchmark].into_iter().filter_map(kept_from).collect(),
+        false => kept_from(&roll_back).into_iter().collect(),
+    };
     let main = |is: bool| if is { "button primary" } else { "button" };
     view! {
         <div class="actions">
-            {(is_measured && can_be_applied).then(|| view! {
+            {can_apply.then(|| view! {
                 <ActionForm action=actions.apply>
                     {hidden()}
                     <button class=main(!is_refuted) disabled=busy>"Apply in the sandbox"</button>
                 </ActionForm>
             })}
-            {(open && can_be_applied).then(|| view! {
+            {(apply_unmeasured.is_ok() && !is_applied).then(|| view! {
                 <a class="button" href=format!("/recommendations/{}/apply", id.get_value())>
-                    {if is_measured { "Show the steps first" } else { "Apply without a measurement…" }}
+                    {if can_apply { "Show the steps first" } else { "Apply without a measurement…" }}
                 </a>
             })}
-            {(open && can_be_measured).then(|| view! {
+            {benchmark.is_ok().then(|| view! {
                 <ActionForm action=actions.benchmark>
                     {hidden()}
                     <button class=main(!benchmarked) disabled=busy>
@@ -80,34 +93,30 @@ pub(crate) fn RecommendationActions(
                     </button>
                 </ActionForm>
             })}
-            {(applied && !can_be_undone).then(|| view! {
+            {(apply_unmeasured.is_ok() && is_applied).then(|| view! {
                 <a class=main(true) href=format!("/recommendations/{}/apply", id.get_value())>"Apply again…"</a>
             })}
-            {(applied && can_be_undone).then(|| view! {
+            {roll_back.is_ok().then(|| view! {
                 <ActionForm action=actions.rollback>
                     {hidden()}
                     <button class=main(true) disabled=busy>"Roll back"</button>
                 </ActionForm>
             })}
-            {can_be_dismissed.then(|| view! {
+            {dismiss.is_ok().then(|| view! {
                 <ActionForm action=actions.dismiss attr:class="inline">
                     {hidden()}
                     <input type="text" name="reason" placeholder="Reason (optional)" aria-label="Reason"/>
                     <button class="button" disabled=busy>"Dismiss"</button>
                 </ActionForm>
             })}
-            {(status == RecommendationStatus::Dismissed).then(|| view! {
+            {restore.is_ok().then(|| view! {
                 <ActionForm action=actions.restore>
                     {hidden()}
                     <button class=main(true)>"Restore"</button>
                 </ActionForm>
             })}
         </div>
-        {by_hand.filter(|_| open).map(|reason| view! { <p class="quiet">"For a person to make: " {reason} "."</p> })}
-        {not_measured.filter(|_| open).map(|reason| view! { <p class="quiet">"Not measured: " {reason} "."</p> })}
-        {(applied && !can_be_undone).then(|| view! {
-            <p class="quiet">"What was applied cannot be rolled back: do it again when it is due, or dismiss it."</p>
-        })}
+        {reasons.into_iter().map(|reason| view! { <p class="quiet">{reason}</p> }).collect_view()}
         <ActionFailure action=actions.benchmark/>
         <ActionFailure action=actions.apply/>
         <ActionFailure action=actions.rollback/>

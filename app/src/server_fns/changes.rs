@@ -69,10 +69,10 @@ pub async fn start_rollback(id: String) -> Result<(), ServerFnError> {
 #[server(prefix = "/rpc", endpoint = "roll-back-all")]
 pub async fn roll_back_all(changes: String) -> Result<(), ServerFnError> {
     use super::context::{failed, operations, parse_id};
+    use optischema::model::RollbackScope;
     let ids = changes.split(',').map(|id| parse_id("change", id.to_owned()));
-    // An empty text is no id, so that none can never mean all.
     let ids = ids.collect::<Result<Vec<_>, _>>()?;
-    operations()?.roll_back_together(ids).await.map(drop).map_err(failed)
+    operations()?.roll_back_together(RollbackScope::Changes(ids)).await.map(drop).map_err(failed)
 }
 
 /// Whether functions of the database are copied into the sandbox.

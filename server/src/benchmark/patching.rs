@@ -239,7 +239,7 @@ async fn maintain(
             kind.label()
         ))),
         (false, _, _) => Err(BenchmarkError::Unsuitable(format!(
-            "{} cannot be undone inside a transaction, so it is not measured on the replica.",
+            "{} cannot be undone inside a transaction, so it is not measured in place.",
             kind.label()
         ))),
     }

@@ -1,7 +1,7 @@
 //! One benchmark: guard, place, copy, change, statements, verdict. The caller drops the scratch schema, whatever the
 //! end.
 
-use optischema::ground::{Choice, Ground, Need, choose};
+use optischema::benchmark_place::{BenchmarkPlace, InPlace, Need, PassedOver, PlaceChoice, choose};
 use optischema::model::{BenchmarkResult, Catalog, Environment};
 
 use super::bound::{Bound, guard};
@@ -48,30 +48,42 @@ pub async fn run_benchmark(
     };
     main.end().await?;
     let need = if request.only_reads() { Need::Read } else { Need::Write };
-    let mut choice = choose(need, &survey(places).await);
-    for ground in choice.order.clone() {
-        if ground == Ground::Estimate {
+    let mut choice = choose(need, &survey(places).await, places.in_place);
+    for place in choice.order.clone() {
+        if place == BenchmarkPlace::Estimate {
             break;
         }
         let asked = Asked { bound: &bound, catalog: catalog.as_ref(), settings: &settings };
-        let measured = measure(&request, places, ground, &asked, environment.clone(), report).await;
+        let measured = measure(&request, places, place, &asked, environment.clone(), report).await;
         match measured {
-            Ok(result) => return Ok(with_reasons(result, &choice, ground)),
-            Err(BenchmarkError::Unsuitable(reason)) => choice.passed_over.push((ground, reason)),
+            Ok(result) => return Ok(with_reasons(result, &choice, (place, places.in_place))),
+            Err(BenchmarkError::Unsuitable(reason)) => {
+                choice.passed_over.push((place, PassedOver::Unsuitable(reason)));
+            }
             Err(error) => return Err(error),
         }
     }
     let answer = ask(&request, places, &bound).await?;
-    Ok(estimated(&request, answer, &choice.reasons_before(Ground::Estimate), environment))
+    Ok(estimated(&request, answer, &choice.reasons_before(BenchmarkPlace::Estimate), environment))
 }
 
-fn with_reasons(mut result: BenchmarkResult, choice: &Choice, ground: Ground) -> BenchmarkResult {
-    let what = match ground {
-        Ground::Clone => "Measured on the writable replica, in a transaction that was rolled back.",
-        Ground::Standby => "Measured on the standby.",
+fn with_reasons(
+    mut result: BenchmarkResult,
+    choice: &PlaceChoice,
+    (place, in_place): (BenchmarkPlace, InPlace),
+) -> BenchmarkResult {
+    let what = match place {
+        BenchmarkPlace::Clone | BenchmarkPlace::Standby if in_place == InPlace::Sandbox => {
+            result.source = BenchmarkPlace::Sandbox.source();
+            "Measured in the sandbox's own tables, where the change is applied; without it in a transaction that was rolled back."
+        }
+        BenchmarkPlace::Clone => {
+            "Measured on the writable replica, in a transaction that was rolled back."
+        }
+        BenchmarkPlace::Standby => "Measured on the standby.",
         _ => "Measured on rows copied from main into the sandbox.",
     };
-    let reasons = choice.reasons_before(ground);
+    let reasons = choice.reasons_before(place);
     result.source_reason =
         std::iter::once(what.to_owned()).chain(reasons).collect::<Vec<_>>().join(" ");
     result
@@ -88,15 +100,17 @@ struct Asked<'a> {
 async fn measure(
     request: &BenchmarkRequest<'_>,
     places: &Places,
-    ground: Ground,
+    place: BenchmarkPlace,
     asked: &Asked<'_>,
     mut environment: Environment,
     report: Report<'_>,
 ) -> Result<BenchmarkResult, BenchmarkError> {
-    let opened = match ground {
-        Ground::Clone => open_clone(request, places, report).await,
-        Ground::Standby => open_standby(request, places, report).await,
-        Ground::Sandbox | Ground::Estimate => open_scratch(request, places, report).await,
+    let opened = match place {
+        BenchmarkPlace::Clone => open_clone(request, places, report).await,
+        BenchmarkPlace::Standby => open_standby(request, places, report).await,
+        BenchmarkPlace::Sandbox | BenchmarkPlace::Estimate => {
+            open_scratch(request, places, report).await
+        }
     };
     let mut site = opened.map_err(BenchmarkError::of_place)?;
     environment.target = site.address.clone();

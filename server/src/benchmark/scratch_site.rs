@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use optischema::benchmark_place::BenchmarkPlace;
 use optischema::figures;
-use optischema::ground::Ground;
 use optischema::model::{CopiedTable, Fidelity, FidelityKind, Join, TableName, quote_identifier};
 use optischema::sampling::{SamplePlan, SourceTable, plan_copy, sample_each};
 use sqlx::Row;
@@ -35,7 +35,7 @@ pub(super) async fn open_scratch(
     let Some(dsn) = &places.sandbox else {
         return Err(BenchmarkError::Unsuitable("no sandbox is configured".into()));
     };
-    let mut session = connect(Ground::Sandbox, dsn, request, places, report).await?;
+    let mut session = connect(BenchmarkPlace::Sandbox, dsn, request, places, report).await?;
     let mut main = reading(request, places).await?;
     report("reading the tables' structure", 0.02);
     let family = read_family(main.connection().await?, &request.tables()).await?;
@@ -87,7 +87,7 @@ pub(super) async fn open_scratch(
     let kind = if plan.percent.is_some() { FidelityKind::Sampled } else { FidelityKind::Full };
     Ok(Site {
         session,
-        ground: Ground::Sandbox,
+        place: BenchmarkPlace::Sandbox,
         fence: Fence::Transaction,
         workspace: Some(schema),
         is_copy: true,

@@ -1,7 +1,7 @@
 //! The place where a benchmark runs, opened: a connection, and where each table stands there.
 
+use optischema::benchmark_place::BenchmarkPlace;
 use optischema::figures;
-use optischema::ground::Ground;
 use optischema::model::{
     CopiedTable, CopyMethod, Fidelity, FidelityKind, TableName, quote_identifier, quote_literal,
 };
@@ -32,7 +32,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Site {
     pub session: Session,
-    pub ground: Ground,
+    pub place: BenchmarkPlace,
     pub fence: Fence,
     /// The schema for tables of the benchmark's own; absent where nothing can be made.
     pub workspace: Option<String>,
@@ -187,14 +187,14 @@ impl Site {
 /// A connection for a benchmark, named after it and proven to be what it is taken for, when no other benchmark runs
 /// there. A pooler or a moved name may have led elsewhere since it was looked at.
 pub(super) async fn connect(
-    ground: Ground,
+    place: BenchmarkPlace,
     dsn: &Dsn,
     request: &BenchmarkRequest<'_>,
     places: &Places,
     report: Report<'_>,
 ) -> Result<Session, BenchmarkError> {
-    let mut session = match ground {
-        Ground::Standby => connect_main(dsn).await?,
+    let mut session = match place {
+        BenchmarkPlace::Standby => connect_main(dsn).await?,
         _ => connect_writable(dsn, PREPARATION_S).await?,
     };
     session.name(&request.name).await?;
@@ -204,10 +204,13 @@ pub(super) async fn connect(
     }
     let mut main = connect_main(&places.main).await?;
     let (main, here) = (&mut main.connection, &mut session.connection);
-    let proven = match ground {
-        Ground::Clone | Ground::Standby => {
-            let expected =
-                if ground == Ground::Clone { ReplicaKind::Clone } else { ReplicaKind::Standby };
+    let proven = match place {
+        BenchmarkPlace::Clone | BenchmarkPlace::Standby => {
+            let expected = if place == BenchmarkPlace::Clone {
+                ReplicaKind::Clone
+            } else {
+                ReplicaKind::Standby
+            };
             replica_kind(main, here, places.allow_same_server).await.map(|kind| kind == expected)
         }
         _ => prove_not_main(main, here, places.allow_same_server).await.map(|()| true),
@@ -215,13 +218,16 @@ pub(super) async fn connect(
     match proven {
         Ok(true) => {}
         Ok(false) => {
-            return Err(BenchmarkError::Unsuitable(
-                "The replica is another one than a moment ago.".into(),
-            ));
+            return Err(BenchmarkError::Unsuitable(format!(
+                "The {} is another database than a moment ago.",
+                places.in_place.noun()
+            )));
         }
         Err(error) => return Err(BenchmarkError::Unsuitable(format!("Refused: {error}."))),
     }
-    if ground != Ground::Standby && !hold_scratch(&mut session.connection, request.schema).await? {
+    if place != BenchmarkPlace::Standby
+        && !hold_scratch(&mut session.connection, request.schema).await?
+    {
         return Err(BenchmarkError::Error(
             "another process is working on this job's schema".into(),
         ));
@@ -255,10 +261,11 @@ struct Begun<'a> {
     session: Session,
     main: MainSession,
     family: Family,
+    noun: &'static str,
 }
 
 async fn begin<'a>(
-    ground: Ground,
+    place: BenchmarkPlace,
     request: &BenchmarkRequest<'_>,
     places: &'a Places,
     report: Report<'_>,
@@ -266,10 +273,10 @@ async fn begin<'a>(
     let Some(dsn) = &places.replica else {
         return Err(BenchmarkError::Unsuitable("no replica is configured".into()));
     };
-    let session = connect(ground, dsn, request, places, report).await?;
+    let session = connect(place, dsn, request, places, report).await?;
     let mut main = reading(request, places).await?;
     let family = read_family(main.connection().await?, &request.tables()).await?;
-    Ok(Begun { dsn, session, main, family })
+    Ok(Begun { dsn, session, main, family, noun: places.in_place.noun() })
 }
 
 /// The writable replica. Everything happens in one transaction that is never committed, so whatever ends it leaves
@@ -279,7 +286,7 @@ pub(super) async fn open_clone(
     places: &Places,
     report: Report<'_>,
 ) -> Result<Site, BenchmarkError> {
-    let mut begun = begin(Ground::Clone, request, places, report).await?;
+    let mut begun = begin(BenchmarkPlace::Clone, request, places, report).await?;
     let schema = quote_identifier(&request.schema.name);
     for statement in
         ["BEGIN ISOLATION LEVEL REPEATABLE READ".to_owned(), format!("CREATE SCHEMA {schema}")]
@@ -288,7 +295,8 @@ pub(super) async fn open_clone(
             .sqlstate()
         {
             Some(_) => BenchmarkError::Unsuitable(format!(
-                "The replica's role may not make a schema there: {failure}"
+                "The {}'s role may not make a schema there: {failure}",
+                places.in_place.noun()
             )),
             None => failure.into(),
         })?;
@@ -296,7 +304,7 @@ pub(super) async fn open_clone(
     // After main's own path, for what an extension brings.
     let path = format!("{}, {schema}", begun.main.own_path());
     set_path(&mut begun.session.connection, path).await?;
-    in_place(begun, Ground::Clone, Some(request.schema.name.clone())).await
+    in_place(begun, BenchmarkPlace::Clone, Some(request.schema.name.clone())).await
 }
 
 /// A standby: only for statements.
@@ -305,9 +313,9 @@ pub(super) async fn open_standby(
     places: &Places,
     report: Report<'_>,
 ) -> Result<Site, BenchmarkError> {
-    let mut begun = begin(Ground::Standby, request, places, report).await?;
+    let mut begun = begin(BenchmarkPlace::Standby, request, places, report).await?;
     set_path(&mut begun.session.connection, begun.main.own_path()).await?;
-    in_place(begun, Ground::Standby, None).await
+    in_place(begun, BenchmarkPlace::Standby, None).await
 }
 
 /// For the session.
@@ -321,21 +329,21 @@ async fn set_path(connection: &mut PgConnection, path: String) -> Result<(), PgF
 
 async fn in_place(
     begun: Begun<'_>,
-    ground: Ground,
+    place: BenchmarkPlace,
     workspace: Option<String>,
 ) -> Result<Site, BenchmarkError> {
-    let Begun { dsn, mut session, mut main, family } = begun;
+    let Begun { dsn, mut session, mut main, family, noun } = begun;
     let mut tables = Vec::new();
     let mut warnings = Vec::new();
     for (top, bytes) in family.tops() {
         let mut there = 0;
         for structure in family.with_rows(&top.table) {
-            there += size_there(&mut session.connection, &structure.table).await?;
+            there += size_there(&mut session.connection, &structure.table, noun).await?;
         }
         // With indexes it should be no smaller than main's rows alone.
         if there < bytes / 2 {
             warnings.push(format!(
-                "{} has {} on the replica and {} on main: it is not the same table.",
+                "{} has {} on the {noun} and {} on main: it is not the same table.",
                 top.table,
                 figures::bytes(there),
                 figures::bytes(bytes)
@@ -351,8 +359,8 @@ async fn in_place(
     let search_path = main.search_path().await?;
     main.end().await?;
     Ok(Site {
-        fence: if ground == Ground::Clone { Fence::Savepoint } else { Fence::ReadOnly },
-        ground,
+        fence: if place == BenchmarkPlace::Clone { Fence::Savepoint } else { Fence::ReadOnly },
+        place,
         workspace,
         is_copy: false,
         search_path,
@@ -369,6 +377,7 @@ async fn in_place(
 async fn size_there(
     connection: &mut PgConnection,
     table: &TableName,
+    noun: &str,
 ) -> Result<i64, BenchmarkError> {
     let text = format!(
         "SELECT pg_catalog.pg_total_relation_size({}::pg_catalog.regclass)::pg_catalog.int8 AS bytes",
@@ -378,7 +387,7 @@ async fn size_there(
     match query.fetch_one(connection).await.map_err(PgFailure::from) {
         Ok(row) => Ok(row.try_get("bytes")?),
         Err(failure) if failure.sqlstate().is_some() => {
-            Err(BenchmarkError::Unsuitable(format!("The replica lacks {table}: {failure}")))
+            Err(BenchmarkError::Unsuitable(format!("The {noun} lacks {table}: {failure}")))
         }
         Err(failure) => Err(failure.into()),
     }

@@ -139,7 +139,7 @@ pub(super) fn summary(
     let figures_of = first.map(|binding| binding.label.clone());
     let arm = |of: fn(&BindingResult) -> &Arm| first.map(|binding| of(binding).clone());
     let mut result = BenchmarkResult {
-        source: site.ground.source(),
+        source: site.place.source(),
         source_reason: String::new(),
         fidelity: site.fidelity,
         verdict,

@@ -1,6 +1,6 @@
 //! The places there are, and whether they can be used now.
 
-use optischema::ground::{Grounds, Standing};
+use optischema::benchmark_place::{InPlace, PlaceState, PlaceStates};
 
 use crate::postgres::{
     Dsn, ReplicaKind, check_sandbox, connect_main, connect_writable, main_is_refused, replica_kind,
@@ -13,27 +13,29 @@ pub struct Places {
     pub sandbox: Option<Dsn>,
     pub replica: Option<Dsn>,
     pub allow_same_server: bool,
+    /// Which database `replica` is.
+    pub in_place: InPlace,
 }
 
 /// Looks at each.
-pub(super) async fn survey(places: &Places) -> Grounds {
+pub(super) async fn survey(places: &Places) -> PlaceStates {
     let sandbox = match &places.sandbox {
-        None => Standing::NotConfigured,
+        None => PlaceState::NotConfigured,
         Some(dsn) => {
             let health =
                 check_sandbox(Some(dsn), Some(&places.main), places.allow_same_server).await;
-            main_is_refused(&health).map_or(Standing::Ready, Standing::Refused)
+            main_is_refused(&health).map_or(PlaceState::Ready, PlaceState::Refused)
         }
     };
     let (clone, standby) = match &places.replica {
-        None => (Standing::NotConfigured, Standing::NotConfigured),
+        None => (PlaceState::NotConfigured, PlaceState::NotConfigured),
         Some(replica) => match look(places, replica).await {
-            Ok(ReplicaKind::Clone) => (Standing::Ready, Standing::NotConfigured),
-            Ok(ReplicaKind::Standby) => (Standing::NotConfigured, Standing::Ready),
-            Err(reason) => (Standing::Refused(reason), Standing::NotConfigured),
+            Ok(ReplicaKind::Clone) => (PlaceState::Ready, PlaceState::NotConfigured),
+            Ok(ReplicaKind::Standby) => (PlaceState::NotConfigured, PlaceState::Ready),
+            Err(reason) => (PlaceState::Refused(reason), PlaceState::NotConfigured),
         },
     };
-    Grounds { clone, sandbox, standby }
+    PlaceStates { clone, sandbox, standby }
 }
 
 async fn look(places: &Places, replica: &Dsn) -> Result<ReplicaKind, String> {

@@ -11,6 +11,7 @@ use optischema::model::{
     JobPage, JobQuery, QueryDetail, QueryHash, QueryPage, QueryQuery, RangeQuery, Recommendation,
     RecommendationId, RecommendationPage, RecommendationQuery, SetRequest,
 };
+use optischema::next_steps::RecommendationDetail;
 use optischema::operations::OperationError;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -157,13 +158,13 @@ async fn list_recommendations(
     Ok(Json(app.operations.recommendations(filter).await?))
 }
 
-/// One recommendation, with its plans and evidence.
+/// One recommendation, with its plans and evidence, and what may be done with it now.
 #[utoipa::path(get, path = "/api/recommendations/{id}", tag = "recommendations",
     params(("id" = uuid::Uuid, Path)),
-    responses((status = 200, body = Recommendation), (status = 404, body = Problem)))]
-async fn get_recommendation(app: Caller, Path(text): Path<String>) -> Answer<Recommendation> {
+    responses((status = 200, body = RecommendationDetail), (status = 404, body = Problem)))]
+async fn get_recommendation(app: Caller, Path(text): Path<String>) -> Answer<RecommendationDetail> {
     let id: RecommendationId = id("recommendation", text)?;
-    Ok(Json(app.operations.recommendation(id).await?))
+    Ok(Json(app.operations.recommendation(id).await?.into()))
 }
 
 /// Dismisses a recommendation.

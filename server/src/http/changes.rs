@@ -7,8 +7,8 @@ use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use optischema::model::{
-    ApplyPlan, ApplyStatus, Change, ChangeId, ChangeQuery, CleanupReport, FunctionsChoice,
-    JobAccepted, RecommendationId, RollbackOrder,
+    ApplyPlan, ApplyStatus, Change, ChangeQuery, CleanupReport, FunctionsChoice, JobAccepted,
+    RecommendationId, RollbackOrder, RollbackRequest,
 };
 use optischema::operations::{Approval, OperationError};
 use serde::{Deserialize, Serialize};
@@ -25,13 +25,6 @@ pub(super) struct ApplyRequest {
     override_reason: Option<String>,
     /// The `sql_hash` of the plan that was shown: where the patch has become another, nothing runs.
     sql_hash: Option<String>,
-}
-
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct RollbackRequest {
-    /// Changes to be rolled back together; all that stand, where none is named.
-    changes: Vec<ChangeId>,
 }
 
 /// What an apply would do, statement by statement. Nothing is done.
@@ -75,12 +68,12 @@ pub(super) async fn start_rollback(
 
 /// Queues the rollback of several changes, the newest first; each waits for the one before it.
 #[utoipa::path(post, path = "/api/apply/rollback", tag = "apply",
-    request_body = Option<RollbackRequest>,
+    request_body = RollbackRequest,
     responses((status = 202, body = RollbackOrder), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn roll_back_together(app: Caller, bytes: Bytes) -> Result<Response, Problem> {
     let request: RollbackRequest = body(&bytes)?;
-    let order = app.operations.roll_back_together(request.changes).await?;
+    let order = app.operations.roll_back_together(request.parse()?).await?;
     Ok((StatusCode::ACCEPTED, Json(order)).into_response())
 }
 

@@ -22,6 +22,9 @@ pub struct Problem {
     pub detail: String,
     /// Stable, for programs.
     pub code: &'static str,
+    /// Of `illegal_transition`: which rule of the present state forbids it. Stable, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
 }
 
 impl Problem {
@@ -37,6 +40,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             code,
+            reason: None,
         }
     }
 }
@@ -57,12 +61,15 @@ impl From<OperationError> for Problem {
             OperationError::NotFound { .. } => {
                 Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", detail)
             }
-            OperationError::Conflict(_) => Self::new(
-                StatusCode::CONFLICT,
-                "illegal_transition",
-                "Not possible in this state",
-                detail,
-            ),
+            OperationError::Conflict(refusal) => Self {
+                reason: Some(refusal.code()),
+                ..Self::new(
+                    StatusCode::CONFLICT,
+                    "illegal_transition",
+                    "Not possible in this state",
+                    detail,
+                )
+            },
             OperationError::Invalid { .. } => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "invalid_field",

@@ -1,6 +1,5 @@
 //! An apply as a job: plan, checks, rehearsal, intent, change, a look whether it is used, record.
 
-use optischema::lifecycle::IllegalTransition;
 use optischema::model::{
     ChangeDetail, ChangeKind, ChangeOutcome, ChangeResult, ChangeStep, JobResult, QueryHash,
     Recommendation, TrackedStatement,
@@ -48,8 +47,7 @@ pub(super) async fn recommendation(
     let id = claimed
         .job
         .recommendation_id
-        .ok_or_else(|| IllegalTransition("the job names no recommendation".into()))
-        .map_err(|error| ApplyError::Failed(error.to_string()))?;
+        .ok_or_else(|| ApplyError::Failed("the job has no recommendation".into()))?;
     Ok(worker.store.recommendation(id).await?)
 }
 

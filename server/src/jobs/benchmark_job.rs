@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use optischema::advisor::costs_more_than_it_saves;
+use optischema::benchmark_place::InPlace;
 use optischema::model::{
-    BenchmarkResult, BenchmarkSource, Change, JobResult, Recommendation, TrackedStatement, Verdict,
+    BenchmarkResult, Change, JobResult, Recommendation, TrackedStatement, Verdict,
 };
 
 use super::progress::Progress;
@@ -121,25 +122,11 @@ async fn watch(
     let places = Places {
         replica: material.places.sandbox.clone(),
         sandbox: None,
+        in_place: InPlace::Sandbox,
         ..material.places.clone()
     };
     let result = compare(worker, claimed, progress, &material, &text, &places).await?;
     let mut result = if inverted { result.inverted() } else { result };
-    if result.source == BenchmarkSource::Estimated {
-        // The only place that was asked for was named as a replica above.
-        result.source_reason = result
-            .source_reason
-            .replace("No sandbox is configured.", "")
-            .replace("The writable replica", "The sandbox")
-            .replace("The replica", "The sandbox")
-            .trim()
-            .to_owned();
-    } else {
-        result.source = BenchmarkSource::Sampled;
-        result.source_reason =
-            "Measured in the sandbox's own tables, where the change stands; without it in a transaction that was rolled back."
-                .to_owned();
-    }
     result.patch = material.recommendation.patch_sql.clone();
     Ok(result)
 }
@@ -220,6 +207,7 @@ pub(crate) fn places(settings: &Settings) -> Option<Places> {
         sandbox: settings.sandbox_url.clone(),
         replica: settings.replica_url.clone(),
         allow_same_server: settings.allow_same_server,
+        in_place: InPlace::Replica,
     })
 }
 

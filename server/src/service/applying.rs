@@ -1,12 +1,15 @@
 //! Apply and rollback: what would be done, and queueing it.
 
+use std::collections::BTreeSet;
+
 use optischema::dependents::{dependents, rollback_order};
-use optischema::lifecycle::{Grounds, may_start};
 use optischema::model::{
     ApplyPlan, Change, ChangeId, ChangeStatus, Check, CheckState, Job, JobFilter, JobStatus,
-    JobType, Recommendation, RecommendationId, RecommendationStatus, RollbackOrder, RollbackStep,
+    JobType, Recommendation, RecommendationId, RecommendationStatus, RollbackOrder, RollbackScope,
+    RollbackStep,
 };
 use optischema::operations::{Approval, OperationError, Outcome};
+use optischema::refusal::{Act, Refusal};
 
 use super::Service;
 use crate::apply::{ApplyError, Ground, plan_change, preflight, rehearsal_schema};
@@ -23,7 +26,7 @@ impl From<ApplyError> for OperationError {
         match error {
             ApplyError::Failed(reason)
             | ApplyError::Locked(reason)
-            | ApplyError::Drifted(reason) => Self::Conflict(reason),
+            | ApplyError::Drifted(reason) => Refusal::Sandbox(reason).into(),
             ApplyError::Error(reason) => Self::Unavailable(reason),
         }
     }
@@ -69,12 +72,13 @@ impl Service {
         };
         plan.sql_hash.clone_from(&patch.hash);
         plan.kind = patch.kind.label().to_owned();
-        if let Some(reason) = recommendation.by_hand() {
-            plan.checks.push(blocked(reason.to_owned()));
-            return Ok(plan);
-        }
-        if let Err(reason) = may_apply(&recommendation) {
-            plan.checks.push(blocked(reason));
+        match recommendation.next_steps().apply_unmeasured {
+            Ok(()) => {}
+            Err(refusal @ Refusal::ByHand(_)) => {
+                plan.checks.push(blocked(refusal.to_string()));
+                return Ok(plan);
+            }
+            Err(refusal) => plan.checks.push(blocked(refusal.to_string())),
         }
         match self.look(&recommendation, &patch, &mut plan).await {
             Ok(()) => {}
@@ -120,14 +124,12 @@ impl Service {
     ) -> Outcome<Job> {
         let recommendation = self.store.recommendation(id).await?;
         let patch = Patch::parse(&recommendation.patch_sql)
-            .map_err(|error| OperationError::Conflict(error.to_string()))?;
+            .map_err(|error| Refusal::PatchUnreadable(error.to_string()))?;
         if approval.sql_hash.as_ref().is_some_and(|hash| !hash.is_empty() && *hash != patch.hash) {
-            return Err(OperationError::Conflict(
-                "the patch is another one than was shown: look at it again".into(),
-            ));
+            return Err(Refusal::PatchChanged.into());
         }
-        if let Some(reason) = recommendation.by_hand() {
-            return Err(OperationError::Conflict(reason.to_owned()));
+        if let Err(refusal @ Refusal::ByHand(_)) = recommendation.next_steps().apply_unmeasured {
+            return Err(refusal.into());
         }
         self.targets.require_sandbox().await?;
         let reason = approval.override_reason.as_deref().map(str::trim);
@@ -143,16 +145,14 @@ impl Service {
     pub(super) async fn queue_rollback(&self, id: RecommendationId) -> Outcome<Job> {
         let recommendation = self.store.recommendation(id).await?;
         let Some(change) = self.store.standing_change(id).await? else {
-            return Err(OperationError::Conflict(no_change(&recommendation)));
+            return Err(no_change(&recommendation).into());
         };
         self.targets.require_sandbox().await?;
         let all = self.store.standing_changes(self.database()).await?;
         check_undo(&change)?;
         if let Some(first) = dependents(&all, &change).first() {
-            return Err(OperationError::Conflict(format!(
-                "\"{}\" stands on it, since {}: roll that back first, or both together",
-                first.recommendation_title, first.because
-            )));
+            let (dependent, because) = (first.recommendation_title.clone(), first.because.clone());
+            return Err(Refusal::NeededBy { dependent, because }.into());
         }
         let job = self.queue(&self.rollback_job(&change)).await?;
         self.stop_watching(id).await?;
@@ -183,40 +183,28 @@ impl Service {
     }
 
     /// Queues several rollbacks, the newest change first. What stands on one of them must be among them.
-    pub(super) async fn queue_rollbacks(&self, ids: &[ChangeId]) -> Outcome<RollbackOrder> {
+    pub(super) async fn queue_rollbacks(&self, scope: &RollbackScope) -> Outcome<RollbackOrder> {
         let all = self.store.standing_changes(self.database()).await?;
-        let mut chosen = Vec::new();
-        let distinct: std::collections::BTreeSet<ChangeId> = ids.iter().copied().collect();
-        for id in &distinct {
-            let change = self.store.change(*id).await?;
-            if change.status != ChangeStatus::Applied {
-                return Err(OperationError::Conflict(format!(
-                    "\"{}\" does not stand: it is {}",
-                    change.recommendation_title,
-                    change.status.label().to_lowercase()
-                )));
+        let chosen = match scope {
+            RollbackScope::Changes(ids) => self.changes_to_roll_back(ids).await?,
+            RollbackScope::All => {
+                all.iter().filter(|change| change.no_rollback.is_none()).cloned().collect()
             }
-            check_undo(&change)?;
-            chosen.push(change);
-        }
-        if ids.is_empty() {
-            // Of all, those that can be.
-            chosen = all.iter().filter(|change| change.no_rollback.is_none()).cloned().collect();
-        }
+        };
         if chosen.is_empty() {
-            return Err(OperationError::Conflict(
-                "no change stands that could be rolled back".into(),
-            ));
+            return Err(Refusal::NothingToRollBack.into());
         }
         for change in &chosen {
             let missing = dependents(&all, change)
                 .into_iter()
                 .find(|dependent| !chosen.iter().any(|other| other.id == dependent.change_id));
             if let Some(missing) = missing {
-                return Err(OperationError::Conflict(format!(
-                    "\"{}\" stands on \"{}\", since {}: name it too",
-                    missing.recommendation_title, change.recommendation_title, missing.because
-                )));
+                return Err(Refusal::NeededByOther {
+                    title: change.recommendation_title.clone(),
+                    dependent: missing.recommendation_title,
+                    because: missing.because,
+                }
+                .into());
             }
         }
         self.targets.require_sandbox().await?;
@@ -236,25 +224,34 @@ impl Service {
         });
         Ok(RollbackOrder { steps: steps.collect() })
     }
-}
 
-fn may_apply(recommendation: &Recommendation) -> Result<(), String> {
-    let grounds = Grounds { vouched: true, for_good: !recommendation.can_be_rolled_back() };
-    may_start(JobType::Apply, recommendation.status, grounds).map_err(|illegal| illegal.to_string())
+    /// The named changes, each once. All of them must be applied, and have a rollback.
+    async fn changes_to_roll_back(&self, ids: &[ChangeId]) -> Outcome<Vec<Change>> {
+        let distinct: BTreeSet<ChangeId> = ids.iter().copied().collect();
+        let mut chosen = Vec::new();
+        for id in distinct {
+            let change = self.store.change(id).await?;
+            if change.status != ChangeStatus::Applied {
+                let (title, status) = (change.recommendation_title, change.status);
+                return Err(Refusal::ChangeStatus { title, status }.into());
+            }
+            check_undo(&change)?;
+            chosen.push(change);
+        }
+        Ok(chosen)
+    }
 }
 
 fn check_undo(change: &Change) -> Outcome<()> {
     match &change.no_rollback {
-        Some(reason) => Err(OperationError::Conflict(reason.clone())),
+        Some(reason) => Err(Refusal::NoRollback(reason.clone()).into()),
         None => Ok(()),
     }
 }
 
-fn no_change(recommendation: &Recommendation) -> String {
-    if recommendation.status == RecommendationStatus::Applied {
-        "it was applied before it was imported: how is not known here, so it must be undone by hand"
-            .to_owned()
-    } else {
-        "it is not applied, so there is nothing to roll back".to_owned()
+fn no_change(recommendation: &Recommendation) -> Refusal {
+    match recommendation.status {
+        RecommendationStatus::Applied => Refusal::AppliedBeforeImport,
+        _ => Refusal::NotApplied(Act::RollBack),
     }
 }

@@ -8,6 +8,7 @@ use optischema::model::{
 };
 use optischema::operations::{OperationError, Outcome};
 use optischema::plan::parse_plan;
+use optischema::refusal::Refusal;
 use optischema::workload::{StatementKey, deltas};
 use sha2::{Digest, Sha256};
 
@@ -306,7 +307,5 @@ fn logged_plans(plans: &[LoggedPlan], ids: &BTreeMap<String, i64>) -> Vec<SeenPl
 
 /// The statement is not one that a person gave.
 pub(super) fn not_removable(hash: &optischema::model::QueryHash) -> OperationError {
-    OperationError::Conflict(format!(
-        "statement {hash} is counted by main: only statements that a person gave can be removed"
-    ))
+    Refusal::CountedByMain(hash.clone()).into()
 }

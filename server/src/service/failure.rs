@@ -1,6 +1,7 @@
 //! From failures inside to the cases that callers tell apart. Causes are logged here, and nowhere shown.
 
 use optischema::operations::OperationError;
+use optischema::refusal::Refusal;
 
 use crate::clock::new_id;
 use crate::postgres::PgFailure;
@@ -17,14 +18,14 @@ impl From<StoreError> for OperationError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound { what, id } => Self::NotFound { what, id },
-            StoreError::Illegal(illegal) => illegal.into(),
+            StoreError::Refused(refusal) => refusal.into(),
             unwritable if unwritable.is_unwritable() => {
                 tracing::error!("the store cannot be written: {unwritable}");
                 Self::Unavailable(
                     "the store cannot be written now: is the disk of the data folder full?".into(),
                 )
             }
-            StoreError::LeaseLost => Self::Conflict("the job is no longer this worker's".into()),
+            StoreError::LeaseLost => Refusal::LeaseLost.into(),
             other => internal(&other),
         }
     }

@@ -22,17 +22,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use optischema::model::{
     AddedQueries, AnalyzeReport, ApplyPlan, ApplyStatus, AuditFilter, AuditPage, AuditVerification,
-    Change, ChangeFilter, ChangeId, CleanupReport, CollectionReport, CompareRequest, ExportFormat,
+    Change, ChangeFilter, CleanupReport, CollectionReport, CompareRequest, ExportFormat,
     FunctionsChoice, Handover, Health, Job, JobAccepted, JobFilter, JobId, JobPage, JobResult,
     JobStatus, JobType, LockWait, MAX_PAGE, QueryDetail, QueryFilter, QueryHash, QueryPage,
     QueryRange, Readiness, Recommendation, RecommendationFilter, RecommendationId,
     RecommendationPage, RecommendationSort, RecommendationStatus, RejectedPage, RestoreReport,
-    RollbackOrder, Rule, TargetKind, TargetState, WhatIfReport, WhatIfRequest,
+    RollbackOrder, RollbackScope, Rule, TargetKind, TargetState, WhatIfReport, WhatIfRequest,
 };
 use optischema::operations::{
     Actor, Approval, Dashboard, ExportFile, HandoverAsked, OperationError, Operations, Outcome,
     PatchFile, ReportFile, RulePage,
 };
+use optischema::refusal::Refusal;
 use serde_json::json;
 
 use crate::apply::lock_waits;
@@ -125,10 +126,6 @@ impl Service {
     }
 
     async fn queue_benchmark(&self, id: RecommendationId) -> Outcome<JobAccepted> {
-        let recommendation = self.store.recommendation(id).await?;
-        if let Some(reason) = recommendation.evidence.not_measured {
-            return Err(OperationError::Conflict(format!("this is not measured: {reason}")));
-        }
         let job = NewJob {
             target: self.server_of(JobType::Benchmark),
             ..NewJob::new(JobType::Benchmark, id, &self.actor.0)
@@ -405,7 +402,7 @@ impl Operations for Service {
     async fn patch_sql(&self, id: JobId) -> Outcome<PatchFile> {
         let job = self.store.job(id).await?;
         let Some(of) = job.recommendation_id else {
-            return Err(OperationError::Conflict("an analysis has no patch".into()));
+            return Err(Refusal::JobWithoutPatch.into());
         };
         let recommendation = self.store.recommendation(of).await?;
         Ok(handing_over::patch_file(&recommendation, &job))
@@ -423,8 +420,8 @@ impl Operations for Service {
         Ok(accepted(&self.queue_rollback(id).await?))
     }
 
-    async fn roll_back_together(&self, changes: Vec<ChangeId>) -> Outcome<RollbackOrder> {
-        self.queue_rollbacks(&changes).await
+    async fn roll_back_together(&self, scope: RollbackScope) -> Outcome<RollbackOrder> {
+        self.queue_rollbacks(&scope).await
     }
 
     async fn standing_change(&self, id: RecommendationId) -> Outcome<Option<Change>> {

@@ -1,7 +1,8 @@
 //! Whether functions of the database are copied: the configuration's word, else a person's.
 
 use optischema::model::{FunctionsChoice, FunctionsDecidedBy};
-use optischema::operations::{OperationError, Outcome};
+use optischema::operations::Outcome;
+use optischema::refusal::Refusal;
 use serde_json::json;
 
 use super::Service;
@@ -31,9 +32,7 @@ impl Service {
     /// Keeps a person's answer.
     pub(super) async fn keep_functions_choice(&self, copied: bool) -> Outcome<FunctionsChoice> {
         if self.settings.with_functions.is_some() {
-            return Err(OperationError::Conflict(
-                "the configuration of this instance decides it (OPTISCHEMA_WITH_FUNCTIONS)".into(),
-            ));
+            return Err(Refusal::Configured("OPTISCHEMA_WITH_FUNCTIONS").into());
         }
         self.store.set_setting(COPIED, &copied.to_string()).await?;
         self.note("sandbox.functions", None, json!({ "copied": copied })).await?;

@@ -3,6 +3,7 @@
 use futures_util::future::BoxFuture;
 use optischema::model::Change;
 use optischema::operations::{OperationError, Outcome};
+use optischema::refusal::Refusal;
 use serde_json::{Value, json};
 
 use super::Service;
@@ -48,10 +49,7 @@ impl Service {
         let mut sandbox = self.proven_sandbox().await?;
         let (queued, running) = self.store.live_job_counts().await?;
         if queued + running > 0 {
-            return Err(OperationError::Conflict(
-                "jobs are queued or running, and would lose their tables: wait for them, or cancel them first"
-                    .into(),
-            ));
+            return Err(Refusal::SandboxInUse.into());
         }
         // Before anything is dropped: main can be read.
         copied_main(&self.settings).await?;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use optischema::lifecycle::IllegalTransition;
 use optischema::model::RestoreReport;
+use optischema::refusal::Refusal;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
@@ -32,10 +32,9 @@ impl Store {
         options.write(true).create_new(true).mode(0o600).open(file).map_err(|error| match error
             .kind()
         {
-            std::io::ErrorKind::AlreadyExists => refused(format!(
-                "{} is there already, and is not overwritten: choose another name",
-                file.display()
-            )),
+            std::io::ErrorKind::AlreadyExists => {
+                Refusal::FileExists(file.display().to_string()).into()
+            }
             _ => failed(error),
         })?;
         let mut connection = self.writer.acquire().await?;
@@ -62,19 +61,17 @@ impl Store {
         audit: &AuditRecord,
     ) -> Result<RestoreReport, StoreError> {
         if !is_backup(file).await {
-            return Err(refused("the file is no backup of an OptiSchema's store".into()));
+            return Err(Refusal::NoBackup.into());
         }
         // Opened once as a store: it is brought up to date, and what is none is refused here.
         let backup = Self::open(file).await.map_err(|error| {
             tracing::warn!(%error, "a file was to be restored that is no backup");
-            refused(
-                "the file is no backup of an OptiSchema of this version or an earlier one".into(),
-            )
+            Refusal::BackupUnknown
         })?;
         let unsound = unsound(&backup).await;
         backup.close().await;
         if let Some(reason) = unsound? {
-            return Err(refused(reason));
+            return Err(Refusal::BackupDamaged(reason).into());
         }
         let mut connection = self.writer.acquire().await?;
         // One that was cut off may have left its own attached; where there is none this says so, and that is all.
@@ -94,13 +91,11 @@ impl Store {
 /// Why a backup had better not take the store's place.
 async fn unsound(backup: &Store) -> Result<Option<String>, StoreError> {
     if let Some(reason) = backup.unsound().await? {
-        return Ok(Some(format!("the backup is damaged: {reason}")));
+        return Ok(Some(reason));
     }
     let found = backup.verify_audit().await?;
-    let broken =
-        found.first_broken.map(|row| format!("the backup's audit trail is broken at row {row}"));
-    let problem = found.problems.first().map(|problem| format!("of the backup: {problem}"));
-    Ok(broken.or(problem))
+    let broken = found.first_broken.map(|row| format!("its audit trail is broken at row {row}"));
+    Ok(broken.or_else(|| found.problems.first().cloned()))
 }
 
 /// Whether a file is a store at all: opening makes one of anything that is empty enough.
@@ -120,10 +115,6 @@ async fn is_backup(file: &Path) -> bool {
     found.is_ok_and(|row| integer(&row, "n").is_ok_and(|count| count == 5))
 }
 
-fn refused(reason: String) -> StoreError {
-    StoreError::Illegal(IllegalTransition(reason))
-}
-
 async fn replace(
     connection: &mut SqliteConnection,
     audit: &AuditRecord,
@@ -141,7 +132,7 @@ async fn replace_in(
     let running =
         count(write, "SELECT count(*) AS n FROM main.benchmark_jobs WHERE status = 'running'");
     if running.await? > 0 {
-        return Err(refused("jobs are running: wait for them, or cancel them first".into()));
+        return Err(Refusal::JobsRunning.into());
     }
     let mut report = RestoreReport { notes: unknown_changes(write).await?, ..Default::default() };
     carry_trail(write).await?;
@@ -203,10 +194,7 @@ async fn carry_trail(write: &mut SqliteConnection) -> Result<(), StoreError> {
          WHERE m.hash <> b.hash",
     );
     if differing.await? > 0 {
-        return Err(refused(
-            "the backup's audit trail is another one's: restore it into a data folder of its own"
-                .into(),
-        ));
+        return Err(Refusal::BackupOfAnother.into());
     }
     sqlx::query(
         "INSERT INTO main.audit_log SELECT * FROM backup.audit_log

@@ -32,7 +32,7 @@ mod workload;
 use std::path::Path;
 use std::time::Duration;
 
-use optischema::lifecycle::IllegalTransition;
+use optischema::refusal::Refusal;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -62,7 +62,7 @@ pub enum StoreError {
     #[error("there is no {what} with the id {id}")]
     NotFound { what: &'static str, id: String },
     #[error(transparent)]
-    Illegal(#[from] IllegalTransition),
+    Refused(#[from] Refusal),
     /// Another worker holds the job, or it was cancelled: whoever asks must stop.
     #[error("the lease on the job is lost")]
     LeaseLost,

@@ -1,12 +1,11 @@
 //! The job queue: one claim at a time, each under a fresh lease token. Every later write carries the token, and zero
 //! rows changed means that the job is no longer the caller's.
 
-use optischema::lifecycle::{
-    Grounds, IllegalTransition, JobEvent, MAX_ATTEMPTS, job_after, may_start, may_watch,
-};
+use optischema::lifecycle::{Grounds, JobEvent, MAX_ATTEMPTS, job_after};
 use optischema::model::{
     ChangeId, Job, JobId, JobProgress, JobResult, JobStatus, JobType, RecommendationId,
 };
+use optischema::refusal::{Act, Refusal};
 use sqlx::SqliteConnection;
 
 use super::audit::{AuditRecord, append};
@@ -80,6 +79,17 @@ pub struct NewJob<'a> {
 }
 
 impl<'a> NewJob<'a> {
+    /// What it does with its recommendation.
+    const fn act(&self) -> Option<Act> {
+        match (self.job_type, self.change_id) {
+            (JobType::Benchmark, Some(_)) => Some(Act::Watch),
+            (JobType::Benchmark, None) => Some(Act::Benchmark),
+            (JobType::Apply, _) => Some(Act::Apply),
+            (JobType::Rollback, _) => Some(Act::RollBack),
+            (JobType::Analyze, _) => None,
+        }
+    }
+
     /// A job on a recommendation.
     #[must_use]
     pub const fn new(job_type: JobType, id: RecommendationId, actor: &'a str) -> Self {
@@ -342,22 +352,19 @@ pub(super) async fn enqueue_in(
     let mut database = job.database.to_owned();
     if let Some(id) = job.recommendation_id {
         let recommendation = fetch_recommendation(&mut *write, id).await?;
-        match (job.job_type, job.change_id) {
-            (JobType::Benchmark, Some(_)) => may_watch(recommendation.status)?,
-            _ => {
-                let grounds = Grounds {
-                    vouched: recommendation.is_measured() || job.override_reason.is_some(),
-                    for_good: stands_for_good(&mut *write, id).await?,
-                };
-                may_start(job.job_type, recommendation.status, grounds)?;
-            }
+        if let Some(act) = job.act() {
+            let grounds = Grounds {
+                vouched: recommendation.is_measured() || job.override_reason.is_some(),
+                for_good: stands_for_good(&mut *write, id).await?,
+            };
+            recommendation.may(act, grounds)?;
         }
         database = recommendation.database;
     }
     for id in job.members {
         let recommendation = fetch_recommendation(&mut *write, *id).await?;
         let grounds = Grounds { vouched: true, for_good: stands_for_good(&mut *write, *id).await? };
-        may_start(JobType::Benchmark, recommendation.status, grounds)?;
+        recommendation.may(Act::Benchmark, grounds)?;
         database = recommendation.database;
     }
     let live = match job.members.is_empty() {
@@ -373,11 +380,7 @@ pub(super) async fn enqueue_in(
                 cancel_in(write, live.id, Some("it was rolled back")).await?;
             }
             _ => {
-                return Err(IllegalTransition(format!(
-                    "a job for it is queued or running already: {}",
-                    live.id
-                ))
-                .into());
+                return Err(Refusal::Queued(live.id).into());
             }
         }
     }

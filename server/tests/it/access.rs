@@ -30,6 +30,36 @@ async fn nothing_is_answered_without_the_secret() {
 }
 
 #[tokio::test]
+async fn no_call_of_the_api_is_answered_without_the_secret() {
+    let shop = Shop::start().await;
+    let app = App::start(&shop.settings()).await;
+    let document = app.json("/api/openapi.json").await;
+    let mut calls = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let place =
+            path.split('/')
+                .map(|part| {
+                    if part.starts_with('{') {
+                        "00000000-0000-4000-8000-000000000001"
+                    } else {
+                        part
+                    }
+                })
+                .collect::<Vec<_>>()
+                .join("/");
+        for method in methods.as_object().unwrap().keys().filter(|name| *name != "parameters") {
+            let response = app.anonymous(&method.to_uppercase(), &place).send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{method} {path}");
+            let problem: serde_json::Value = response.json().await.unwrap();
+            assert_eq!(problem["code"], "unauthorized", "{method} {path}");
+            calls += 1;
+        }
+    }
+    assert!(calls > 30, "{calls}");
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn the_link_works_once_and_gives_a_cookie_that_only_the_server_reads() {
     let shop = Shop::start().await;
     let app = App::start(&shop.settings()).await;

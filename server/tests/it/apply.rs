@@ -35,11 +35,16 @@ async fn an_override_is_recorded_and_the_change_can_be_undone() {
     assert!(change.object.oid.is_some());
     assert_eq!(app.json("/api/apply/status").await["applied"], 1);
     // Applied once, it is not applied twice, dismissed, or benchmarked against itself.
-    assert_eq!(app.post(&format!("/api/apply/{id}")).await.status(), StatusCode::CONFLICT);
-    assert_eq!(
-        app.post(&format!("/api/recommendations/{id}/dismiss")).await.status(),
-        StatusCode::CONFLICT
-    );
+    for (path, reason) in [
+        (format!("/api/apply/{id}"), "already_applied"),
+        (format!("/api/recommendations/{id}/dismiss"), "applied"),
+        (format!("/api/benchmark/{id}"), "applied"),
+    ] {
+        let refused = app.post(&path).await;
+        assert_eq!(refused.status(), StatusCode::CONFLICT, "{path}");
+        let problem: serde_json::Value = refused.json().await.unwrap();
+        assert_eq!(problem["reason"], reason, "{path}");
+    }
     app.completed(&format!("/api/apply/{id}/rollback")).await;
     assert_eq!(shop.fingerprint("staging").await, before);
     assert_eq!(app.json(&format!("/api/recommendations/{id}")).await["status"], "pending");

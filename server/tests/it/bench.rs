@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use optischema::benchmark_place::InPlace;
 use optischema::model::{BenchmarkResult, TrackedStatement};
 use optischema_server::benchmark::{
     BenchmarkError, BenchmarkRequest, Places, run_benchmark, typed_cases,
@@ -53,6 +54,7 @@ pub async fn run(
         sandbox: options.sandbox.as_ref().map(|url| url.parse().unwrap()),
         replica: options.replica.as_ref().map(|url| url.parse().unwrap()),
         allow_same_server: true,
+        in_place: InPlace::Replica,
     };
     let mut phases = Vec::new();
     let result = async {

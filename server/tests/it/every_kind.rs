@@ -312,7 +312,9 @@ async fn changes_that_stand_on_each_other_are_rolled_back_together_the_newest_fi
     // The first cannot go alone, and it is said what stands on it.
     let response = app.post(&format!("/api/apply/{}/rollback", ids[0])).await;
     assert_eq!(response.status(), StatusCode::CONFLICT);
-    let said = response.text().await.unwrap();
+    let problem: serde_json::Value = response.json().await.unwrap();
+    assert_eq!(problem["reason"], "needed_by_another_change");
+    let said = problem["detail"].as_str().unwrap();
     assert!(
         said.contains("fillfactor = 70") && said.contains("altered table public.orders again"),
         "{said}"
@@ -322,7 +324,21 @@ async fn changes_that_stand_on_each_other_are_rolled_back_together_the_newest_fi
     let form = form.header("content-type", "application/x-www-form-urlencoded").body("changes=");
     assert!(!form.send().await.unwrap().status().is_success());
     assert_eq!(app.json("/api/apply/status").await["applied"], 3);
-    let order = app.post("/api/apply/rollback").await;
+    // Nor does a request that names none, or says both.
+    let change = app.json("/api/apply/changes").await[0]["id"].clone();
+    for body in [
+        json!({}),
+        json!({"changes": []}),
+        json!({"all": false}),
+        json!([]),
+        json!({"changes": [change], "all": true}),
+    ] {
+        let refused = app.post_json("/api/apply/rollback", &body).await;
+        assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+    }
+    assert_eq!(app.post("/api/apply/rollback").await.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(app.json("/api/apply/status").await["applied"], 3);
+    let order = app.post_json("/api/apply/rollback", &json!({"all": true})).await;
     assert_eq!(order.status(), StatusCode::ACCEPTED);
     let order: serde_json::Value = order.json().await.unwrap();
     let titles: Vec<&str> = order["steps"]
@@ -354,7 +370,8 @@ async fn a_rollback_that_fails_stops_those_that_wait_for_it() {
     }
     // The newest has drifted: its rollback fails, and the older one is not begun.
     shop.run("sandbox", "staging", &["DROP INDEX public.second"]).await;
-    let order: serde_json::Value = app.post("/api/apply/rollback").await.json().await.unwrap();
+    let order = app.post_json("/api/apply/rollback", &json!({"all": true})).await;
+    let order: serde_json::Value = order.json().await.unwrap();
     let job =
         |at: usize| format!("/api/benchmark/{}", order["steps"][at]["job_id"].as_str().unwrap());
     assert_eq!(app.ended(&job(0)).await.status, JobStatus::Failed);

@@ -3,6 +3,7 @@
 use std::process::{Command, Output};
 
 use optischema::model::{JobStatus, JobType};
+use optischema::refusal::Refusal;
 use optischema_server::store::NewJob;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -336,7 +337,8 @@ async fn a_backup_is_taken_and_restored_while_the_server_runs() {
         }
         raw.close().await.unwrap();
         let refused = optischema(&shop, &["restore", file.to_str().unwrap()]);
-        assert!(text(&refused.stderr).contains("no backup"), "{name}: {}", text(&refused.stderr));
+        let reason = Refusal::NoBackup.to_string();
+        assert!(text(&refused.stderr).contains(&reason), "{name}: {}", text(&refused.stderr));
         assert_eq!(app.json(&format!("/api/recommendations/{id}")).await["status"], "active");
     }
     for name in ["../optischema.db", "optischema.db", "restore-x.db", "/etc/passwd"] {
@@ -368,7 +370,8 @@ async fn a_backup_is_taken_and_restored_while_the_server_runs() {
     let foreign = folder.path().join("foreign.db");
     assert!(optischema(&other, &["backup", foreign.to_str().unwrap()]).status.success());
     let refused = optischema(&shop, &["restore", foreign.to_str().unwrap()]);
-    assert!(text(&refused.stderr).contains("another one's"), "{}", text(&refused.stderr));
+    let reason = Refusal::BackupOfAnother.to_string();
+    assert!(text(&refused.stderr).contains(&reason), "{}", text(&refused.stderr));
 }
 
 #[tokio::test]

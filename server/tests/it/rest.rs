@@ -55,8 +55,10 @@ async fn errors_are_problems_with_stable_codes() {
     // Apply needs a completed benchmark; rollback needs an apply.
     let body =
         problem(app.post(&format!("/api/apply/{id}")).await, 409, "illegal_transition").await;
-    assert!(body["detail"].as_str().unwrap().contains("benchmark"), "{body}");
-    problem(app.post(&format!("/api/apply/{id}/rollback")).await, 409, "illegal_transition").await;
+    assert_eq!(body["reason"], "not_benchmarked");
+    let path = format!("/api/apply/{id}/rollback");
+    let body = problem(app.post(&path).await, 409, "illegal_transition").await;
+    assert_eq!(body["reason"], "not_applied");
     problem(
         app.post(&format!("/api/recommendations/{id}/restore")).await,
         409,
