@@ -456,7 +456,7 @@ mod tests {
                 0 => IndexKey::expression(format!("lower(c{number})")),
                 _ => IndexKey::column(format!("c{number}")),
             }],
-            method: if number % 3 == 0 { IndexMethod::Btree } else { IndexMethod::Gin },
+            method: if number.is_multiple_of(3) { IndexMethod::Btree } else { IndexMethod::Gin },
             ..IndexCandidate::default()
         };
         let of = |number| Wanted { statements: vec![number], ..Wanted::default() };
