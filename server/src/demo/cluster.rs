@@ -57,7 +57,7 @@ impl Cluster {
     /// # Errors
     /// PostgreSQL is not installed, or one of its programs fails.
     pub async fn start(folder: &Path, superuser_password: &str) -> Result<Self, ClusterError> {
-        let programs = find_programs().ok_or(ClusterError::NoPrograms)?;
+        let programs = programs_folder().ok_or(ClusterError::NoPrograms)?;
         let cluster = Self { folder: folder.to_owned(), programs, port: 0 };
         if !folder.join("PG_VERSION").exists() {
             cluster.make(superuser_password).await?;
@@ -73,7 +73,7 @@ impl Cluster {
 
     /// Starts the cluster of a folder again on the port that it had; for tests.
     pub async fn start_on(folder: &Path, port: u16) -> Result<Self, ClusterError> {
-        let programs = find_programs().ok_or(ClusterError::NoPrograms)?;
+        let programs = programs_folder().ok_or(ClusterError::NoPrograms)?;
         Self { folder: folder.to_owned(), programs, port: 0 }.start_at(port).await
     }
 
@@ -107,7 +107,7 @@ impl Cluster {
 
     /// Stops whatever runs in a folder; nothing happens where nothing does.
     pub async fn stop_in(folder: &Path) {
-        let Some(programs) = find_programs() else { return };
+        let Some(programs) = programs_folder() else { return };
         let cluster = Self { folder: folder.to_owned(), programs, port: 0 };
         if cluster.answers().await
             && let Err(error) = cluster.stop().await
@@ -263,7 +263,8 @@ fn free_port() -> Result<u16, ClusterError> {
 
 /// The folder that `OPTISCHEMA_POSTGRES_BIN` names, else the newest PostgreSQL of the machine, one with HypoPG before
 /// one without.
-fn find_programs() -> Option<PathBuf> {
+#[must_use]
+pub fn programs_folder() -> Option<PathBuf> {
     if let Some(named) = crate::config::environment("OPTISCHEMA_POSTGRES_BIN") {
         return Some(PathBuf::from(named)).filter(|folder| folder.join("initdb").exists());
     }

@@ -5,6 +5,6 @@ mod shop;
 mod story;
 mod workload;
 
-pub use cluster::{Cluster, ClusterError};
+pub use cluster::{Cluster, ClusterError, programs_folder};
 pub use shop::{Shop, ShopError};
 pub use story::{StoryEnd, print_benchmark, print_result, run_once};

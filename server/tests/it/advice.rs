@@ -447,7 +447,7 @@ async fn no_predicate_but_the_plainest_reaches_hypopg_on_main() {
 /// A predicate that could end a server is costed in a sandbox on another server, and nowhere on main's.
 #[tokio::test]
 async fn other_predicates_are_costed_in_a_sandbox_on_another_server_only() {
-    let (shop, elsewhere) = (Shop::start().await, Shop::start().await);
+    let (shop, elsewhere) = (Shop::start().await, Shop::of_its_own().await);
     for shop in [&shop, &elsewhere] {
         shop.run("postgres", "staging", &["CREATE EXTENSION hypopg"]).await;
         for database in ["shop", "staging"] {

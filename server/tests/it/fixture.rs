@@ -56,10 +56,26 @@ pub struct Shop {
 }
 
 impl Shop {
+    /// The shop after its first traffic, on a copy of the template: see [`crate::template`].
     pub async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        // PostgreSQL does not run as root, and must reach its folder all the same.
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let folder = reachable_folder();
+        crate::template::copy_to(&folder.path().join("postgres")).await;
+        let cluster = Cluster::start(&folder.path().join("postgres"), PASSWORD).await.unwrap();
+        let shop = Self { cluster, folder };
+        shop.traffic().await;
+        shop
+    }
+
+    /// The same on a server of its own: another system identifier than that of every other shop.
+    pub async fn of_its_own() -> Self {
+        let shop = Self::made().await;
+        shop.traffic().await;
+        shop
+    }
+
+    /// A new cluster with the shop, before any traffic.
+    pub async fn made() -> Self {
+        let folder = reachable_folder();
         let cluster = Cluster::start(&folder.path().join("postgres"), PASSWORD).await.unwrap();
         let shop = Self { cluster, folder };
         let is_old = shop.text("postgres", "SHOW server_version_num").await.as_str() < "140000";
@@ -85,7 +101,6 @@ impl Shop {
             shop.run("postgres", "shop", &["CREATE EXTENSION hypopg"]).await;
         }
         shop.run("app", "shop", SHOP).await;
-        shop.traffic().await;
         shop
     }
 
@@ -270,6 +285,13 @@ impl Drop for Shop {
         });
         drop(stopping.join());
     }
+}
+
+/// PostgreSQL does not run as root, and must reach its folder all the same.
+fn reachable_folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    folder
 }
 
 /// A running instance, spoken to over HTTP.

@@ -59,6 +59,7 @@ mod statements_of_ours;
 mod story;
 mod structure;
 mod telling;
+mod template;
 mod tpch;
 mod trail;
 mod under_policies;

@@ -361,7 +361,7 @@ async fn a_backup_is_taken_and_restored_while_the_server_runs() {
     assert_eq!(store.job(waiting).await.unwrap().status, JobStatus::Cancelled);
     store.close().await;
     // Of another instance, its trail is another's.
-    let other = Shop::start().await;
+    let other = Shop::of_its_own().await;
     other.stage().await;
     let app = App::start(&other.settings()).await;
     let id = propose(&other, "CREATE INDEX other ON public.orders (name)", &[]).await;

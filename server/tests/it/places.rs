@@ -47,7 +47,7 @@ async fn physical_copy(shop: &Shop, standby: bool) -> Cluster {
 async fn a_writable_clone_is_measured_in_place_and_left_as_it_was() {
     let shop = Shop::start().await;
     // Another cluster, with the same tables: another system identifier.
-    let clone = Shop::start().await;
+    let clone = Shop::of_its_own().await;
     let before = clone.fingerprint("shop").await;
     let options = Options { replica: Some(clone.url("app", "shop")), ..Options::of(&shop) };
     // The role must be able to make a schema, or the sandbox takes its place, with the reason.
