@@ -1,11 +1,31 @@
-//! Which applied changes stand on which others, and so in which order they are rolled back.
+//! Which applied changes depend on which others, and so in which order they are rolled back.
 
-use crate::model::{Change, ChangeStatus, Dependent, index_of_line};
+use std::fmt;
 
-/// Standing changes that were made after `of` and stand on it: they must be rolled back first. Newest first.
-///
-/// One stands on another where it altered the same line of the catalog (the rollback of the first would overwrite it),
-/// or where it dropped an index of a table that the first had given an index to (which may be why it could go).
+use crate::model::{CatalogChange, CatalogObject, Change, ChangeStatus, Dependent};
+
+/// Why one change must be rolled back before another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dependence {
+    /// The later change altered an object that the earlier one had altered: rolling back the earlier one would overwrite it.
+    AlteredAgain(CatalogObject),
+    /// The later change dropped an index of a table on which the earlier one had created an index, which may be why it could
+    /// be dropped.
+    Replaced { dropped: CatalogObject, by: CatalogObject },
+}
+
+impl fmt::Display for Dependence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlteredAgain(object) => write!(f, "it altered {object} again"),
+            Self::Replaced { dropped, by } => {
+                write!(f, "it dropped the {dropped}, which the {by} may replace")
+            }
+        }
+    }
+}
+
+/// Applied changes that were made after `of` and depend on it: they must be rolled back first. Newest first.
 #[must_use]
 pub fn dependents(changes: &[Change], of: &Change) -> Vec<Dependent> {
     let mut later: Vec<&Change> = changes
@@ -14,35 +34,37 @@ pub fn dependents(changes: &[Change], of: &Change) -> Vec<Dependent> {
         .filter(|change| (change.applied_at, change.id) > (of.applied_at, of.id))
         .collect();
     later.sort_by_key(|change| std::cmp::Reverse((change.applied_at, change.id)));
-    let stands = |change: &&Change| {
-        because(of, change).map(|because| Dependent {
+    let depends = |change: &&Change| {
+        dependence(of, change).map(|dependence| Dependent {
             change_id: change.id,
             recommendation_title: change.recommendation_title.clone(),
-            because,
+            because: dependence.to_string(),
         })
     };
-    later.iter().filter_map(stands).collect()
+    later.iter().filter_map(depends).collect()
 }
 
-fn because(earlier: &Change, later: &Change) -> Option<String> {
-    let lines = |change: &Change| change.detail.as_ref().map(|detail| detail.effect.clone());
-    let (first, second) = (lines(earlier)?, lines(later)?);
-    if let Some(line) = first.iter().find(|line| second.iter().any(|other| other.key == line.key)) {
-        return Some(format!("it altered {} again", line.key));
+fn dependence(earlier: &Change, later: &Change) -> Option<Dependence> {
+    let effect = |change: &Change| change.detail.as_ref().map(|detail| detail.effect.clone());
+    let (first, second) = (effect(earlier)?, effect(later)?);
+    let altered_again =
+        |one: &&CatalogChange| second.iter().any(|other| other.object == one.object);
+    if let Some(change) = first.iter().find(altered_again) {
+        return Some(Dependence::AlteredAgain(change.object.clone()));
     }
-    let is_index = |key: &str| index_of_line(key).is_some();
-    let made = first.iter().find(|line| line.before.is_none() && is_index(&line.key));
-    let dropped = second.iter().find(|line| line.after.is_none() && is_index(&line.key));
+    let is_index = |change: &CatalogChange| change.object.index().is_some();
+    let made = first.iter().find(|change| change.before.is_none() && is_index(change));
+    let dropped = second.iter().find(|change| change.after.is_none() && is_index(change));
     let shared = earlier.tables.iter().any(|table| later.tables.contains(table));
     match (made, dropped, shared) {
         (Some(made), Some(dropped), true) => {
-            Some(format!("it dropped the {}, which the {} may stand in for", dropped.key, made.key))
+            Some(Dependence::Replaced { dropped: dropped.object.clone(), by: made.object.clone() })
         }
         _ => None,
     }
 }
 
-/// Changes in the order in which they are rolled back: the newest first, so that nothing is left standing on what is
+/// Changes in the order in which they are rolled back: the newest first, so that none is left that depends on one that is
 /// gone.
 #[must_use]
 pub fn rollback_order(mut changes: Vec<Change>) -> Vec<Change> {
@@ -54,16 +76,16 @@ pub fn rollback_order(mut changes: Vec<Change>) -> Vec<Change> {
 mod tests {
     use super::*;
     use crate::model::{
-        ChangeDetail, ChangeId, ChangeKind, ChangedObject, EffectLine, JobId, RecommendationId,
-        TableName, Timestamp,
+        ChangeDetail, ChangeId, ChangeKind, ChangedObject, JobId, RecommendationId, TableName,
+        Timestamp,
     };
     use uuid::Uuid;
 
     fn change(number: u128, table: &str, effect: &[(&str, Option<&str>, Option<&str>)]) -> Change {
-        let line = |(key, before, after): &(&str, Option<&str>, Option<&str>)| EffectLine {
-            key: (*key).into(),
-            before: before.map(Into::into),
-            after: after.map(Into::into),
+        let line = |(object, before, after): &(&str, Option<&str>, Option<&str>)| CatalogChange {
+            object: object.parse().unwrap(),
+            before: before.map(|text| text.to_owned().into()),
+            after: after.map(|text| text.to_owned().into()),
         };
         Change {
             id: ChangeId(Uuid::from_u128(number)),
@@ -117,7 +139,14 @@ mod tests {
         let all = [made.clone(), dropped, elsewhere];
         let found = dependents(&all, &made);
         assert_eq!(found.len(), 1, "another table's index does not: {found:?}");
-        assert!(found[0].because.contains("narrow"), "{}", found[0].because);
+        let object = |text: &str| text.parse().unwrap();
+        assert_eq!(
+            dependence(&all[0], &all[1]),
+            Some(Dependence::Replaced {
+                dropped: object("index public.narrow"),
+                by: object("index public.wide"),
+            })
+        );
     }
 
     #[test]

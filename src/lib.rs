@@ -5,7 +5,9 @@
 //! databases, storing and serving are the server crate's business.
 
 pub mod advisor;
+pub mod audit;
 pub mod benchmark_place;
+pub mod change_plan;
 pub mod dependents;
 pub mod figures;
 pub mod lifecycle;

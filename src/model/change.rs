@@ -1,12 +1,13 @@
 //! Applied patches: what was done, what undoes it, and what was seen of it since.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::text_enum::text_enum;
-use super::{ChangeId, JobId, QueryHash, RecommendationId, TableName, Timestamp};
+use super::{
+    CatalogChange, CatalogState, ChangeId, JobId, QueryHash, RecommendationId, StepLock, TableName,
+    Timestamp,
+};
 
 text_enum! {
     /// Where an applied patch stands.
@@ -148,9 +149,9 @@ impl Change {
 pub struct ChangeDetail {
     pub steps: Vec<ChangeStep>,
     pub rollback: Vec<ChangeStep>,
-    /// The catalog's lines of what it touched.
-    pub effect: Vec<EffectLine>,
-    /// All the catalog's lines of its tables before it.
+    /// What it changed in the catalog.
+    pub effect: Vec<CatalogChange>,
+    /// The catalog of its tables before it.
     pub before: CatalogState,
     /// The statements that it is for, planned in the sandbox without and with it.
     #[serde(default)]
@@ -172,78 +173,15 @@ pub struct IndexPart {
     pub finish: Vec<ChangeStep>,
 }
 
-/// What the catalog says of tables and settings: a line for each thing that a patch could change, by name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(transparent)]
-pub struct CatalogState(pub BTreeMap<String, String>);
-
-impl CatalogState {
-    /// What differs in `after`, as far as `touches` names it; everything where it is `None`.
-    #[must_use]
-    pub fn effect(&self, after: &Self, touches: Option<&[String]>) -> Vec<EffectLine> {
-        let named = |key: &&String| touches.is_none_or(|touches| touches.contains(key));
-        let keys: std::collections::BTreeSet<&String> =
-            self.0.keys().chain(after.0.keys()).filter(named).collect();
-        let line = |key: &String| EffectLine {
-            key: key.clone(),
-            before: self.0.get(key).cloned(),
-            after: after.0.get(key).cloned(),
-        };
-        keys.into_iter().map(line).filter(|line| line.before != line.after).collect()
-    }
-}
-
-/// What the keys of indexes begin with.
-const INDEX: &str = "index ";
-/// What the keys of settings begin with.
-const SETTING: &str = "setting ";
-
-/// The index that a line of the catalog is about; absent for any other line.
-#[must_use]
-pub fn index_of_line(key: &str) -> Option<TableName> {
-    key.strip_prefix(INDEX)?.parse().ok()
-}
-
-/// The key of an index's line.
-#[must_use]
-pub fn index_line(name: &TableName) -> String {
-    format!("{INDEX}{name}")
-}
-
-/// Whether a line of the catalog is about the parameters of this table or of one of its columns.
-#[must_use]
-pub fn is_line_of_table(key: &str, table: &TableName) -> bool {
-    key.strip_prefix("column ")
-        .and_then(|rest| rest.strip_prefix(table.to_string().as_str()))
-        .is_some_and(|rest| rest.starts_with('.'))
-        || key.strip_prefix("table ").is_some_and(|rest| rest == table.to_string())
-}
-
-/// Whether a line of the catalog is about a setting.
-#[must_use]
-pub fn is_setting_line(key: &str) -> bool {
-    key.starts_with(SETTING)
-}
-
-/// One line of the catalog that a change altered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct EffectLine {
-    /// `index public.orders_status_idx`, `column public.orders.status`, …
-    pub key: String,
-    /// Absent where it was not there.
-    pub before: Option<String>,
-    /// Absent where it is gone.
-    pub after: Option<String>,
-}
-
 /// One statement of a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChangeStep {
     /// What it does, in words.
     pub title: String,
     pub sql: String,
-    /// The lock that it takes, and whom that holds up.
-    pub lock: String,
+    /// The strongest lock that it takes.
+    #[serde(deserialize_with = "StepLock::read")]
+    pub lock: StepLock,
     /// Whether it runs in a transaction with its neighbours.
     pub in_transaction: bool,
     /// Whether it only completes what the approved statement did (`ANALYZE`), so that it may be run again.

@@ -130,7 +130,7 @@ impl FromStr for TableName {
 }
 
 /// Reads one identifier, quoted or plain, and gives what follows it.
-fn identifier(text: &str) -> Option<(String, &str)> {
+pub(super) fn identifier(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find('.').unwrap_or(text.len());
         let (name, rest) = text.split_at(end);

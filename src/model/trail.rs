@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::audit::{AuditAction, AuditEvent};
+
 use super::filter::{parse_field, parse_limit, parse_search};
 use super::text_enum::text_enum;
 use super::{
@@ -134,8 +136,7 @@ pub struct AuditEntry {
     pub at: Timestamp,
     /// The name of the token, or `optischema` for what happened by itself.
     pub actor: String,
-    /// `apply.intent`, `apply.outcome`, `rollback.intent`, `rollback.outcome`, …
-    pub action: String,
+    pub action: AuditAction,
     pub database: String,
     pub recommendation_id: Option<RecommendationId>,
     pub job_id: Option<JobId>,
@@ -148,25 +149,19 @@ pub struct AuditEntry {
 }
 
 impl AuditEntry {
-    /// What it says in one line: why, what was found, what ran; else whatever it holds.
+    /// What it says in one line; the detail as JSON where this build cannot read it.
     #[must_use]
-    pub fn said(&self) -> Option<String> {
-        let text =
-            |key: &str| self.detail.get(key).and_then(|text| text.as_str()).map(str::to_owned);
-        let named = ["reason", "sentence", "sql"].into_iter().find_map(text);
-        let whole = || {
-            let fields = self.detail.as_object().filter(|fields| !fields.is_empty())?;
-            let field = |(key, value): (&String, &serde_json::Value)| {
-                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                format!("{}: {value}", key.replace('_', " "))
-            };
-            Some(
-                fields.iter().map(field).collect::<Vec<_>>().join(", ").chars().take(300).collect(),
-            )
-        };
-        named.or_else(whole)
+    pub fn summary(&self) -> Option<String> {
+        match AuditEvent::read(self.action, &self.detail) {
+            Ok(event) => event.summary(),
+            Err(_) => Some(self.detail.to_string()),
+        }
+        .map(|text| text.chars().take(SUMMARY).collect())
     }
 }
+
+/// Characters of a summary.
+const SUMMARY: usize = 300;
 
 /// The result of walking the audit trail's chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

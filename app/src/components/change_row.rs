@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use optischema::figures;
-use optischema::model::{Change, ChangeStatus, UseCheck};
+use optischema::model::{CatalogEntry, Change, ChangeStatus, UseCheck};
 
 use super::badge::Provenance;
 use super::watch_found::WatchFound;
@@ -31,9 +31,14 @@ fn detail(change: &Change) -> impl IntoView + use<> {
         .iter()
         .flat_map(|detail| &detail.effect)
         .map(|line| {
-            let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "not there".to_owned());
+            let side = |entry: &Option<CatalogEntry>| {
+                entry.as_ref().map_or_else(|| "absent".to_owned(), ToString::to_string)
+            };
             view! {
-                <li><code>{line.key.clone()}</code> ": " <code>{side(&line.before)}</code> " → " <code>{side(&line.after)}</code></li>
+                <li>
+                    <code>{line.object.to_string()}</code> ": "
+                    <code>{side(&line.before)}</code> " → " <code>{side(&line.after)}</code>
+                </li>
             }
         })
         .collect();

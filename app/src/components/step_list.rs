@@ -13,7 +13,7 @@ pub(crate) fn StepList(steps: Vec<ChangeStep>) -> impl IntoView {
                 <li>
                     {step.title}
                     <pre class="remedy"><code>{step.sql}</code></pre>
-                    <span class="quiet">"Lock: " {step.lock}</span>
+                    <span class="quiet">"Lock: " {step.lock.label()}</span>
                 </li>
             }
         })

@@ -1,17 +1,19 @@
 //! A standing change made once more, in a sandbox whose tables were made anew.
 
+use optischema::change_plan::joined;
 use optischema::model::{
-    CatalogState, Change, ChangeDetail, ChangeKind, ChangedObject, EffectLine, TableName,
-    index_line,
+    CatalogChange, CatalogEntry, CatalogObject, CatalogState, Change, ChangeDetail, ChangeKind,
+    ChangedObject, TableName,
 };
 use sqlx::postgres::PgConnection;
 
+use super::applied::{detail_of, made_object};
+use super::catalog_state::{Scope, read_state};
+use super::current_effect::current_effect;
 use super::error::ApplyError;
-use super::execute::{detail_of, made_object, run_steps, scope_of};
-use super::kinds::parts::{build, kept, rebuilt};
-use super::plan::{Place, branches, joined};
-use super::rollback::lines_now;
-use super::state::read_state;
+use super::kinds::parts::{Part, build, kept, rebuilt};
+use super::plan_site::{Place, branches};
+use super::steps::run_steps;
 
 /// A change that stands again.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,32 +35,61 @@ pub async fn make_again(
     change: &Change,
 ) -> Result<Again, ApplyError> {
     let detail = detail_of(change);
-    let scope = scope_of(change, &detail);
+    let scope = Scope::of_change(change, &detail);
     let moved = on_other_partitions(connection, change, &detail).await?;
-    let effect = lines_now(connection, change, &detail).await?.effect;
-    let here = ChangeDetail { effect, ..detail };
-    let meant = moved.as_ref().unwrap_or(&here);
-    if !stands(meant, &read_state(connection, &scope).await?) {
-        run_steps(connection, &meant.steps, &mut |_, _, _| {}).await?;
+    let changes = current_effect(connection, change, &detail).await?.changes;
+    let meant = moved.clone().unwrap_or_else(|| Meant {
+        entries: changes.into_iter().map(|c| (c.object, Expected::Exactly(c.after))).collect(),
+        detail,
+    });
+    if !meant.stands(&read_state(connection, &scope).await?) {
+        run_steps(connection, &meant.detail.steps, &mut |_, _, _| {}).await?;
     }
     let now = read_state(connection, &scope).await?;
-    if !stands(meant, &now) {
+    if !meant.stands(&now) {
         return Err(ApplyError::Drifted(
             "it was made again, and the catalog is not what it was with it before".into(),
         ));
     }
     let object = object_now(connection, change).await?.unwrap_or_else(|| change.object.clone());
-    let sql = joined(&meant.steps);
-    Ok(Again { object, sql, detail: moved.map(|detail| seen(detail, &now)) })
+    let sql = joined(&meant.detail.steps);
+    Ok(Again { object, sql, detail: moved.map(|moved| moved.seen(&now)) })
 }
 
-/// Whether the catalog says that it stands. Of an index on a partition that came since nobody knows the line yet: it
-/// hangs on the topmost, which is valid only when every one is.
-fn stands(detail: &ChangeDetail, state: &CatalogState) -> bool {
-    detail.effect.iter().all(|line| match (&line.after, state.0.get(&line.key)) {
-        (Some(after), Some(there)) if after.is_empty() => !there.is_empty(),
-        (after, there) => there == after.as_ref(),
-    })
+/// What the catalog must say of an object.
+#[derive(Debug, Clone, PartialEq)]
+enum Expected {
+    Exactly(Option<CatalogEntry>),
+    /// Anything. The entry of an index on a partition that came since is not known yet: it belongs to the topmost index,
+    /// which is valid only when every one is.
+    Any,
+}
+
+/// A change as it is to be made here.
+#[derive(Debug, Clone)]
+struct Meant {
+    detail: ChangeDetail,
+    entries: Vec<(CatalogObject, Expected)>,
+}
+
+impl Meant {
+    /// Whether the catalog says that it is made.
+    fn stands(&self, state: &CatalogState) -> bool {
+        self.entries.iter().all(|(object, expected)| match (expected, state.0.get(object)) {
+            (Expected::Any, there) => there.is_some(),
+            (Expected::Exactly(entry), there) => there == entry.as_ref(),
+        })
+    }
+
+    /// Its detail, with the entries as the catalog has them.
+    fn seen(self, now: &CatalogState) -> ChangeDetail {
+        let change = |(object, _): (CatalogObject, Expected)| CatalogChange {
+            after: now.0.get(&object).cloned(),
+            before: None,
+            object,
+        };
+        ChangeDetail { effect: self.entries.into_iter().map(change).collect(), ..self.detail }
+    }
 }
 
 /// How an index is made on the partitions that its table has now, where those are others than before.
@@ -66,7 +97,7 @@ async fn on_other_partitions(
     connection: &mut PgConnection,
     change: &Change,
     detail: &ChangeDetail,
-) -> Result<Option<ChangeDetail>, ApplyError> {
+) -> Result<Option<Meant>, ApplyError> {
     let (ChangeKind::CreateIndex, Some(table), false) =
         (change.kind, change.tables.first(), detail.parts.is_empty())
     else {
@@ -78,26 +109,20 @@ async fn on_other_partitions(
         return Ok(None);
     }
     let parts = rebuilt(connection, &detail.parts, &tree).await?;
-    let line = |part: &super::kinds::parts::Part| {
-        let key = index_line(&part.index(Place::Own));
-        let known = detail.effect.iter().find(|line| line.key == key);
-        let after = known.and_then(|line| line.after.clone()).unwrap_or_default();
-        EffectLine { key, before: None, after: Some(after) }
+    let entry = |part: &Part| {
+        let object = CatalogObject::Index(part.index(Place::Own));
+        let known = detail.effect.iter().find(|change| change.object == object);
+        let expected = known.map_or(Expected::Any, |known| Expected::Exactly(known.after.clone()));
+        (object, expected)
     };
-    Ok(Some(ChangeDetail {
-        steps: build(&parts, Place::Own)?,
-        effect: parts.iter().map(line).collect(),
-        parts: kept(&parts, &[]),
-        ..detail.clone()
+    Ok(Some(Meant {
+        entries: parts.iter().map(entry).collect(),
+        detail: ChangeDetail {
+            steps: build(&parts, Place::Own)?,
+            parts: kept(&parts, &[]),
+            ..detail.clone()
+        },
     }))
-}
-
-/// The same with the lines as the catalog has them.
-fn seen(mut detail: ChangeDetail, now: &CatalogState) -> ChangeDetail {
-    for line in &mut detail.effect {
-        line.after = now.0.get(&line.key).cloned();
-    }
-    detail
 }
 
 /// The object that a change made, as the catalog has it now.

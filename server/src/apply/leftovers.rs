@@ -1,14 +1,13 @@
 //! Invalid indexes that a build left behind when even its clean-up had to wait too long.
 
-use optischema::model::{RecommendationFilter, TableName, index_of_line};
-use serde_json::Value;
+use optischema::audit::ApplyIntent;
+use optischema::model::{CatalogObject, RecommendationFilter, TableName};
 use sqlx::postgres::PgConnection;
 
 use super::error::ApplyError;
-use super::execute::run;
 use super::known_index::{KnownIndex, is_expected, known_index};
-use super::plan::ChangePlan;
 use super::settle::{drop_invalid, drop_rebuilt};
+use super::steps::run;
 use crate::postgres::Session;
 use crate::sql::{CreateIndex, Maintenance, Patch, PatchKind, drop_index_sql};
 use crate::store::Store;
@@ -41,7 +40,7 @@ pub async fn drop_leftovers(
                 _ => continue,
             };
             let intent = store.unmade_intent(recommendation.id).await?;
-            let meant = Meant::of(&index, intent.as_ref());
+            let meant = Meant::of(&index, intent);
             dropped.extend(drop_parts(&mut session.connection, &meant).await?);
         }
         let Some(cursor) = page.next_cursor else { break };
@@ -54,8 +53,8 @@ pub async fn drop_leftovers(
     for change in store.standing_changes(database).await? {
         let removed = change.detail.iter().flat_map(|detail| &detail.effect);
         let removed: Vec<TableName> = removed
-            .filter(|line| line.after.is_none())
-            .filter_map(|line| index_of_line(&line.key))
+            .filter(|change| change.after.is_none())
+            .filter_map(|change| change.object.index().cloned())
             .collect();
         for name in removed {
             // A drop that was begun, and had to wait too long for its end.
@@ -81,15 +80,13 @@ struct Meant<'a> {
 }
 
 impl<'a> Meant<'a> {
-    fn of(index: &'a CreateIndex, intent: Option<&Value>) -> Self {
-        let plan = intent.and_then(|intent| intent.get("plan"));
-        let plan = plan.and_then(|plan| serde_json::from_value::<ChangePlan>(plan.clone()).ok());
+    fn of(index: &'a CreateIndex, intent: Option<ApplyIntent>) -> Self {
         let top = TableName::new(&index.table.schema, &index.name);
-        let (keys, expected) =
-            plan.map_or_else(Default::default, |plan| (plan.keys(), plan.expected));
-        let others = keys.iter().filter_map(|key| index_of_line(key)).filter(|name| *name != top);
+        let (objects, expected) = intent
+            .map_or_else(Default::default, |intent| (intent.plan.objects(), intent.plan.expected));
+        let others = objects.iter().filter_map(CatalogObject::index).filter(|name| **name != top);
         let mut names = vec![top.clone()];
-        names.extend(others);
+        names.extend(others.cloned());
         Self { index, names, expected }
     }
 

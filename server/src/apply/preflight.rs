@@ -1,12 +1,12 @@
 //! What is looked at before an apply, each with how it came out.
 
+use optischema::change_plan::ChangePlan;
 use optischema::figures;
 use optischema::model::{ChangeKind, Check, CheckState, Recommendation, TableName};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::error::ApplyError;
-use super::plan::ChangePlan;
 use super::watch_locks::old_transactions;
 use crate::postgres::query;
 

@@ -1,16 +1,17 @@
 //! The rehearsal: patch and rollback are tried out where they harm nobody. The catalog after both must equal the one
 //! before.
 
-use optischema::model::{CatalogState, ChangeKind, TableName, index_line};
+use optischema::change_plan::{ChangePlan, Rehearsal};
+use optischema::model::{
+    CatalogEntry, CatalogObject, CatalogState, ChangeKind, ChangeStep, TableName,
+};
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
+use super::catalog_state::{Scope, read_state};
 use super::error::ApplyError;
-use super::execute::run;
 use super::known_index::expected_of;
-use super::plan::{ChangePlan, Rehearsal};
-use super::settle::defined;
-use super::state::{Scope, read_state};
+use super::steps::run;
 use crate::postgres::PgFailure;
 use crate::postgres::query;
 use crate::sandbox::{
@@ -58,9 +59,10 @@ pub async fn rehearse(
                 .execute(connection)
                 .await?;
             let with = result?;
-            let made = index_line(&TableName::new(&schema.name, &plan.object.name));
-            let line = with.0.get(&made).filter(|_| plan.kind == ChangeKind::CreateIndex);
-            Ok(line.map(|line| expected_of(defined(line), &schema.name)))
+            let made = CatalogObject::Index(TableName::new(&schema.name, &plan.object.name));
+            let made = with.0.get(&made).filter(|_| plan.kind == ChangeKind::CreateIndex);
+            let index = made.and_then(CatalogEntry::index);
+            Ok(index.map(|index| expected_of(&index.definition, &schema.name)))
         }
     }
 }
@@ -69,10 +71,10 @@ async fn in_transaction(
     connection: &mut PgConnection,
     plan: &ChangePlan,
 ) -> Result<CatalogState, ApplyError> {
-    let texts = |steps: &[optischema::model::ChangeStep]| -> Vec<String> {
+    let texts = |steps: &[ChangeStep]| -> Vec<String> {
         steps.iter().filter(|step| !step.follow_up).map(|step| step.sql.clone()).collect()
     };
-    let scope = plan.scope();
+    let scope = Scope::of_plan(plan);
     both_ways(connection, &scope, &texts(&plan.steps), &texts(&plan.rollback)).await
 }
 
@@ -142,20 +144,13 @@ async fn both_ways(
 /// Whether the catalog is what it was.
 ///
 /// # Errors
-/// The first line that differs, in words.
+/// The first entry that differs, in words.
 pub(super) fn restored(before: &CatalogState, after: &CatalogState) -> Result<(), String> {
-    match before.effect(after, None).first() {
-        None => Ok(()),
-        Some(line) => {
-            let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "nothing".to_owned());
-            Err(format!(
-                "{} was `{}`, and is `{}`",
-                line.key,
-                side(&line.before),
-                side(&line.after)
-            ))
-        }
-    }
+    let Some(change) = before.changes(after, None).into_iter().next() else { return Ok(()) };
+    let side = |side: Option<CatalogEntry>| {
+        side.map_or_else(|| "nothing".to_owned(), |entry| entry.to_string())
+    };
+    Err(format!("{} was `{}`, and is `{}`", change.object, side(change.before), side(change.after)))
 }
 
 fn rehearsed(what: &str, error: PgFailure) -> ApplyError {

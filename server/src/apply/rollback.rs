@@ -1,27 +1,26 @@
 //! The way back: what undoes a change on the tables as they are now, the proof that its object is still what was applied,
 //! and the undoing itself.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
+use optischema::change_plan::joined;
 use optischema::model::{
-    CatalogState, Change, ChangeDetail, ChangeKind, ChangeStep, EffectLine, TableName, index_line,
-    index_of_line, is_line_of_table,
+    CatalogChange, CatalogEntry, CatalogObject, CatalogState, Change, ChangeKind, ChangeStep,
+    TableName,
 };
-use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
+use super::applied::{detail_of, made_object};
+use super::catalog_state::{Scope, read_state};
+use super::current_effect::{CurrentEffect, current_effect, renamed};
 use super::error::ApplyError;
-use super::execute::{Told, detail_of, made_object, run_steps, scope_of};
 use super::kinds::parts::{build, rebuilt};
 use super::known_index::known_index;
-use super::plan::{Branch, Place, branches, joined};
+use super::plan_site::{Branch, Place, branches};
 use super::rehearsal::restored;
-use super::settle::{defined, drop_remains, is_invalid};
-use super::state::read_state;
-use crate::postgres::query;
+use super::settle::drop_remains;
+use super::steps::{Told, run_steps};
 use crate::postgres::relation_exists;
-use crate::sql::index_definition_in;
 
 /// A change that was undone.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,10 +33,10 @@ pub struct RolledBack {
 #[derive(Debug, Clone, PartialEq)]
 pub struct WayBack {
     steps: Vec<ChangeStep>,
-    /// Lines of the catalog that it puts back.
-    lines: LinesNow,
-    /// Lines of indexes that it makes on partitions that came since.
-    pub made: Vec<String>,
+    /// What it puts back in the catalog.
+    effect: CurrentEffect,
+    /// Indexes that it builds on partitions that came since.
+    pub made: Vec<CatalogObject>,
     notes: Vec<String>,
 }
 
@@ -49,99 +48,6 @@ impl WayBack {
     }
 }
 
-/// What a change altered, as far as it is still there to be put back.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct LinesNow {
-    /// Its lines, but for those of tables that have left the changed one since.
-    pub effect: Vec<EffectLine>,
-    /// The changed table with its partitions, where the change is one of an index with parts.
-    tree: Vec<Branch>,
-    /// Tables below the changed one that have left it.
-    left: Vec<TableName>,
-}
-
-impl LinesNow {
-    /// Whether two lines say the same. PostgreSQL may write a definition differently once it was read back; and where
-    /// partitions have left, what an index hangs on may be another than it was.
-    pub(super) fn is_same(&self, one: Option<&String>, other: Option<&String>) -> bool {
-        match (one, other) {
-            (Some(one), Some(other)) => is_same_line(one, other, !self.left.is_empty()),
-            (one, other) => one == other,
-        }
-    }
-}
-
-fn is_same_line(one: &str, other: &str, any_parent: bool) -> bool {
-    let rest = |line: &str| -> Vec<String> {
-        let parts = line.split('\n').skip(1);
-        parts.filter(|part| !(any_parent && part.starts_with("of "))).map(str::to_owned).collect()
-    };
-    one == other
-        || (is_invalid(one) == is_invalid(other)
-            && rest(one) == rest(other)
-            && is_same_definition(defined(one), defined(other)))
-}
-
-/// Whether two definitions of indexes are one, however they are written.
-fn is_same_definition(one: &str, other: &str) -> bool {
-    let read = |definition: &str| index_definition_in(definition, "any", false).ok();
-    one == other || read(one).is_some_and(|one| read(other) == Some(one))
-}
-
-pub(super) async fn lines_now(
-    connection: &mut PgConnection,
-    change: &Change,
-    detail: &ChangeDetail,
-) -> Result<LinesNow, ApplyError> {
-    let mut now = LinesNow { effect: detail.effect.clone(), tree: Vec::new(), left: Vec::new() };
-    let Some(table) = change.tables.first() else { return Ok(now) };
-    let below = detail.rollback.iter().filter_map(|step| step.table.as_ref());
-    let of_parts = detail.parts.iter().map(|part| &part.table);
-    let known: Vec<&TableName> = below.chain(of_parts).collect();
-    if known.is_empty() {
-        return Ok(now);
-    }
-    let there = family(connection, table).await?;
-    if there.is_empty() {
-        // The table itself is gone, and every line with it.
-        return Ok(now);
-    }
-    now.left = known.into_iter().filter(|table| !there.contains(table)).cloned().collect();
-    let part = |key: &String| detail.parts.iter().find(|part| index_line(&part.index) == *key);
-    let is_gone = |key: &String| {
-        part(key).is_some_and(|part| now.left.contains(&part.table))
-            || now.left.iter().any(|table| is_line_of_table(key, table))
-    };
-    now.effect.retain(|line| !is_gone(&line.key));
-    if !detail.parts.is_empty() {
-        now.tree = branches(connection, table).await?;
-    }
-    Ok(now)
-}
-
-/// A table with all that inherits from it.
-async fn family(
-    connection: &mut PgConnection,
-    top: &TableName,
-) -> Result<BTreeSet<TableName>, ApplyError> {
-    let rows = query(
-        "WITH RECURSIVE tree AS (
-             SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-             WHERE n.nspname = $1 AND c.relname = $2
-             UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree t ON t.oid = i.inhparent)
-         SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name FROM tree
-         JOIN pg_catalog.pg_class c ON c.oid = tree.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
-    )
-    .bind(&top.schema)
-    .bind(&top.name)
-    .fetch_all(connection)
-    .await?;
-    let name = |row: &sqlx::postgres::PgRow| {
-        Ok(TableName::new(row.try_get::<String, _>("schema")?, row.try_get::<String, _>("name")?))
-    };
-    rows.iter().map(name).collect()
-}
-
 /// How the change is undone on the tables as they are now.
 ///
 /// # Errors
@@ -151,11 +57,11 @@ pub async fn way_back(
     change: &Change,
 ) -> Result<WayBack, ApplyError> {
     let detail = detail_of(change);
-    let now = lines_now(connection, change, &detail).await?;
+    let now = current_effect(connection, change, &detail).await?;
     let stays = |step: &&ChangeStep| step.table.as_ref().is_none_or(|t| !now.left.contains(t));
     let mut way = WayBack {
         steps: detail.rollback.iter().filter(stays).cloned().collect(),
-        lines: now.clone(),
+        effect: now.clone(),
         made: Vec::new(),
         notes: Vec::new(),
     };
@@ -183,7 +89,7 @@ pub async fn way_back(
     way.steps.extend(staying.flat_map(|part| part.finish.iter().cloned()));
     for branch in came {
         let part = parts.iter().find(|part| part.table == branch.name);
-        way.made.extend(part.map(|part| index_line(&part.index(Place::Own))));
+        way.made.extend(part.map(|part| CatalogObject::Index(part.index(Place::Own))));
         way.notes.push(format!("{} came since: it gets an index too.", branch.name));
     }
     Ok(way)
@@ -202,12 +108,12 @@ pub async fn check_undo(
         return Err(ApplyError::Failed(reason.clone()));
     }
     let detail = detail_of(change);
-    let scope = scope_of(change, &detail);
-    if let Some(left) = drop_remains(connection, &way.lines.effect).await? {
+    let scope = Scope::of_change(change, &detail);
+    if let Some(left) = drop_remains(connection, &way.effect.changes).await? {
         return Err(ApplyError::Failed(left));
     }
     let now = read_state(connection, &scope).await?;
-    if let Some(drift) = drift(&way.lines.effect, &now) {
+    if let Some(drift) = drift(&way.effect.changes, &now) {
         return Err(match renamed(connection, change).await? {
             // It stands all the same: once it has its name again it can be rolled back.
             Some(renamed) => ApplyError::Failed(renamed),
@@ -231,7 +137,7 @@ pub async fn roll_back(
     told: Told<'_>,
 ) -> Result<RolledBack, ApplyError> {
     let detail = detail_of(change);
-    let scope = scope_of(change, &detail);
+    let scope = Scope::of_change(change, &detail);
     let started = Instant::now();
     let ran = run_steps(connection, &way.steps, told).await;
     let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
@@ -261,21 +167,20 @@ pub async fn roll_back(
 
 /// Whether the catalog says that it is undone.
 fn check_restored(way: &WayBack, after: &CatalogState) -> Result<(), ApplyError> {
-    let differing = way
-        .lines
-        .effect
-        .iter()
-        .find(|line| !way.lines.is_same(after.0.get(&line.key), line.before.as_ref()));
-    if let Some(line) = differing {
+    let differs_from_before = |change: &&CatalogChange| {
+        !way.effect.is_same(after.0.get(&change.object), change.before.as_ref())
+    };
+    if let Some(change) = way.effect.changes.iter().find(differs_from_before) {
         return Err(ApplyError::Drifted(format!(
             "the rollback ran, and {} is not what it was before: {}",
-            line.key,
-            differs(line.before.as_ref(), after.0.get(&line.key))
+            change.object,
+            differs(change.before.as_ref(), after.0.get(&change.object))
         )));
     }
-    let is_whole = |key: &&String| after.0.get(*key).is_some_and(|line| !is_invalid(line));
-    match way.made.iter().find(|key| !is_whole(key)) {
-        Some(key) => Err(ApplyError::Drifted(format!("the rollback ran, and left no {key}"))),
+    let is_whole =
+        |object: &&CatalogObject| after.0.get(*object).is_some_and(|entry| !entry.is_invalid());
+    match way.made.iter().find(|object| !is_whole(object)) {
+        Some(object) => Err(ApplyError::Drifted(format!("the rollback ran, and left no {object}"))),
         None => Ok(()),
     }
 }
@@ -287,12 +192,13 @@ async fn went_with_it(
     now: &CatalogState,
     after: &CatalogState,
 ) -> Result<Vec<String>, ApplyError> {
-    let ours = |key: &String| way.lines.effect.iter().any(|line| line.key == *key);
+    let ours = |object: &CatalogObject| way.effect.changes.iter().any(|c| c.object == *object);
+    let gone = now.0.keys().filter(|object| !after.0.contains_key(object) && !ours(object));
     let mut notes = Vec::new();
-    for key in now.0.keys().filter(|key| !after.0.contains_key(*key) && !ours(key)) {
-        let Some(name) = index_of_line(key) else { continue };
-        if !relation_exists(connection, &name).await? {
-            notes.push(format!("With it went the {key}, of a partition that came since."));
+    for object in gone {
+        let Some(name) = object.index() else { continue };
+        if !relation_exists(connection, name).await? {
+            notes.push(format!("With it went the {object}, of a partition that came since."));
         }
     }
     Ok(notes)
@@ -305,12 +211,12 @@ async fn check_nobody_elses(
     change: &Change,
     way: &WayBack,
 ) -> Result<(), ApplyError> {
-    if change.kind != ChangeKind::CreateIndex || way.lines.tree.is_empty() {
+    if change.kind != ChangeKind::CreateIndex || way.effect.tree.is_empty() {
         return Ok(());
     }
     let top = TableName::new(&change.object.schema, &change.object.name);
     for branch in branches(connection, &top).await? {
-        let is_ours = way.lines.effect.iter().any(|line| line.key == index_line(&branch.name));
+        let is_ours = way.effect.changes.iter().any(|c| c.object.index() == Some(&branch.name));
         let Some(known) = known_index(connection, &branch.name).await? else { continue };
         let given = branch.name.name.starts_with(&known.table.name)
             && branch.name.name.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with("_idx");
@@ -329,82 +235,36 @@ fn tables_of(change: &Change) -> String {
     if names.is_empty() { "the database's settings".to_owned() } else { names.join(", ") }
 }
 
-fn differs(was: Option<&String>, is: Option<&String>) -> String {
-    let side = |side: Option<&String>| {
-        side.map_or("nothing".to_owned(), |line| format!("`{}`", line.replace('\n', "; ")))
+fn differs(was: Option<&CatalogEntry>, is: Option<&CatalogEntry>) -> String {
+    let side = |side: Option<&CatalogEntry>| {
+        side.map_or("nothing".to_owned(), |entry| {
+            format!("`{}`", entry.to_string().replace('\n', "; "))
+        })
     };
     format!("it was {}, it is {}", side(was), side(is))
 }
 
-/// Whether a line is still what the change left. An index that an earlier rollback was cut off from dropping is.
-fn is_ours(line: &EffectLine, now: &CatalogState) -> bool {
-    match (&line.before, &line.after, now.0.get(&line.key)) {
+/// Whether an entry is still what the change left. An index that an earlier rollback was cut off from dropping is.
+fn is_ours(change: &CatalogChange, now: &CatalogState) -> bool {
+    match (&change.before, &change.after, now.0.get(&change.object)) {
         (None, Some(after), Some(there)) => {
-            there == after || (is_invalid(there) && defined(there) == defined(after))
+            there == after || (there.is_invalid() && there.has_definition_of(after))
         }
         (_, after, there) => there == after.as_ref(),
     }
 }
 
-/// The first line that is no longer what the change left.
-fn drift(effect: &[EffectLine], now: &CatalogState) -> Option<String> {
-    let line = effect.iter().find(|line| !is_ours(line, now))?;
-    let is = now.0.get(&line.key);
-    Some(match (&line.after, is) {
-        (Some(_), None) => format!("the {} is no longer there: somebody dropped it", line.key),
-        (None, Some(there)) => format!("the {} stands there again: `{there}`", line.key),
+/// The first entry that is no longer what the change left, in words.
+fn drift(effect: &[CatalogChange], now: &CatalogState) -> Option<String> {
+    let change = effect.iter().find(|change| !is_ours(change, now))?;
+    let (object, is) = (&change.object, now.0.get(&change.object));
+    Some(match (&change.after, is) {
+        (Some(_), None) => format!("the {object} is no longer there: somebody dropped it"),
+        (None, Some(there)) => format!("the {object} stands there again: `{there}`"),
         (after, _) => {
-            format!(
-                "the {} is no longer what was applied: {}",
-                line.key,
-                differs(after.as_ref(), is)
-            )
+            format!("the {object} is no longer what was applied: {}", differs(after.as_ref(), is))
         }
     })
-}
-
-/// Where the object that was made is under another name now, or its table is: in words.
-pub(super) async fn renamed(
-    connection: &mut PgConnection,
-    change: &Change,
-) -> Result<Option<String>, ApplyError> {
-    let Some(oid) = change.object.oid else { return Ok(None) };
-    let text = match change.kind {
-        ChangeKind::CreateIndex => {
-            "SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name, tn.nspname::pg_catalog.text AS table_schema,
-                    t.relname::pg_catalog.text AS table_name FROM pg_catalog.pg_index i
-             JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-             JOIN pg_catalog.pg_class t ON t.oid = i.indrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
-             WHERE i.indexrelid::pg_catalog.int8 = $1"
-        }
-        ChangeKind::CreateStatistics => {
-            "SELECT n.nspname::pg_catalog.text AS schema, s.stxname::pg_catalog.text AS name, tn.nspname::pg_catalog.text AS table_schema,
-                    t.relname::pg_catalog.text AS table_name FROM pg_catalog.pg_statistic_ext s
-             JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
-             JOIN pg_catalog.pg_class t ON t.oid = s.stxrelid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
-             WHERE s.oid::pg_catalog.int8 = $1"
-        }
-        _ => return Ok(None),
-    };
-    let row = query(text).bind(oid).fetch_optional(connection).await?;
-    let Some(row) = row else { return Ok(None) };
-    let is = TableName::new(row.try_get::<String, _>("schema")?, row.try_get::<String, _>("name")?);
-    let table = TableName::new(
-        row.try_get::<String, _>("table_schema")?,
-        row.try_get::<String, _>("table_name")?,
-    );
-    let was = TableName::new(&change.object.schema, &change.object.name);
-    let of = change.tables.first().filter(|of| **of != table);
-    let moved = match of {
-        _ if is != was => Some((&was, &is)),
-        Some(of) => Some((of, &table)),
-        None => None,
-    };
-    Ok(moved.map(|(was, is)| {
-        format!(
-            "{was} is called {is} now: somebody renamed it; give it its name again to roll it back"
-        )
-    }))
 }
 
 /// What was made, and is another object of the very same form now, is somebody else's.

@@ -1,17 +1,20 @@
 //! What became of a change that did not come to its end: the catalog decides. Valid means made; what is half made is
 //! dropped; absent means that nothing was done.
 
-use optischema::model::{CatalogState, Change, EffectLine, TableName, index_line, index_of_line};
+use optischema::change_plan::{ChangePlan, Touch};
+use optischema::model::{
+    CatalogChange, CatalogEntry, CatalogObject, CatalogState, Change, TableName,
+};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
+use super::applied::{Applied, detail_of, object_of};
+use super::catalog_state::{Scope, read_state};
+use super::current_effect::{current_effect, renamed};
 use super::error::ApplyError;
-use super::execute::{Applied, detail_of, not_run, object_of, run, scope_of};
 use super::kinds::maintenance::marker;
 use super::known_index::{is_expected, known_index};
-use super::plan::{ChangePlan, Touch};
-use super::rollback::{lines_now, renamed};
-use super::state::read_state;
+use super::steps::{not_run, run};
 use crate::postgres::PgFailure;
 use crate::postgres::query;
 use crate::sql::{Patch, PatchKind, drop_index_sql};
@@ -23,29 +26,15 @@ enum Direction {
     Backward,
 }
 
-/// Where it stands now.
+/// Where a change that did not come to its end is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum Settled {
     /// As before it began.
     Untouched,
     /// It came to its end.
     Done,
     /// Neither, and it could not be put right now; the reason.
     Left(String),
-}
-
-/// What the line of an index that serves nobody begins with: no definition does.
-const INVALID: &str = "invalid: ";
-
-/// Whether a line says that an index serves nobody.
-pub(super) fn is_invalid(line: &str) -> bool {
-    line.starts_with(INVALID)
-}
-
-/// The definition at the head of an index's line, whether it is valid or not.
-pub(super) fn defined(line: &str) -> &str {
-    let line = line.strip_prefix(INVALID).unwrap_or(line);
-    line.split('\n').next().unwrap_or(line)
 }
 
 /// Looks where a planned change stands, and puts right what is half done.
@@ -55,46 +44,46 @@ pub(super) fn defined(line: &str) -> &str {
 pub async fn settle(
     connection: &mut PgConnection,
     plan: &ChangePlan,
-) -> Result<Standing, ApplyError> {
+) -> Result<Settled, ApplyError> {
     if plan.touches.is_empty() {
         return settle_maintenance(connection, plan).await;
     }
-    let keys = plan.keys();
-    let scope = plan.scope();
+    let objects = plan.objects();
+    let scope = Scope::of_plan(plan);
     for attempt in 0..2 {
         let now = read_state(connection, &scope).await?;
-        let effect = plan.before.effect(&now, Some(&keys));
+        let effect = plan.before.changes(&now, Some(&objects));
         if effect.is_empty() {
-            return Ok(Standing::Untouched);
+            return Ok(Settled::Untouched);
         }
         if stands(plan, &now, &effect) {
             if removes(plan) {
                 // What PostgreSQL has begun to drop serves nobody any more. What cannot go now goes with a clean-up.
-                drop_half_made(connection, &keys, true, Direction::Forward).await?;
+                drop_half_made(connection, &objects, true, Direction::Forward).await?;
             }
-            return Ok(Standing::Done);
+            return Ok(Settled::Done);
         }
         if attempt > 0 {
             break;
         }
         if let Some(left) =
-            drop_half_made(connection, &keys, removes(plan), Direction::Forward).await?
+            drop_half_made(connection, &objects, removes(plan), Direction::Forward).await?
         {
-            return Ok(Standing::Left(left));
+            return Ok(Settled::Left(left));
         }
     }
-    Ok(Standing::Left("what the catalog says is neither as before nor as it was meant".into()))
+    Ok(Settled::Left("what the catalog says is neither as before nor as it was meant".into()))
 }
 
 /// What a change altered. An index that is being dropped counts as gone.
-pub(super) fn effect_of(plan: &ChangePlan, now: &CatalogState) -> Vec<EffectLine> {
-    let removed = |key: &String| {
-        plan.touches.iter().any(|(touched, touch)| touched == key && *touch == Touch::Removes)
+pub(super) fn effect_of(plan: &ChangePlan, now: &CatalogState) -> Vec<CatalogChange> {
+    let removed = |object: &CatalogObject| {
+        plan.touches.iter().any(|(touched, touch)| touched == object && *touch == Touch::Removes)
     };
-    let mut effect = plan.before.effect(now, Some(&plan.keys()));
-    for line in &mut effect {
-        if removed(&line.key) && line.after.as_deref().is_some_and(is_invalid) {
-            line.after = None;
+    let mut effect = plan.before.changes(now, Some(&plan.objects()));
+    for change in &mut effect {
+        if removed(&change.object) && change.after.as_ref().is_some_and(CatalogEntry::is_invalid) {
+            change.after = None;
         }
     }
     effect
@@ -103,35 +92,42 @@ pub(super) fn effect_of(plan: &ChangePlan, now: &CatalogState) -> Vec<EffectLine
 /// Drops what is left of indexes whose drop was begun; what cannot go now is named.
 pub(super) async fn drop_remains(
     connection: &mut PgConnection,
-    effect: &[EffectLine],
+    effect: &[CatalogChange],
 ) -> Result<Option<String>, ApplyError> {
-    let keys: Vec<String> =
-        effect.iter().filter(|line| line.after.is_none()).map(|line| line.key.clone()).collect();
-    for key in &keys {
-        let Some(name) = index_of_line(key) else { continue };
-        let is_whole = known_index(connection, &name).await?.is_some_and(|known| known.valid);
+    let gone: Vec<CatalogObject> = effect
+        .iter()
+        .filter(|change| change.after.is_none())
+        .map(|change| change.object.clone())
+        .collect();
+    for name in gone.iter().filter_map(CatalogObject::index) {
+        let is_whole = known_index(connection, name).await?.is_some_and(|known| known.valid);
         if is_whole {
             // Somebody's own by now.
             return Ok(None);
         }
     }
-    drop_half_made(connection, &keys, true, Direction::Forward).await
+    drop_half_made(connection, &gone, true, Direction::Forward).await
 }
 
 fn removes(plan: &ChangePlan) -> bool {
     plan.touches.iter().any(|(_, touch)| *touch == Touch::Removes)
 }
 
-fn stands(plan: &ChangePlan, now: &CatalogState, effect: &[EffectLine]) -> bool {
-    plan.touches.iter().all(|(key, touch)| {
-        let line = now.0.get(key);
+fn stands(plan: &ChangePlan, now: &CatalogState, effect: &[CatalogChange]) -> bool {
+    let is_invalid = |state: &CatalogState, object: &CatalogObject| {
+        state.0.get(object).is_some_and(CatalogEntry::is_invalid)
+    };
+    plan.touches.iter().all(|(object, touch)| {
+        let is_there = now.0.contains_key(object);
         match touch {
-            Touch::Makes => line.is_some_and(|line| !is_invalid(line)),
-            Touch::Removes => line.is_none_or(|line| {
-                is_invalid(line) && plan.before.0.get(key).is_some_and(|was| !is_invalid(was))
-            }),
+            Touch::Makes => is_there && !is_invalid(now, object),
+            Touch::Removes => {
+                let was_valid =
+                    plan.before.0.contains_key(object) && !is_invalid(&plan.before, object);
+                !is_there || (is_invalid(now, object) && was_valid)
+            }
             // What it sets may be set already for some of it.
-            Touch::Alters => effect.iter().any(|changed| plan.keys().contains(&changed.key)),
+            Touch::Alters => effect.iter().any(|change| plan.objects().contains(&change.object)),
         }
     })
 }
@@ -139,14 +135,14 @@ fn stands(plan: &ChangePlan, now: &CatalogState, effect: &[EffectLine]) -> bool 
 /// Drops indexes that are half made, or half dropped. Returns what could not be dropped now.
 async fn drop_half_made(
     connection: &mut PgConnection,
-    keys: &[String],
+    objects: &[CatalogObject],
     was_there: bool,
     direction: Direction,
 ) -> Result<Option<String>, ApplyError> {
-    let names: Vec<TableName> = keys.iter().filter_map(|key| index_of_line(key)).collect();
+    let names: Vec<&TableName> = objects.iter().filter_map(CatalogObject::index).collect();
     // What hangs on a partitioned index goes with it; what was not attached yet goes by itself.
     for with_parts in [false, true] {
-        for name in &names {
+        for &name in &names {
             let Some(known) = known_index(connection, name).await? else { continue };
             if known.is_part != with_parts {
                 continue;
@@ -181,9 +177,9 @@ async fn drop_half_made(
 async fn settle_maintenance(
     connection: &mut PgConnection,
     plan: &ChangePlan,
-) -> Result<Standing, ApplyError> {
+) -> Result<Settled, ApplyError> {
     let (Some(table), Some(before)) = (plan.tables.first(), &plan.marker) else {
-        return Ok(Standing::Untouched);
+        return Ok(Settled::Untouched);
     };
     for left in drop_rebuilt(connection, table).await? {
         // In nobody's way: it serves no one, and only its owner or a superuser can drop it.
@@ -193,9 +189,9 @@ async fn settle_maintenance(
         );
     }
     Ok(match marker(connection, plan.kind, table).await? {
-        None => Standing::Left(format!("{table} is no longer there")),
-        Some(now) if now == *before => Standing::Untouched,
-        Some(_) => Standing::Done,
+        None => Settled::Left(format!("{table} is no longer there")),
+        Some(now) if now == *before => Settled::Untouched,
+        Some(_) => Settled::Done,
     })
 }
 
@@ -236,49 +232,50 @@ pub(super) async fn drop_rebuilt(
 
 /// Looks where the rollback of a change stands, and puts right what is half done.
 ///
-/// `made` are lines of indexes that the rollback meant to make beside those that the change dropped.
+/// `made` are indexes that the rollback meant to build beside those that the change dropped.
 ///
 /// # Errors
 /// The sandbox cannot be asked.
 pub async fn settle_rollback(
     connection: &mut PgConnection,
     change: &Change,
-    made: &[String],
-) -> Result<Standing, ApplyError> {
+    made: &[CatalogObject],
+) -> Result<Settled, ApplyError> {
     let detail = detail_of(change);
-    let scope = scope_of(change, &detail);
-    let lines = lines_now(connection, change, &detail).await?;
-    let effect = &lines.effect;
+    let scope = Scope::of_change(change, &detail);
+    let current = current_effect(connection, change, &detail).await?;
+    let effect = &current.changes;
     for _ in 0..2 {
         if let Some(renamed) = renamed(connection, change).await? {
-            return Ok(Standing::Left(renamed));
+            return Ok(Settled::Left(renamed));
         }
         let now = read_state(connection, &scope).await?;
-        let is = |line: &EffectLine, side: &Option<String>| {
-            lines.is_same(now.0.get(&line.key), side.as_ref())
+        let is = |change: &CatalogChange, side: &Option<CatalogEntry>| {
+            current.is_same(now.0.get(&change.object), side.as_ref())
         };
-        if effect.iter().all(|line| is(line, &line.before)) {
-            return Ok(Standing::Done);
+        if effect.iter().all(|change| is(change, &change.before)) {
+            return Ok(Settled::Done);
         }
-        if effect.iter().all(|line| is(line, &line.after)) {
-            return Ok(Standing::Untouched);
+        if effect.iter().all(|change| is(change, &change.after)) {
+            return Ok(Settled::Untouched);
         }
         // Dropping goes on to its end; building again is taken back. Either way what is half there is dropped, and
         // nothing that somebody else made.
-        let is_ours = |line: &&EffectLine| {
-            let Some(there) = now.0.get(&line.key) else { return false };
-            let rebuilt = line.after.is_none()
-                && line.before.as_deref().is_some_and(|was| defined(was) == defined(there));
-            is_invalid(there) || rebuilt
+        let is_ours = |change: &&CatalogChange| {
+            let Some(there) = now.0.get(&change.object) else { return false };
+            let rebuilt = change.after.is_none()
+                && change.before.as_ref().is_some_and(|was| was.has_definition_of(there));
+            there.is_invalid() || rebuilt
         };
-        let mut keys: Vec<String> =
-            effect.iter().filter(is_ours).map(|line| line.key.clone()).collect();
-        keys.extend(made.iter().filter(|key| now.0.contains_key(*key)).cloned());
-        if let Some(left) = drop_half_made(connection, &keys, false, Direction::Backward).await? {
-            return Ok(Standing::Left(left));
+        let mut objects: Vec<CatalogObject> =
+            effect.iter().filter(is_ours).map(|change| change.object.clone()).collect();
+        objects.extend(made.iter().filter(|object| now.0.contains_key(object)).cloned());
+        if let Some(left) = drop_half_made(connection, &objects, false, Direction::Backward).await?
+        {
+            return Ok(Settled::Left(left));
         }
     }
-    Ok(Standing::Left(
+    Ok(Settled::Left(
         "what the catalog says is neither what was applied nor what was before".into(),
     ))
 }
@@ -324,13 +321,13 @@ pub async fn finish(
             notes.push(not_run(step, &failure));
         }
     }
-    let now = read_state(connection, &plan.scope()).await?;
+    let now = read_state(connection, &Scope::of_plan(plan)).await?;
     let effect = effect_of(plan, &now);
     let object = object_of(connection, plan).await?;
     Ok(Applied { object, effect, duration_ms: 0.0, notes })
 }
 
-/// Whether what stands under an index's name is what was meant. Of other kinds the catalog's lines have said so.
+/// Whether what stands under an index's name is what was meant. Of other kinds the catalog's entries have said so.
 ///
 /// # Errors
 /// The sandbox cannot be asked.
@@ -341,9 +338,9 @@ pub async fn makes_it(
 ) -> Result<bool, ApplyError> {
     let name = TableName::new(&plan.object.schema, &plan.object.name);
     if let Some(expected) = &plan.expected {
-        let now = read_state(connection, &plan.scope()).await?;
-        let line = now.0.get(&index_line(&name));
-        return Ok(line.is_some_and(|line| is_expected(expected, defined(line))));
+        let now = read_state(connection, &Scope::of_plan(plan)).await?;
+        let there = now.0.get(&CatalogObject::Index(name)).and_then(CatalogEntry::index);
+        return Ok(there.is_some_and(|index| is_expected(expected, &index.definition)));
     }
     let Some(PatchKind::CreateIndex(index)) = patch.map(|patch| &patch.kind) else {
         return Ok(true);

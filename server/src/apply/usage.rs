@@ -1,14 +1,14 @@
 //! Whether the statements that a change is for use it: planned in the sandbox before it and after.
 
+use optischema::change_plan::{ChangePlan, Touch};
 use optischema::model::{
-    PlannableStatement, QueryHash, TrackedStatement, UseCheck, index_of_line, quote_identifier,
+    PlannableStatement, QueryHash, TrackedStatement, UseCheck, quote_identifier,
 };
 use optischema::plan::Plan;
 use sqlx::postgres::PgConnection;
 
 use super::error::ApplyError;
-use super::execute::run;
-use super::plan::{ChangePlan, Touch};
+use super::steps::run;
 use crate::postgres::{ExplainMode, PgFailure, explain};
 use crate::sql;
 use crate::workload::costed;
@@ -88,17 +88,17 @@ async fn in_transaction(
 /// What a change did to the plans.
 #[must_use]
 pub fn compare_plans(plan: &ChangePlan, before: &Plans, after: &Plans) -> Vec<UseCheck> {
-    let made: Vec<String> = plan
+    let made: Vec<&str> = plan
         .touches
         .iter()
         .filter(|(_, touch)| *touch == Touch::Makes)
-        .filter_map(|(key, _)| index_of_line(key))
-        .map(|index| index.name)
+        .filter_map(|(object, _)| object.index())
+        .map(|index| index.name.as_str())
         .collect();
     let uses = |plan: &Plan| {
-        plan.root
-            .walk()
-            .any(|node| node.index_name.as_ref().is_some_and(|index| made.contains(index)))
+        plan.root.walk().any(|node| {
+            node.index_name.as_ref().is_some_and(|index| made.contains(&index.as_str()))
+        })
     };
     let find = |plans: &Plans, hash: &QueryHash| {
         plans.0.iter().find(|(known, _, _)| known == hash).map(|(_, _, planned)| planned.clone())

@@ -1,10 +1,11 @@
 //! An apply as a job: plan, checks, rehearsal, intent, change, a look whether it is used, record.
 
+use optischema::audit::{ApplyIntent, ApplyOutcome};
+use optischema::change_plan::ChangePlan;
 use optischema::model::{
     ChangeDetail, ChangeKind, ChangeOutcome, ChangeResult, ChangeStep, JobResult, QueryHash,
     Recommendation, TrackedStatement,
 };
-use serde_json::json;
 
 use super::follow::{Follower, who};
 use super::moved::note_moved;
@@ -13,12 +14,12 @@ use super::sandbox;
 use super::trail::{note_refused, record};
 use super::worker::Worker;
 use crate::apply::{
-    Applied, ApplyError, ChangePlan, Ground, Plans, compare_plans, make, plan_change,
-    plan_statements, preflight, refuse_blocked, rehearsal_schema, rehearse,
+    Applied, ApplyError, PlanSite, Plans, compare_plans, make, plan_change, plan_statements,
+    preflight, refuse_blocked, rehearsal_schema, rehearse,
 };
 use crate::postgres::{Session, database_id};
 use crate::sql::Patch;
-use crate::store::{AuditRecord, ClaimedJob, JobEnd, NewChange};
+use crate::store::{ClaimedJob, JobEnd, NewChange};
 
 /// Seconds that planning the statements may take.
 const LOOKING_S: u32 = 60;
@@ -83,12 +84,12 @@ async fn prepared(
     progress.report("checking the sandbox", 0.02);
     let mut session = sandbox::open(worker, &claimed.job).await?;
     let scratch = rehearsal_schema(claimed.job.id.0);
-    let ground = Ground {
+    let site = PlanSite {
         main_database: &recommendation.database,
         rehearsal_schema: &scratch.name,
         for_others: false,
     };
-    let mut plan = plan_change(&mut session.connection, &patch, recommendation, ground).await?;
+    let mut plan = plan_change(&mut session.connection, &patch, recommendation, site).await?;
     let checks = preflight(&mut session.connection, &plan, recommendation).await?;
     refuse_blocked(&checks)?;
     progress.report("rehearsing patch and rollback", 0.1);
@@ -116,23 +117,31 @@ async fn apply(
     };
     progress.report("writing down what is meant", 0.25);
     let target = sandbox::address(worker)?.address().to_owned();
-    let intent = json!({
-        "target": target, "database_id": database_id(&mut session.connection).await?, "sql": plan.sql(), "rollback_sql": plan.rollback_sql(),
-        "no_rollback": plan.no_rollback, "sql_hash": hash,
-        "override_reason": claimed.override_reason, "before": plan.before, "plan": plan,
-    });
-    worker.store.audit(&record("apply.intent", claimed, &recommendation, intent)).await?;
+    let intent = ApplyIntent {
+        target: target.clone(),
+        database_id: Some(database_id(&mut session.connection).await?),
+        sql: plan.sql(),
+        rollback_sql: plan.rollback_sql(),
+        no_rollback: plan.no_rollback.clone(),
+        sql_hash: hash.clone(),
+        override_reason: claimed.override_reason.clone(),
+        before: plan.before.clone(),
+        plan: plan.clone(),
+    };
+    worker.store.audit(&record(intent, claimed, &recommendation)).await?;
     progress.report("making the change", 0.3);
     let applied = match made(worker, &mut session, &plan, progress).await {
         Ok(applied) => applied,
         // What became of it is not known yet: whoever reconciles it writes the outcome.
         Err(error @ ApplyError::Error(_)) => return Err(error),
         Err(error) => {
-            let detail = json!({
-                "result": ChangeResult::Failed, "target": target, "sql_hash": hash,
-                "reason": error.to_string(),
-            });
-            worker.store.audit(&record("apply.outcome", claimed, &recommendation, detail)).await?;
+            let outcome = ApplyOutcome {
+                target: Some(target),
+                sql_hash: Some(hash),
+                reason: Some(error.to_string()),
+                ..ApplyOutcome::of(ChangeResult::Failed)
+            };
+            worker.store.audit(&record(outcome, claimed, &recommendation)).await?;
             return Err(error);
         }
     };
@@ -224,11 +233,16 @@ pub(super) async fn recorded(
     reconciled: Option<&str>,
 ) -> Result<ChangeOutcome, ApplyError> {
     let target = sandbox::address(worker)?.address().to_owned();
-    let outcome = json!({
-        "result": ChangeResult::Applied, "target": target, "sql": plan.sql(), "sql_hash": hash,
-        "object": applied.object, "effect": applied.effect, "reconciled": reconciled,
-    });
-    let audit: AuditRecord = record("apply.outcome", claimed, recommendation, outcome);
+    let outcome = ApplyOutcome {
+        target: Some(target.clone()),
+        sql: Some(plan.sql()),
+        sql_hash: Some(hash.to_owned()),
+        object: Some(applied.object.clone()),
+        effect: Some(applied.effect.clone()),
+        reconciled: reconciled.map(str::to_owned),
+        ..ApplyOutcome::of(ChangeResult::Applied)
+    };
+    let audit = record(outcome, claimed, recommendation);
     let (sql, rollback_sql) = (plan.sql(), plan.rollback_sql());
     let change = NewChange {
         recommendation,

@@ -1,8 +1,8 @@
 //! Objects that OptiSchema itself made anew: a rebuilt index, or one that a rollback brought back, is another object of the
 //! same form. Changes that made it know it by its OID, and are told.
 
+use optischema::audit::ChangeMoved;
 use optischema::model::{Recommendation, TableName};
-use serde_json::json;
 
 use super::trail::record;
 use super::worker::Worker;
@@ -38,8 +38,8 @@ async fn tell(
         if now.oid == Some(oid) || now.definition != change.object.definition {
             continue;
         }
-        let detail = json!({ "change_id": change.id, "object": now, "was": oid });
-        let audit = record("change.moved", claimed, recommendation, detail);
+        let moved = ChangeMoved { change_id: change.id, object: now.clone(), was: oid };
+        let audit = record(moved, claimed, recommendation);
         worker.store.record_made_again(change.id, &now, None, &audit).await?;
     }
     Ok(())

@@ -1,21 +1,21 @@
 //! What became of a change whose job did not live to say it: the catalog decides. It is never run again.
 
-use optischema::model::{
-    Change, ChangeDetail, ChangeOutcome, ChangeResult, JobType, Recommendation,
+use optischema::audit::{
+    ApplyIntent, ApplyOutcome, AuditAction, AuditEvent, RollbackIntent, RollbackOutcome,
 };
-use serde_json::{Value, json};
+use optischema::change_plan::ChangePlan;
+use optischema::model::{
+    CatalogObject, Change, ChangeDetail, ChangeOutcome, ChangeResult, JobType, Recommendation,
+};
 
 use super::apply_job::{end_of, recommendation, recorded};
 use super::rollback_job::{outcome_of, standing};
 use super::sandbox;
 use super::trail::{note_refused, record};
 use super::worker::Worker;
-use crate::apply::{
-    Applied, ApplyError, ChangePlan, Standing, finish, makes_it, plan_of_index, settle,
-    settle_rollback,
-};
+use crate::apply::{Applied, ApplyError, Settled, finish, makes_it, settle, settle_rollback};
 use crate::postgres::database_id;
-use crate::sql::{Patch, PatchKind};
+use crate::sql::Patch;
 use crate::store::{ClaimedJob, JobEnd};
 
 /// Looks what became of it, and ends the job accordingly.
@@ -49,30 +49,28 @@ async fn apply(
         });
     }
     let id = claimed.job.id;
-    let Some(intent) = worker.store.audited(id, "apply.intent").await? else {
+    let Some(intent) = worker.store.audited::<ApplyIntent>(id).await? else {
         let reason =
             format!("{why} before it changed anything; nothing of it stands in the sandbox");
         note_refused(worker, claimed, &recommendation, &reason).await?;
         return Err(ApplyError::Failed(reason));
     };
-    if let Some(outcome) = worker.store.audited(id, "apply.outcome").await? {
+    if let Some(outcome) = worker.store.audited::<ApplyOutcome>(id).await? {
         // It had failed, and only the job's end was not written.
-        let reason = outcome.get("reason").and_then(Value::as_str).unwrap_or(why);
-        return Err(ApplyError::Failed(reason.to_owned()));
+        return Err(ApplyError::Failed(outcome.reason.unwrap_or_else(|| why.to_owned())));
     }
     // The advice may have another patch by now: what was approved is what the intent says.
     let patch = Patch::parse(&recommendation.patch_sql).ok();
-    let hash = intent.get("sql_hash").and_then(Value::as_str).unwrap_or_default();
-    let plan = planned(&intent, patch.as_ref())?;
+    let ApplyIntent { plan, sql_hash: hash, database_id: made_in, .. } = intent;
     // What cannot be looked at now is no answer.
     let found = looked(worker, claimed, &plan, patch.as_ref()).await;
     let (found, here) = found.map_err(ApplyError::unanswered)?;
     let (result, said) = match found {
         Found::Stands(applied) => {
-            return take(worker, claimed, &recommendation, (&plan, *applied, hash), why).await;
+            return take(worker, claimed, &recommendation, (&plan, *applied, &hash), why).await;
         }
-        Found::Otherwise(Standing::Left(reason)) => (ChangeResult::InvalidLeft, reason),
-        Found::Otherwise(_) => match made_in(&intent).filter(|made_in| *made_in != here) {
+        Found::Otherwise(Settled::Left(reason)) => (ChangeResult::InvalidLeft, reason),
+        Found::Otherwise(_) => match made_in.filter(|made_in| *made_in != here) {
             Some(_) => (
                 ChangeResult::Unknown,
                 "it was begun in another database than the sandbox is now: look there".to_owned(),
@@ -80,18 +78,21 @@ async fn apply(
             None => (ChangeResult::Absent, "nothing of it stands in the sandbox".to_owned()),
         },
     };
-    let detail = json!({
-        "result": result, "reconciled": why, "reason": said, "sql_hash": hash,
-        "target": sandbox::address(worker)?.address(),
-    });
-    worker.store.audit(&record("apply.outcome", claimed, &recommendation, detail)).await?;
+    let outcome = ApplyOutcome {
+        target: Some(sandbox::address(worker)?.address().to_owned()),
+        sql_hash: Some(hash),
+        reconciled: Some(why.to_owned()),
+        reason: Some(said.clone()),
+        ..ApplyOutcome::of(result)
+    };
+    worker.store.audit(&record(outcome, claimed, &recommendation)).await?;
     Err(ApplyError::Failed(format!("{why}; {said}")))
 }
 
 /// What the catalog says of a change that was cut off.
 enum Found {
     Stands(Box<Applied>),
-    Otherwise(Standing),
+    Otherwise(Settled),
 }
 
 async fn looked(
@@ -104,19 +105,14 @@ async fn looked(
     let connection = &mut session.connection;
     let here = database_id(connection).await?;
     let found = settle(connection, plan).await?;
-    if found != Standing::Done {
+    if found != Settled::Done {
         return Ok((Found::Otherwise(found), here));
     }
     if makes_it(connection, plan, patch).await? {
         return Ok((Found::Stands(Box::new(finish(connection, plan).await?)), here));
     }
     let other = "something else stands under its name now".to_owned();
-    Ok((Found::Otherwise(Standing::Left(other)), here))
-}
-
-/// The database that a row of the trail is about, by what tells it from every other.
-pub(super) fn made_in(row: &Value) -> Option<&str> {
-    row.get("database_id")?.as_str()
+    Ok((Found::Otherwise(Settled::Left(other)), here))
 }
 
 /// Nobody waits any more to see what became of it: the trail says that it is not known.
@@ -126,39 +122,25 @@ pub(super) async fn give_up(
     reason: &str,
 ) -> Result<(), ApplyError> {
     let id = claimed.job.id;
-    let (intent, outcome) = match claimed.job.job_type {
-        JobType::Rollback => ("rollback.intent", "rollback.outcome"),
-        _ => ("apply.intent", "apply.outcome"),
+    let is_rollback = claimed.job.job_type == JobType::Rollback;
+    let (intent, outcome) = if is_rollback {
+        (AuditAction::RollbackIntent, AuditAction::RollbackOutcome)
+    } else {
+        (AuditAction::ApplyIntent, AuditAction::ApplyOutcome)
     };
-    let is_open = worker.store.audited(id, intent).await?.is_some()
-        && worker.store.audited(id, outcome).await?.is_none();
-    if is_open {
-        let recommendation = recommendation(worker, claimed).await?;
-        let detail = json!({ "result": ChangeResult::Unknown, "reason": reason });
-        worker.store.audit(&record(outcome, claimed, &recommendation, detail)).await?;
+    let is_open = worker.store.has_audited(id, intent).await?
+        && !worker.store.has_audited(id, outcome).await?;
+    if !is_open {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// What an outcome in the trail says.
-fn result_of(outcome: &Value) -> Option<ChangeResult> {
-    serde_json::from_value(outcome.get("result")?.clone()).ok()
-}
-
-/// Lines of indexes that a rollback meant to make beside those that the change dropped.
-fn made_by(intent: &Value) -> Vec<String> {
-    let made = intent.get("made").and_then(Value::as_array);
-    made.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-/// The plan that the intent holds. An intent of before plans were kept was an index's.
-fn planned(intent: &Value, patch: Option<&Patch>) -> Result<ChangePlan, ApplyError> {
-    match (intent.get("plan"), patch.map(|patch| &patch.kind)) {
-        (Some(plan), _) => serde_json::from_value(plan.clone())
-            .map_err(|error| ApplyError::Failed(format!("its intent cannot be read: {error}"))),
-        (None, Some(PatchKind::CreateIndex(index))) => Ok(plan_of_index(index)?),
-        (None, _) => Err(ApplyError::Failed("its intent holds no plan".into())),
-    }
+    let recommendation = recommendation(worker, claimed).await?;
+    let reason = Some(reason.to_owned());
+    let event: AuditEvent = if is_rollback {
+        RollbackOutcome { reason, ..RollbackOutcome::of(ChangeResult::Unknown) }.into()
+    } else {
+        ApplyOutcome { reason, ..ApplyOutcome::of(ChangeResult::Unknown) }.into()
+    };
+    Ok(worker.store.audit(&record(event, claimed, &recommendation)).await?)
 }
 
 async fn take(
@@ -184,8 +166,8 @@ async fn looked_back(
     worker: &Worker,
     claimed: &ClaimedJob,
     change: &Change,
-    made: &[String],
-) -> Result<Standing, ApplyError> {
+    made: &[CatalogObject],
+) -> Result<Settled, ApplyError> {
     let mut session = sandbox::open(worker, &claimed.job).await?;
     settle_rollback(&mut session.connection, change, made).await
 }
@@ -196,40 +178,42 @@ async fn rollback(
     why: &str,
 ) -> Result<ChangeOutcome, ApplyError> {
     let id = claimed.job.id;
-    if let Some(outcome) = worker.store.audited(id, "rollback.outcome").await? {
+    if let Some(outcome) = worker.store.audited::<RollbackOutcome>(id).await? {
         // It had ended, and only the job's end was not written.
         if let Some(change_id) = claimed.job.change_id
-            && result_of(&outcome) == Some(ChangeResult::RolledBack)
+            && outcome.result == ChangeResult::RolledBack
         {
             let change = worker.store.change(change_id).await?;
             let note = format!("Reconciled from the trail: {why}; the change is undone.");
             return Ok(outcome_of(&change, 0.0, vec![note]));
         }
-        let reason = outcome.get("reason").and_then(Value::as_str).unwrap_or(why);
-        return Err(ApplyError::Failed(reason.to_owned()));
+        return Err(ApplyError::Failed(outcome.reason.unwrap_or_else(|| why.to_owned())));
     }
-    let Some(intent) = worker.store.audited(id, "rollback.intent").await? else {
+    let Some(intent) = worker.store.audited::<RollbackIntent>(id).await? else {
         let reason = format!("{why} before it changed anything");
         let recommendation = recommendation(worker, claimed).await?;
         note_refused(worker, claimed, &recommendation, &reason).await?;
         return Err(ApplyError::Failed(reason));
     };
     let (recommendation, change) = standing(worker, claimed).await?;
-    let found = looked_back(worker, claimed, &change, &made_by(&intent)).await;
+    let found = looked_back(worker, claimed, &change, &intent.made).await;
     let found = found.map_err(ApplyError::unanswered)?;
     let result =
-        if found == Standing::Done { ChangeResult::RolledBack } else { ChangeResult::StillApplied };
+        if found == Settled::Done { ChangeResult::RolledBack } else { ChangeResult::StillApplied };
     let said = match &found {
-        Standing::Left(reason) => reason.clone(),
-        Standing::Untouched => "the change still stands, and can be rolled back again".to_owned(),
-        Standing::Done => "the change is undone".to_owned(),
+        Settled::Left(reason) => reason.clone(),
+        Settled::Untouched => "the change still stands, and can be rolled back again".to_owned(),
+        Settled::Done => "the change is undone".to_owned(),
     };
-    let detail = json!({
-        "result": result, "reconciled": why, "reason": said, "change_id": change.id,
-        "target": change.target,
-    });
-    let outcome = record("rollback.outcome", claimed, &recommendation, detail);
-    if found == Standing::Done {
+    let outcome = RollbackOutcome {
+        change_id: Some(change.id),
+        target: Some(change.target.clone()),
+        reconciled: Some(why.to_owned()),
+        reason: Some(said.clone()),
+        ..RollbackOutcome::of(result)
+    };
+    let outcome = record(outcome, claimed, &recommendation);
+    if found == Settled::Done {
         worker.store.record_ended(change.id, false, &outcome).await?;
         let note = format!("Reconciled from the catalog: {why}; {said}.");
         return Ok(outcome_of(&change, 0.0, vec![note]));

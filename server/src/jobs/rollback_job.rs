@@ -1,19 +1,18 @@
 //! A rollback as a job: what stands on the change, intent, drift, the way back, and the catalog compared.
 
+use optischema::audit::{ApplyAgain, ApplyIntent, RollbackIntent, RollbackOutcome};
 use optischema::dependents::dependents;
 use optischema::model::{Change, ChangeOutcome, ChangeResult, ChangeStep, Recommendation};
-use serde_json::json;
 
 use super::apply_job::{end_of, recommendation, with_blocker};
 use super::follow::Follower;
 use super::moved::note_moved;
 use super::progress::Progress;
-use super::reconcile::made_in;
 use super::sandbox;
 use super::trail::{note_refused, record};
 use super::worker::Worker;
 use crate::apply::{
-    ApplyError, RolledBack, Standing, WayBack, check_undo, roll_back, settle_rollback, way_back,
+    ApplyError, RolledBack, Settled, WayBack, check_undo, roll_back, settle_rollback, way_back,
 };
 use crate::postgres::{Session, database_id};
 use crate::store::{ClaimedJob, JobEnd};
@@ -71,12 +70,15 @@ async fn roll(
         }
     };
     progress.report("writing down what is meant", 0.2);
-    let intent = json!({
-        "target": change.target, "sql": way.sql(), "change_id": change.id,
-        "sql_hash": change.sql_hash, "made": way.made,
-        "effect": change.detail.as_ref().map(|detail| &detail.effect),
-    });
-    worker.store.audit(&record("rollback.intent", claimed, &recommendation, intent)).await?;
+    let intent = RollbackIntent {
+        target: change.target.clone(),
+        sql: way.sql(),
+        change_id: change.id,
+        sql_hash: change.sql_hash.clone(),
+        made: way.made.clone(),
+        effect: change.detail.as_ref().map(|detail| detail.effect.clone()),
+    };
+    worker.store.audit(&record(intent, claimed, &recommendation)).await?;
     progress.report("undoing the change", 0.3);
     let checked = check_undo(&mut session.connection, &change, &way).await;
     let rolled = match checked {
@@ -98,9 +100,12 @@ async fn roll(
         Err(error) => {
             let drifted = matches!(error, ApplyError::Drifted(_));
             let result = if drifted { ChangeResult::Drifted } else { ChangeResult::Failed };
-            let reason = error.to_string();
-            let detail = json!({ "result": result, "change_id": change.id, "reason": reason });
-            let outcome = record("rollback.outcome", claimed, &recommendation, detail);
+            let outcome = RollbackOutcome {
+                change_id: Some(change.id),
+                reason: Some(error.to_string()),
+                ..RollbackOutcome::of(result)
+            };
+            let outcome = record(outcome, claimed, &recommendation);
             if drifted {
                 worker.store.record_ended(change.id, true, &outcome).await?;
             } else {
@@ -110,11 +115,14 @@ async fn roll(
         }
     };
     progress.report("recording the rollback", 0.95);
-    let detail = json!({
-        "result": ChangeResult::RolledBack, "target": change.target, "change_id": change.id,
-        "sql": way.sql(), "notes": rolled.notes,
-    });
-    let outcome = record("rollback.outcome", claimed, &recommendation, detail);
+    let outcome = RollbackOutcome {
+        change_id: Some(change.id),
+        target: Some(change.target.clone()),
+        sql: Some(way.sql()),
+        notes: rolled.notes.clone(),
+        ..RollbackOutcome::of(ChangeResult::RolledBack)
+    };
+    let outcome = record(outcome, claimed, &recommendation);
     worker.store.record_ended(change.id, false, &outcome).await?;
     note_moved(worker, &mut session, claimed, &recommendation, &change.tables).await;
     progress.report("the rollback is recorded", 0.99);
@@ -130,13 +138,15 @@ async fn made_elsewhere(
     error: ApplyError,
 ) -> Result<ApplyError, ApplyError> {
     let ApplyError::Drifted(reason) = error else { return Ok(error) };
-    let again = worker.store.audited(change.job_id, "apply.again").await?;
-    let row = match again {
-        Some(again) => Some(again),
-        None => worker.store.audited(change.job_id, "apply.intent").await?,
+    let made_in = match worker.store.audited::<ApplyAgain>(change.job_id).await? {
+        Some(again) => Some(again.database_id),
+        None => {
+            let intent = worker.store.audited::<ApplyIntent>(change.job_id).await?;
+            intent.and_then(|intent| intent.database_id)
+        }
     };
     let here = database_id(&mut session.connection).await?;
-    Ok(match row.as_ref().and_then(made_in) {
+    Ok(match made_in {
         Some(made_in) if made_in != here => ApplyError::Failed(format!(
             "it was made in {}, which is not the sandbox of now ({reason}): name that one as the sandbox again, or run `optischema sandbox refresh` to make it in this one",
             change.target
@@ -159,12 +169,12 @@ async fn carried_on(
     };
     let settled = settle_rollback(&mut session.connection, change, &way.made).await;
     match settled.map_err(ApplyError::unanswered)? {
-        Standing::Done => Ok(RolledBack {
+        Settled::Done => Ok(RolledBack {
             duration_ms: 0.0,
             notes: vec![format!("It was cut off ({error}), and carried to its end.")],
         }),
-        Standing::Untouched => Err(error),
-        Standing::Left(left) => Err(error.and(&left)),
+        Settled::Untouched => Err(error),
+        Settled::Left(left) => Err(error.and(&left)),
     }
 }
 

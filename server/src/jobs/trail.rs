@@ -1,45 +1,46 @@
 //! Rows of the audit trail about a job.
 
+use optischema::audit::{ApplyRefused, AuditAction, AuditEvent, RefusedJob, RollbackRefused};
 use optischema::model::{ChangeResult, JobType, Recommendation};
-use serde_json::{Value, json};
 
 use super::worker::Worker;
 use crate::store::{AuditRecord, ClaimedJob, StoreError};
 
 /// A row about a claimed job, in the name of who asked for it.
 pub(super) fn record(
-    action: &'static str,
+    event: impl Into<AuditEvent>,
     claimed: &ClaimedJob,
     recommendation: &Recommendation,
-    detail: Value,
 ) -> AuditRecord {
     AuditRecord {
         actor: claimed.job.actor.clone(),
-        action,
+        event: event.into(),
         database: recommendation.database.clone(),
         recommendation_id: Some(recommendation.id),
         job_id: Some(claimed.job.id),
-        detail,
     }
 }
 
-/// Writes down, once, that what was asked for ended before anything was meant: there is no intent to find an outcome for.
+/// Records, once, that a job ended before it wrote its intent.
 pub(super) async fn note_refused(
     worker: &Worker,
     claimed: &ClaimedJob,
     recommendation: &Recommendation,
     reason: &str,
 ) -> Result<(), StoreError> {
-    let action = match claimed.job.job_type {
-        JobType::Rollback => "rollback.refused",
-        JobType::Apply | JobType::Benchmark | JobType::Analyze => "apply.refused",
-    };
-    if worker.store.audited(claimed.job.id, action).await?.is_some() {
+    let is_rollback = claimed.job.job_type == JobType::Rollback;
+    let action = if is_rollback { AuditAction::RollbackRefused } else { AuditAction::ApplyRefused };
+    if worker.store.has_audited(claimed.job.id, action).await? {
         return Ok(());
     }
-    let detail = json!({
-        "result": ChangeResult::Failed, "reason": reason, "patch": recommendation.patch_sql,
-        "sql_hash": claimed.approved_hash, "override_reason": claimed.override_reason,
-    });
-    worker.store.audit(&record(action, claimed, recommendation, detail)).await
+    let refused = RefusedJob {
+        result: ChangeResult::Failed,
+        reason: reason.to_owned(),
+        patch: recommendation.patch_sql.clone(),
+        sql_hash: claimed.approved_hash.clone(),
+        override_reason: claimed.override_reason.clone(),
+    };
+    let event: AuditEvent =
+        if is_rollback { RollbackRefused(refused).into() } else { ApplyRefused(refused).into() };
+    worker.store.audit(&record(event, claimed, recommendation)).await
 }

@@ -3,8 +3,8 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use optischema::audit::RollbackAutomatic;
 use optischema::model::{JobType, RecommendationId};
-use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -392,16 +392,13 @@ impl Worker {
                     change_id: Some(change.id),
                     ..NewJob::new(JobType::Rollback, id, &actor.0)
                 };
+                let reason = change.watch.as_ref().map(|watch| watch.sentence.clone());
                 let audit = AuditRecord {
                     actor: actor.0.clone(),
-                    action: "rollback.automatic",
+                    event: RollbackAutomatic { change_id: change.id, reason }.into(),
                     database: change.database.clone(),
                     recommendation_id: Some(id),
                     job_id: Some(change.job_id),
-                    detail: json!({
-                        "change_id": change.id,
-                        "reason": change.watch.as_ref().map(|watch| &watch.sentence),
-                    }),
                 };
                 self.store.enqueue_audited(&job, &audit).await?;
                 self.signals.wake_worker();

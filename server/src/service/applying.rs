@@ -12,7 +12,7 @@ use optischema::operations::{Approval, OperationError, Outcome};
 use optischema::refusal::{Act, Refusal};
 
 use super::Service;
-use crate::apply::{ApplyError, Ground, plan_change, preflight, rehearsal_schema};
+use crate::apply::{ApplyError, PlanSite, plan_change, preflight, rehearsal_schema};
 use crate::clock::new_id;
 use crate::postgres::connect_writable;
 use crate::sql::Patch;
@@ -102,12 +102,12 @@ impl Service {
         let mut session = connect_writable(dsn, LOOKING_S).await?;
         // Never made: only its name is needed.
         let scratch = rehearsal_schema(new_id());
-        let ground = Ground {
+        let site = PlanSite {
             main_database: &recommendation.database,
             rehearsal_schema: &scratch.name,
             for_others: false,
         };
-        let planned = plan_change(&mut session.connection, patch, recommendation, ground).await?;
+        let planned = plan_change(&mut session.connection, patch, recommendation, site).await?;
         plan.checks.extend(preflight(&mut session.connection, &planned, recommendation).await?);
         plan.kind = planned.kind.to_string();
         plan.rehearsal = planned.rehearsal.sentence().to_owned();

@@ -10,7 +10,7 @@ use optischema::rollout::rollout_order;
 
 use super::Service;
 use super::analysis::checked_main;
-use crate::apply::{Ground, plan_change};
+use crate::apply::{PlanSite, plan_change};
 use crate::clock::now;
 use crate::handover::{
     HandedChange, HandedStatement, Migration, drop_leftover, sql_comment, write,
@@ -137,12 +137,12 @@ async fn handed(
         server_setting(session, setting, recommendation, &mut change).await?;
         return Ok(change);
     }
-    let ground = Ground {
+    let site = PlanSite {
         main_database: &recommendation.database,
         rehearsal_schema: "optischema_unused",
         for_others: true,
     };
-    match plan_change(session.connection().await?, &patch, recommendation, ground).await {
+    match plan_change(session.connection().await?, &patch, recommendation, site).await {
         Ok(plan) => {
             let statement = |step: &optischema::model::ChangeStep| HandedStatement {
                 sql: step.sql.clone(),

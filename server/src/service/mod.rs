@@ -20,6 +20,9 @@ mod what_if;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use optischema::audit::{
+    JobCancelled, RecommendationDismissed, RecommendationRestored, SandboxCleaned,
+};
 use optischema::model::{
     AddedQueries, AnalyzeReport, ApplyPlan, ApplyStatus, AuditFilter, AuditPage, AuditVerification,
     Change, ChangeFilter, CleanupReport, CollectionReport, CompareRequest, ExportFormat,
@@ -34,7 +37,6 @@ use optischema::operations::{
     PatchFile, ReportFile, RulePage,
 };
 use optischema::refusal::Refusal;
-use serde_json::json;
 
 use crate::apply::lock_waits;
 use crate::benchmark::objection_in_a_set;
@@ -335,13 +337,13 @@ impl Operations for Service {
         reason: Option<String>,
     ) -> Outcome<Recommendation> {
         let reason = reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
-        let detail = json!({ "reason": reason });
-        let audit = self.record("recommendation.dismissed", Some(id), detail);
+        let event = RecommendationDismissed { reason: reason.map(str::to_owned) };
+        let audit = self.record(event, Some(id));
         Ok(self.store.dismiss(id, reason, &audit).await?)
     }
 
     async fn restore(&self, id: RecommendationId) -> Outcome<Recommendation> {
-        let audit = self.record("recommendation.restored", Some(id), json!({}));
+        let audit = self.record(RecommendationRestored {}, Some(id));
         Ok(self.store.restore(id, &audit).await?)
     }
 
@@ -391,7 +393,7 @@ impl Operations for Service {
     }
 
     async fn cancel_job(&self, id: JobId) -> Outcome<JobAccepted> {
-        let audit = self.record("job.cancelled", None, json!({ "job_id": id }));
+        let audit = self.record(JobCancelled { job_id: id }, None);
         let job = self.store.cancel(id, &audit).await?;
         if job.status == JobStatus::Running {
             self.signals.cancel(id);
@@ -464,7 +466,7 @@ impl Operations for Service {
         let live = self.store.jobs(self.database(), &running).await?.items;
         let live: Vec<uuid::Uuid> = live.iter().map(|job| job.id.0).collect();
         let report = self.targets.cleanup(&self.store, &live).await?;
-        self.note("sandbox.cleaned", None, json!({ "dropped": report.dropped })).await?;
+        self.note(SandboxCleaned { dropped: report.dropped.clone() }).await?;
         Ok(report)
     }
 

@@ -1,9 +1,9 @@
 //! Whether functions of the database are copied: the configuration's word, else a person's.
 
+use optischema::audit::SandboxFunctions;
 use optischema::model::{FunctionsChoice, FunctionsDecidedBy};
 use optischema::operations::Outcome;
 use optischema::refusal::Refusal;
-use serde_json::json;
 
 use super::Service;
 use crate::config::Settings;
@@ -35,7 +35,7 @@ impl Service {
             return Err(Refusal::Configured("OPTISCHEMA_WITH_FUNCTIONS").into());
         }
         self.store.set_setting(COPIED, &copied.to_string()).await?;
-        self.note("sandbox.functions", None, json!({ "copied": copied })).await?;
+        self.note(SandboxFunctions { copied }).await?;
         Ok(FunctionsChoice { copied, decided_by: FunctionsDecidedBy::Person })
     }
 }

@@ -1,9 +1,9 @@
 //! What comes from outside into the store: a backup put in its place while the server runs, and what an earlier
 //! OptiSchema knew.
 
+use optischema::audit::{StoreImported, StoreRestored};
 use optischema::model::{ImportReport, RestoreReport};
 use optischema::operations::{OperationError, Outcome};
-use serde_json::json;
 
 use super::Service;
 use super::failure::internal;
@@ -19,7 +19,7 @@ impl Service {
     ///
     /// A store that cannot be written.
     pub async fn import(&self, imported: &Imported) -> Outcome<ImportReport> {
-        let audit = self.record("store.imported", None, json!({}));
+        let audit = self.record(StoreImported { recommendations: 0, jobs: 0 }, None);
         Ok(self.store.import(self.database(), imported, &audit).await?)
     }
 
@@ -35,7 +35,7 @@ impl Service {
                 message: "it is not there: run `optischema restore FILE`".to_owned(),
             });
         }
-        let audit = self.record("store.restored", None, json!({ "file": file_name }));
+        let audit = self.record(StoreRestored { file: file_name.to_owned() }, None);
         let store = self.store.clone();
         // By itself, so that it is carried to its end though whoever asked for it is gone.
         let restoring = tokio::spawn(async move { store.restore_from(&file, &audit).await });

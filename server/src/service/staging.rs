@@ -1,10 +1,10 @@
 //! The staging copy: made, and made anew with the changes that stand in it.
 
 use futures_util::future::BoxFuture;
+use optischema::audit::{ApplyAgain, ApplyLost, AuditEvent, SandboxDropped, SandboxRefreshed};
 use optischema::model::Change;
 use optischema::operations::{OperationError, Outcome};
 use optischema::refusal::Refusal;
-use serde_json::{Value, json};
 
 use super::Service;
 use super::analysis::copied_main;
@@ -53,10 +53,10 @@ impl Service {
         }
         // Before anything is dropped: main can be read.
         copied_main(&self.settings).await?;
-        self.note("sandbox.dropped", None, json!({})).await?;
+        self.note(SandboxDropped {}).await?;
         let copy = self.copy(&mut sandbox, true, say).await?;
-        let detail = json!({ "dropped": copy.dropped, "copied": copy.copied.len() });
-        self.note("sandbox.refreshed", None, detail).await?;
+        let copied = copy.copied.len() as u64;
+        self.note(SandboxRefreshed { dropped: copy.dropped.clone(), copied }).await?;
         // A path of the copy's own is of no use to what is made again.
         query("RESET search_path")
             .execute(&mut sandbox.connection)
@@ -114,18 +114,20 @@ impl Service {
         sandbox: &mut Session,
         change: &Change,
     ) -> Outcome<Result<(), String>> {
-        let record = |action, detail: Value| AuditRecord {
+        let record = |event: AuditEvent| AuditRecord {
             job_id: Some(change.job_id),
-            ..self.record(action, Some(change.recommendation_id), detail)
+            ..self.record(event, Some(change.recommendation_id))
         };
         match make_again(&mut sandbox.connection, change).await {
             Ok(Again { object, sql, detail }) => {
-                let said = json!({
-                    "change_id": change.id, "sql": sql, "object": object,
-                    "database_id": database_id(&mut sandbox.connection).await?,
-                    "effect": detail.as_ref().map(|detail| &detail.effect),
-                });
-                let audit = record("apply.again", said);
+                let again = ApplyAgain {
+                    change_id: change.id,
+                    sql,
+                    object: object.clone(),
+                    database_id: database_id(&mut sandbox.connection).await?,
+                    effect: detail.as_ref().map(|detail| detail.effect.clone()),
+                };
+                let audit = record(again.into());
                 let store = &self.store;
                 store.record_made_again(change.id, &object, detail.as_ref(), &audit).await?;
                 Ok(Ok(()))
@@ -139,8 +141,8 @@ impl Service {
             }
             Err(error) => {
                 let reason = error.to_string();
-                let detail = json!({ "change_id": change.id, "reason": reason });
-                self.store.record_ended(change.id, true, &record("apply.lost", detail)).await?;
+                let lost = ApplyLost { change_id: change.id, reason: reason.clone() };
+                self.store.record_ended(change.id, true, &record(lost.into())).await?;
                 Ok(Err(reason))
             }
         }

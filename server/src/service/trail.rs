@@ -1,37 +1,29 @@
 //! The audit trail as a file, and rows that the service itself writes.
 
+use optischema::audit::AuditEvent;
 use optischema::model::{AuditEntry, ExportFormat, RecommendationId};
 use optischema::operations::{ExportFile, OperationError, Outcome};
-use serde_json::Value;
 
 use super::Service;
 use crate::store::AuditRecord;
 
 impl Service {
-    /// Writes down what a person did that is no job.
-    pub(super) async fn note(
-        &self,
-        action: &'static str,
-        recommendation_id: Option<RecommendationId>,
-        detail: Value,
-    ) -> Outcome<()> {
-        let record = self.record(action, recommendation_id, detail);
-        Ok(self.store.audit(&record).await?)
+    /// Records what a person did that is no job.
+    pub(super) async fn note(&self, event: impl Into<AuditEvent>) -> Outcome<()> {
+        Ok(self.store.audit(&self.record(event, None)).await?)
     }
 
     pub(super) fn record(
         &self,
-        action: &'static str,
+        event: impl Into<AuditEvent>,
         recommendation_id: Option<RecommendationId>,
-        detail: Value,
     ) -> AuditRecord {
         AuditRecord {
             actor: self.actor.0.clone(),
-            action,
+            event: event.into(),
             database: self.database().to_owned(),
             recommendation_id,
             job_id: None,
-            detail,
         }
     }
 }
@@ -73,7 +65,7 @@ fn csv(rows: &[AuditEntry]) -> Result<String, csv::Error> {
             row.sequence.to_string(),
             row.at.to_string(),
             harmless(&row.actor),
-            row.action.clone(),
+            row.action.to_string(),
             harmless(&row.database),
             id(row.recommendation_id.map(|id| id.to_string())),
             id(row.job_id.map(|id| id.to_string())),
@@ -97,6 +89,9 @@ fn harmless(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use optischema::audit::AuditAction;
+    use serde_json::Value;
+
     use super::*;
 
     fn row(actor: &str, detail: Value) -> AuditEntry {
@@ -104,7 +99,7 @@ mod tests {
             sequence: 1,
             at: optischema::model::Timestamp::from_millisecond(0),
             actor: actor.into(),
-            action: "apply.intent".into(),
+            action: AuditAction::ApplyIntent,
             database: "shop".into(),
             recommendation_id: None,
             job_id: None,

@@ -1,7 +1,11 @@
 //! The audit trail: append-only, each row chained to the one before it by SHA-256.
 
+use optischema::audit::{
+    self, ApplyIntent, ApplyOutcome, AuditAction, AuditEvent, Recorded, UnreadableDetail,
+};
 use optischema::model::{
-    AuditEntry, AuditFilter, AuditPage, AuditVerification, DEFAULT_PAGE, JobId, RecommendationId,
+    AuditEntry, AuditFilter, AuditPage, AuditVerification, ChangeResult, DEFAULT_PAGE, JobId,
+    RecommendationId,
 };
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteRow;
@@ -17,11 +21,10 @@ use super::{Store, StoreError};
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuditRecord {
     pub actor: String,
-    pub action: &'static str,
+    pub event: AuditEvent,
     pub database: String,
     pub recommendation_id: Option<RecommendationId>,
     pub job_id: Option<JobId>,
-    pub detail: serde_json::Value,
 }
 
 /// Triggers that keep the trail append-only.
@@ -38,40 +41,58 @@ impl Store {
         write.commit().await
     }
 
-    /// What a job wrote in its latest row of this kind.
-    pub async fn audited(
-        &self,
-        job_id: JobId,
-        action: &str,
-    ) -> Result<Option<serde_json::Value>, StoreError> {
+    /// What a job wrote in its latest row of this action.
+    ///
+    /// # Errors
+    /// The store cannot be read, or the row's detail is not what this action records.
+    pub async fn audited<T: Recorded>(&self, job_id: JobId) -> Result<Option<T>, StoreError> {
         let row = sqlx::query(
             "SELECT detail_json FROM audit_log WHERE job_id = ?1 AND action = ?2
              ORDER BY sequence DESC LIMIT 1",
         )
         .bind(job_id.to_string())
-        .bind(action)
+        .bind(T::ACTION.as_str())
         .fetch_optional(&self.readers)
         .await?;
-        row.map(|row| json(&row, "detail_json")).transpose()
+        row.map(|row| recorded(&row)).transpose()
     }
 
-    /// What was meant by the last apply of a recommendation, where that was never made.
+    /// Whether a job wrote a row of this action.
+    pub async fn has_audited(
+        &self,
+        job_id: JobId,
+        action: AuditAction,
+    ) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM audit_log WHERE job_id = ?1 AND action = ?2) AS found",
+        )
+        .bind(job_id.to_string())
+        .bind(action.as_str())
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(integer(&row, "found")? == 1)
+    }
+
+    /// The intent of the last apply of a recommendation, where that apply did not succeed.
     pub async fn unmade_intent(
         &self,
         recommendation_id: RecommendationId,
-    ) -> Result<Option<serde_json::Value>, StoreError> {
+    ) -> Result<Option<ApplyIntent>, StoreError> {
         let row = sqlx::query(
             "SELECT i.detail_json FROM audit_log i
-             WHERE i.recommendation_id = ?1 AND i.action = 'apply.intent'
-               AND NOT EXISTS (SELECT 1 FROM audit_log o WHERE o.job_id = i.job_id AND o.action = 'apply.outcome'
-                               AND o.detail_json->>'result' = 'applied')
+             WHERE i.recommendation_id = ?1 AND i.action = ?2
+               AND NOT EXISTS (SELECT 1 FROM audit_log o WHERE o.job_id = i.job_id AND o.action = ?3
+                               AND o.detail_json->>'result' = ?4)
                AND i.sequence = (SELECT max(l.sequence) FROM audit_log l WHERE l.recommendation_id = ?1
-                                 AND l.action = 'apply.intent')",
+                                 AND l.action = ?2)",
         )
         .bind(recommendation_id.to_string())
+        .bind(ApplyIntent::ACTION.as_str())
+        .bind(ApplyOutcome::ACTION.as_str())
+        .bind(ChangeResult::Applied.as_str())
         .fetch_optional(&self.readers)
         .await?;
-        row.map(|row| json(&row, "detail_json")).transpose()
+        row.map(|row| recorded(&row)).transpose()
     }
 
     /// Rows of the trail, the newest first.
@@ -233,11 +254,11 @@ pub(super) async fn append(
         sequence,
         at: now().to_string(),
         actor: record.actor.clone(),
-        action: record.action.to_owned(),
+        action: record.event.action().to_string(),
         database: record.database.clone(),
         recommendation_id: record.recommendation_id.map(|id| id.to_string()),
         job_id: record.job_id.map(|id| id.to_string()),
-        detail_json: to_json("detail_json", &record.detail)?,
+        detail_json: to_json("detail_json", &record.event.detail().map_err(unreadable)?)?,
     };
     let hash = link.hash(&previous);
     let written = sqlx::query(
@@ -267,7 +288,7 @@ fn entry_from_row(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
         sequence: integer(row, "sequence")?,
         at: parsed(row, "at")?,
         actor: text(row, "actor")?,
-        action: text(row, "action")?,
+        action: parsed(row, "action")?,
         database: text(row, "database")?,
         recommendation_id: optional_parsed(row, "recommendation_id")?,
         job_id: optional_parsed(row, "job_id")?,
@@ -275,4 +296,13 @@ fn entry_from_row(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
         previous_hash: text(row, "previous_hash")?,
         hash: text(row, "hash")?,
     })
+}
+
+fn recorded<T: Recorded>(row: &SqliteRow) -> Result<T, StoreError> {
+    let detail: serde_json::Value = json(row, "detail_json")?;
+    audit::read(&detail).map_err(unreadable)
+}
+
+fn unreadable(error: UnreadableDetail) -> StoreError {
+    corrupt("audit_log", &error.to_string())
 }

@@ -1,6 +1,7 @@
 //! Applied patches. A change, its recommendation, its job and its audit row move in one transaction.
 
 use optischema::advisor::calibration::outcome;
+use optischema::audit::WatchMeasured;
 use optischema::lifecycle::{RecommendationEvent, change_after, recommendation_after};
 use optischema::model::{
     ApplyStatus, BenchmarkResult, BenchmarkSource, Change, ChangeDetail, ChangeFilter, ChangeId,
@@ -306,17 +307,19 @@ pub(super) async fn note_watch(
     .bind(saved)
     .execute(&mut *write)
     .await?;
-    let detail = serde_json::json!({
-        "change_id": change_id, "outcome": found, "sentence": watch.sentence,
-        "predicted_percent": recommendation.predicted_percent(), "measured_percent": saved,
-    });
+    let event = WatchMeasured {
+        change_id,
+        outcome: found,
+        sentence: watch.sentence,
+        predicted_percent: recommendation.predicted_percent(),
+        measured_percent: saved,
+    };
     let audit = AuditRecord {
         actor: Actor::itself().0,
-        action: "watch.outcome",
+        event: event.into(),
         database: recommendation.database.clone(),
         recommendation_id: Some(id),
         job_id: Some(job.id),
-        detail,
     };
     append(write, &audit).await?;
     match measured {

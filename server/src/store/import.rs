@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use optischema::audit::StoreImported;
 use optischema::model::{
     Evidence, ImportReport, JobResult, JobStatus, JobType, RecommendationStatus,
     RecommendationType, RiskLevel, Timestamp,
@@ -360,10 +361,9 @@ impl Store {
             }
         }
         if report.recommendations + report.jobs > 0 {
-            let detail = serde_json::json!({
-                "recommendations": report.recommendations, "jobs": report.jobs,
-            });
-            append(&mut write, &AuditRecord { detail, ..audit.clone() }).await?;
+            let (recommendations, jobs) = (report.recommendations, report.jobs);
+            let event = StoreImported { recommendations, jobs }.into();
+            append(&mut write, &AuditRecord { event, ..audit.clone() }).await?;
         }
         write.commit().await?;
         Ok(report)

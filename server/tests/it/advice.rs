@@ -341,6 +341,7 @@ async fn a_rule_has_its_page_and_pages_show_what_was_rejected_and_what_if() {
 #[tokio::test]
 async fn dismissed_advice_comes_back_when_there_is_far_more_to_gain() {
     use optischema::advisor::rules::Draft;
+    use optischema::audit::RecommendationDismissed;
     use optischema_server::store::{AdviceTaken, AuditRecord, Store};
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("optischema.db")).await.unwrap();
@@ -356,11 +357,10 @@ async fn dismissed_advice_comes_back_when_there_is_far_more_to_gain() {
     let first = taken(100.0).await;
     let audit = AuditRecord {
         actor: "test".into(),
-        action: "recommendation.dismissed",
+        event: RecommendationDismissed { reason: None }.into(),
         database: "shop".into(),
         recommendation_id: Some(first.id),
         job_id: None,
-        detail: json!({}),
     };
     store.dismiss(first.id, Some("later"), &audit).await.unwrap();
     let still = taken(190.0).await;

@@ -1,5 +1,6 @@
 //! Changes can be undone, drift is seen, and the trail cannot be rewritten.
 
+use optischema::audit::{AuditAction, SandboxDropped};
 use optischema::model::{BenchmarkSource, Change, JobStatus};
 use optischema_server::config::SettingsArgs;
 use reqwest::StatusCode;
@@ -196,9 +197,10 @@ async fn the_trail_is_append_only_and_a_broken_link_is_named() {
 
     let file = args.data_dir.clone().unwrap().join("optischema.db");
     let store = optischema_server::store::Store::open(&file).await.unwrap();
-    let actions: Vec<String> =
+    let actions: Vec<AuditAction> =
         store.whole_trail().await.unwrap().into_iter().map(|entry| entry.action).collect();
-    assert_eq!(actions, ["apply.intent", "apply.outcome", "rollback.intent", "rollback.outcome"]);
+    use AuditAction::{ApplyIntent, ApplyOutcome, RollbackIntent, RollbackOutcome};
+    assert_eq!(actions, [ApplyIntent, ApplyOutcome, RollbackIntent, RollbackOutcome]);
     assert_eq!(store.verify_audit().await.unwrap().first_broken, None);
 
     let mut raw = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
@@ -243,11 +245,10 @@ async fn the_trail_is_append_only_and_a_broken_link_is_named() {
     raw.close().await.unwrap();
     let audit = optischema_server::store::AuditRecord {
         actor: "test".into(),
-        action: "sandbox.cleaned",
+        event: SandboxDropped {}.into(),
         database: "shop".into(),
         recommendation_id: None,
         job_id: None,
-        detail: json!({}),
     };
     assert!(store.audit(&audit).await.is_err());
 }
@@ -299,11 +300,10 @@ async fn a_build_that_is_stopped_leaves_nothing_or_says_what_and_cleaning_up_fin
     app.stop().await;
     let file = shop.settings().data_dir.unwrap().join("optischema.db");
     let store = optischema_server::store::Store::open(&file).await.unwrap();
-    let mut actions: Vec<String> =
+    let actions: Vec<AuditAction> =
         store.whole_trail().await.unwrap().into_iter().map(|entry| entry.action).collect();
-    // Who cancelled and who cleaned up stands there too.
-    actions.retain(|action| action.starts_with("apply."));
-    assert_eq!(actions, ["apply.intent", "apply.outcome"]);
+    use AuditAction::{ApplyIntent, ApplyOutcome, JobCancelled, SandboxCleaned};
+    assert_eq!(actions, [ApplyIntent, JobCancelled, ApplyOutcome, SandboxCleaned]);
 }
 
 #[tokio::test]

@@ -33,12 +33,12 @@ const PHASES: &[(JobType, &str)] = &[
     (JobType::Analyze, "the advice is taken in"),
 ];
 
-struct Ground {
+struct CrashSite {
     shop: Shop,
     id: RecommendationId,
 }
 
-impl Ground {
+impl CrashSite {
     /// A shop with a staging copy and one recommendation.
     async fn new() -> Self {
         let shop = Shop::start().await;
@@ -151,23 +151,23 @@ fn check_end(job: &Job, phase: &str) {
 
 #[tokio::test]
 async fn killed_at_each_phase_of_each_job_nothing_is_lost_or_done_twice() {
-    let ground = Ground::new().await;
+    let site = CrashSite::new().await;
     for (kind, phase) in PHASES {
-        let process = Process::start(&ground.shop, Some(phase), &[]);
+        let process = Process::start(&site.shop, Some(phase), &[]);
         // What brings it there must not stop there itself.
         drop(process);
-        let process = Process::start(&ground.shop, None, &[]);
-        ground.prepare(&process, *kind).await;
+        let process = Process::start(&site.shop, None, &[]);
+        site.prepare(&process, *kind).await;
         process.kill();
-        let process = Process::start(&ground.shop, Some(phase), &[]);
-        let job = ground.start_job(&process, *kind).await.expect("it is queued");
+        let process = Process::start(&site.shop, Some(phase), &[]);
+        let job = site.start_job(&process, *kind).await.expect("it is queued");
         assert!(process.paused().await, "{kind} came to \"{phase}\": {}", process.said());
         process.kill();
-        let process = Process::start(&ground.shop, None, &[]);
+        let process = Process::start(&site.shop, None, &[]);
         let ended = process.ended(&job).await;
         check_end(&ended, phase);
         process.idle().await;
-        ground.check(&process, &format!("{kind} killed at \"{phase}\"")).await;
+        site.check(&process, &format!("{kind} killed at \"{phase}\"")).await;
         process.kill();
     }
 }
@@ -183,24 +183,24 @@ async fn old_transaction(shop: &Shop) -> sqlx::postgres::PgConnection {
 
 #[tokio::test]
 async fn killed_while_postgresql_builds_or_drops_the_index_it_is_put_right() {
-    let ground = Ground::new().await;
+    let site = CrashSite::new().await;
     const STATE: &str = "SELECT string_agg(i.indisvalid::text, ',') FROM pg_index i
         JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relname = 'Items_order_id_idx'";
     for kind in [JobType::Apply, JobType::Rollback] {
-        let process = Process::start(&ground.shop, None, &[("OPTISCHEMA_LOCK_TIMEOUT_S", "60")]);
-        ground.prepare(&process, kind).await;
-        let other = old_transaction(&ground.shop).await;
-        let job = ground.start_job(&process, kind).await.unwrap();
+        let process = Process::start(&site.shop, None, &[("OPTISCHEMA_LOCK_TIMEOUT_S", "60")]);
+        site.prepare(&process, kind).await;
+        let other = old_transaction(&site.shop).await;
+        let job = site.start_job(&process, kind).await.unwrap();
         for _ in 0..200 {
-            if ground.shop.text("staging", STATE).await == "false" {
+            if site.shop.text("staging", STATE).await == "false" {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        assert_eq!(ground.shop.text("staging", STATE).await, "false", "half way");
+        assert_eq!(site.shop.text("staging", STATE).await, "false", "half way");
         process.kill();
         // PostgreSQL is still at it. It is stopped, and what it leaves cannot be dropped while the old transaction lasts.
-        let process = Process::start(&ground.shop, None, &[("OPTISCHEMA_LOCK_TIMEOUT_S", "1")]);
+        let process = Process::start(&site.shop, None, &[("OPTISCHEMA_LOCK_TIMEOUT_S", "1")]);
         let ended = process.ended(&job).await;
         assert_eq!(ended.status, JobStatus::Failed, "{kind}");
         let said = ended.error_message.unwrap();
@@ -209,35 +209,35 @@ async fn killed_while_postgresql_builds_or_drops_the_index_it_is_put_right() {
         if kind == JobType::Apply {
             process.post("/api/apply/cleanup", json!({})).await;
         } else {
-            let again = ground.start_job(&process, kind).await.unwrap();
+            let again = site.start_job(&process, kind).await.unwrap();
             assert_eq!(process.ended(&again).await.status, JobStatus::Completed);
         }
-        ground.check(&process, &format!("{kind} killed while PostgreSQL was at it")).await;
+        site.check(&process, &format!("{kind} killed while PostgreSQL was at it")).await;
         process.kill();
     }
 }
 
 #[tokio::test]
 async fn an_index_that_postgresql_writes_differently_is_known_again_after_a_crash() {
-    let ground = Ground::new().await;
+    let site = CrashSite::new().await;
     let patches = [
         "CREATE INDEX toys ON public.\"Items\" (order_id) WHERE kind = 'toy' AND price BETWEEN 1 AND 9",
         "CREATE INDEX low ON public.orders (lower(name::varchar)) WHERE name IN ('a', 'b')",
     ];
     for patch in patches {
-        let id = propose(&ground.shop, patch, &[]).await;
-        let process = Process::start(&ground.shop, Some("recording the change"), &[]);
+        let id = propose(&site.shop, patch, &[]).await;
+        let process = Process::start(&site.shop, Some("recording the change"), &[]);
         let body = json!({"override_reason": "crash test"});
         let job = process.post(&format!("/api/apply/{id}"), body).await.expect("it is queued");
         assert!(process.paused().await, "{}", process.said());
         process.kill();
-        let process = Process::start(&ground.shop, None, &[]);
+        let process = Process::start(&site.shop, None, &[]);
         let ended = process.ended(&job).await;
         assert_eq!(ended.status, JobStatus::Completed, "{patch}: {:?}", ended.error_message);
         assert_eq!(process.json(&format!("/api/recommendations/{id}")).await["applied"], true);
         let undo = process.post(&format!("/api/apply/{id}/rollback"), json!({})).await.unwrap();
         assert_eq!(process.ended(&undo).await.status, JobStatus::Completed, "{patch}");
-        ground.check_trail(&process, patch).await;
+        site.check_trail(&process, patch).await;
         process.kill();
     }
 }
@@ -247,21 +247,21 @@ async fn an_index_that_postgresql_writes_differently_is_known_again_after_a_cras
 #[ignore = "takes minutes: make soak runs it"]
 async fn killed_at_random_moments_nothing_is_lost_or_done_twice() {
     let kills: u32 = option_env!("OPTISCHEMA_SOAK").and_then(|n| n.parse().ok()).unwrap_or(100);
-    let ground = Ground::new().await;
+    let site = CrashSite::new().await;
     let kinds = [JobType::Benchmark, JobType::Apply, JobType::Rollback, JobType::Analyze];
     let mut ends = std::collections::BTreeMap::<(String, String), u32>::new();
     for number in 0..kills {
         let kind = kinds[number as usize % kinds.len()];
-        let process = Process::start(&ground.shop, None, &[]);
-        ground.prepare(&process, kind).await;
-        let job = ground.start_job(&process, kind).await.expect("it is queued");
+        let process = Process::start(&site.shop, None, &[]);
+        site.prepare(&process, kind).await;
+        let job = site.start_job(&process, kind).await.expect("it is queued");
         let longest = if kind == JobType::Benchmark { 4000 } else { 700 };
         tokio::time::sleep(Duration::from_millis(fastrand::u64(0..longest))).await;
         process.kill();
-        let process = Process::start(&ground.shop, None, &[]);
+        let process = Process::start(&site.shop, None, &[]);
         let ended = process.ended(&job).await;
         process.idle().await;
-        ground.check(&process, &format!("kill {number}: {kind}")).await;
+        site.check(&process, &format!("kill {number}: {kind}")).await;
         *ends.entry((kind.to_string(), ended.status.to_string())).or_default() += 1;
         process.kill();
     }

@@ -44,6 +44,7 @@ mod reaching;
 mod readback;
 mod reading;
 mod reading_costs;
+mod recorded_store;
 mod recovery;
 mod refuting;
 mod rest;

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use optischema::model::{Job, JobStatus, JobType, RecommendationId};
+use optischema::audit::ApplyIntent;
+use optischema::change_plan::{ChangePlan, Rehearsal, Touch};
+use optischema::model::{
+    CatalogObject, CatalogState, ChangeKind, ChangeStep, ChangedObject, Job, JobStatus, JobType,
+    RecommendationId, StepLock, TableName,
+};
 use optischema_server::config::Settings;
 use optischema_server::instance::{Instance, InstanceError};
 use optischema_server::store::{AuditRecord, JobEnd, NewJob, Store, StoreError};
@@ -19,17 +24,56 @@ async fn orphan(store: &Store, id: RecommendationId, job_type: JobType) -> Job {
     job
 }
 
-/// What an apply writes before it changes anything.
+/// What an apply of the index on the slow statement writes before it changes anything.
 async fn write_intent(store: &Store, job: &Job) {
-    let intent = AuditRecord {
+    let step = |title: &str, sql: &str| ChangeStep {
+        title: title.into(),
+        sql: sql.into(),
+        lock: StepLock::ShareUpdateExclusive,
+        in_transaction: false,
+        follow_up: false,
+        table: None,
+    };
+    let made = step("Build", "CREATE INDEX \"Items_order_id_idx\" ON public.\"Items\" (order_id)");
+    let index = TableName::new("public", "Items_order_id_idx");
+    let plan = ChangePlan {
+        kind: ChangeKind::CreateIndex,
+        tables: vec![TableName::new("public", "Items")],
+        touches: vec![(CatalogObject::Index(index.clone()), Touch::Makes)],
+        rollback: vec![step("Drop", "DROP INDEX CONCURRENTLY public.\"Items_order_id_idx\"")],
+        no_rollback: None,
+        object: ChangedObject {
+            schema: index.schema,
+            name: index.name,
+            oid: None,
+            definition: made.sql.clone(),
+        },
+        steps: vec![made],
+        before: CatalogState::default(),
+        marker: None,
+        parts: Vec::new(),
+        expected: None,
+        rehearsal: Rehearsal::Nothing,
+    };
+    let intent = ApplyIntent {
+        target: String::new(),
+        database_id: None,
+        sql: plan.sql(),
+        rollback_sql: plan.rollback_sql(),
+        no_rollback: None,
+        sql_hash: String::new(),
+        override_reason: None,
+        before: CatalogState::default(),
+        plan,
+    };
+    let record = AuditRecord {
         actor: "test".into(),
-        action: "apply.intent",
+        event: intent.into(),
         database: "shop".into(),
         recommendation_id: job.recommendation_id,
         job_id: Some(job.id),
-        detail: json!({}),
     };
-    store.audit(&intent).await.unwrap();
+    store.audit(&record).await.unwrap();
 }
 
 #[tokio::test]

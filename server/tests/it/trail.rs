@@ -1,5 +1,6 @@
 //! The audit trail says who did what, where, and what it did; it is filtered, exported and verified.
 
+use optischema::audit::{AuditAction, DETAIL_VERSION};
 use optischema::model::{AuditEntry, TableName};
 use optischema_server::config::Secret;
 use serde_json::{Value, json};
@@ -27,9 +28,10 @@ async fn the_trail_names_who_where_and_what_changed() {
 
     let rows: Vec<AuditEntry> =
         serde_json::from_value(app.json("/api/audit/export?format=json").await).unwrap();
-    let row = |action: &str| rows.iter().find(|row| row.action == action).unwrap();
-    let (intent, outcome) = (row("apply.intent"), row("apply.outcome"));
-    assert_eq!((intent.actor.as_str(), row("rollback.intent").actor.as_str()), ("ann", "owner"));
+    let row = |action: AuditAction| rows.iter().find(|row| row.action == action).unwrap();
+    let (intent, outcome) = (row(AuditAction::ApplyIntent), row(AuditAction::ApplyOutcome));
+    let rollback = row(AuditAction::RollbackIntent);
+    assert_eq!((intent.actor.as_str(), rollback.actor.as_str()), ("ann", "owner"));
     let target = shop.url("sandbox", "staging");
     let target = target.rsplit('@').next().unwrap().split('?').next().unwrap();
     assert_eq!(intent.detail["target"], target);
@@ -41,6 +43,7 @@ async fn the_trail_names_who_where_and_what_changed() {
     assert_eq!(line["before"], Value::Null);
     assert!(line["after"].as_str().unwrap().contains("USING btree (name)"), "{line}");
     assert_eq!(rows[1].previous_hash, rows[0].hash);
+    assert!(rows.iter().all(|row| row.detail["version"] == DETAIL_VERSION), "{rows:?}");
 
     // Filters, and pages that follow each other.
     let page = app.json("/api/audit?actor=ann").await;

@@ -1,17 +1,16 @@
 //! `CREATE INDEX` and `DROP INDEX`, of plain and of partitioned tables.
 
+use optischema::change_plan::{ChangePlan, Rehearsal, Touch, joined};
 use optischema::model::{
-    CatalogState, ChangeKind, ChangeStep, ChangedObject, TableName, quote_identifier, quote_literal,
+    CatalogObject, CatalogState, ChangeKind, ChangeStep, ChangedObject, StepLock, TableName,
+    quote_identifier, quote_literal,
 };
 use sqlx::postgres::PgConnection;
 
 use super::super::error::ApplyError;
 use super::super::known_index::{KnownIndex, known_index, tail, twin};
-use super::super::plan::{
-    ChangePlan, Ground, LOCK_BESIDE_WRITES, Place, Rehearsal, Touch, alone, branches, joined,
-    require_table,
-};
-use super::super::state::index_key;
+use super::super::plan_site::{Place, PlanSite, branches, require_table};
+use super::super::steps::alone;
 use super::parts::{Part, build, free_name, kept, texts, unbuild};
 use crate::postgres::relation_exists;
 use crate::sql::{CreateIndex, DropIndex};
@@ -19,10 +18,10 @@ use crate::sql::{CreateIndex, DropIndex};
 pub(in super::super) async fn create(
     connection: &mut PgConnection,
     create: &CreateIndex,
-    ground: Ground<'_>,
+    site: PlanSite<'_>,
 ) -> Result<ChangePlan, ApplyError> {
     let table = &create.table;
-    require_table(connection, table, ground).await?;
+    require_table(connection, table, site).await?;
     let tree = branches(connection, table).await?;
     let mut parts: Vec<Part> = Vec::with_capacity(tree.len());
     let definition = create.sql(&table.schema, false)?;
@@ -59,13 +58,13 @@ pub(in super::super) async fn create(
         return Err(ApplyError::Failed(format!("{twin} is the same index already")));
     }
     let steps = build(&parts, Place::Own)?;
-    let rehearsed = Place::Rehearsal(ground.rehearsal_schema);
+    let rehearsed = Place::Rehearsal(site.rehearsal_schema);
     Ok(ChangePlan {
         kind: ChangeKind::CreateIndex,
         tables: vec![table.clone()],
         touches: parts
             .iter()
-            .map(|part| (index_key(&part.index(Place::Own)), Touch::Makes))
+            .map(|part| (CatalogObject::Index(part.index(Place::Own)), Touch::Makes))
             .collect(),
         object: ChangedObject {
             schema: table.schema.clone(),
@@ -84,43 +83,6 @@ pub(in super::super) async fn create(
             patch: texts(&build(&parts, rehearsed)?),
             rollback: texts(&[unbuild(&top, rehearsed)]),
         },
-    })
-}
-
-/// The plan of an index of a plain table, from its text alone: for an intent that holds no plan.
-///
-/// # Errors
-/// The deparser refuses the tree, which it made itself.
-pub fn plan_of_index(create: &CreateIndex) -> Result<ChangePlan, ApplyError> {
-    let table = &create.table;
-    let definition = create.sql(&table.schema, false)?;
-    let part = Part {
-        table: table.clone(),
-        name: create.name.clone(),
-        definition: definition.clone(),
-        tablespace: None,
-        is_partitioned: false,
-        parent: None,
-        depth: 0,
-    };
-    Ok(ChangePlan {
-        kind: ChangeKind::CreateIndex,
-        tables: vec![table.clone()],
-        touches: vec![(index_key(&part.index(Place::Own)), Touch::Makes)],
-        steps: build(std::slice::from_ref(&part), Place::Own)?,
-        rollback: vec![unbuild(&part, Place::Own)],
-        no_rollback: None,
-        object: ChangedObject {
-            schema: table.schema.clone(),
-            name: create.name.clone(),
-            oid: None,
-            definition,
-        },
-        before: CatalogState::default(),
-        marker: None,
-        parts: Vec::new(),
-        expected: None,
-        rehearsal: Rehearsal::Nothing,
     })
 }
 
@@ -156,13 +118,13 @@ async fn check_free(
 pub(in super::super) async fn drop(
     connection: &mut PgConnection,
     drop: &DropIndex,
-    ground: Ground<'_>,
+    site: PlanSite<'_>,
 ) -> Result<ChangePlan, ApplyError> {
     let name = TableName::new(&drop.schema, &drop.name);
     let known = known_index(connection, &name).await?.ok_or_else(|| {
         ApplyError::Failed(format!("the sandbox has no index named {}", drop.name))
     })?;
-    require_table(connection, &known.table, ground).await?;
+    require_table(connection, &known.table, site).await?;
     let refuse = |reason: String| Err(ApplyError::Failed(reason));
     if known.backs_constraint {
         return refuse(format!("a constraint stands on {}", drop.name));
@@ -202,7 +164,7 @@ pub(in super::super) async fn drop(
     };
     let mut rollback = build(&parts, Place::Own)?;
     rollback.extend(extras.iter().flatten().cloned());
-    let rehearsed = Place::Rehearsal(ground.rehearsal_schema);
+    let rehearsed = Place::Rehearsal(site.rehearsal_schema);
     let rehearsal = match known.valid {
         true => Rehearsal::Copies {
             patch: texts(&[unbuild(&top, rehearsed)]),
@@ -219,7 +181,7 @@ pub(in super::super) async fn drop(
         tables: vec![known.table.clone()],
         touches: parts
             .iter()
-            .map(|part| (index_key(&part.index(Place::Own)), Touch::Removes))
+            .map(|part| (CatalogObject::Index(part.index(Place::Own)), Touch::Removes))
             .collect(),
         steps: vec![unbuild(&top, Place::Own)],
         rollback: if no_rollback.is_some() { Vec::new() } else { rollback },
@@ -237,7 +199,8 @@ pub(in super::super) async fn drop(
 fn again(name: &TableName, known: &KnownIndex) -> Vec<ChangeStep> {
     let index = name.quoted();
     let mut steps = Vec::new();
-    let mut step = |title: &str, sql: String| steps.push(alone(title, sql, LOCK_BESIDE_WRITES));
+    let mut step =
+        |title: &str, sql: String| steps.push(alone(title, sql, StepLock::ShareUpdateExclusive));
     for (number, target) in &known.targets {
         step(
             "Give its expression its statistics target again",

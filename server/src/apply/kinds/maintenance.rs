@@ -1,24 +1,21 @@
 //! `ANALYZE`, `VACUUM`, `REPACK` and `REINDEX`: they alter nothing that could be put back, and say so.
 
-use optischema::model::{CatalogState, ChangeKind, ChangedObject, TableName};
+use optischema::change_plan::{ChangePlan, Rehearsal};
+use optischema::model::{CatalogState, ChangeKind, ChangedObject, StepLock, TableName};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::super::error::ApplyError;
-use super::super::plan::{ChangePlan, Ground, LOCK_BESIDE_WRITES, Rehearsal, alone, require_table};
+use super::super::plan_site::{PlanSite, require_table};
+use super::super::steps::alone;
 use crate::postgres::query;
 use crate::sql::{Maintenance, MaintenanceKind};
 
-const LOCK_LONG: &str =
-    "ACCESS EXCLUSIVE until the whole table is written anew: nobody reads or writes it meanwhile";
-
-const LOCK_AT_THE_END: &str = "SHARE UPDATE EXCLUSIVE while it copies; ACCESS EXCLUSIVE for a moment when the new table takes the old one's place";
-
-const fn lock(kind: MaintenanceKind) -> &'static str {
+const fn lock(kind: MaintenanceKind) -> StepLock {
     match kind {
-        MaintenanceKind::VacuumFull => LOCK_LONG,
-        MaintenanceKind::Repack => LOCK_AT_THE_END,
-        _ => LOCK_BESIDE_WRITES,
+        MaintenanceKind::VacuumFull => StepLock::AccessExclusive,
+        MaintenanceKind::Repack => StepLock::ShareUpdateExclusiveThenAccessExclusive,
+        _ => StepLock::ShareUpdateExclusive,
     }
 }
 
@@ -52,13 +49,13 @@ const fn why_not(kind: MaintenanceKind) -> &'static str {
 pub(in super::super) async fn plan(
     connection: &mut PgConnection,
     maintenance: &Maintenance,
-    ground: Ground<'_>,
+    site: PlanSite<'_>,
 ) -> Result<ChangePlan, ApplyError> {
     let table = match &maintenance.table {
         Some(table) => table.clone(),
         None => table_of(connection, &maintenance.object).await?,
     };
-    require_table(connection, &table, ground).await?;
+    require_table(connection, &table, site).await?;
     let kind = maintenance.kind;
     if kind == MaintenanceKind::Repack {
         require_repack(connection).await?;

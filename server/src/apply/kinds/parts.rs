@@ -3,11 +3,12 @@
 //! A partitioned table's index cannot be built concurrently: it is made on the parent alone, then on each partition
 //! concurrently, and each partition's is attached; with the last one the parent's becomes valid.
 
-use optischema::model::{ChangeStep, IndexPart, TableName};
+use optischema::model::{ChangeStep, IndexPart, StepLock, TableName};
 use sqlx::postgres::PgConnection;
 
 use super::super::error::ApplyError;
-use super::super::plan::{Branch, LOCK_BESIDE_WRITES, LOCK_WHOLE, LOCK_WRITES, Place, alone};
+use super::super::plan_site::{Branch, Place};
+use super::super::steps::alone;
 use crate::postgres::relation_exists;
 use crate::sql::{IndexForm, drop_index_sql, index_definition_as};
 
@@ -121,13 +122,13 @@ pub(in super::super) fn build(
     for part in parts.iter().filter(|part| part.is_partitioned) {
         let table = place.of(&part.table);
         let title = format!("Declare the index on {} alone", part.table);
-        steps.push(alone(title, form(part, &table, false, true)?, LOCK_WRITES));
+        steps.push(alone(title, form(part, &table, false, true)?, StepLock::Share));
     }
     for part in parts.iter().filter(|part| !part.is_partitioned) {
         let table = place.of(&part.table);
         let title = format!("Build the index on {}", part.table);
         let sql = form(part, &table, place.concurrently(), false)?;
-        steps.push(alone(title, sql, LOCK_BESIDE_WRITES));
+        steps.push(alone(title, sql, StepLock::ShareUpdateExclusive));
     }
     // The deepest first, so that each is valid before it is attached.
     let mut below: Vec<&Part> = parts.iter().filter(|part| part.parent.is_some()).collect();
@@ -139,7 +140,11 @@ pub(in super::super) fn build(
             parent.index(place).quoted(),
             part.index(place).quoted()
         );
-        steps.push(alone(format!("Attach it for {}", part.table), sql, LOCK_WHOLE));
+        steps.push(alone(
+            format!("Attach it for {}", part.table),
+            sql,
+            StepLock::AccessExclusiveBriefly,
+        ));
     }
     Ok(steps)
 }
@@ -149,7 +154,11 @@ pub(super) fn unbuild(top: &Part, place: Place<'_>) -> ChangeStep {
     let index = top.index(place);
     // A partitioned index cannot be dropped concurrently.
     let concurrently = place.concurrently() && !top.is_partitioned;
-    let lock = if concurrently { LOCK_BESIDE_WRITES } else { LOCK_WHOLE };
+    let lock = if concurrently {
+        StepLock::ShareUpdateExclusive
+    } else {
+        StepLock::AccessExclusiveBriefly
+    };
     alone(
         format!("Drop the index of {}", top.table),
         drop_index_sql(&index.schema, &index.name, concurrently),

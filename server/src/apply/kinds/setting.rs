@@ -1,22 +1,24 @@
 //! A setting of the database, or of a role in it. What is proposed for main's database is done to the sandbox's; a role
 //! belongs to the whole server, which may be main's, so its settings are kept to this database.
 
+use optischema::change_plan::{ChangePlan, Rehearsal, Touch};
 use optischema::model::{
-    CatalogState, ChangeKind, ChangedObject, SERVER_WIDE, quote_identifier, quote_literal,
+    CatalogObject, CatalogState, ChangeKind, ChangedObject, SERVER_WIDE, StepLock,
+    quote_identifier, quote_literal,
 };
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::super::error::ApplyError;
-use super::super::plan::{ChangePlan, Ground, LOCK_NONE, Rehearsal, Touch, together};
-use super::super::state::setting_key;
+use super::super::plan_site::PlanSite;
+use super::super::steps::together;
 use crate::postgres::query;
 use crate::sql::{Setting, SettingScope};
 
 pub(in super::super) async fn plan(
     connection: &mut PgConnection,
     setting: &Setting,
-    ground: Ground<'_>,
+    site: PlanSite<'_>,
 ) -> Result<ChangePlan, ApplyError> {
     let row = query(
         "SELECT pg_catalog.current_database()::pg_catalog.text AS name, pg_catalog.pg_has_role(current_user, datdba, 'USAGE') AS owned
@@ -25,7 +27,7 @@ pub(in super::super) async fn plan(
     .fetch_one(&mut *connection)
     .await?;
     let database: String = row.try_get("name")?;
-    if !row.try_get::<bool, _>("owned")? && !ground.for_others {
+    if !row.try_get::<bool, _>("owned")? && !site.for_others {
         return Err(ApplyError::Failed(
             "the sandbox's role does not own its database, so it cannot set anything of it".into(),
         ));
@@ -34,9 +36,7 @@ pub(in super::super) async fn plan(
         SettingScope::System => {
             return Err(ApplyError::Failed(SERVER_WIDE.to_owned()));
         }
-        SettingScope::Database(named) if *named == ground.main_database || *named == database => {
-            None
-        }
+        SettingScope::Database(named) if *named == site.main_database || *named == database => None,
         SettingScope::Database(named) => {
             return Err(ApplyError::Failed(format!(
                 "it is a setting of the database {named}, which is neither main's nor the sandbox's"
@@ -44,7 +44,7 @@ pub(in super::super) async fn plan(
         }
         SettingScope::Role(role) => Some(role.as_str()),
     };
-    if let Some(role) = role.filter(|_| !ground.for_others) {
+    if let Some(role) = role.filter(|_| !site.for_others) {
         may_set_for(connection, role).await?;
     }
     let prior = prior(connection, role, &setting.name).await?;
@@ -62,12 +62,18 @@ pub(in super::super) async fn plan(
         None => format!("{whose} RESET {name}"),
     };
     let statement = set(&setting.value);
+    let object =
+        CatalogObject::Setting { role: role.map(str::to_owned), name: setting.name.clone() };
     Ok(ChangePlan {
         kind: if role.is_some() { ChangeKind::AlterRole } else { ChangeKind::AlterDatabase },
         tables: Vec::new(),
-        touches: vec![(setting_key(role, &setting.name), Touch::Alters)],
-        steps: vec![together("Set it for sessions that begin from now on", &statement, LOCK_NONE)],
-        rollback: vec![together("Put back what it is now", set(&prior), LOCK_NONE)],
+        touches: vec![(object, Touch::Alters)],
+        steps: vec![together(
+            "Set it for sessions that begin from now on",
+            &statement,
+            StepLock::None,
+        )],
+        rollback: vec![together("Put back what it is now", set(&prior), StepLock::None)],
         no_rollback: None,
         object: ChangedObject {
             schema: String::new(),

@@ -1,15 +1,15 @@
 //! `CREATE STATISTICS` and `DROP STATISTICS`. Both take effect with the next `ANALYZE`, which follows.
 
-use optischema::model::{CatalogState, ChangeKind, ChangedObject, TableName, quote_literal};
+use optischema::change_plan::{ChangePlan, Rehearsal, Touch};
+use optischema::model::{
+    CatalogObject, CatalogState, ChangeKind, ChangedObject, StepLock, TableName, quote_literal,
+};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::super::error::ApplyError;
-use super::super::plan::{
-    ChangePlan, Ground, LOCK_BESIDE_WRITES, LOCK_WHOLE, Rehearsal, Touch, follow_up, require_table,
-    together,
-};
-use super::super::state::statistics_key;
+use super::super::plan_site::{PlanSite, require_table};
+use super::super::steps::{follow_up, together};
 use crate::postgres::query;
 use crate::sql::{CreateStatistics, DropStatistics, statistics_definition_in};
 
@@ -66,10 +66,10 @@ fn object(name: &TableName, oid: Option<i64>, definition: String) -> ChangedObje
 pub(in super::super) async fn create(
     connection: &mut PgConnection,
     create: &CreateStatistics,
-    ground: Ground<'_>,
+    site: PlanSite<'_>,
 ) -> Result<ChangePlan, ApplyError> {
     let table = &create.table;
-    require_table(connection, table, ground).await?;
+    require_table(connection, table, site).await?;
     let name = TableName::new(&create.schema, &create.name);
     if let Some(there) = known(connection, &name).await? {
         return Err(ApplyError::Failed(format!(
@@ -84,19 +84,19 @@ pub(in super::super) async fn create(
         )));
     }
     let statement = create.sql(&table.schema)?;
-    let scratch = ground.rehearsal_schema;
+    let scratch = site.rehearsal_schema;
     Ok(ChangePlan {
         kind: ChangeKind::CreateStatistics,
         tables: vec![table.clone()],
-        touches: vec![(statistics_key(&name), Touch::Makes)],
+        touches: vec![(CatalogObject::Statistics(name.clone()), Touch::Makes)],
         steps: vec![
-            together("Make the statistics object", &statement, LOCK_BESIDE_WRITES),
+            together("Make the statistics object", &statement, StepLock::ShareUpdateExclusive),
             analyze(table, "Gather the statistics, so that the planner has them"),
         ],
         rollback: vec![together(
             "Drop the statistics object",
             create.undo(&table.schema),
-            LOCK_BESIDE_WRITES,
+            StepLock::ShareUpdateExclusive,
         )],
         no_rollback: None,
         object: object(&name, None, statement),
@@ -114,39 +114,43 @@ pub(in super::super) async fn create(
 pub(in super::super) async fn drop(
     connection: &mut PgConnection,
     drop: &DropStatistics,
-    ground: Ground<'_>,
+    site: PlanSite<'_>,
 ) -> Result<ChangePlan, ApplyError> {
     let name = TableName::new(&drop.schema, &drop.name);
     let there = known(connection, &name)
         .await?
         .ok_or_else(|| ApplyError::Failed(format!("the sandbox has no statistics named {name}")))?;
-    require_table(connection, &there.table, ground).await?;
-    let scratch = ground.rehearsal_schema;
+    require_table(connection, &there.table, site).await?;
+    let scratch = site.rehearsal_schema;
     let mut rollback = vec![together(
         "Make the statistics object again",
         statistics_definition_in(&there.definition, &drop.schema, &there.table.schema)?,
-        LOCK_BESIDE_WRITES,
+        StepLock::ShareUpdateExclusive,
     )];
     if let Some(target) = there.target {
         rollback.push(together(
             "Give it its target again",
             format!("ALTER STATISTICS {} SET STATISTICS {target}", name.quoted()),
-            LOCK_BESIDE_WRITES,
+            StepLock::ShareUpdateExclusive,
         ));
     }
     if let Some(comment) = &there.comment {
         rollback.push(together(
             "Give it its comment again",
             format!("COMMENT ON STATISTICS {} IS {}", name.quoted(), quote_literal(comment)),
-            LOCK_BESIDE_WRITES,
+            StepLock::ShareUpdateExclusive,
         ));
     }
     rollback.push(analyze(&there.table, "Gather the statistics anew"));
     Ok(ChangePlan {
         kind: ChangeKind::DropStatistics,
         tables: vec![there.table.clone()],
-        touches: vec![(statistics_key(&name), Touch::Removes)],
-        steps: vec![together("Drop the statistics object", drop.sql(&drop.schema), LOCK_WHOLE)],
+        touches: vec![(CatalogObject::Statistics(name.clone()), Touch::Removes)],
+        steps: vec![together(
+            "Drop the statistics object",
+            drop.sql(&drop.schema),
+            StepLock::AccessExclusiveBriefly,
+        )],
         rollback,
         no_rollback: None,
         object: object(&name, None, there.definition.clone()),

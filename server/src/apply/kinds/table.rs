@@ -3,24 +3,23 @@
 
 use std::collections::BTreeMap;
 
+use optischema::change_plan::{ChangePlan, Rehearsal, Touch};
 use optischema::model::{
-    CatalogState, ChangeKind, ChangeStep, ChangedObject, TableName, quote_identifier, quote_literal,
+    CatalogObject, CatalogState, ChangeKind, ChangeStep, ChangedObject, StepLock, TableName,
+    quote_identifier, quote_literal,
 };
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::super::error::ApplyError;
-use super::super::plan::{
-    ChangePlan, Ground, LOCK_BESIDE_WRITES, Place, Rehearsal, Touch, follow_up, require_table,
-    together,
-};
-use super::super::state::{column_key, table_key};
+use super::super::plan_site::{Place, PlanSite, require_table};
+use super::super::steps::{follow_up, together};
 use crate::postgres::query;
 use crate::sql::AlterTable;
 
 /// Parameters of one table as they stand.
 #[derive(Debug, Clone)]
-struct Standing {
+struct Parameters {
     table: TableName,
     /// By full name: `fillfactor`, `toast.autovacuum_enabled`.
     options: BTreeMap<String, String>,
@@ -39,7 +38,7 @@ fn pairs(options: &[String], prefix: &str) -> BTreeMap<String, String> {
 async fn standing(
     connection: &mut PgConnection,
     alter: &AlterTable,
-) -> Result<Vec<Standing>, ApplyError> {
+) -> Result<Vec<Parameters>, ApplyError> {
     let rows = query(
         "WITH RECURSIVE tree AS (
              SELECT c.oid, 0 AS depth FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -61,7 +60,7 @@ async fn standing(
         let mut options = pairs(&row.try_get::<Vec<String>, _>("options")?, "");
         options.extend(pairs(&row.try_get::<Vec<String>, _>("toast_options")?, "toast."));
         let columns = columns(connection, &table, &alter.columns).await?;
-        found.push(Standing { table, options, columns });
+        found.push(Parameters { table, options, columns });
     }
     Ok(found)
 }
@@ -93,10 +92,10 @@ async fn columns(
 pub(in super::super) async fn alter(
     connection: &mut PgConnection,
     alter: &AlterTable,
-    ground: Ground<'_>,
+    site: PlanSite<'_>,
 ) -> Result<ChangePlan, ApplyError> {
     let table = &alter.table;
-    require_table(connection, table, ground).await?;
+    require_table(connection, table, site).await?;
     let mut all = standing(connection, alter).await?;
     if alter.columns.is_empty() {
         // Storage parameters are the named table's alone.
@@ -112,14 +111,16 @@ pub(in super::super) async fn alter(
     let mut touches = Vec::new();
     for standing in &all {
         if !alter.parameters.is_empty() && standing.table == *table {
-            touches.push((table_key(&standing.table), Touch::Alters));
+            touches.push((CatalogObject::Table(standing.table.clone()), Touch::Alters));
         }
         for column in &alter.columns {
-            touches.push((column_key(&standing.table, column), Touch::Alters));
+            let (table, column) = (standing.table.clone(), column.clone());
+            touches.push((CatalogObject::Column { table, column }, Touch::Alters));
         }
     }
     let statement = alter.sql(&table.schema)?;
-    let mut steps = vec![together("Alter the parameters", &statement, LOCK_BESIDE_WRITES)];
+    let mut steps =
+        vec![together("Alter the parameters", &statement, StepLock::ShareUpdateExclusive)];
     let mut rollback = undo(alter, &all, Place::Own);
     if alter.needs_analyze {
         let columns: Vec<String> =
@@ -128,7 +129,7 @@ pub(in super::super) async fn alter(
         steps.push(follow_up("Gather the columns' statistics anew", &analyze));
         rollback.push(follow_up("Gather the columns' statistics anew", analyze));
     }
-    let place = Place::Rehearsal(ground.rehearsal_schema);
+    let place = Place::Rehearsal(site.rehearsal_schema);
     let undone = undo(alter, &all, place).into_iter().map(|step| step.sql).collect();
     Ok(ChangePlan {
         kind: ChangeKind::AlterTable,
@@ -148,7 +149,7 @@ pub(in super::super) async fn alter(
         parts: Vec::new(),
         expected: None,
         rehearsal: Rehearsal::Copies {
-            patch: vec![alter.sql(ground.rehearsal_schema)?],
+            patch: vec![alter.sql(site.rehearsal_schema)?],
             rollback: undone,
         },
     })
@@ -162,7 +163,7 @@ fn quoted_parameter(name: &str) -> String {
     }
 }
 
-fn undo(alter: &AlterTable, all: &[Standing], place: Place<'_>) -> Vec<ChangeStep> {
+fn undo(alter: &AlterTable, all: &[Parameters], place: Place<'_>) -> Vec<ChangeStep> {
     let mut steps = Vec::new();
     for standing in all {
         let table = place.of(&standing.table).quoted();
@@ -192,7 +193,7 @@ fn undo(alter: &AlterTable, all: &[Standing], place: Place<'_>) -> Vec<ChangeSte
             let step = together(
                 format!("Put back what {} has now", standing.table),
                 format!("ALTER TABLE ONLY {table} {}", commands.join(", ")),
-                LOCK_BESIDE_WRITES,
+                StepLock::ShareUpdateExclusive,
             );
             let below = (standing.table != alter.table).then(|| standing.table.clone());
             steps.push(ChangeStep { table: below, ..step });

@@ -1,9 +1,12 @@
 //! What the catalog says of everything that a patch could change: read before a change, after it, and after its
 //! rollback.
 
-use optischema::model::{CatalogState, TableName, index_line, quote_identifier};
+use optischema::change_plan::ChangePlan;
+use optischema::model::{
+    CatalogEntry, CatalogObject, CatalogState, Change, ChangeDetail, IndexEntry, TableName,
+};
 use sqlx::Row;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
 
 use crate::postgres::PgFailure;
 use crate::postgres::query;
@@ -17,6 +20,19 @@ pub struct Scope {
     pub settings: bool,
 }
 
+impl Scope {
+    /// What a planned change touches.
+    pub(super) fn of_plan(plan: &ChangePlan) -> Self {
+        Self { tables: plan.tables.clone(), settings: plan.touches_settings() }
+    }
+
+    /// What an applied change touched.
+    pub(super) fn of_change(change: &Change, detail: &ChangeDetail) -> Self {
+        let settings = detail.effect.iter().any(|change| change.object.is_setting());
+        Self { tables: change.tables.clone(), settings }
+    }
+}
+
 const TREE: &str = "
     WITH RECURSIVE tree AS (
         SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -26,7 +42,7 @@ const TREE: &str = "
 
 /// Storage parameters, of the table and of its TOAST table.
 const TABLES: &str = "
-    SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name, NULL::pg_catalog.text AS part,
+    SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name,
            pg_catalog.concat_ws('; toast: ',
                pg_catalog.array_to_string(ARRAY(SELECT pg_catalog.unnest(c.reloptions) ORDER BY 1), ', '),
                nullif(pg_catalog.array_to_string(ARRAY(SELECT pg_catalog.unnest(t.reloptions) ORDER BY 1), ', '), '')) AS value
@@ -45,23 +61,21 @@ const COLUMNS: &str = "
     WHERE nullif(a.attstattarget::int, -1) IS NOT NULL OR pg_catalog.cardinality(o.given) > 0";
 
 const INDEXES: &str = "
-    SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name, NULL::pg_catalog.text AS part,
-           pg_catalog.concat_ws(E'\\n', CASE WHEN NOT i.indisvalid THEN 'invalid: ' END OPERATOR(pg_catalog.||) pg_catalog.pg_get_indexdef(c.oid), CASE WHEN i.indisvalid THEN pg_catalog.pg_get_indexdef(c.oid) END,
-               'tablespace ' OPERATOR(pg_catalog.||) s.spcname,
-               CASE WHEN i.indisclustered THEN 'clustered' END,
-               CASE WHEN i.indisreplident THEN 'replica identity' END,
-               (SELECT 'statistics ' OPERATOR(pg_catalog.||) pg_catalog.string_agg(pg_catalog.format('%s=%s', a.attnum, a.attstattarget), ' ' ORDER BY a.attnum)
-                FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND nullif(a.attstattarget::int, -1) IS NOT NULL),
-               (SELECT pg_catalog.format('of %I.%I', pn.nspname, p.relname) FROM pg_catalog.pg_inherits h
-                JOIN pg_catalog.pg_class p ON p.oid = h.inhparent
-                JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace WHERE h.inhrelid = c.oid),
-               'comment ' OPERATOR(pg_catalog.||) pg_catalog.quote_literal(pg_catalog.obj_description(c.oid, 'pg_class'))) AS value
+    SELECT n.nspname::pg_catalog.text AS schema, c.relname::pg_catalog.text AS name,
+           pg_catalog.pg_get_indexdef(c.oid) AS definition, i.indisvalid AS valid, s.spcname::pg_catalog.text AS tablespace,
+           i.indisclustered AS clustered, i.indisreplident AS replica_identity,
+           (SELECT pg_catalog.string_agg(pg_catalog.format('%s=%s', a.attnum, a.attstattarget), ' ' ORDER BY a.attnum)
+            FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND nullif(a.attstattarget::int, -1) IS NOT NULL) AS statistics,
+           pn.nspname::pg_catalog.text AS parent_schema, p.relname::pg_catalog.text AS parent_name,
+           pg_catalog.quote_literal(pg_catalog.obj_description(c.oid, 'pg_class')) AS comment
     FROM tree JOIN pg_catalog.pg_index i ON i.indrelid = tree.oid JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = c.reltablespace";
+    LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = c.reltablespace
+    LEFT JOIN pg_catalog.pg_inherits h ON h.inhrelid = c.oid
+    LEFT JOIN pg_catalog.pg_class p ON p.oid = h.inhparent LEFT JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace";
 
 const STATISTICS: &str = "
-    SELECT n.nspname::pg_catalog.text AS schema, s.stxname::pg_catalog.text AS name, NULL::pg_catalog.text AS part,
+    SELECT n.nspname::pg_catalog.text AS schema, s.stxname::pg_catalog.text AS name,
            pg_catalog.concat_ws('; ', pg_catalog.pg_get_statisticsobjdef(s.oid),
                'target ' OPERATOR(pg_catalog.||) nullif(s.stxstattarget::int, -1),
                'comment ' OPERATOR(pg_catalog.||) pg_catalog.quote_literal(pg_catalog.obj_description(s.oid, 'pg_statistic_ext'))) AS value
@@ -98,66 +112,62 @@ async fn set_path(connection: &mut PgConnection, path: &str) -> Result<(), PgFai
     Ok(())
 }
 
+/// A kind of entry: its query, and how a row is read.
+type Kind = (&'static str, fn(&PgRow) -> Result<(CatalogObject, CatalogEntry), sqlx::Error>);
+
+const KINDS: [Kind; 4] = [
+    (TABLES, |row| Ok((CatalogObject::Table(name(row)?), value(row)?))),
+    (COLUMNS, |row| {
+        let (table, column) = (name(row)?, row.try_get("part")?);
+        Ok((CatalogObject::Column { table, column }, value(row)?))
+    }),
+    (INDEXES, |row| Ok((CatalogObject::Index(name(row)?), CatalogEntry::Index(index(row)?)))),
+    (STATISTICS, |row| Ok((CatalogObject::Statistics(name(row)?), value(row)?))),
+];
+
 async fn read(connection: &mut PgConnection, scope: &Scope) -> Result<CatalogState, PgFailure> {
     let mut state = CatalogState::default();
     let schemas: Vec<&str> = scope.tables.iter().map(|table| table.schema.as_str()).collect();
     let names: Vec<&str> = scope.tables.iter().map(|table| table.name.as_str()).collect();
     if !scope.tables.is_empty() {
-        for (kind, what) in
-            [("table", TABLES), ("column", COLUMNS), ("index", INDEXES), ("statistics", STATISTICS)]
-        {
+        for (what, entry) in KINDS {
             // Both parts are constants of this file.
             let text = sqlx::AssertSqlSafe(format!("{TREE} {what}"));
             let rows = query(text).bind(&schemas).bind(&names).fetch_all(&mut *connection).await?;
-            for row in rows {
-                let name = TableName::new(
-                    row.try_get::<String, _>("schema")?,
-                    row.try_get::<String, _>("name")?,
-                );
-                let part: Option<String> = row.try_get("part")?;
-                state.0.insert(key(kind, &name, part.as_deref()), row.try_get("value")?);
+            for row in &rows {
+                state.0.extend([entry(row)?]);
             }
         }
     }
     if scope.settings {
-        for row in query(SETTINGS).fetch_all(connection).await? {
-            let role: Option<String> = row.try_get("role")?;
-            let name: String = row.try_get("name")?;
-            state.0.insert(setting_key(role.as_deref(), &name), row.try_get("value")?);
+        for row in &query(SETTINGS).fetch_all(connection).await? {
+            let setting =
+                CatalogObject::Setting { role: row.try_get("role")?, name: row.try_get("name")? };
+            state.0.insert(setting, value(row)?);
         }
     }
     Ok(state)
 }
 
-fn key(kind: &str, name: &TableName, part: Option<&str>) -> String {
-    match part {
-        Some(part) => format!("{kind} {name}.{}", quote_identifier(part)),
-        None => format!("{kind} {name}"),
-    }
+fn name(row: &PgRow) -> Result<TableName, sqlx::Error> {
+    Ok(TableName::new(row.try_get::<String, _>("schema")?, row.try_get::<String, _>("name")?))
 }
 
-/// The key of an index in a state.
-pub(super) fn index_key(name: &TableName) -> String {
-    index_line(name)
+fn value(row: &PgRow) -> Result<CatalogEntry, sqlx::Error> {
+    Ok(CatalogEntry::Text(row.try_get("value")?))
 }
 
-/// The key of extended statistics in a state.
-pub(super) fn statistics_key(name: &TableName) -> String {
-    key("statistics", name, None)
-}
-
-/// The key of a table's storage parameters in a state.
-pub(super) fn table_key(name: &TableName) -> String {
-    key("table", name, None)
-}
-
-/// The key of what ANALYZE keeps of a column in a state.
-pub(super) fn column_key(table: &TableName, column: &str) -> String {
-    key("column", table, Some(column))
-}
-
-/// The key of a setting of this database in a state; of all roles where none is named.
-pub(super) fn setting_key(role: Option<&str>, name: &str) -> String {
-    let whose = role.map_or_else(|| "of all roles".to_owned(), quote_identifier);
-    format!("setting {whose} {name}")
+fn index(row: &PgRow) -> Result<IndexEntry, sqlx::Error> {
+    let parent: (Option<String>, Option<String>) =
+        (row.try_get("parent_schema")?, row.try_get("parent_name")?);
+    Ok(IndexEntry {
+        definition: row.try_get("definition")?,
+        valid: row.try_get("valid")?,
+        tablespace: row.try_get("tablespace")?,
+        clustered: row.try_get("clustered")?,
+        replica_identity: row.try_get("replica_identity")?,
+        statistics: row.try_get("statistics")?,
+        parent: parent.0.zip(parent.1).map(|(schema, name)| TableName::new(schema, name)),
+        comment: row.try_get("comment")?,
+    })
 }
