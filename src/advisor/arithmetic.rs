@@ -44,7 +44,7 @@ impl CostOracle for ArithmeticOracle<'_> {
             let existing = table
                 .indexes
                 .iter()
-                .filter(|i| i.valid && i.method == "btree" && i.predicate.is_none());
+                .filter(|i| i.valid && i.method == IndexMethod::Btree && i.predicate.is_none());
             for index in existing {
                 let columns: Option<Vec<&str>> =
                     index.key_columns.iter().map(Option::as_deref).collect();

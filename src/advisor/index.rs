@@ -1,109 +1,9 @@
 //! An index that might be worth having: what it is, what it is called, and the SQL that makes it.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
+pub use crate::model::IndexMethod;
 use crate::model::{CatalogIndex, CatalogTable, TableName, quote_identifier};
-
-/// Access methods that are proposed.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    ToSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum IndexMethod {
-    #[default]
-    Btree,
-    Hash,
-    Gin,
-    Brin,
-    Gist,
-    Spgist,
-    Hnsw,
-    Ivfflat,
-    Rum,
-    Bloom,
-}
-
-impl IndexMethod {
-    const ALL: [Self; 10] = [
-        Self::Btree,
-        Self::Hash,
-        Self::Gin,
-        Self::Brin,
-        Self::Gist,
-        Self::Spgist,
-        Self::Hnsw,
-        Self::Ivfflat,
-        Self::Rum,
-        Self::Bloom,
-    ];
-
-    /// As SQL writes it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Btree => "btree",
-            Self::Hash => "hash",
-            Self::Gin => "gin",
-            Self::Brin => "brin",
-            Self::Gist => "gist",
-            Self::Spgist => "spgist",
-            Self::Hnsw => "hnsw",
-            Self::Ivfflat => "ivfflat",
-            Self::Rum => "rum",
-            Self::Bloom => "bloom",
-        }
-    }
-
-    /// The method of a name in `pg_am`, where it is one that is proposed.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.as_str() == name)
-    }
-
-    /// Whether HypoPG can plan with it; the others must be built to be costed.
-    #[must_use]
-    pub const fn is_hypothetical(self) -> bool {
-        matches!(self, Self::Btree | Self::Hash | Self::Brin)
-    }
-
-    /// Pages that one entry of BRIN stands for, where nothing else is said.
-    pub const PAGES_PER_RANGE: u32 = 128;
-
-    /// Whether it finds only most of the nearest rows.
-    #[must_use]
-    pub const fn is_approximate(self) -> bool {
-        matches!(self, Self::Hnsw | Self::Ivfflat)
-    }
-
-    /// As people write it.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Btree => "B-tree",
-            Self::Hash => "hash",
-            Self::Gin => "GIN",
-            Self::Brin => "BRIN",
-            Self::Gist => "GiST",
-            Self::Spgist => "SP-GiST",
-            Self::Hnsw => "HNSW",
-            Self::Ivfflat => "IVFFlat",
-            Self::Rum => "RUM",
-            Self::Bloom => "Bloom",
-        }
-    }
-}
 
 /// What a key is made from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -410,7 +310,7 @@ impl IndexCandidate {
             matches!(self.method, IndexMethod::Btree | IndexMethod::Hash | IndexMethod::Brin);
         if !index.valid
             || !is_of_columns
-            || index.method != self.method.as_str()
+            || index.method != self.method
             || index.predicate.is_some()
             || index.key_classes.iter().any(|class| class.contains("pattern_ops"))
             || index.key_columns.len() < self.keys.len()

@@ -64,7 +64,7 @@ fn can_be_attached(index: &CatalogIndex, candidate: &IndexCandidate) -> bool {
         && index.constraint.is_none()
         && !index.unique
         && candidate.method == IndexMethod::Btree
-        && index.method == "btree"
+        && index.method == IndexMethod::Btree
         && index.predicate.is_none()
         && candidate.predicate.is_none()
         && index.include == candidate.include
@@ -136,7 +136,7 @@ mod tests {
     fn index(name: &str, column: &str) -> CatalogIndex {
         CatalogIndex {
             name: name.into(),
-            method: "btree".into(),
+            method: IndexMethod::Btree.into(),
             key_columns: vec![Some(column.into())],
             key_options: vec![0],
             valid: true,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{OperatorClass, RowSecurity, TableName, Timestamp};
+use super::{AccessMethod, IndexMethod, OperatorClass, RowSecurity, TableName, Timestamp};
 
 /// The tables of one database, with their columns, indexes and statistics.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -336,7 +336,15 @@ impl CatalogIndex {
         let count = key.columns.len();
         let first = self.key_columns.get(..count).unwrap_or_default();
         self.valid
-            && matches!(self.method.as_str(), "btree" | "hash" | "gist" | "spgist")
+            && matches!(
+                self.method.known(),
+                Some(
+                    IndexMethod::Btree
+                        | IndexMethod::Hash
+                        | IndexMethod::Gist
+                        | IndexMethod::Spgist
+                )
+            )
             && first.len() == count
             && first.iter().all(|column| column.as_ref().is_some_and(|c| key.columns.contains(c)))
             && self.keys_collated_alike.iter().take(count).all(|alike| *alike)
@@ -435,8 +443,7 @@ pub struct CatalogIndex {
     pub name: String,
     /// `pg_get_indexdef`.
     pub definition: String,
-    /// Access method: `btree`, `gin`, …
-    pub method: String,
+    pub method: AccessMethod,
     /// Key columns in order; an expression is `None`.
     pub key_columns: Vec<Option<String>>,
     pub unique: bool,

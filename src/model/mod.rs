@@ -1,5 +1,6 @@
 //! What passes between parts: one set of wire types for the store, REST, server functions and pages.
 
+mod access_method;
 mod apply_side;
 mod benchmark;
 mod catalog;
@@ -31,6 +32,7 @@ mod watched;
 mod what_if;
 mod workload;
 
+pub use access_method::*;
 pub use apply_side::*;
 pub use benchmark::*;
 pub use catalog::*;

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::AccessMethod;
+
 /// `pg_opclass`, with the operators of `pg_amop` that have its input type on their left.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatorClass {
-    /// `btree`, `gin`, …, or that of an extension.
-    pub method: String,
+    pub method: AccessMethod,
     pub schema: String,
     pub name: String,
     /// Whether it is what an index has that names none.

@@ -432,7 +432,7 @@ fn index(row: &PgRow) -> Result<Option<CatalogIndex>, PgFailure> {
     Ok(Some(CatalogIndex {
         name: row.try_get("name")?,
         definition,
-        method: row.try_get("method")?,
+        method: row.try_get::<String, _>("method")?.into(),
         key_columns: row
             .try_get::<Option<Vec<Option<String>>>, _>("key_columns")?
             .unwrap_or_default(),

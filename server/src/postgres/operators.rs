@@ -32,7 +32,7 @@ pub(super) async fn read_operator_classes(
     let mut classes: Vec<OperatorClass> = Vec::new();
     for row in query(CLASSES).fetch_all(connection).await? {
         let class = OperatorClass {
-            method: row.try_get("method")?,
+            method: row.try_get::<String, _>("method")?.into(),
             schema: row.try_get("class_schema")?,
             name: row.try_get("class_name")?,
             is_default: row.try_get("is_default")?,

@@ -115,7 +115,7 @@ fn what_an_index_serves_already_is_rejected_with_its_name() {
     let existing = CatalogIndex {
         name: "orders_customer".into(),
         definition: String::new(),
-        method: "btree".into(),
+        method: IndexMethod::Btree.into(),
         key_columns: vec![Some("customer_id".into()), Some("status".into())],
         valid: true,
         ..CatalogIndex::default()
@@ -248,7 +248,7 @@ fn what_a_statement_reads_besides_is_carried_unless_it_reads_everything() {
 fn a_unique_row_needs_no_second_copy_of_its_columns() {
     let primary = CatalogIndex {
         name: "orders_pkey".into(),
-        method: "btree".into(),
+        method: IndexMethod::Btree.into(),
         key_columns: vec![Some("id".into())],
         unique: true,
         valid: true,
@@ -280,7 +280,7 @@ fn an_index_with_its_nulls_at_the_other_end_gives_another_order() {
         shape.sort = vec![SortKey { column: at("created_at"), descending, nulls_first }];
         let index = CatalogIndex {
             name: "existing".into(),
-            method: "btree".into(),
+            method: IndexMethod::Btree.into(),
             key_columns: vec![Some("created_at".into())],
             key_options: vec![options],
             valid: true,

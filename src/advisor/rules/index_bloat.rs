@@ -4,7 +4,7 @@ use super::{Draft, Facts, Findings};
 use crate::advisor::{IndexCandidate, index_size};
 use crate::figures;
 use crate::model::{
-    CatalogIndex, CatalogTable, RecommendationType, RiskLevel, Rule, quote_identifier,
+    CatalogIndex, CatalogTable, IndexMethod, RecommendationType, RiskLevel, Rule, quote_identifier,
 };
 
 const MIN_WASTE: i64 = 4 * 1024 * 1024;
@@ -49,7 +49,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
 }
 
 fn needed_bytes(table: &CatalogTable, index: &CatalogIndex) -> Option<i64> {
-    if index.method != "btree" || index.predicate.is_some() || table.rows < 0.0 {
+    if index.method != IndexMethod::Btree || index.predicate.is_some() || table.rows < 0.0 {
         return None;
     }
     let columns: Option<Vec<&str>> = index.key_columns.iter().map(Option::as_deref).collect();

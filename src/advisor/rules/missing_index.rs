@@ -264,7 +264,7 @@ fn makes_redundant(table: &CatalogTable, candidate: &IndexCandidate) -> Vec<Stri
         .filter(|index| {
             candidate.method == IndexMethod::Btree
                 && candidate.predicate.is_none()
-                && index.method == "btree"
+                && index.method == IndexMethod::Btree
                 && !index.unique
                 && index.constraint.is_none()
                 && index.predicate.is_none()

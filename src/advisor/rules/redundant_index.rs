@@ -3,7 +3,7 @@
 use super::unused_index::{drop_draft, may_go};
 use super::{Facts, Findings};
 use crate::figures;
-use crate::model::{CatalogIndex, RiskLevel, Rule};
+use crate::model::{CatalogIndex, IndexMethod, RiskLevel, Rule};
 
 /// A wide index that is this many times larger is dearer to read than the narrow one.
 const MOST_TIMES_LARGER: f64 = 4.0;
@@ -53,8 +53,8 @@ fn begins_with(wide: &CatalogIndex, narrow: &CatalogIndex) -> bool {
     let keys = narrow.key_columns.len();
     wide.name != narrow.name
         && wide.valid
-        && wide.method == "btree"
-        && narrow.method == "btree"
+        && wide.method == IndexMethod::Btree
+        && narrow.method == IndexMethod::Btree
         && wide.predicate == narrow.predicate
         && narrow.key_columns.iter().all(Option::is_some)
         && wide.key_columns.len() > keys

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Facts, Findings, IndexUsage, Untried};
 use crate::model::{
-    Catalog, CatalogColumn, CatalogIndex, CatalogTable, Setting, TableActivity, TableName,
-    TrackedStatement,
+    Catalog, CatalogColumn, CatalogIndex, CatalogTable, IndexMethod, Setting, TableActivity,
+    TableName, TrackedStatement,
 };
 
 pub(super) struct Shop {
@@ -39,7 +39,7 @@ pub(super) fn index(name: &str, columns: &[&str]) -> CatalogIndex {
     CatalogIndex {
         name: name.into(),
         definition: format!("CREATE INDEX {name} ON public.t USING btree ({})", columns.join(", ")),
-        method: "btree".into(),
+        method: IndexMethod::Btree.into(),
         key_columns: columns.iter().map(|column| Some((*column).to_owned())).collect(),
         key_options: vec![0; columns.len()],
         key_classes: vec!["int8_ops 0".into(); columns.len()],

@@ -105,7 +105,7 @@ fn written(select: SelectStmt) -> Option<String> {
 #[cfg(test)]
 mod testing {
     use super::*;
-    use optischema::model::{CatalogColumn, CatalogIndex, CatalogTable, TableName};
+    use optischema::model::{CatalogColumn, CatalogIndex, CatalogTable, IndexMethod, TableName};
 
     pub(super) fn catalog() -> Catalog {
         let column = |name: &str, data_type: &str, nullable: bool| CatalogColumn {
@@ -118,7 +118,7 @@ mod testing {
         };
         let index = |name: &str, columns: &[&str], unique: bool| CatalogIndex {
             name: name.into(),
-            method: "btree".into(),
+            method: IndexMethod::Btree.into(),
             key_columns: columns.iter().map(|c| Some((*c).to_owned())).collect(),
             unique,
             primary: name.ends_with("pkey"),

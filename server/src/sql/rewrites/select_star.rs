@@ -1,7 +1,7 @@
 //! `SELECT *` where an index holds all that the statement searches and sorts by: naming the columns that are
 //! needed could make it an index-only scan.
 
-use optischema::model::{Catalog, Rule};
+use optischema::model::{Catalog, IndexMethod, Rule};
 use pg_query::NodeEnum;
 use pg_query::protobuf::SelectStmt;
 
@@ -37,7 +37,7 @@ pub(super) fn rewrite(select: &SelectStmt, catalog: &Catalog) -> Option<Rewrite>
     let index = table.indexes.iter().find(|index| {
         let holds = |name: &String| index.key_columns.iter().flatten().any(|key| key == name);
         index.valid
-            && index.method == "btree"
+            && index.method == IndexMethod::Btree
             && index.key_columns.len() > 1
             && searched.iter().all(holds)
     })?;

@@ -82,9 +82,10 @@ pub fn by_class(
 /// all of these columns serves every combination.
 fn blooms(catalog: &Catalog, statements: &[Vec<Clause>]) -> Vec<(IndexCandidate, Wanted)> {
     let has_class = |column: &CatalogColumn| {
-        catalog.operator_classes.iter().find(|class| {
-            class.method == IndexMethod::Bloom.as_str() && class.takes(&column.input_types)
-        })
+        catalog
+            .operator_classes
+            .iter()
+            .find(|class| class.method == IndexMethod::Bloom && class.takes(&column.input_types))
     };
     let mut of_tables: BTreeMap<&TableName, Vec<(usize, BTreeSet<&str>)>> = BTreeMap::new();
     for (number, clauses) in statements.iter().enumerate() {
@@ -239,9 +240,7 @@ fn beside(catalog: &Catalog, method: IndexMethod, equal: &[&CatalogColumn]) -> O
     let takes = |column: &CatalogColumn| {
         extension.1
             || catalog.operator_classes.iter().any(|class| {
-                class.method == method.as_str()
-                    && class.is_default
-                    && class.takes(&column.input_types)
+                class.method == method && class.is_default && class.takes(&column.input_types)
             })
     };
     let taken: Vec<&CatalogColumn> = equal.iter().copied().filter(|column| takes(column)).collect();
@@ -270,7 +269,7 @@ fn there_already<'t>(
 ) -> Option<&'t str> {
     let is_same = |index: &&crate::model::CatalogIndex| {
         index.valid
-            && index.method == candidate.method.as_str()
+            && index.method == candidate.method
             && index.predicate.is_none()
             && index.key_columns.len() >= candidate.keys.len()
             && candidate.keys.iter().enumerate().all(|(at, key)| {

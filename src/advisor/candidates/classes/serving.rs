@@ -107,9 +107,9 @@ fn by_operator(
         .operator_classes
         .iter()
         .filter(|class| {
-            class.method != "btree"
-                && class.method != "hash"
-                && class.method != "brin"
+            class.method != IndexMethod::Btree
+                && class.method != IndexMethod::Hash
+                && class.method != IndexMethod::Brin
                 && serves(catalog, class, column, test)
         })
         .collect();
@@ -117,7 +117,7 @@ fn by_operator(
     let has_own = fitting.iter().any(|class| !class.is_polymorphic());
     let mut found: Vec<Class> = Vec::new();
     for class in fitting {
-        let Some(method) = IndexMethod::named(&class.method) else { continue };
+        let Some(method) = class.method.known() else { continue };
         if has_own && class.is_polymorphic() {
             continue;
         }
@@ -165,7 +165,7 @@ fn of_ranges(
             || is_identifier && name.ends_with("_bloom_ops")
     };
     let classes = catalog.operator_classes.iter().filter(|class| {
-        class.method == "brin"
+        class.method == IndexMethod::Brin
             && is_wanted(&class.name)
             && serves(catalog, class, Some(column), test)
     });
@@ -224,13 +224,16 @@ fn by_type(catalog: &Catalog, column: Option<&CatalogColumn>) -> Vec<Class> {
     let Some(column) = column.filter(|column| !column.ordered) else { return Vec::new() };
     let classes = catalog.operator_classes.iter().filter(|class| {
         class.is_default
-            && matches!(class.method.as_str(), "gist" | "spgist" | "gin")
+            && matches!(
+                class.method.known(),
+                Some(IndexMethod::Gist | IndexMethod::Spgist | IndexMethod::Gin)
+            )
             && class.takes(&column.input_types)
     });
     classes
         .filter_map(|class| {
             let extension = class.extension.clone().map(|extension| (extension, false));
-            Some((IndexMethod::named(&class.method)?, None, extension))
+            Some((class.method.known()?, None, extension))
         })
         .collect()
 }

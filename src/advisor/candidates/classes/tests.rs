@@ -13,7 +13,7 @@ fn operator(name: &str, right: &str) -> ClassOperator {
 
 fn class(method: &str, name: &str, input: &str, operators: &[ClassOperator]) -> OperatorClass {
     OperatorClass {
-        method: method.into(),
+        method: method.to_owned().into(),
         schema: "pg_catalog".into(),
         name: name.into(),
         is_default: true,
