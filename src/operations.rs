@@ -33,6 +33,20 @@ pub enum OperationError {
     Internal { reference: String },
 }
 
+impl OperationError {
+    /// The stable code of the case: `code` of a problem, `error_code` of a job.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "not_found",
+            Self::Conflict(_) => "illegal_transition",
+            Self::Invalid { .. } => "invalid_field",
+            Self::Unavailable(_) => "target_unavailable",
+            Self::Internal { .. } => "internal",
+        }
+    }
+}
+
 impl From<InvalidField> for OperationError {
     fn from(error: InvalidField) -> Self {
         Self::Invalid { field: error.field.to_owned(), message: error.message }

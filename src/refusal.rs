@@ -111,7 +111,10 @@ pub enum Refusal {
         because: String,
     },
     /// The catalog of the sandbox refuses it, for this reason.
-    Sandbox(String),
+    Sandbox {
+        code: &'static str,
+        reason: String,
+    },
     /// A setting of the instance decides it: the name of its variable.
     Configured(&'static str),
     /// Main counts the statement, so it cannot be removed.
@@ -162,7 +165,7 @@ impl Refusal {
             Self::NoRollback(_) => "no_rollback",
             Self::NothingToRollBack => "nothing_to_roll_back",
             Self::NeededBy { .. } | Self::NeededByOther { .. } => "needed_by_another_change",
-            Self::Sandbox(_) => "sandbox_refused",
+            Self::Sandbox { code, .. } => code,
             Self::Configured(_) => "configured",
             Self::CountedByMain(_) => "counted_by_main",
             Self::NoBackup => "no_backup",
@@ -200,7 +203,7 @@ impl fmt::Display for Refusal {
             ),
             Self::NotMeasured(reason) => write!(f, "this change is not measured: {reason}"),
             Self::ByHand(reason) | Self::PatchUnreadable(reason) | Self::NoRollback(reason)
-            | Self::Sandbox(reason) => f.write_str(reason),
+            | Self::Sandbox { reason, .. } => f.write_str(reason),
             Self::PatchChanged => {
                 f.write_str("the patch changed since it was shown: review it again")
             }

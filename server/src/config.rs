@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
-use optischema::model::MainLimits;
+use optischema::model::{MainLimits, PhaseName};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -166,7 +166,7 @@ pub struct SettingsArgs {
     /// For crash tests: a job stops at this phase, until the process is killed.
     #[arg(long, env = "OPTISCHEMA_PAUSE_AT", hide = true, global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pause_at: Option<String>,
+    pub pause_at: Option<PhaseName>,
     /// Seconds from one reading of main's counters to the next; 0 for only when asked [default: 60]
     #[arg(long, env = "OPTISCHEMA_COLLECT_SECONDS", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -213,7 +213,7 @@ pub struct Settings {
     /// Names and secrets.
     pub tokens: Vec<(String, Secret)>,
     pub webhooks: Vec<Webhook>,
-    pub pause_at: Option<String>,
+    pub pause_at: Option<PhaseName>,
     /// Zero for only when asked.
     pub collect_seconds: u32,
     pub unused_after_days: f64,

@@ -37,6 +37,18 @@ pub struct LockWait {
     pub blocked_by: Vec<Blocker>,
 }
 
+impl LockWait {
+    /// Who holds the lock, in words.
+    #[must_use]
+    pub fn holder(&self) -> String {
+        match self.blocked_by.as_slice() {
+            [] => "a session that has just ended".to_owned(),
+            [one] => one.to_string(),
+            [first, rest @ ..] => format!("{first}, and {} more", rest.len()),
+        }
+    }
+}
+
 /// A session that holds others up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Blocker {

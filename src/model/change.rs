@@ -239,12 +239,52 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// What a check before an apply looks at.
+    pub enum CheckKind ("check") {
+        Object => "object",
+        Privileges => "privileges",
+        Transactions => "transactions",
+        Disk => "disk",
+        Sandbox => "sandbox",
+        Locks => "locks",
+    }
+}
+
+impl CheckKind {
+    /// The words that a person reads.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Object => "Object",
+            Self::Privileges => "Privileges",
+            Self::Transactions => "Transactions",
+            Self::Disk => "Disk space",
+            Self::Sandbox => "Sandbox",
+            Self::Locks => "Locks",
+        }
+    }
+}
+
 /// One thing that was looked at before an apply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Check {
+    pub kind: CheckKind,
+    /// The words of the kind.
     pub name: String,
+    /// Why it cannot be applied, as a stable code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     pub state: CheckState,
     pub detail: String,
+}
+
+impl Check {
+    /// A check without a reason against the change.
+    #[must_use]
+    pub fn new(kind: CheckKind, state: CheckState, detail: impl Into<String>) -> Self {
+        Self { kind, name: kind.label().to_owned(), code: None, state, detail: detail.into() }
+    }
 }
 
 /// What an apply would do, statement by statement. Nothing was done.
@@ -254,7 +294,8 @@ pub struct ApplyPlan {
     pub recommendation_title: String,
     /// `host:port/database`.
     pub target: String,
-    pub kind: String,
+    /// Absent where no change could be planned.
+    pub kind: Option<ChangeKind>,
     /// SHA-256 of the patch: send it with the apply, and nothing else runs.
     pub sql_hash: String,
     /// Whether it could be applied now.

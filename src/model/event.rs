@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::text_enum::text_enum;
-use super::{ChangeId, JobId, JobStatus, JobType, RecommendationId, Timestamp};
+use super::{ChangeId, JobId, JobStatus, JobType, Phase, RecommendationId, Timestamp};
 
 text_enum! {
     /// What an event is about.
@@ -79,7 +79,10 @@ impl Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobProgress {
     pub job_id: JobId,
+    /// What the job is doing, in words.
     pub phase: String,
+    /// The same with its figures.
+    pub phase_detail: Phase,
     /// 0 to 1.
     pub progress: f64,
 }

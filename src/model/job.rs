@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::text_enum::text_enum;
 use super::{
-    BenchmarkResult, ChangeId, JobId, RecommendationId, SetBenchmark, Timestamp, UseCheck,
+    BenchmarkResult, ChangeId, JobId, Phase, RecommendationId, SetBenchmark, Timestamp, UseCheck,
 };
 
 text_enum! {
@@ -98,8 +98,14 @@ pub struct Job {
     pub completed_at: Option<Timestamp>,
     pub result: Option<JobResult>,
     pub error_message: Option<String>,
+    /// Why it did not complete, as a stable code.
+    #[serde(default)]
+    pub error_code: Option<String>,
     /// What the job is doing now, in words.
     pub phase: Option<String>,
+    /// The same with its figures: rows and bytes that were copied, pairs that were measured.
+    #[serde(default)]
+    pub phase_detail: Option<Phase>,
     /// 0 to 1.
     pub progress: f64,
     /// How often it was started.

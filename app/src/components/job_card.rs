@@ -63,6 +63,7 @@ pub(crate) fn JobCard(
         if told.job_id.to_string() == id.get_value() {
             job.update(|job| {
                 job.phase = Some(told.phase);
+                job.phase_detail = Some(told.phase_detail);
                 job.progress = told.progress;
             });
         }

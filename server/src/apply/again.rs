@@ -13,6 +13,7 @@ use super::current_effect::current_effect;
 use super::error::ApplyError;
 use super::kinds::parts::{Part, build, kept, rebuilt};
 use super::plan_site::{Place, branches};
+use super::reason::ApplyReason;
 use super::steps::run_steps;
 
 /// A change that stands again.
@@ -47,9 +48,7 @@ pub async fn make_again(
     }
     let now = read_state(connection, &scope).await?;
     if !meant.stands(&now) {
-        return Err(ApplyError::Drifted(
-            "it was made again, and the catalog is not what it was with it before".into(),
-        ));
+        return Err(ApplyError::drifted(ApplyReason::MadeOtherwise));
     }
     let object = object_now(connection, change).await?.unwrap_or_else(|| change.object.clone());
     let sql = joined(&meant.detail.steps);

@@ -11,6 +11,7 @@ use sqlx::postgres::PgConnection;
 
 use super::error::ApplyError;
 use super::plan_site::{Branch, branches};
+use super::reason::ApplyReason;
 use crate::postgres::query;
 use crate::sql::index_definition_in;
 
@@ -111,11 +112,11 @@ async fn family(
     rows.iter().map(name).collect()
 }
 
-/// Where the object that was made is under another name now, or its table is: in words.
+/// The new name of the object that was made, or of its table, where it was renamed.
 pub(super) async fn renamed(
     connection: &mut PgConnection,
     change: &Change,
-) -> Result<Option<String>, ApplyError> {
+) -> Result<Option<ApplyReason>, ApplyError> {
     let Some(oid) = change.object.oid else { return Ok(None) };
     let text = match change.kind {
         ChangeKind::CreateIndex => {
@@ -143,14 +144,9 @@ pub(super) async fn renamed(
     );
     let was = TableName::new(&change.object.schema, &change.object.name);
     let of = change.tables.first().filter(|of| **of != table);
-    let moved = match of {
-        _ if is != was => Some((&was, &is)),
-        Some(of) => Some((of, &table)),
+    Ok(match of {
+        _ if is != was => Some(ApplyReason::Renamed { was, is }),
+        Some(of) => Some(ApplyReason::Renamed { was: of.clone(), is: table }),
         None => None,
-    };
-    Ok(moved.map(|(was, is)| {
-        format!(
-            "{was} is called {is} now: somebody renamed it; give it its name again to roll it back"
-        )
-    }))
+    })
 }

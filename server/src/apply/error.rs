@@ -2,26 +2,27 @@
 
 use thiserror::Error;
 
+use super::reason::{ApplyReason, ApplyReasons};
 use crate::postgres::PgFailure;
 use crate::sandbox::SandboxError;
 use crate::sql::SqlError;
 use crate::store::StoreError;
 
-/// How an apply or a rollback ended without a change. Each is one sentence.
+/// How an apply or a rollback ended without a change.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ApplyError {
     /// The answer is no; the state is as it was.
     #[error("{0}")]
-    Failed(String),
+    Failed(ApplyReasons),
     /// A lock was not granted in time; the state is as it was.
     #[error("{0}")]
-    Locked(String),
+    Locked(ApplyReasons),
     /// It could not run.
     #[error("{0}")]
-    Error(String),
+    Error(ApplyReasons),
     /// The object is no longer what was applied.
     #[error("{0}")]
-    Drifted(String),
+    Drifted(ApplyReasons),
 }
 
 /// SQLSTATE classes that say that the server ran out of something, or of its own: no answer to what was asked.
@@ -31,34 +32,71 @@ const OUT_OF_SOMETHING: [&str; 3] = ["53", "58", "XX"];
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 impl ApplyError {
-    /// The same, with what else is to be said.
+    /// The answer is no.
     #[must_use]
-    pub fn and(self, more: &str) -> Self {
+    pub fn failed(reason: ApplyReason) -> Self {
+        Self::Failed(reason.into())
+    }
+
+    /// It could not run.
+    #[must_use]
+    pub fn error(reason: ApplyReason) -> Self {
+        Self::Error(reason.into())
+    }
+
+    /// The object is no longer what was applied.
+    #[must_use]
+    pub fn drifted(reason: ApplyReason) -> Self {
+        Self::Drifted(reason.into())
+    }
+
+    /// The reasons, whatever the case.
+    #[must_use]
+    pub const fn reasons(&self) -> &ApplyReasons {
         match self {
-            Self::Failed(reason) => Self::Failed(format!("{reason}; {more}")),
-            Self::Locked(reason) => Self::Locked(format!("{reason}; {more}")),
-            Self::Error(reason) => Self::Error(format!("{reason}; {more}")),
-            Self::Drifted(reason) => Self::Drifted(format!("{reason}; {more}")),
+            Self::Failed(reasons)
+            | Self::Locked(reasons)
+            | Self::Error(reasons)
+            | Self::Drifted(reasons) => reasons,
         }
     }
 
-    /// The same as no answer: the catalog is to be asked again.
+    /// The stable code of the reason.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.reasons().code()
+    }
+
+    /// The same with another reason behind it.
+    #[must_use]
+    pub fn and(mut self, more: ApplyReason) -> Self {
+        let (Self::Failed(reasons)
+        | Self::Locked(reasons)
+        | Self::Error(reasons)
+        | Self::Drifted(reasons)) = &mut self;
+        reasons.more.push(more);
+        self
+    }
+
+    /// The same as no answer: the catalog must be asked again.
     #[must_use]
     pub fn unanswered(self) -> Self {
-        Self::Error(self.to_string())
+        Self::Error(self.reasons().clone())
     }
 }
 
 impl From<PgFailure> for ApplyError {
     fn from(failure: PgFailure) -> Self {
+        let is_exhausted =
+            |state: &str| OUT_OF_SOMETHING.iter().any(|class| state.starts_with(class));
         match failure.sqlstate() {
-            Some(LOCK_NOT_AVAILABLE) => Self::Locked(failure.to_string()),
-            Some(state) if OUT_OF_SOMETHING.iter().any(|class| state.starts_with(class)) => {
-                Self::Error(format!("the server ran out of something: {failure}"))
+            Some(LOCK_NOT_AVAILABLE) => Self::Locked(ApplyReason::Server { failure }.into()),
+            Some(state) if is_exhausted(state) => {
+                Self::error(ApplyReason::ServerExhausted { failure })
             }
-            Some(_) => Self::Failed(failure.to_string()),
-            None if failure == PgFailure::Stopped => Self::Failed(failure.to_string()),
-            None => Self::Error(failure.to_string()),
+            Some(_) => Self::failed(ApplyReason::Server { failure }),
+            None if failure == PgFailure::Stopped => Self::failed(ApplyReason::Server { failure }),
+            None => Self::error(ApplyReason::Server { failure }),
         }
     }
 }
@@ -73,19 +111,19 @@ impl From<SandboxError> for ApplyError {
     fn from(error: SandboxError) -> Self {
         match error {
             SandboxError::Target(failure) => failure.into(),
-            other => Self::Failed(other.to_string()),
+            other => Self::failed(ApplyReason::Sandbox { reason: other.to_string() }),
         }
     }
 }
 
 impl From<SqlError> for ApplyError {
     fn from(error: SqlError) -> Self {
-        Self::Failed(error.to_string())
+        Self::failed(ApplyReason::PatchUnreadable { reason: error.to_string() })
     }
 }
 
 impl From<StoreError> for ApplyError {
     fn from(error: StoreError) -> Self {
-        Self::Error(error.to_string())
+        Self::error(ApplyReason::Store { reason: error.to_string() })
     }
 }

@@ -10,6 +10,7 @@ use super::applied::{Applied, object_of};
 use super::catalog_state::{Scope, read_state};
 use super::error::ApplyError;
 use super::kinds::maintenance::marker;
+use super::reason::ApplyReason;
 use super::settle::{Settled, effect_of, settle};
 use super::steps::{Told, run_steps};
 use crate::postgres::query;
@@ -29,7 +30,7 @@ pub async fn make(
 ) -> Result<Applied, ApplyError> {
     // An invalid leftover of an earlier try would be in the way of its own name.
     if let Settled::Left(reason) = settle(connection, plan).await? {
-        return Err(ApplyError::Failed(reason));
+        return Err(ApplyError::failed(reason));
     }
     let started = Instant::now();
     let ran = run_steps(connection, &plan.steps, told).await;
@@ -49,7 +50,7 @@ pub async fn make(
                 "It was cut off ({failure}), and what had begun was carried on; what may be left goes with a clean-up."
             )),
             Settled::Left(left) => {
-                return Err(ApplyError::from(failure).and(&left));
+                return Err(ApplyError::from(failure).and(left));
             }
             Settled::Untouched | Settled::Done => return Err(failure.into()),
         }
@@ -61,12 +62,11 @@ pub async fn make(
         .map_err(|failure| ApplyError::from(failure).unanswered())?;
     let effect = effect_of(plan, &after);
     if let Some(reason) = unfinished(plan, &after, &effect) {
-        return Err(ApplyError::Failed(
-            match settle(connection, plan).await.map_err(ApplyError::unanswered)? {
-                Settled::Left(left) => format!("{reason}; {left}"),
-                Settled::Untouched | Settled::Done => reason,
-            },
-        ));
+        let error = ApplyError::failed(reason);
+        return Err(match settle(connection, plan).await.map_err(ApplyError::unanswered)? {
+            Settled::Left(left) => error.and(left),
+            Settled::Untouched | Settled::Done => error,
+        });
     }
     let object = object_of(connection, plan).await.map_err(ApplyError::unanswered)?;
     // Its size is no part of the change: who holds the table now may keep it.
@@ -91,27 +91,28 @@ async fn check_not_skipped(
         }
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
-    Err(ApplyError::Failed(format!(
-        "it was skipped: somebody holds {table}, and the statement says SKIP_LOCKED"
-    )))
+    Err(ApplyError::failed(ApplyReason::Skipped { table: table.clone() }))
 }
 
 /// Why the catalog does not say that the change was made.
-fn unfinished(plan: &ChangePlan, after: &CatalogState, effect: &[CatalogChange]) -> Option<String> {
+fn unfinished(
+    plan: &ChangePlan,
+    after: &CatalogState,
+    effect: &[CatalogChange],
+) -> Option<ApplyReason> {
     for (object, touch) in &plan.touches {
         match (touch, after.0.get(object)) {
-            (Touch::Makes, None) => return Some(format!("the {object} was not made")),
+            (Touch::Makes, None) => return Some(ApplyReason::NotMade { object: object.clone() }),
             (Touch::Makes, Some(entry)) if entry.is_invalid() => {
-                return Some(format!("the {object} came out invalid, and was dropped again"));
+                return Some(ApplyReason::CameOutInvalid { object: object.clone() });
             }
             (Touch::Removes, Some(entry)) if !entry.is_invalid() => {
-                return Some(format!("the {object} still stands"));
+                return Some(ApplyReason::StillThere { object: object.clone() });
             }
             _ => {}
         }
     }
-    (!plan.touches.is_empty() && effect.is_empty())
-        .then(|| "it changed nothing: what it sets is set already".to_owned())
+    (!plan.touches.is_empty() && effect.is_empty()).then_some(ApplyReason::ChangedNothing)
 }
 
 async fn size_note(

@@ -9,6 +9,7 @@ use super::catalog_state::{Scope, read_state};
 use super::error::ApplyError;
 use super::kinds::{index, maintenance, setting, statistics, table};
 use super::plan_site::PlanSite;
+use super::reason::ApplyReason;
 use crate::sql::{Patch, PatchKind};
 
 /// Looks whether the patch can be applied, and derives its rollback from the catalog as it is now.
@@ -32,10 +33,7 @@ pub async fn plan_change(
         PatchKind::Rewrite(rewritten) => match &rewritten.index {
             Some(create) => index::create(connection, create, site).await?,
             None => {
-                return Err(ApplyError::Failed(
-                    "a rewritten statement is for the application to send: there is nothing to be applied"
-                        .into(),
-                ));
+                return Err(ApplyError::failed(ApplyReason::NothingToApply));
             }
         },
     };

@@ -5,6 +5,7 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::error::ApplyError;
+use super::reason::ApplyReason;
 use crate::postgres::PgFailure;
 use crate::postgres::query;
 
@@ -58,11 +59,11 @@ pub(super) async fn require_table(
     .await?;
     match row.map(|row| row.try_get::<bool, _>("owned")).transpose().map_err(PgFailure::from)? {
         Some(owned) if owned || site.for_others => Ok(()),
-        Some(_) => Err(ApplyError::Failed(format!("the sandbox's role does not own {table}"))),
-        None if site.for_others => Err(ApplyError::Failed(format!("{table} is missing on main"))),
-        None => Err(ApplyError::Failed(format!(
-            "{table} is missing in the sandbox: run `optischema sandbox init`"
-        ))),
+        Some(_) => Err(ApplyError::failed(ApplyReason::NotOwner { table: table.clone() })),
+        None if site.for_others => {
+            Err(ApplyError::failed(ApplyReason::TableMissingOnMain { table: table.clone() }))
+        }
+        None => Err(ApplyError::failed(ApplyReason::TableMissing { table: table.clone() })),
     }
 }
 

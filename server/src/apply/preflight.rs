@@ -2,20 +2,17 @@
 
 use optischema::change_plan::ChangePlan;
 use optischema::figures;
-use optischema::model::{ChangeKind, Check, CheckState, Recommendation, TableName};
+use optischema::model::{ChangeKind, Check, CheckKind, CheckState, Recommendation, TableName};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::error::ApplyError;
+use super::reason::ApplyReason;
 use super::watch_locks::old_transactions;
 use crate::postgres::query;
 
 /// A transaction this old is named: what is built concurrently waits for it to end.
 const OLD_SECONDS: i64 = 5;
-
-fn check(name: &str, state: CheckState, detail: impl Into<String>) -> Check {
-    Check { name: name.to_owned(), state, detail: detail.into() }
-}
 
 /// Looks at what the plan needs beside what it was derived from.
 ///
@@ -26,8 +23,8 @@ pub async fn preflight(
     plan: &ChangePlan,
     recommendation: &Recommendation,
 ) -> Result<Vec<Check>, ApplyError> {
-    let mut checks = vec![check(
-        "Object",
+    let mut checks = vec![Check::new(
+        CheckKind::Object,
         CheckState::Ok,
         format!("{} can be made of what stands in the sandbox now.", plan.kind),
     )];
@@ -42,8 +39,8 @@ pub async fn preflight(
         checks.push(space(recommendation));
     }
     if matches!(plan.kind, ChangeKind::VacuumFull | ChangeKind::Repack) {
-        checks.push(check(
-            "Disk",
+        checks.push(Check::new(
+            CheckKind::Disk,
             CheckState::Unknown,
             "It writes the whole table anew beside the old one; how much disk is free cannot be asked over SQL.",
         ));
@@ -57,7 +54,9 @@ pub async fn preflight(
 /// There is one.
 pub fn refuse_blocked(checks: &[Check]) -> Result<(), ApplyError> {
     match checks.iter().find(|check| check.state == CheckState::Blocked) {
-        Some(blocked) => Err(ApplyError::Failed(blocked.detail.clone())),
+        Some(blocked) => {
+            Err(ApplyError::failed(ApplyReason::Blocked { reason: blocked.detail.clone() }))
+        }
         None => Ok(()),
     }
 }
@@ -71,14 +70,14 @@ async fn may_create(connection: &mut PgConnection, table: &TableName) -> Result<
     .await?;
     let may = row.map(|row| row.try_get::<bool, _>("may")).transpose()?.unwrap_or(false);
     Ok(if may {
-        check(
-            "Privileges",
+        Check::new(
+            CheckKind::Privileges,
             CheckState::Ok,
             format!("The role owns {table}, and may create in its schema."),
         )
     } else {
-        check(
-            "Privileges",
+        Check::new(
+            CheckKind::Privileges,
             CheckState::Blocked,
             format!("the sandbox's role may not create anything in the schema {}", table.schema),
         )
@@ -92,11 +91,13 @@ async fn transactions(
     let old = old_transactions(connection, OLD_SECONDS).await?;
     let waits = plan.steps.iter().any(|step| step.sql.contains("CONCURRENTLY"));
     Ok(match old.first() {
-        None => {
-            check("Transactions", CheckState::Ok, format!("None is older than {OLD_SECONDS} s."))
-        }
-        Some(oldest) => check(
-            "Transactions",
+        None => Check::new(
+            CheckKind::Transactions,
+            CheckState::Ok,
+            format!("None is older than {OLD_SECONDS} s."),
+        ),
+        Some(oldest) => Check::new(
+            CheckKind::Transactions,
             CheckState::Warning,
             format!(
                 "{} {} older than {OLD_SECONDS} s{}: {oldest}",
@@ -114,8 +115,8 @@ fn space(recommendation: &Recommendation) -> Check {
         Some(bytes) => format!("The index will take about {}", figures::bytes(bytes)),
         None => "How large the index will be is not known".to_owned(),
     };
-    check(
-        "Disk",
+    Check::new(
+        CheckKind::Disk,
         CheckState::Unknown,
         format!(
             "{need}; how much disk is free cannot be asked over SQL. Where it does not suffice, the build fails and is cleaned up."

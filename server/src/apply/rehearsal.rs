@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::catalog_state::{Scope, read_state};
 use super::error::ApplyError;
 use super::known_index::expected_of;
+use super::reason::ApplyReason;
 use super::steps::run;
 use crate::postgres::PgFailure;
 use crate::postgres::query;
@@ -46,7 +47,7 @@ pub async fn rehearse(
         Rehearsal::Copies { patch, rollback } => {
             let schema = rehearsal_schema(job);
             if !hold_scratch(connection, &schema).await? {
-                return Err(ApplyError::Error("another process is rehearsing this job".into()));
+                return Err(ApplyError::error(ApplyReason::AlreadyRehearsing));
             }
             // Copies' partitions name their indexes as PostgreSQL does, and have none of their own parameters: built once as
             // they are here, they are what is rehearsed on.
@@ -108,7 +109,7 @@ async fn on_copies(
     let scope = Scope { tables: copies, settings: false };
     if ways.prime {
         for statement in ways.patch.iter().chain(ways.rollback) {
-            run(connection, statement).await.map_err(|error| rehearsed("the rollback", error))?;
+            run(connection, statement).await.map_err(|error| rehearsed(error, rollback_fails))?;
         }
     }
     both_ways(connection, &scope, ways.patch, ways.rollback).await
@@ -123,21 +124,18 @@ async fn both_ways(
 ) -> Result<CatalogState, ApplyError> {
     let before = read_state(connection, scope).await?;
     for statement in patch {
-        run(connection, statement).await.map_err(|error| rehearsed("the patch", error))?;
+        run(connection, statement).await.map_err(|error| rehearsed(error, patch_fails))?;
     }
     let between = read_state(connection, scope).await?;
     for statement in rollback {
-        run(connection, statement).await.map_err(|error| rehearsed("the rollback", error))?;
+        run(connection, statement).await.map_err(|error| rehearsed(error, rollback_fails))?;
     }
     let after = read_state(connection, scope).await?;
     if between == before {
-        return Err(ApplyError::Failed(
-            "in rehearsal the patch changed nothing: what it sets is set already".into(),
-        ));
+        return Err(ApplyError::failed(ApplyReason::RehearsedNothing));
     }
-    restored(&before, &after).map_err(|what| {
-        ApplyError::Failed(format!("in rehearsal the rollback did not restore the catalog: {what}"))
-    })?;
+    restored(&before, &after)
+        .map_err(|difference| ApplyError::failed(ApplyReason::NotRestored { difference }))?;
     Ok(between)
 }
 
@@ -153,11 +151,17 @@ pub(super) fn restored(before: &CatalogState, after: &CatalogState) -> Result<()
     Err(format!("{} was `{}`, and is `{}`", change.object, side(change.before), side(change.after)))
 }
 
-fn rehearsed(what: &str, error: PgFailure) -> ApplyError {
+fn patch_fails(failure: String) -> ApplyReason {
+    ApplyReason::RehearsedPatchFails { failure }
+}
+
+fn rollback_fails(failure: String) -> ApplyReason {
+    ApplyReason::RehearsedRollbackFails { failure }
+}
+
+fn rehearsed(error: PgFailure, fails: fn(String) -> ApplyReason) -> ApplyError {
     match ApplyError::from(error) {
-        ApplyError::Failed(reason) => {
-            ApplyError::Failed(format!("in rehearsal {what} does not run: {reason}"))
-        }
+        ApplyError::Failed(reasons) => ApplyError::failed(fails(reasons.to_string())),
         other => other,
     }
 }

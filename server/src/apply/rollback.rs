@@ -17,6 +17,7 @@ use super::error::ApplyError;
 use super::kinds::parts::{build, rebuilt};
 use super::known_index::known_index;
 use super::plan_site::{Branch, Place, branches};
+use super::reason::ApplyReason;
 use super::rehearsal::restored;
 use super::settle::drop_remains;
 use super::steps::{Told, run_steps};
@@ -105,19 +106,19 @@ pub async fn check_undo(
     way: &WayBack,
 ) -> Result<CatalogState, ApplyError> {
     if let Some(reason) = &change.no_rollback {
-        return Err(ApplyError::Failed(reason.clone()));
+        return Err(ApplyError::failed(ApplyReason::Irreversible { reason: reason.clone() }));
     }
     let detail = detail_of(change);
     let scope = Scope::of_change(change, &detail);
     if let Some(left) = drop_remains(connection, &way.effect.changes).await? {
-        return Err(ApplyError::Failed(left));
+        return Err(ApplyError::failed(left));
     }
     let now = read_state(connection, &scope).await?;
     if let Some(drift) = drift(&way.effect.changes, &now) {
         return Err(match renamed(connection, change).await? {
             // It stands all the same: once it has its name again it can be rolled back.
-            Some(renamed) => ApplyError::Failed(renamed),
-            None => ApplyError::Drifted(drift),
+            Some(renamed) => ApplyError::failed(renamed),
+            None => ApplyError::drifted(drift),
         });
     }
     check_same_object(connection, change).await?;
@@ -171,16 +172,17 @@ fn check_restored(way: &WayBack, after: &CatalogState) -> Result<(), ApplyError>
         !way.effect.is_same(after.0.get(&change.object), change.before.as_ref())
     };
     if let Some(change) = way.effect.changes.iter().find(differs_from_before) {
-        return Err(ApplyError::Drifted(format!(
-            "the rollback ran, and {} is not what it was before: {}",
-            change.object,
-            differs(change.before.as_ref(), after.0.get(&change.object))
-        )));
+        return Err(ApplyError::drifted(ApplyReason::RolledBackOtherwise {
+            object: change.object.clone(),
+            difference: differs(change.before.as_ref(), after.0.get(&change.object)),
+        }));
     }
     let is_whole =
         |object: &&CatalogObject| after.0.get(*object).is_some_and(|entry| !entry.is_invalid());
     match way.made.iter().find(|object| !is_whole(object)) {
-        Some(object) => Err(ApplyError::Drifted(format!("the rollback ran, and left no {object}"))),
+        Some(object) => {
+            Err(ApplyError::drifted(ApplyReason::RollbackLeftNone { object: object.clone() }))
+        }
         None => Ok(()),
     }
 }
@@ -221,10 +223,8 @@ async fn check_nobody_elses(
         let given = branch.name.name.starts_with(&known.table.name)
             && branch.name.name.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with("_idx");
         if !is_ours && !given {
-            return Err(ApplyError::Failed(format!(
-                "{} of {} hangs on it and would go with it: it is not OptiSchema's; detach the partition first",
-                branch.name, known.table
-            )));
+            let (index, table) = (branch.name, known.table);
+            return Err(ApplyError::failed(ApplyReason::OthersIndex { index, table }));
         }
     }
     Ok(())
@@ -254,15 +254,15 @@ fn is_ours(change: &CatalogChange, now: &CatalogState) -> bool {
     }
 }
 
-/// The first entry that is no longer what the change left, in words.
-fn drift(effect: &[CatalogChange], now: &CatalogState) -> Option<String> {
+/// The first entry that is no longer what the change left.
+fn drift(effect: &[CatalogChange], now: &CatalogState) -> Option<ApplyReason> {
     let change = effect.iter().find(|change| !is_ours(change, now))?;
-    let (object, is) = (&change.object, now.0.get(&change.object));
+    let (object, is) = (change.object.clone(), now.0.get(&change.object));
     Some(match (&change.after, is) {
-        (Some(_), None) => format!("the {object} is no longer there: somebody dropped it"),
-        (None, Some(there)) => format!("the {object} stands there again: `{there}`"),
+        (Some(_), None) => ApplyReason::ObjectGone { object },
+        (None, Some(there)) => ApplyReason::ObjectBack { object, entry: there.to_string() },
         (after, _) => {
-            format!("the {object} is no longer what was applied: {}", differs(after.as_ref(), is))
+            ApplyReason::ObjectAltered { object, difference: differs(after.as_ref(), is) }
         }
     })
 }
@@ -278,8 +278,6 @@ async fn check_same_object(
     let now = made_object(connection, change.kind, &name).await?;
     match now {
         Some(now) if now.oid == Some(oid) => Ok(()),
-        _ => Err(ApplyError::Drifted(format!(
-            "{name} is no longer what was applied: somebody made it anew"
-        ))),
+        _ => Err(ApplyError::drifted(ApplyReason::ObjectRebuilt { name })),
     }
 }

@@ -14,6 +14,7 @@ use super::current_effect::{current_effect, renamed};
 use super::error::ApplyError;
 use super::kinds::maintenance::marker;
 use super::known_index::{is_expected, known_index};
+use super::reason::ApplyReason;
 use super::steps::{not_run, run};
 use crate::postgres::PgFailure;
 use crate::postgres::query;
@@ -33,8 +34,8 @@ pub enum Settled {
     Untouched,
     /// It came to its end.
     Done,
-    /// Neither, and it could not be put right now; the reason.
-    Left(String),
+    /// Neither, and it could not be put right now.
+    Left(ApplyReason),
 }
 
 /// Looks where a planned change stands, and puts right what is half done.
@@ -72,7 +73,7 @@ pub async fn settle(
             return Ok(Settled::Left(left));
         }
     }
-    Ok(Settled::Left("what the catalog says is neither as before nor as it was meant".into()))
+    Ok(Settled::Left(ApplyReason::NeitherState))
 }
 
 /// What a change altered. An index that is being dropped counts as gone.
@@ -93,7 +94,7 @@ pub(super) fn effect_of(plan: &ChangePlan, now: &CatalogState) -> Vec<CatalogCha
 pub(super) async fn drop_remains(
     connection: &mut PgConnection,
     effect: &[CatalogChange],
-) -> Result<Option<String>, ApplyError> {
+) -> Result<Option<ApplyReason>, ApplyError> {
     let gone: Vec<CatalogObject> = effect
         .iter()
         .filter(|change| change.after.is_none())
@@ -138,7 +139,7 @@ async fn drop_half_made(
     objects: &[CatalogObject],
     was_there: bool,
     direction: Direction,
-) -> Result<Option<String>, ApplyError> {
+) -> Result<Option<ApplyReason>, ApplyError> {
     let names: Vec<&TableName> = objects.iter().filter_map(CatalogObject::index).collect();
     // What hangs on a partitioned index goes with it; what was not attached yet goes by itself.
     for with_parts in [false, true] {
@@ -153,20 +154,18 @@ async fn drop_half_made(
                 continue;
             }
             if known.building {
-                return Ok(Some(format!("somebody is building the index {name} now")));
+                return Ok(Some(ApplyReason::BeingBuilt { index: name.clone() }));
             }
             let sql = drop_index_sql(&name.schema, &name.name, !known.is_partitioned);
             match run(connection, &sql).await {
                 Ok(()) => {}
                 Err(failure) if failure.is_connection() => return Err(failure.into()),
                 Err(failure) => {
-                    return Ok(Some(format!(
-                        "an invalid index {name} is left, and could not be dropped yet: {failure}; {}",
-                        match direction {
-                            Direction::Forward => "cleaning up tries again",
-                            Direction::Backward => "rolling back again carries on",
-                        }
-                    )));
+                    return Ok(Some(ApplyReason::InvalidLeft {
+                        index: name.clone(),
+                        failure,
+                        rolling_back: direction == Direction::Backward,
+                    }));
                 }
             }
         }
@@ -189,7 +188,7 @@ async fn settle_maintenance(
         );
     }
     Ok(match marker(connection, plan.kind, table).await? {
-        None => Settled::Left(format!("{table} is no longer there")),
+        None => Settled::Left(ApplyReason::TableGone { table: table.clone() }),
         Some(now) if now == *before => Settled::Untouched,
         Some(_) => Settled::Done,
     })
@@ -275,9 +274,7 @@ pub async fn settle_rollback(
             return Ok(Settled::Left(left));
         }
     }
-    Ok(Settled::Left(
-        "what the catalog says is neither what was applied nor what was before".into(),
-    ))
+    Ok(Settled::Left(ApplyReason::NeitherState))
 }
 
 /// Drops an invalid leftover of an index, if there is one; whether one was dropped.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use optischema::model::{BindingResult, Calibration, MeasuredWriteCost, PlanPair};
+use optischema::model::{BindingResult, Calibration, MeasuredWriteCost, Phase, PlanPair};
 
 use super::arms::{ArmKind, ArmSpec, Arms};
 use super::bound::Bound;
@@ -34,7 +34,7 @@ pub(super) async fn run_all(
     bound: &[Bound],
     report: Report<'_>,
 ) -> Result<Measured, BenchmarkError> {
-    report("measuring a change that cannot matter", 0.5);
+    report(Phase::MeasuringNoise, 0.5);
     let cost = expected_cost(request, site, bound).await?;
     let calibration = calibrate(site, &request.patch.kind, cost, request.seed).await?;
     let floor = calibration.floor_percent / 100.0;
@@ -51,7 +51,7 @@ pub(super) async fn run_all(
     let begun = Instant::now();
     for (number, one) in bound.iter().enumerate() {
         let share = |done: f64| 0.52 + 0.36 * (number as f64 + done) / bound.len() as f64;
-        report(&format!("comparing the rows of both arms ({})", one.label), share(0.0));
+        report(Phase::ComparingRows { parameters: one.label.clone() }, share(0.0));
         let left = request.budget.saturating_sub(begun.elapsed());
         let deadline = Instant::now() + left / u32::try_from(bound.len() - number).unwrap_or(1);
         let seed = request.seed.wrapping_add(number as u64);
@@ -62,7 +62,7 @@ pub(super) async fn run_all(
         .await?;
     }
     if let (Some(target), Some(workspace)) = (&patched.target, &workspace) {
-        report("measuring what each write costs", 0.9);
+        report(Phase::MeasuringWrites, 0.9);
         let cost =
             write_cost::measure(site.connection(), fence, workspace, target, request.seed).await?;
         found.write_cost = Some(cost);
@@ -149,8 +149,12 @@ async fn run_one(
         let sql = arms.baseline.sql.clone();
         let measured = protocol
             .measure(&mut arms, &mut |pairs, most| {
-                let phase = format!("measuring pair {pairs} of at most {most} ({})", one.label);
-                report(&phase, pairs as f64 / most as f64);
+                let phase = Phase::MeasuringPairs {
+                    pairs: pairs as u64,
+                    most: most as u64,
+                    parameters: one.label.clone(),
+                };
+                report(phase, pairs as f64 / most as f64);
             })
             .await?;
         found.warnings.extend(measured.warnings(&one.label));

@@ -72,17 +72,32 @@ pub enum BenchmarkError {
 }
 
 impl BenchmarkError {
+    /// The stable code of the case: `error_code` of a job.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Failed(_) => "benchmark_failed",
+            Self::Refuted(_) => "refuted",
+            Self::Error(_) => "benchmark_error",
+            Self::Unreachable(_) => "target_unreachable",
+            Self::Sql { .. } => "statement_refused",
+            Self::Stopped => "statement_stopped",
+            Self::Unsuitable(_) => "place_unsuitable",
+        }
+    }
+
+    /// Whether the benchmark ran and the answer is no.
+    #[must_use]
+    pub const fn is_answer(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Refuted(_) | Self::Sql { .. } | Self::Stopped)
+    }
+
     /// The reason, where the answer is no.
     ///
     /// # Errors
     /// It could not run, or not here: the error itself.
     pub fn refusal(self) -> Result<String, Self> {
-        match self {
-            Self::Failed(_) | Self::Refuted(_) | Self::Sql { .. } | Self::Stopped => {
-                Ok(self.to_string())
-            }
-            other => Err(other),
-        }
+        if self.is_answer() { Ok(self.to_string()) } else { Err(self) }
     }
 
     /// While the change is made: what the rows do not allow, they do not allow on main.

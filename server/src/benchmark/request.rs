@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use optischema::model::{Join, StatementShape, TableName, TrackedStatement};
+use optischema::model::{Join, Phase, StatementShape, TableName, TrackedStatement};
 use optischema::plan::parse_plan;
 
 use super::case::Case;
@@ -40,7 +40,7 @@ pub struct BenchmarkRequest<'a> {
 }
 
 /// Told what happens, and how far it is (0 to 1).
-pub type Report<'a> = &'a mut (dyn FnMut(&str, f64) + Send);
+pub type Report<'a> = &'a mut (dyn FnMut(Phase, f64) + Send);
 
 impl BenchmarkRequest<'_> {
     /// Every table that is read or changed, each once.

@@ -2,7 +2,7 @@
 //! end.
 
 use optischema::benchmark_place::{BenchmarkPlace, InPlace, Need, PassedOver, PlaceChoice, choose};
-use optischema::model::{BenchmarkResult, Catalog, Environment};
+use optischema::model::{BenchmarkResult, Catalog, Environment, Phase};
 
 use super::bound::{Bound, guard};
 use super::drawing::draw;
@@ -28,7 +28,7 @@ pub async fn run_benchmark(
     places: &Places,
     report: Report<'_>,
 ) -> Result<BenchmarkResult, BenchmarkError> {
-    report("asking main's planner", 0.0);
+    report(Phase::AskingPlanner, 0.0);
     let mut request = request;
     let mut main = MainSession::begin(&places.main).await?;
     let catalog = match &request.patch.kind {
@@ -115,19 +115,19 @@ async fn measure(
     let mut site = opened.map_err(BenchmarkError::of_place)?;
     environment.target = site.address.clone();
     environment.settings_left = site.take_settings(asked.settings).await?;
-    report("drawing values that occur together", 0.45);
+    report(Phase::DrawingParameters, 0.45);
     let all = asked.bound.to_vec();
     let (bound, warnings) = draw(request, &mut site, places, all, asked.catalog).await?;
     site.warnings.extend(warnings);
-    report(&format!("making the change: {}", request.patch.kind.label()), 0.46);
+    report(Phase::Patching { change: request.patch.kind.label().to_string() }, 0.46);
     let built = build(&mut site, &request.patch.kind).await;
     let patched = built.map_err(BenchmarkError::of_change)?;
     let measured = run_all(request, &mut site, &patched, &bound, report).await?;
-    report("planning the rest of the workload", 0.95);
+    report(Phase::PlanningWorkload, 0.95);
     let mut answer = ask(request, places, &bound).await?;
     if !matches!(request.patch.kind, PatchKind::CreateIndex(_) | PatchKind::Rewrite(_)) {
         answer.workload = workload::plan_here(request, &mut site, &patched).await?;
     }
-    report("summing up", 0.99);
+    report(Phase::SummingUp, 0.99);
     Ok(summary(request, site, patched, measured, answer, environment))
 }

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use optischema::benchmark_place::BenchmarkPlace;
 use optischema::figures;
-use optischema::model::{CopiedTable, Fidelity, FidelityKind, Join, TableName, quote_identifier};
+use optischema::model::{
+    CopiedTable, Fidelity, FidelityKind, Join, Phase, TableName, quote_identifier,
+};
 use optischema::sampling::{SamplePlan, SourceTable, plan_copy, sample_each};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
@@ -37,7 +39,7 @@ pub(super) async fn open_scratch(
     };
     let mut session = connect(BenchmarkPlace::Sandbox, dsn, request, places, report).await?;
     let mut main = reading(request, places).await?;
-    report("reading the tables' structure", 0.02);
+    report(Phase::ReadingStructure, 0.02);
     let family = read_family(main.connection().await?, &request.tables()).await?;
     check_names(&family)?;
     let plan = sample_plan(request, &family)?;
@@ -46,7 +48,7 @@ pub(super) async fn open_scratch(
     create_scratch(sandbox, request.schema).await?;
     install_extensions(sandbox, &family, &schema).await?;
     if request.with_functions {
-        report("copying functions", 0.02);
+        report(Phase::CopyingFunctions, 0.02);
         let lacks = copy_functions(&mut main, sandbox).await?;
         tracing::debug!(?lacks, "functions were copied");
     }
@@ -64,10 +66,10 @@ pub(super) async fn open_scratch(
     let mut warnings = differences(main.connection().await?, sandbox).await?;
     // Main has given all it is asked for.
     main.end().await?;
-    report("building keys and indexes of the copy", 0.36);
+    report(Phase::BuildingIndexes, 0.36);
     let created = finish_tables(sandbox, &family, &here).await?;
     for (top, _) in family.tops() {
-        report(&format!("analysing the copy of {}", top.table), 0.42);
+        report(Phase::Analyzing { table: top.table.clone() }, 0.42);
         // A partitioned table's own takes its partitions along; children that inherit have statistics of their own.
         let below = family.with_rows(&top.table);
         let inherits = |structure: &&&TableStructure| {
@@ -219,16 +221,21 @@ async fn copy_all(
             let source = RowSource::of(structure);
             let rows =
                 CopyRows { source: &source, top: &top.table, schema, choices, is_frozen: true };
-            report(&format!("copying {}", structure.table), share(so_far));
+            let phase = |done: Copied| Phase::Copying {
+                table: structure.table.clone(),
+                rows: done.rows,
+                bytes: done.bytes,
+            };
+            report(phase(Copied { rows: 0, bytes: 0 }), share(so_far));
             let mut tell = |done: Copied| {
                 if said.is_none_or(|at| at.elapsed() > Duration::from_millis(250)) {
                     said = Some(Instant::now());
-                    report(&phase_of(structure, done), share(so_far + done.bytes));
+                    report(phase(done), share(so_far + done.bytes));
                 }
             };
             let table = rows.run(main, sandbox, &mut tell).await?;
             let whole = Copied { rows: table.rows, bytes: table.bytes };
-            report(&phase_of(structure, whole), share(so_far + table.bytes));
+            report(phase(whole), share(so_far + table.bytes));
             of_top = Some(match of_top {
                 None => CopiedTable { table: top.table.clone(), ..table },
                 Some(known) => CopiedTable {
@@ -242,15 +249,6 @@ async fn copy_all(
         before += (*bytes).max(8192);
     }
     Ok(copied)
-}
-
-fn phase_of(structure: &TableStructure, done: Copied) -> String {
-    format!(
-        "copying {}: {} rows, {}",
-        structure.table,
-        figures::grouped(done.rows as f64),
-        figures::bytes(done.bytes)
-    )
 }
 
 fn sample_warnings(

@@ -3,7 +3,8 @@
 use optischema::benchmark_place::BenchmarkPlace;
 use optischema::figures;
 use optischema::model::{
-    CopiedTable, CopyMethod, Fidelity, FidelityKind, TableName, quote_identifier, quote_literal,
+    CopiedTable, CopyMethod, Fidelity, FidelityKind, Phase, TableName, quote_identifier,
+    quote_literal,
 };
 use optischema::plan::{Plan, relations_outside};
 use sqlx::postgres::PgConnection;
@@ -199,7 +200,7 @@ pub(super) async fn connect(
     };
     session.name(&request.name).await?;
     while !try_lock(&mut session).await? {
-        report("waiting for another benchmark on this server", 0.01);
+        report(Phase::WaitingForBenchmark, 0.01);
         tokio::time::sleep(PATIENCE).await;
     }
     let mut main = connect_main(&places.main).await?;

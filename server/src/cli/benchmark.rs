@@ -4,7 +4,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use optischema::model::{Job, JobAccepted, JobStatus, RecommendationId, SetRequest, Verdict};
+use optischema::model::{
+    Job, JobAccepted, JobStatus, Phase, RecommendationId, SetRequest, Verdict,
+};
 use reqwest::StatusCode;
 
 use super::Format;
@@ -110,23 +112,27 @@ async fn run_there(remote: &Remote, asked: Asked) -> Result<Job, CommandError> {
     }
 }
 
-/// Says each phase once.
+/// Prints each phase once, and the rows and bytes of each table that was copied.
 #[derive(Default)]
-pub(super) struct Phases {
-    last: String,
+pub(crate) struct Phases {
+    last: Option<Phase>,
 }
 
 impl Phases {
     fn tell(&mut self, job: &Job) {
-        self.say(job.phase.as_deref().unwrap_or_default());
+        if let Some(phase) = job.phase_detail.clone() {
+            self.say(phase);
+        }
     }
 
-    /// Phases that begin with the same word are one.
-    pub(super) fn say(&mut self, phase: &str) {
-        let word = phase.split(' ').next().unwrap_or_default();
-        if !word.is_empty() && !self.last.starts_with(word) {
-            say(phase);
-            phase.clone_into(&mut self.last);
+    pub(crate) fn say(&mut self, phase: Phase) {
+        let continues = self.last.as_ref().is_some_and(|last| last.continues_as(&phase));
+        if !continues {
+            if let Some(copied @ Phase::Copying { rows: 1.., .. }) = &self.last {
+                say(&copied.to_string());
+            }
+            say(&phase.to_string());
         }
+        self.last = Some(phase);
     }
 }

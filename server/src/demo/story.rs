@@ -5,8 +5,8 @@ use std::time::Duration;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use optischema::figures;
 use optischema::model::{
-    BenchmarkResult, ConfidenceInterval, Job, JobStatus, PlanPair, Recommendation, SetBenchmark,
-    Verdict, WriteMeasure,
+    BenchmarkResult, ConfidenceInterval, Job, JobStatus, Phase, PlanPair, Recommendation,
+    SetBenchmark, Verdict, WriteMeasure,
 };
 use optischema::operations::{OperationError, Operations};
 use optischema::plan::{diff, parse_plan};
@@ -43,16 +43,17 @@ pub async fn run_once(
     };
     say(&format!("benchmarking: {}", top.title));
     let accepted = operations.start_benchmark(top.id).await?;
-    let mut last_phase = String::new();
+    let mut last_phase: Option<Phase> = None;
     let job = loop {
         let job = operations.job(accepted.job_id).await?;
         if job.status.is_final() {
             break job;
         }
-        let phase = job.phase.clone().unwrap_or_default();
-        if phase.split(' ').next() != last_phase.split(' ').next() {
-            say(&phase);
-            last_phase = phase;
+        if let Some(phase) = job.phase_detail {
+            if !last_phase.is_some_and(|last| last.continues_as(&phase)) {
+                say(&phase.to_string());
+            }
+            last_phase = Some(phase);
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     };

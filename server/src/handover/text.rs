@@ -128,10 +128,9 @@ pub(super) fn head(change: &HandedChange) -> Vec<String> {
 pub(super) fn no_way_back(change: &HandedChange) -> Option<String> {
     let why = change.no_down.as_deref().map(|why| lines(why).join(" "));
     match (change.down.is_empty(), why) {
-        (true, Some(why)) if why.contains("cannot be undone") => Some(format!("Undo: {why}.")),
-        (true, Some(why)) => Some(format!("Cannot be undone: {why}")),
-        (true, None) => Some("Cannot be undone: no statement takes it back".to_owned()),
-        (false, Some(why)) => Some(format!("Not undone in full: {why}")),
+        (true, Some(why)) => Some(format!("No rollback: {why}")),
+        (true, None) => Some("No rollback: no statement undoes it".to_owned()),
+        (false, Some(why)) => Some(format!("Incomplete rollback: {why}")),
         (false, None) => None,
     }
 }

@@ -56,38 +56,23 @@ impl IntoResponse for Problem {
 
 impl From<OperationError> for Problem {
     fn from(error: OperationError) -> Self {
-        let detail = error.to_string();
-        match error {
-            OperationError::NotFound { .. } => {
-                Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", detail)
+        let (status, title) = match &error {
+            OperationError::NotFound { .. } => (StatusCode::NOT_FOUND, "Not found"),
+            OperationError::Conflict(_) => (StatusCode::CONFLICT, "Not possible in this state"),
+            OperationError::Invalid { .. } => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "A field cannot be read")
             }
-            OperationError::Conflict(refusal) => Self {
-                reason: Some(refusal.code()),
-                ..Self::new(
-                    StatusCode::CONFLICT,
-                    "illegal_transition",
-                    "Not possible in this state",
-                    detail,
-                )
-            },
-            OperationError::Invalid { .. } => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "invalid_field",
-                "A field cannot be read",
-                detail,
-            ),
-            OperationError::Unavailable(_) => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "target_unavailable",
-                "A database cannot be used",
-                detail,
-            ),
-            OperationError::Internal { .. } => Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "Something went wrong",
-                detail,
-            ),
+            OperationError::Unavailable(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "A database cannot be used")
+            }
+            OperationError::Internal { .. } => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong")
+            }
+        };
+        let problem = Self::new(status, error.code(), title, error.to_string());
+        match error {
+            OperationError::Conflict(refusal) => Self { reason: Some(refusal.code()), ..problem },
+            _ => problem,
         }
     }
 }

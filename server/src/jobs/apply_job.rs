@@ -3,19 +3,19 @@
 use optischema::audit::{ApplyIntent, ApplyOutcome};
 use optischema::change_plan::ChangePlan;
 use optischema::model::{
-    ChangeDetail, ChangeKind, ChangeOutcome, ChangeResult, ChangeStep, JobResult, QueryHash,
+    ChangeDetail, ChangeKind, ChangeOutcome, ChangeResult, ChangeStep, JobResult, Phase, QueryHash,
     Recommendation, TrackedStatement,
 };
 
-use super::follow::{Follower, who};
+use super::follow::Follower;
 use super::moved::note_moved;
 use super::progress::Progress;
 use super::sandbox;
 use super::trail::{note_refused, record};
 use super::worker::Worker;
 use crate::apply::{
-    Applied, ApplyError, PlanSite, Plans, compare_plans, make, plan_change, plan_statements,
-    preflight, refuse_blocked, rehearsal_schema, rehearse,
+    Applied, ApplyError, ApplyReason, PlanSite, Plans, compare_plans, make, plan_change,
+    plan_statements, preflight, refuse_blocked, rehearsal_schema, rehearse,
 };
 use crate::postgres::{Session, database_id};
 use crate::sql::Patch;
@@ -28,10 +28,8 @@ const LOOKING_S: u32 = 60;
 pub(super) fn end_of(result: Result<ChangeOutcome, ApplyError>) -> JobEnd {
     match result {
         Ok(outcome) => JobEnd::Completed(JobResult::Change(Box::new(outcome))),
-        Err(
-            ApplyError::Failed(reason) | ApplyError::Locked(reason) | ApplyError::Drifted(reason),
-        ) => JobEnd::Failed(reason),
-        Err(ApplyError::Error(reason)) => JobEnd::Error(reason),
+        Err(error @ ApplyError::Error(_)) => JobEnd::Error(error.reasons().into()),
+        Err(error) => JobEnd::Failed(error.reasons().into()),
     }
 }
 
@@ -48,7 +46,7 @@ pub(super) async fn recommendation(
     let id = claimed
         .job
         .recommendation_id
-        .ok_or_else(|| ApplyError::Failed("the job has no recommendation".into()))?;
+        .ok_or_else(|| ApplyError::failed(ApplyReason::NoRecommendation))?;
     Ok(worker.store.recommendation(id).await?)
 }
 
@@ -56,9 +54,7 @@ pub(super) async fn recommendation(
 fn approved(claimed: &ClaimedJob, recommendation: &Recommendation) -> Result<Patch, ApplyError> {
     let patch = Patch::parse(&recommendation.patch_sql)?;
     match &claimed.approved_hash {
-        Some(hash) if *hash != patch.hash => Err(ApplyError::Failed(
-            "the patch is another one than was approved: look at it again, and apply anew".into(),
-        )),
+        Some(hash) if *hash != patch.hash => Err(ApplyError::failed(ApplyReason::PatchChanged)),
         _ => Ok(patch),
     }
 }
@@ -81,7 +77,7 @@ async fn prepared(
     recommendation: &Recommendation,
 ) -> Result<Prepared, ApplyError> {
     let patch = approved(claimed, recommendation)?;
-    progress.report("checking the sandbox", 0.02);
+    progress.report(Phase::CheckingSandbox, 0.02);
     let mut session = sandbox::open(worker, &claimed.job).await?;
     let scratch = rehearsal_schema(claimed.job.id.0);
     let site = PlanSite {
@@ -92,9 +88,9 @@ async fn prepared(
     let mut plan = plan_change(&mut session.connection, &patch, recommendation, site).await?;
     let checks = preflight(&mut session.connection, &plan, recommendation).await?;
     refuse_blocked(&checks)?;
-    progress.report("rehearsing patch and rollback", 0.1);
+    progress.report(Phase::Rehearsing, 0.1);
     plan.expected = rehearse(&mut session.connection, claimed.job.id.0, &plan).await?;
-    progress.report("planning the statements without the change", 0.2);
+    progress.report(Phase::PlanningBefore, 0.2);
     let tracked = tracked(worker, recommendation).await?;
     let hashes = hashes(recommendation);
     let before = plan_statements(&mut session.connection, &hashes, &tracked).await?;
@@ -115,7 +111,7 @@ async fn apply(
             return Err(error);
         }
     };
-    progress.report("writing down what is meant", 0.25);
+    progress.report(Phase::WritingIntent, 0.25);
     let target = sandbox::address(worker)?.address().to_owned();
     let intent = ApplyIntent {
         target: target.clone(),
@@ -129,7 +125,7 @@ async fn apply(
         plan: plan.clone(),
     };
     worker.store.audit(&record(intent, claimed, &recommendation)).await?;
-    progress.report("making the change", 0.3);
+    progress.report(Phase::Applying, 0.3);
     let applied = match made(worker, &mut session, &plan, progress).await {
         Ok(applied) => applied,
         // What became of it is not known yet: whoever reconciles it writes the outcome.
@@ -148,11 +144,11 @@ async fn apply(
     if plan.marker.is_some() {
         note_moved(worker, &mut session, claimed, &recommendation, &plan.tables).await;
     }
-    progress.report("looking whether the statements use it", 0.9);
+    progress.report(Phase::PlanningAfter, 0.9);
     // The change stands: whether it is used is worth knowing, and nothing that it depends on.
     let after = planned_with(worker, &mut session, &plan, &hashes, &tracked).await;
     let uses = after.map(|after| compare_plans(&plan, &before, &after)).unwrap_or_default();
-    progress.report("recording the change", 0.95);
+    progress.report(Phase::Recording, 0.95);
     let detail = ChangeDetail {
         steps: plan.steps.clone(),
         rollback: plan.rollback.clone(),
@@ -163,7 +159,7 @@ async fn apply(
     };
     let outcome =
         recorded(worker, claimed, &recommendation, (&plan, &applied, &detail, &hash), None).await?;
-    progress.report("the change is recorded", 0.99);
+    progress.report(Phase::Recorded, 0.99);
     Ok(outcome)
 }
 
@@ -218,7 +214,7 @@ async fn made(
 pub(super) fn with_blocker(error: ApplyError, follower: &Follower) -> ApplyError {
     match (&error, follower.last_wait()) {
         (ApplyError::Locked(_), Some(wait)) => {
-            error.and(&format!("it was held up by {}", who(&wait)))
+            error.and(ApplyReason::HeldUp { holder: wait.holder() })
         }
         _ => error,
     }

@@ -21,7 +21,7 @@ use crate::postgres::{Dsn, PgFailure, Session, connect_main, connect_writable};
 use crate::sandbox::{SandboxError, ScratchKind, ScratchSchema, drop_scratch};
 use crate::service::functions_choice;
 use crate::sql::{Patch, PatchKind, index_definition_in};
-use crate::store::{ClaimedJob, JobEnd};
+use crate::store::{ClaimedJob, JobEnd, JobFailure};
 
 /// Seconds that dropping a scratch schema may take.
 const DROPPING_S: u32 = 300;
@@ -42,12 +42,15 @@ pub(super) async fn run(worker: &Worker, claimed: &ClaimedJob, progress: &Progre
     };
     match measured {
         Ok(result) => JobEnd::Completed(result),
-        Err(BenchmarkError::Unreachable(reason)) => JobEnd::Later(reason),
-        Err(BenchmarkError::Refuted(reason)) => JobEnd::Refuted(reason),
-        Err(error) => match error.refusal() {
-            Ok(reason) => JobEnd::Failed(reason),
-            Err(error) => JobEnd::Error(error.to_string()),
-        },
+        Err(error) => {
+            let failure = JobFailure::new(error.code(), error.to_string());
+            match error {
+                BenchmarkError::Unreachable(_) => JobEnd::Later(failure),
+                BenchmarkError::Refuted(_) => JobEnd::Refuted(failure),
+                error if error.is_answer() => JobEnd::Failed(failure),
+                _ => JobEnd::Error(failure),
+            }
+        }
     }
 }
 

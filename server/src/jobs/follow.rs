@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use optischema::model::{ChangeStep, LockWait};
+use optischema::model::{ChangeStep, LockWait, Phase};
 use tokio::task::JoinHandle;
 
 use super::progress::Progress;
@@ -16,9 +16,23 @@ const PERIOD: Duration = Duration::from_millis(400);
 /// What is being done now, and how far that is of the whole job.
 #[derive(Debug, Clone)]
 struct Doing {
-    words: String,
+    step: u64,
+    of: u64,
+    title: String,
     from: f64,
     to: f64,
+}
+
+impl Doing {
+    fn phase(&self, server: Option<String>, wait: Option<LockWait>) -> Phase {
+        Phase::RunningStep {
+            step: self.step,
+            of: self.of,
+            title: self.title.clone(),
+            server,
+            wait: wait.map(Box::new),
+        }
+    }
 }
 
 /// Where a step stands in the whole job.
@@ -46,15 +60,16 @@ impl Follower {
 
     /// The session begins its step `at` (from 0) of `of`.
     pub(super) fn step(&self, progress: &Progress, at: usize, of: usize, step: &ChangeStep) {
-        let words = if of > 1 {
-            format!("step {} of {of}: {}", at + 1, step.title)
-        } else {
-            format!("running {}", step.sql)
+        let title = if of > 1 { &step.title } else { &step.sql };
+        let doing = Doing {
+            step: at as u64 + 1,
+            of: of as u64,
+            title: title.clone(),
+            from: share(at, of),
+            to: share(at + 1, of),
         };
-        let (from, to) = (share(at, of), share(at + 1, of));
-        progress.report(&words, from);
-        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Doing { words, from, to });
+        progress.report(doing.phase(None, None), doing.from);
+        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = Some(doing);
     }
 
     /// Whom it waited for when it was looked at last.
@@ -87,25 +102,12 @@ async fn follow(
         let now = doing.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(now) = now else { continue };
         let share = step.as_ref().and_then(|step| step.share).unwrap_or(0.0).clamp(0.0, 1.0);
-        let mut words = now.words.clone();
-        if let Some(step) = &step {
-            words = format!("{words}: {}", step.words);
-        }
         if let Some(waits) = &waits {
-            words = format!("{words}; waiting for a lock, held up by {}", who(waits));
             *wait.lock().unwrap_or_else(PoisonError::into_inner) = Some(waits.clone());
         }
         if step.is_some() || waits.is_some() {
-            progress.report(&words, now.from + (now.to - now.from) * share);
+            let fraction = now.from + (now.to - now.from) * share;
+            progress.report(now.phase(step.map(|step| step.words), waits), fraction);
         }
-    }
-}
-
-/// Those that hold a session up, in words.
-pub(super) fn who(wait: &LockWait) -> String {
-    match wait.blocked_by.as_slice() {
-        [] => "a session that has just ended".to_owned(),
-        [one] => one.to_string(),
-        [first, rest @ ..] => format!("{first}, and {} more", rest.len()),
     }
 }

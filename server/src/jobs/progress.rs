@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use optischema::model::{Phase, PhaseName};
 use tokio::sync::watch;
 
 use crate::store::{Lease, Store, StoreError};
@@ -14,22 +15,23 @@ const RENEWAL: Duration = Duration::from_secs(20);
 /// What a job says of itself.
 #[derive(Debug, Clone)]
 pub(super) struct Progress {
-    sender: watch::Sender<(String, f64)>,
-    /// For crash tests: what begins so is the last that is done.
-    pause_at: Option<String>,
+    sender: watch::Sender<(Phase, f64)>,
+    /// For crash tests: the job stops where this phase begins.
+    pause_at: Option<PhaseName>,
 }
 
 impl Progress {
-    pub(super) fn channel(pause_at: Option<String>) -> (Self, watch::Receiver<(String, f64)>) {
-        let (sender, receiver) = watch::channel(("starting".to_owned(), 0.0));
+    pub(super) fn channel(pause_at: Option<PhaseName>) -> (Self, watch::Receiver<(Phase, f64)>) {
+        let (sender, receiver) = watch::channel((Phase::Starting, 0.0));
         (Self { sender, pause_at }, receiver)
     }
 
     /// Notes phase and fraction (0 to 1).
-    pub(super) fn report(&self, phase: &str, fraction: f64) {
-        self.sender.send_replace((phase.to_owned(), fraction));
-        if self.pause_at.as_ref().is_some_and(|at| phase.starts_with(at.as_str())) {
-            eprintln!("paused at {phase}");
+    pub(super) fn report(&self, phase: Phase, fraction: f64) {
+        let name = phase.name();
+        self.sender.send_replace((phase, fraction));
+        if self.pause_at == Some(name) {
+            eprintln!("paused at {name}");
             // The thread itself stops, so that the job is killed at exactly this point.
             loop {
                 std::thread::park();
@@ -42,7 +44,7 @@ impl Progress {
 pub(super) async fn keep(
     store: &Store,
     lease: &Lease,
-    mut progress: watch::Receiver<(String, f64)>,
+    mut progress: watch::Receiver<(Phase, f64)>,
 ) -> KeepEnd {
     let mut renewal = tokio::time::interval(RENEWAL);
     loop {

@@ -13,7 +13,9 @@ use super::rollback_job::{outcome_of, standing};
 use super::sandbox;
 use super::trail::{note_refused, record};
 use super::worker::Worker;
-use crate::apply::{Applied, ApplyError, Settled, finish, makes_it, settle, settle_rollback};
+use crate::apply::{
+    Applied, ApplyError, ApplyReason, Settled, finish, makes_it, settle, settle_rollback,
+};
 use crate::postgres::database_id;
 use crate::sql::Patch;
 use crate::store::{ClaimedJob, JobEnd};
@@ -23,7 +25,9 @@ pub(super) async fn reconcile(worker: &Worker, claimed: &ClaimedJob, why: &str) 
     let result = match claimed.job.job_type {
         JobType::Apply => apply(worker, claimed, why).await,
         JobType::Rollback => rollback(worker, claimed, why).await,
-        JobType::Benchmark | JobType::Analyze => Err(ApplyError::Error(why.to_owned())),
+        JobType::Benchmark | JobType::Analyze => {
+            Err(ApplyError::error(ApplyReason::CutOff { why: why.to_owned() }))
+        }
     };
     end_of(result)
 }
@@ -50,14 +54,14 @@ async fn apply(
     }
     let id = claimed.job.id;
     let Some(intent) = worker.store.audited::<ApplyIntent>(id).await? else {
-        let reason =
-            format!("{why} before it changed anything; nothing of it stands in the sandbox");
-        note_refused(worker, claimed, &recommendation, &reason).await?;
-        return Err(ApplyError::Failed(reason));
+        let error = ApplyError::failed(ApplyReason::CutOffEarly { why: why.to_owned() })
+            .and(ApplyReason::CutOffAbsent);
+        note_refused(worker, claimed, &recommendation, &error.to_string()).await?;
+        return Err(error);
     };
     if let Some(outcome) = worker.store.audited::<ApplyOutcome>(id).await? {
         // It had failed, and only the job's end was not written.
-        return Err(ApplyError::Failed(outcome.reason.unwrap_or_else(|| why.to_owned())));
+        return Err(recorded_failure(outcome.reason, why));
     }
     // The advice may have another patch by now: what was approved is what the intent says.
     let patch = Patch::parse(&recommendation.patch_sql).ok();
@@ -71,22 +75,25 @@ async fn apply(
         }
         Found::Otherwise(Settled::Left(reason)) => (ChangeResult::InvalidLeft, reason),
         Found::Otherwise(_) => match made_in.filter(|made_in| *made_in != here) {
-            Some(_) => (
-                ChangeResult::Unknown,
-                "it was begun in another database than the sandbox is now: look there".to_owned(),
-            ),
-            None => (ChangeResult::Absent, "nothing of it stands in the sandbox".to_owned()),
+            Some(_) => (ChangeResult::Unknown, ApplyReason::CutOffElsewhere),
+            None => (ChangeResult::Absent, ApplyReason::CutOffAbsent),
         },
     };
     let outcome = ApplyOutcome {
         target: Some(sandbox::address(worker)?.address().to_owned()),
         sql_hash: Some(hash),
         reconciled: Some(why.to_owned()),
-        reason: Some(said.clone()),
+        reason: Some(said.to_string()),
         ..ApplyOutcome::of(result)
     };
     worker.store.audit(&record(outcome, claimed, &recommendation)).await?;
-    Err(ApplyError::Failed(format!("{why}; {said}")))
+    Err(ApplyError::failed(ApplyReason::CutOff { why: why.to_owned() }).and(said))
+}
+
+/// How a job had ended, as the trail says.
+fn recorded_failure(reason: Option<String>, why: &str) -> ApplyError {
+    let reason = reason.unwrap_or_else(|| why.to_owned());
+    ApplyError::failed(ApplyReason::Recorded { reason })
 }
 
 /// What the catalog says of a change that was cut off.
@@ -111,8 +118,7 @@ async fn looked(
     if makes_it(connection, plan, patch).await? {
         return Ok((Found::Stands(Box::new(finish(connection, plan).await?)), here));
     }
-    let other = "something else stands under its name now".to_owned();
-    Ok((Found::Otherwise(Settled::Left(other)), here))
+    Ok((Found::Otherwise(Settled::Left(ApplyReason::OtherUnderName)), here))
 }
 
 /// Nobody waits any more to see what became of it: the trail says that it is not known.
@@ -187,13 +193,13 @@ async fn rollback(
             let note = format!("Reconciled from the trail: {why}; the change is undone.");
             return Ok(outcome_of(&change, 0.0, vec![note]));
         }
-        return Err(ApplyError::Failed(outcome.reason.unwrap_or_else(|| why.to_owned())));
+        return Err(recorded_failure(outcome.reason, why));
     }
     let Some(intent) = worker.store.audited::<RollbackIntent>(id).await? else {
-        let reason = format!("{why} before it changed anything");
+        let error = ApplyError::failed(ApplyReason::CutOffEarly { why: why.to_owned() });
         let recommendation = recommendation(worker, claimed).await?;
-        note_refused(worker, claimed, &recommendation, &reason).await?;
-        return Err(ApplyError::Failed(reason));
+        note_refused(worker, claimed, &recommendation, &error.to_string()).await?;
+        return Err(error);
     };
     let (recommendation, change) = standing(worker, claimed).await?;
     let found = looked_back(worker, claimed, &change, &intent.made).await;
@@ -201,23 +207,25 @@ async fn rollback(
     let result =
         if found == Settled::Done { ChangeResult::RolledBack } else { ChangeResult::StillApplied };
     let said = match &found {
-        Settled::Left(reason) => reason.clone(),
-        Settled::Untouched => "the change still stands, and can be rolled back again".to_owned(),
-        Settled::Done => "the change is undone".to_owned(),
+        Settled::Left(reason) => Some(reason.clone()),
+        Settled::Untouched => Some(ApplyReason::CutOffApplied),
+        Settled::Done => None,
     };
+    const UNDONE: &str = "the change is undone";
     let outcome = RollbackOutcome {
         change_id: Some(change.id),
         target: Some(change.target.clone()),
         reconciled: Some(why.to_owned()),
-        reason: Some(said.clone()),
+        reason: Some(said.as_ref().map_or_else(|| UNDONE.to_owned(), ToString::to_string)),
         ..RollbackOutcome::of(result)
     };
     let outcome = record(outcome, claimed, &recommendation);
     if found == Settled::Done {
         worker.store.record_ended(change.id, false, &outcome).await?;
-        let note = format!("Reconciled from the catalog: {why}; {said}.");
+        let note = format!("Reconciled from the catalog: {why}; {UNDONE}.");
         return Ok(outcome_of(&change, 0.0, vec![note]));
     }
     worker.store.audit(&outcome).await?;
-    Err(ApplyError::Failed(format!("{why}; {said}")))
+    let error = ApplyError::failed(ApplyReason::CutOff { why: why.to_owned() });
+    Err(said.into_iter().fold(error, ApplyError::and))
 }

@@ -2,7 +2,7 @@
 
 use optischema::audit::{ApplyAgain, ApplyIntent, RollbackIntent, RollbackOutcome};
 use optischema::dependents::dependents;
-use optischema::model::{Change, ChangeOutcome, ChangeResult, ChangeStep, Recommendation};
+use optischema::model::{Change, ChangeOutcome, ChangeResult, ChangeStep, Phase, Recommendation};
 
 use super::apply_job::{end_of, recommendation, with_blocker};
 use super::follow::Follower;
@@ -12,7 +12,8 @@ use super::sandbox;
 use super::trail::{note_refused, record};
 use super::worker::Worker;
 use crate::apply::{
-    ApplyError, RolledBack, Settled, WayBack, check_undo, roll_back, settle_rollback, way_back,
+    ApplyError, ApplyReason, RolledBack, Settled, WayBack, check_undo, roll_back, settle_rollback,
+    way_back,
 };
 use crate::postgres::{Session, database_id};
 use crate::store::{ClaimedJob, JobEnd};
@@ -32,7 +33,7 @@ pub(super) async fn standing(
         .store
         .standing_change(recommendation.id)
         .await?
-        .ok_or_else(|| ApplyError::Failed("no change stands for it".into()))?;
+        .ok_or_else(|| ApplyError::failed(ApplyReason::NotApplied))?;
     Ok((recommendation, change))
 }
 
@@ -43,14 +44,14 @@ async fn prepared(
     progress: &Progress,
     change: &Change,
 ) -> Result<(Session, WayBack), ApplyError> {
-    progress.report("checking the sandbox", 0.05);
+    progress.report(Phase::CheckingSandbox, 0.05);
     let mut session = sandbox::open(worker, &claimed.job).await?;
     let all = worker.store.standing_changes(&change.database).await?;
     if let Some(first) = dependents(&all, change).first() {
-        return Err(ApplyError::Failed(format!(
-            "\"{}\" stands on it, since {}: roll that back first",
-            first.recommendation_title, first.because
-        )));
+        return Err(ApplyError::failed(ApplyReason::HasDependents {
+            title: first.recommendation_title.clone(),
+            because: first.because.clone(),
+        }));
     }
     let way = way_back(&mut session.connection, change).await?;
     Ok((session, way))
@@ -69,7 +70,7 @@ async fn roll(
             return Err(error);
         }
     };
-    progress.report("writing down what is meant", 0.2);
+    progress.report(Phase::WritingIntent, 0.2);
     let intent = RollbackIntent {
         target: change.target.clone(),
         sql: way.sql(),
@@ -79,7 +80,7 @@ async fn roll(
         effect: change.detail.as_ref().map(|detail| detail.effect.clone()),
     };
     worker.store.audit(&record(intent, claimed, &recommendation)).await?;
-    progress.report("undoing the change", 0.3);
+    progress.report(Phase::Undoing, 0.3);
     let checked = check_undo(&mut session.connection, &change, &way).await;
     let rolled = match checked {
         Ok(now) => {
@@ -114,7 +115,7 @@ async fn roll(
             return Err(error);
         }
     };
-    progress.report("recording the rollback", 0.95);
+    progress.report(Phase::Recording, 0.95);
     let outcome = RollbackOutcome {
         change_id: Some(change.id),
         target: Some(change.target.clone()),
@@ -125,7 +126,7 @@ async fn roll(
     let outcome = record(outcome, claimed, &recommendation);
     worker.store.record_ended(change.id, false, &outcome).await?;
     note_moved(worker, &mut session, claimed, &recommendation, &change.tables).await;
-    progress.report("the rollback is recorded", 0.99);
+    progress.report(Phase::Recorded, 0.99);
     let outcome = outcome_of(&change, rolled.duration_ms, rolled.notes);
     Ok(ChangeOutcome { executed_sql: way.sql(), ..outcome })
 }
@@ -137,7 +138,7 @@ async fn made_elsewhere(
     change: &Change,
     error: ApplyError,
 ) -> Result<ApplyError, ApplyError> {
-    let ApplyError::Drifted(reason) = error else { return Ok(error) };
+    let ApplyError::Drifted(reasons) = error else { return Ok(error) };
     let made_in = match worker.store.audited::<ApplyAgain>(change.job_id).await? {
         Some(again) => Some(again.database_id),
         None => {
@@ -147,11 +148,11 @@ async fn made_elsewhere(
     };
     let here = database_id(&mut session.connection).await?;
     Ok(match made_in {
-        Some(made_in) if made_in != here => ApplyError::Failed(format!(
-            "it was made in {}, which is not the sandbox of now ({reason}): name that one as the sandbox again, or run `optischema sandbox refresh` to make it in this one",
-            change.target
-        )),
-        _ => ApplyError::Drifted(reason),
+        Some(made_in) if made_in != here => ApplyError::failed(ApplyReason::MadeElsewhere {
+            target: change.target.clone(),
+            reason: reasons.to_string(),
+        }),
+        _ => ApplyError::Drifted(reasons),
     })
 }
 
@@ -174,7 +175,7 @@ async fn carried_on(
             notes: vec![format!("It was cut off ({error}), and carried to its end.")],
         }),
         Settled::Untouched => Err(error),
-        Settled::Left(left) => Err(error.and(&left)),
+        Settled::Left(left) => Err(error.and(left)),
     }
 }
 

@@ -6,7 +6,7 @@ use optischema::model::Job;
 use sqlx::Row;
 
 use super::worker::Worker;
-use crate::apply::ApplyError;
+use crate::apply::{ApplyError, ApplyReason};
 use crate::config::Settings;
 use crate::postgres::query;
 use crate::postgres::{
@@ -31,7 +31,7 @@ pub(super) fn address(worker: &Worker) -> Result<&Dsn, ApplyError> {
     let settings = &worker.settings;
     match (&settings.sandbox_url, &settings.main_url) {
         (Some(sandbox), Some(_)) => Ok(sandbox),
-        _ => Err(ApplyError::Error("sandbox and main must both be configured".into())),
+        _ => Err(ApplyError::error(ApplyReason::NotConfigured)),
     }
 }
 
@@ -61,10 +61,10 @@ pub(crate) async fn proven(
     let health =
         check_sandbox(settings.sandbox_url.as_ref(), main, settings.allow_same_server).await;
     if let Some(reason) = main_is_refused(&health) {
-        return Err(ApplyError::Error(reason));
+        return Err(ApplyError::error(ApplyReason::MainRefused { reason }));
     }
     let (Some(sandbox), Some(main)) = (&settings.sandbox_url, main) else {
-        return Err(ApplyError::Error("sandbox and main must both be configured".into()));
+        return Err(ApplyError::error(ApplyReason::NotConfigured));
     };
     let mut session = connect_writable(sandbox, statement_timeout_s).await?;
     session.name(name).await?;
@@ -72,7 +72,7 @@ pub(crate) async fn proven(
     let mut main = connect_main(main).await?;
     prove_not_main(&mut main.connection, connection, settings.allow_same_server)
         .await
-        .map_err(|error| ApplyError::Error(error.to_string()))?;
+        .map_err(|error| ApplyError::error(ApplyReason::NotProven { reason: error.to_string() }))?;
     query("SELECT pg_catalog.set_config('lock_timeout', $1, false)")
         .bind(format!("{}s", settings.lock_timeout_s))
         .execute(&mut *connection)
@@ -91,9 +91,7 @@ pub(crate) async fn hold(session: &mut Session) -> Result<(), ApplyError> {
         }
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
-    Err(ApplyError::Error(
-        "somebody else changes something in the sandbox now: try again in a moment".into(),
-    ))
+    Err(ApplyError::error(ApplyReason::SandboxBusy))
 }
 
 /// Takes the same lock where it is free; whether it was.

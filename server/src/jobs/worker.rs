@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use optischema::audit::RollbackAutomatic;
-use optischema::model::{JobType, RecommendationId};
+use optischema::model::{JobType, Phase, RecommendationId};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -16,7 +16,7 @@ use super::{analyze_job, apply_job, benchmark_job, reconcile, rollback_job};
 use crate::clock::new_id;
 use crate::config::Settings;
 use crate::sandbox::{Due, ScratchKind};
-use crate::store::{AuditRecord, ClaimedJob, JobEnd, NewJob, Store, StoreError};
+use crate::store::{AuditRecord, ClaimedJob, JobEnd, JobFailure, NewJob, Store, StoreError};
 
 /// The queue is looked at this often even when nobody says that there is work.
 const IDLE: Duration = Duration::from_secs(2);
@@ -203,14 +203,16 @@ impl Worker {
             benchmark_job::drop_schema(self, &claimed, ScratchKind::ApplyCheck).await;
             let end = reconcile::reconcile(self, &claimed, "it was cut off while it ran").await;
             match end {
-                JobEnd::Error(reason) if !given_up => {
-                    tracing::warn!(job = %claimed.job.id, reason, "waiting to see what became of it");
+                JobEnd::Error(failure) if !given_up => {
+                    let reason = failure.message;
+                    tracing::warn!(job = %claimed.job.id, reason, "the outcome cannot be read from the sandbox yet");
                     self.say_waiting(&claimed, &reason).await;
                     waiting.push(claimed);
                 }
                 end => {
-                    if let JobEnd::Error(reason) = &end
-                        && let Err(error) = reconcile::give_up(self, &claimed, reason).await
+                    if let JobEnd::Error(failure) = &end
+                        && let Err(error) =
+                            reconcile::give_up(self, &claimed, &failure.message).await
                     {
                         tracing::error!(job = %claimed.job.id, %error, "the trail lacks an outcome");
                     }
@@ -221,7 +223,7 @@ impl Worker {
     }
 
     async fn say_waiting(&self, claimed: &ClaimedJob, reason: &str) {
-        let phase = format!("waiting to see what became of it: {reason}");
+        let phase = Phase::AwaitingOutcome { reason: reason.to_owned() };
         if let Err(error) = self.store.report_progress(&claimed.lease, &phase, 0.0).await {
             tracing::warn!(%error, "progress was not written");
         }
@@ -256,7 +258,7 @@ impl Worker {
         let id = claimed.job.id;
         tracing::info!(job = %id, kind = %claimed.job.job_type, "started");
         let mut announced = self.signals.started(id);
-        let (progress, updates) = Progress::channel(self.settings.pause_at.clone());
+        let (progress, updates) = Progress::channel(self.settings.pause_at);
         let stopping = async {
             // A closed channel means that nobody will ever ask.
             if shutdown.wait_for(|stop| *stop).await.is_err() {
@@ -312,7 +314,7 @@ impl Worker {
         benchmark_job::stop_backends(self, claimed).await;
         benchmark_job::drop_schema(self, claimed, ScratchKind::ApplyCheck).await;
         let why = match &end {
-            Some(JobEnd::Error(reason)) => reason.clone(),
+            Some(JobEnd::Error(failure)) => failure.message.clone(),
             _ => "it was stopped".to_owned(),
         };
         let reconciled = reconcile::reconcile(self, claimed, &why).await;
@@ -324,8 +326,9 @@ impl Worker {
             }
             (JobEnd::Failed(_), Some(end @ JobEnd::Error(_))) => Some(end),
             (JobEnd::Failed(left), _) => Some(JobEnd::Failed(left)),
-            (JobEnd::Error(reason), _) => {
-                tracing::warn!(job = %claimed.job.id, reason, "waiting to see what became of it");
+            (JobEnd::Error(failure), _) => {
+                let reason = failure.message;
+                tracing::warn!(job = %claimed.job.id, reason, "the outcome cannot be read from the sandbox yet");
                 self.say_waiting(claimed, &reason).await;
                 None
             }
@@ -346,8 +349,8 @@ impl Worker {
         tokio::select! {
             end = work => end,
             reason = silence_of(&self.settings, claimed.job.job_type) => match claimed.job.job_type {
-                JobType::Benchmark | JobType::Analyze => JobEnd::Later(reason),
-                JobType::Apply | JobType::Rollback => JobEnd::Error(reason),
+                JobType::Benchmark | JobType::Analyze => JobEnd::Later(silent(reason)),
+                JobType::Apply | JobType::Rollback => JobEnd::Error(silent(reason)),
             },
         }
     }
@@ -358,10 +361,12 @@ impl Worker {
             JobEnd::Completed(_) => tracing::info!(job = %id, "completed"),
             JobEnd::Cancelled(_) => tracing::info!(job = %id, "cancelled"),
             JobEnd::Failed(reason) | JobEnd::Refuted(reason) => {
-                tracing::info!(job = %id, reason, "failed");
+                tracing::info!(job = %id, %reason, "failed");
             }
-            JobEnd::Later(reason) => tracing::warn!(job = %id, reason, "to be tried again"),
-            JobEnd::Error(reason) => tracing::warn!(job = %id, reason, "could not run"),
+            JobEnd::Later(reason) => {
+                tracing::warn!(job = %id, %reason, "waits to be started again")
+            }
+            JobEnd::Error(reason) => tracing::warn!(job = %id, %reason, "could not run"),
         }
         let changes = !claimed.job.job_type.is_repeatable();
         if changes && !matches!(end, JobEnd::Completed(_)) {
@@ -409,4 +414,8 @@ impl Worker {
             tracing::warn!(%error, "a regression was not rolled back");
         }
     }
+}
+
+fn silent(reason: String) -> JobFailure {
+    JobFailure::new("server_silent", reason)
 }

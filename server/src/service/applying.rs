@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use optischema::dependents::{dependents, rollback_order};
 use optischema::model::{
-    ApplyPlan, Change, ChangeId, ChangeStatus, Check, CheckState, Job, JobFilter, JobStatus,
-    JobType, Recommendation, RecommendationId, RecommendationStatus, RollbackOrder, RollbackScope,
-    RollbackStep,
+    ApplyPlan, Change, ChangeId, ChangeStatus, Check, CheckKind, CheckState, Job, JobFilter,
+    JobStatus, JobType, Recommendation, RecommendationId, RecommendationStatus, RollbackOrder,
+    RollbackScope, RollbackStep,
 };
 use optischema::operations::{Approval, OperationError, Outcome};
 use optischema::refusal::{Act, Refusal};
 
 use super::Service;
-use crate::apply::{ApplyError, PlanSite, plan_change, preflight, rehearsal_schema};
+use crate::apply::{ApplyError, ApplyReason, PlanSite, plan_change, preflight, rehearsal_schema};
 use crate::clock::new_id;
 use crate::postgres::connect_writable;
 use crate::sql::Patch;
@@ -24,10 +24,8 @@ const LOOKING_S: u32 = 30;
 impl From<ApplyError> for OperationError {
     fn from(error: ApplyError) -> Self {
         match error {
-            ApplyError::Failed(reason)
-            | ApplyError::Locked(reason)
-            | ApplyError::Drifted(reason) => Refusal::Sandbox(reason).into(),
-            ApplyError::Error(reason) => Self::Unavailable(reason),
+            ApplyError::Error(reasons) => Self::Unavailable(reasons.to_string()),
+            answer => Refusal::Sandbox { code: answer.code(), reason: answer.to_string() }.into(),
         }
     }
 }
@@ -37,23 +35,25 @@ impl Service {
     pub(super) async fn plan_apply(&self, id: RecommendationId) -> Outcome<ApplyPlan> {
         let recommendation = self.store.recommendation(id).await?;
         self.targets.require_sandbox().await?;
-        let held = |reason: String| Check {
-            name: "Locks".to_owned(),
-            state: CheckState::Blocked,
-            detail: format!(
-                "somebody holds what has to be looked at ({reason}): the page of changes says who; look again when they are done"
-            ),
+        let blocked = |code: &str, reason: String| Check {
+            code: Some(code.to_owned()),
+            ..Check::new(CheckKind::Sandbox, CheckState::Blocked, reason)
         };
-        let blocked = |reason: String| Check {
-            name: "Change".to_owned(),
-            state: CheckState::Blocked,
-            detail: reason,
+        let held = |error: &ApplyError| Check {
+            code: Some(error.code().to_owned()),
+            ..Check::new(
+                CheckKind::Locks,
+                CheckState::Blocked,
+                format!(
+                    "Another session holds a lock on the table ({error}). The Changes page names it. Look again when it has ended."
+                ),
+            )
         };
         let mut plan = ApplyPlan {
             recommendation_id: id,
             recommendation_title: recommendation.title.clone(),
             target: self.sandbox_address(),
-            kind: String::new(),
+            kind: None,
             sql_hash: String::new(),
             ready: false,
             checks: Vec::new(),
@@ -66,25 +66,25 @@ impl Service {
         let patch = match Patch::parse(&recommendation.patch_sql) {
             Ok(patch) => patch,
             Err(error) => {
-                plan.checks.push(blocked(error.to_string()));
+                let refusal = Refusal::PatchUnreadable(error.to_string());
+                plan.checks.push(blocked(refusal.code(), refusal.to_string()));
                 return Ok(plan);
             }
         };
         plan.sql_hash.clone_from(&patch.hash);
-        plan.kind = patch.kind.label().to_owned();
         match recommendation.next_steps().apply_unmeasured {
             Ok(()) => {}
             Err(refusal @ Refusal::ByHand(_)) => {
-                plan.checks.push(blocked(refusal.to_string()));
+                plan.checks.push(blocked(refusal.code(), refusal.to_string()));
                 return Ok(plan);
             }
-            Err(refusal) => plan.checks.push(blocked(refusal.to_string())),
+            Err(refusal) => plan.checks.push(blocked(refusal.code(), refusal.to_string())),
         }
         match self.look(&recommendation, &patch, &mut plan).await {
             Ok(()) => {}
-            Err(ApplyError::Error(reason)) => return Err(OperationError::Unavailable(reason)),
-            Err(ApplyError::Locked(reason)) => plan.checks.push(held(reason)),
-            Err(error) => plan.checks.push(blocked(error.to_string())),
+            Err(error @ ApplyError::Error(_)) => return Err(error.into()),
+            Err(error @ ApplyError::Locked(_)) => plan.checks.push(held(&error)),
+            Err(error) => plan.checks.push(blocked(error.code(), error.to_string())),
         }
         plan.ready = plan.checks.iter().all(|check| check.state != CheckState::Blocked);
         Ok(plan)
@@ -97,7 +97,7 @@ impl Service {
         plan: &mut ApplyPlan,
     ) -> Result<(), ApplyError> {
         let Some(dsn) = &self.settings.sandbox_url else {
-            return Err(ApplyError::Error("no sandbox is configured".into()));
+            return Err(ApplyError::error(ApplyReason::NotConfigured));
         };
         let mut session = connect_writable(dsn, LOOKING_S).await?;
         // Never made: only its name is needed.
@@ -109,7 +109,7 @@ impl Service {
         };
         let planned = plan_change(&mut session.connection, patch, recommendation, site).await?;
         plan.checks.extend(preflight(&mut session.connection, &planned, recommendation).await?);
-        plan.kind = planned.kind.to_string();
+        plan.kind = Some(planned.kind);
         plan.rehearsal = planned.rehearsal.sentence().to_owned();
         plan.steps = planned.steps;
         plan.rollback = planned.rollback;

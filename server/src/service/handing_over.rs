@@ -10,7 +10,7 @@ use optischema::rollout::rollout_order;
 
 use super::Service;
 use super::analysis::checked_main;
-use crate::apply::{PlanSite, plan_change};
+use crate::apply::{ApplyError, PlanSite, plan_change};
 use crate::clock::now;
 use crate::handover::{
     HandedChange, HandedStatement, Migration, drop_leftover, sql_comment, write,
@@ -166,9 +166,7 @@ async fn handed(
                 change.notes.push("It is dropped only if it is still invalid.".to_owned());
             }
         }
-        Err(crate::apply::ApplyError::Error(reason)) => {
-            return Err(OperationError::Unavailable(reason));
-        }
+        Err(error @ ApplyError::Error(_)) => return Err(error.into()),
         // It is written all the same: a person may know why.
         Err(error) => {
             notes.push(format!("{}: {error}.", recommendation.title));

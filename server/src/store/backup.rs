@@ -166,7 +166,8 @@ async fn replace_in(
     // What was approved then is not done now: it may have been done, and undone, since.
     sqlx::query(
         "UPDATE main.benchmark_jobs SET status = 'cancelled', completed_at = ?1, phase = NULL,
-             error_message = 'it was queued when the backup was made: ask for it again'
+             error_message = 'it was queued when the backup was made: ask for it again',
+             error_code = 'queued_in_backup'
          WHERE status = 'pending' AND job_type IN ('apply', 'rollback')",
     )
     .bind(now().to_string())

@@ -1,6 +1,8 @@
 //! Jobs as they are read.
 
-use optischema::model::{DEFAULT_PAGE, Job, JobFilter, JobId, JobPage, JobType, RecommendationId};
+use optischema::model::{
+    DEFAULT_PAGE, Job, JobFilter, JobId, JobPage, JobType, Phase, RecommendationId,
+};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
@@ -93,6 +95,7 @@ pub(super) async fn fetch_job(
 
 fn job_from_row(row: &SqliteRow) -> Result<Job, StoreError> {
     let members: Vec<RecommendationId> = optional_json(row, "members")?.unwrap_or_default();
+    let phase = optional_text(row, "phase")?.map(read_phase);
     Ok(Job {
         id: parsed(row, "id")?,
         recommendation_id: optional_parsed(row, "recommendation_id")?,
@@ -110,7 +113,9 @@ fn job_from_row(row: &SqliteRow) -> Result<Job, StoreError> {
         completed_at: optional_parsed(row, "completed_at")?,
         result: optional_json(row, "result_json")?,
         error_message: optional_text(row, "error_message")?,
-        phase: optional_text(row, "phase")?,
+        error_code: optional_text(row, "error_code")?,
+        phase: phase.as_ref().map(ToString::to_string),
+        phase_detail: phase,
         progress: number(row, "progress")?,
         attempts: integer(row, "attempts")?,
         actor: text(row, "actor")?,
@@ -119,4 +124,9 @@ fn job_from_row(row: &SqliteRow) -> Result<Job, StoreError> {
         after_job: optional_parsed(row, "after_job")?,
         members,
     })
+}
+
+/// A phase from its column. Builds before 0.2 stored words.
+fn read_phase(text: String) -> Phase {
+    serde_json::from_str(&text).unwrap_or(Phase::Unstructured { words: text })
 }

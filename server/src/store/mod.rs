@@ -51,7 +51,7 @@ pub(crate) use kept::{Kept, Known};
 pub use live::Live;
 pub use plans::SeenPlan;
 pub use queries::StoredQuery;
-pub use queue::{ClaimedJob, JobEnd, Lease, NewJob};
+pub use queue::{ClaimedJob, JobEnd, JobFailure, Lease, NewJob};
 pub use sessions::SignIn;
 pub use webhooks::Receiver;
 pub use workload::{FreshQuery, LastReading, NewReading};
@@ -239,7 +239,7 @@ impl Store {
 }
 
 /// The number of the last migration.
-const LAST_MIGRATION: i64 = 11;
+const LAST_MIGRATION: i64 = 12;
 
 /// The migrations, embedded.
 fn migrator() -> Migrator {
@@ -258,6 +258,7 @@ fn migrator() -> Migrator {
         migration(9, "closed by", include_str!("../../migrations/0009_closed_by.sql")),
         migration(10, "sets", include_str!("../../migrations/0010_sets.sql")),
         migration(11, "seen", include_str!("../../migrations/0011_seen.sql")),
+        migration(12, "error_code", include_str!("../../migrations/0012_error_code.sql")),
     ])
 }
 

@@ -1,7 +1,7 @@
 //! Jobs that nobody works on any more: taken over, queued again, or given up.
 
 use optischema::lifecycle::{JobEvent, MAX_ATTEMPTS, back_off_seconds, job_after};
-use optischema::model::{Job, JobId};
+use optischema::model::{Job, JobId, Phase};
 use sqlx::SqliteConnection;
 
 use super::changes::note_watch;
@@ -107,7 +107,7 @@ pub(super) async fn try_again(
     .bind(job.id.to_string())
     .bind(&lease.token)
     .bind(in_seconds(wait).to_string())
-    .bind(format!("waiting to be tried again: {reason}"))
+    .bind(to_json("phase", &Phase::WaitingToRetry { reason: reason.to_owned() })?)
     .bind(status.as_str())
     .execute(write)
     .await?
@@ -119,7 +119,7 @@ async fn give_up(write: &mut SqliteConnection, job: &Job, reason: &str) -> Resul
     let status = job_after(job.status, JobEvent::Errored)?;
     sqlx::query(
         "UPDATE benchmark_jobs SET status = ?2, completed_at = ?3, lease_token = NULL,
-             lease_expires_at = NULL, phase = NULL, error_message = ?4 WHERE id = ?1",
+             lease_expires_at = NULL, phase = NULL, error_message = ?4, error_code = 'cut_off' WHERE id = ?1",
     )
     .bind(job.id.to_string())
     .bind(status.as_str())

@@ -3,7 +3,7 @@
 
 use optischema::lifecycle::{Grounds, JobEvent, MAX_ATTEMPTS, job_after};
 use optischema::model::{
-    ChangeId, Job, JobId, JobProgress, JobResult, JobStatus, JobType, RecommendationId,
+    ChangeId, Job, JobId, JobProgress, JobResult, JobStatus, JobType, Phase, RecommendationId,
 };
 use optischema::refusal::{Act, Refusal};
 use sqlx::SqliteConnection;
@@ -22,7 +22,6 @@ use crate::clock::{in_seconds, new_id, now};
 pub(super) const LEASE_SECONDS: i64 = 60;
 
 /// What a running job is at once it was asked to stop.
-const CANCELLING: &str = "cancelling: what is half done is put right";
 
 /// The right to work on a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,20 +40,41 @@ pub struct ClaimedJob {
     pub approved_hash: Option<String>,
 }
 
+/// Why a job did not complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobFailure {
+    /// Stable, for programs.
+    pub code: &'static str,
+    /// For a person.
+    pub message: String,
+}
+
+impl JobFailure {
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl std::fmt::Display for JobFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum JobEnd {
     Completed(JobResult),
     /// It ran, and the answer is no.
-    Failed(String),
+    Failed(JobFailure),
     /// The change cannot be made on the rows as they are: what was advised does not hold.
-    Refuted(String),
+    Refuted(JobFailure),
     /// It could not run.
-    Error(String),
+    Error(JobFailure),
     /// It could not run for a reason that may pass.
-    Later(String),
+    Later(JobFailure),
     /// It was stopped; what a person should know of what is left.
-    Cancelled(Option<String>),
+    Cancelled(Option<JobFailure>),
 }
 
 /// A job to be queued.
@@ -165,7 +185,7 @@ impl Store {
         let token = new_id().to_string();
         let claimed = sqlx::query(
             "UPDATE benchmark_jobs SET status = 'running', lease_token = ?1, lease_expires_at = ?2,
-                 boot_id = ?3, started_at = ?4, attempts = attempts + 1, progress = 0, phase = 'starting'
+                 boot_id = ?3, started_at = ?4, attempts = attempts + 1, progress = 0, phase = ?6
              WHERE id = (SELECT j.id FROM benchmark_jobs j
                  WHERE j.status = 'pending' AND (j.not_before IS NULL OR j.not_before <= ?4)
                    AND (SELECT count(*) FROM benchmark_jobs r
@@ -184,6 +204,7 @@ impl Store {
         .bind(boot_id)
         .bind(now().to_string())
         .bind(i64::from(per_target))
+        .bind(to_json("phase", &Phase::Starting)?)
         .fetch_optional(&mut *write)
         .await?;
         let Some(row) = claimed else { return Ok(None) };
@@ -221,7 +242,7 @@ impl Store {
     pub async fn report_progress(
         &self,
         lease: &Lease,
-        phase: &str,
+        phase: &Phase,
         progress: f64,
     ) -> Result<(), StoreError> {
         let mut write = self.write().await?;
@@ -232,7 +253,7 @@ impl Store {
         )
         .bind(lease.job_id.to_string())
         .bind(&lease.token)
-        .bind(phase)
+        .bind(to_json("phase", phase)?)
         .bind(progress)
         .execute(&mut *write)
         .await?
@@ -241,7 +262,12 @@ impl Store {
         if changed != 1 {
             return Err(StoreError::LeaseLost);
         }
-        self.live.progress(JobProgress { job_id: lease.job_id, phase: phase.to_owned(), progress });
+        self.live.progress(JobProgress {
+            job_id: lease.job_id,
+            phase: phase.to_string(),
+            phase_detail: phase.clone(),
+            progress,
+        });
         Ok(())
     }
 
@@ -250,26 +276,27 @@ impl Store {
     pub async fn finish(&self, lease: &Lease, end: &JobEnd) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         let job = fetch_job(&mut write, lease.job_id).await?;
-        if let JobEnd::Later(reason) = end
+        if let JobEnd::Later(failure) = end
             && job.attempts < MAX_ATTEMPTS
         {
-            try_again(&mut write, lease, &job, reason).await?;
+            try_again(&mut write, lease, &job, &failure.message).await?;
             return write.commit().await;
         }
-        let (event, result, message) = match end {
+        let (event, result, failure) = match end {
             JobEnd::Completed(result) => (JobEvent::Completed, Some(result), None),
-            JobEnd::Failed(message) | JobEnd::Refuted(message) => {
-                (JobEvent::Failed, None, Some(message.as_str()))
+            JobEnd::Failed(failure) | JobEnd::Refuted(failure) => {
+                (JobEvent::Failed, None, Some(failure))
             }
-            JobEnd::Error(message) | JobEnd::Later(message) => {
-                (JobEvent::Errored, None, Some(message.as_str()))
+            JobEnd::Error(failure) | JobEnd::Later(failure) => {
+                (JobEvent::Errored, None, Some(failure))
             }
-            JobEnd::Cancelled(note) => (JobEvent::Cancelled, None, note.as_deref()),
+            JobEnd::Cancelled(note) => (JobEvent::Cancelled, None, note.as_ref()),
         };
+        let message = failure.map(|failure| failure.message.as_str());
         let status = job_after(job.status, event)?;
         let changed = sqlx::query(
             "UPDATE benchmark_jobs SET status = ?3, completed_at = ?4, result_json = ?5,
-                 error_message = ?6, phase = NULL, progress = ?7, lease_token = NULL,
+                 error_message = ?6, error_code = ?8, phase = NULL, progress = ?7, lease_token = NULL,
                  lease_expires_at = NULL
              WHERE id = ?1 AND lease_token = ?2 AND status = 'running'",
         )
@@ -280,6 +307,7 @@ impl Store {
         .bind(result.map(|result| to_json("result_json", result)).transpose()?)
         .bind(message)
         .bind(if status == JobStatus::Completed { 1.0 } else { job.progress })
+        .bind(failure.map(|failure| failure.code))
         .execute(&mut *write)
         .await?
         .rows_affected();
@@ -292,7 +320,7 @@ impl Store {
             (false, None) => {}
         }
         if let (JobEnd::Refuted(reason), Some(id)) = (end, job.recommendation_id) {
-            close_refuted(&mut write, id, reason).await?;
+            close_refuted(&mut write, id, &reason.message).await?;
         }
         if status != JobStatus::Completed {
             cancel_waiting(&mut write, job.id).await?;
@@ -322,8 +350,14 @@ impl Store {
         let audit = AuditRecord { recommendation_id: job.recommendation_id, ..audit.clone() };
         append(&mut write, &audit).await?;
         write.commit().await?;
-        if let Some(phase) = job.phase.clone().filter(|_| job.status == JobStatus::Running) {
-            self.live.progress(JobProgress { job_id: id, phase, progress: job.progress });
+        let running = job.phase_detail.clone().filter(|_| job.status == JobStatus::Running);
+        if let Some(phase) = running {
+            self.live.progress(JobProgress {
+                job_id: id,
+                phase: phase.to_string(),
+                phase_detail: phase,
+                progress: job.progress,
+            });
         }
         Ok(job)
     }
@@ -471,7 +505,7 @@ async fn cancel_in(
     } else {
         sqlx::query("UPDATE benchmark_jobs SET cancel_requested = 1, phase = ?2 WHERE id = ?1")
             .bind(id.to_string())
-            .bind(CANCELLING)
+            .bind(to_json("phase", &Phase::Cancelling)?)
             .execute(&mut *write)
             .await?;
     }
@@ -489,7 +523,8 @@ pub(super) async fn cancel_waiting(
              UNION SELECT j.id FROM benchmark_jobs j JOIN waiting w ON j.after_job = w.id
              WHERE j.status = 'pending')
          UPDATE benchmark_jobs SET status = 'cancelled', completed_at = ?2,
-             error_message = 'the job before it did not complete, so nothing was begun'
+             error_message = 'the job before it did not complete, so nothing was begun',
+             error_code = 'job_before_not_completed'
          WHERE id IN (SELECT id FROM waiting)",
     )
     .bind(id.to_string())

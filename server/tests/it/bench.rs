@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use optischema::benchmark_place::InPlace;
-use optischema::model::{BenchmarkResult, TrackedStatement};
+use optischema::model::{BenchmarkResult, Phase, TrackedStatement};
 use optischema_server::benchmark::{
     BenchmarkError, BenchmarkRequest, Places, run_benchmark, typed_cases,
 };
@@ -48,7 +48,7 @@ pub async fn run(
     statement: &str,
     patch: &str,
     options: &Options,
-) -> (Result<BenchmarkResult, BenchmarkError>, Vec<String>) {
+) -> (Result<BenchmarkResult, BenchmarkError>, Vec<Phase>) {
     let places = Places {
         main: shop.url("reader", "shop").parse().unwrap(),
         sandbox: options.sandbox.as_ref().map(|url| url.parse().unwrap()),
@@ -78,7 +78,7 @@ pub async fn run(
             statement_timeout_s: options.statement_timeout_s,
             rewritten_shape: None,
         };
-        run_benchmark(request, &places, &mut |phase, _| phases.push(phase.to_owned())).await
+        run_benchmark(request, &places, &mut |phase, _| phases.push(phase)).await
     }
     .await;
     (result, phases)

@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use optischema::model::{Job, JobPage, JobStatus, JobType};
+use optischema::model::{Job, JobPage, JobStatus, JobType, PhaseName};
 use optischema_server::config::Settings;
 use optischema_server::instance::{Instance, InstanceError, open_store};
 use optischema_server::store::{NewJob, StoreError};
@@ -272,7 +272,7 @@ async fn a_copied_store_leaves_the_originals_jobs_alone() {
     let app = App::start(&args).await;
     let id = app.analyzed().await.id;
     app.stop().await;
-    let original = Process::start(&shop, Some("making the change"), &[]);
+    let original = Process::start(&shop, Some(PhaseName::Patching), &[]);
     let path = format!("/api/benchmark/{id}");
     let started = original.post(&path, json!({})).await.unwrap();
     assert!(original.paused().await);
@@ -300,7 +300,7 @@ async fn a_copied_store_leaves_the_originals_jobs_alone() {
     }
     let seen = seen.expect("the copy ends what is not its own");
     assert_eq!(seen.status, JobStatus::Error);
-    assert!(seen.error_message.unwrap().contains("copied"));
+    assert_eq!(seen.error_code.as_deref(), Some("cut_off"));
     // The original stands still at its phase, so its store is asked.
     use sqlx::{ConnectOptions, Row};
     let store = args.data_dir.clone().unwrap().join("optischema.db");

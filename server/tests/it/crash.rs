@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use optischema::model::{Job, JobStatus, JobType, RecommendationId};
+use optischema::model::{Job, JobStatus, JobType, PhaseName, RecommendationId};
 use serde_json::{Value, json};
 
 use crate::fixture::{Shop, TITLE};
@@ -11,26 +11,26 @@ use crate::process::Process;
 use crate::proposing::propose;
 
 /// Phases of each job type at which it is killed, in the order in which they come.
-const PHASES: &[(JobType, &str)] = &[
-    (JobType::Benchmark, "asking main's planner"),
-    (JobType::Benchmark, "copying"),
-    (JobType::Benchmark, "making the change"),
-    (JobType::Benchmark, "summing up"),
-    (JobType::Apply, "checking the sandbox"),
-    (JobType::Apply, "rehearsing"),
-    (JobType::Apply, "writing down what is meant"),
-    (JobType::Apply, "making the change"),
-    (JobType::Apply, "running"),
-    (JobType::Apply, "looking whether"),
-    (JobType::Apply, "recording the change"),
-    (JobType::Apply, "the change is recorded"),
-    (JobType::Rollback, "checking the sandbox"),
-    (JobType::Rollback, "writing down what is meant"),
-    (JobType::Rollback, "running"),
-    (JobType::Rollback, "recording the rollback"),
-    (JobType::Rollback, "the rollback is recorded"),
-    (JobType::Analyze, "reading the workload"),
-    (JobType::Analyze, "the advice is taken in"),
+const PHASES: &[(JobType, PhaseName)] = &[
+    (JobType::Benchmark, PhaseName::AskingPlanner),
+    (JobType::Benchmark, PhaseName::Copying),
+    (JobType::Benchmark, PhaseName::Patching),
+    (JobType::Benchmark, PhaseName::SummingUp),
+    (JobType::Apply, PhaseName::CheckingSandbox),
+    (JobType::Apply, PhaseName::Rehearsing),
+    (JobType::Apply, PhaseName::WritingIntent),
+    (JobType::Apply, PhaseName::Applying),
+    (JobType::Apply, PhaseName::RunningStep),
+    (JobType::Apply, PhaseName::PlanningAfter),
+    (JobType::Apply, PhaseName::Recording),
+    (JobType::Apply, PhaseName::Recorded),
+    (JobType::Rollback, PhaseName::CheckingSandbox),
+    (JobType::Rollback, PhaseName::WritingIntent),
+    (JobType::Rollback, PhaseName::RunningStep),
+    (JobType::Rollback, PhaseName::Recording),
+    (JobType::Rollback, PhaseName::Recorded),
+    (JobType::Analyze, PhaseName::ReadingWorkload),
+    (JobType::Analyze, PhaseName::AdviceRecorded),
 ];
 
 struct CrashSite {
@@ -133,7 +133,7 @@ impl CrashSite {
 }
 
 /// What must have become of a job that was cut off.
-fn check_end(job: &Job, phase: &str) {
+fn check_end(job: &Job, phase: PhaseName) {
     match job.job_type {
         JobType::Benchmark | JobType::Analyze => {
             assert_eq!(job.status, JobStatus::Completed, "{phase}: {:?}", job.error_message);
@@ -153,19 +153,19 @@ fn check_end(job: &Job, phase: &str) {
 async fn killed_at_each_phase_of_each_job_nothing_is_lost_or_done_twice() {
     let site = CrashSite::new().await;
     for (kind, phase) in PHASES {
-        let process = Process::start(&site.shop, Some(phase), &[]);
+        let process = Process::start(&site.shop, Some(*phase), &[]);
         // What brings it there must not stop there itself.
         drop(process);
         let process = Process::start(&site.shop, None, &[]);
         site.prepare(&process, *kind).await;
         process.kill();
-        let process = Process::start(&site.shop, Some(phase), &[]);
+        let process = Process::start(&site.shop, Some(*phase), &[]);
         let job = site.start_job(&process, *kind).await.expect("it is queued");
         assert!(process.paused().await, "{kind} came to \"{phase}\": {}", process.said());
         process.kill();
         let process = Process::start(&site.shop, None, &[]);
         let ended = process.ended(&job).await;
-        check_end(&ended, phase);
+        check_end(&ended, *phase);
         process.idle().await;
         site.check(&process, &format!("{kind} killed at \"{phase}\"")).await;
         process.kill();
@@ -204,7 +204,7 @@ async fn killed_while_postgresql_builds_or_drops_the_index_it_is_put_right() {
         let ended = process.ended(&job).await;
         assert_eq!(ended.status, JobStatus::Failed, "{kind}");
         let said = ended.error_message.unwrap();
-        assert!(said.contains("an invalid index"), "{kind}: what is left is said: {said}");
+        assert!(said.contains("Items_order_id_idx"), "{kind}: what is left is said: {said}");
         drop(other);
         if kind == JobType::Apply {
             process.post("/api/apply/cleanup", json!({})).await;
@@ -226,7 +226,7 @@ async fn an_index_that_postgresql_writes_differently_is_known_again_after_a_cras
     ];
     for patch in patches {
         let id = propose(&site.shop, patch, &[]).await;
-        let process = Process::start(&site.shop, Some("recording the change"), &[]);
+        let process = Process::start(&site.shop, Some(PhaseName::Recording), &[]);
         let body = json!({"override_reason": "crash test"});
         let job = process.post(&format!("/api/apply/{id}"), body).await.expect("it is queued");
         assert!(process.paused().await, "{}", process.said());

@@ -142,8 +142,7 @@ async fn repack_is_run_by_a_server_that_knows_it_and_refused_by_others() {
     if shop.version().await < 190_000 {
         let job = apply(&app, id).await;
         assert_eq!(job.status, JobStatus::Failed, "{job:?}");
-        let said = job.error_message.unwrap();
-        assert!(said.contains("REPACK came with PostgreSQL 19"), "{said}");
+        assert_eq!(job.error_code.as_deref(), Some("repack_missing"));
     } else {
         let file = "SELECT pg_relation_filenode('public.orders')::text";
         let before = shop.text("staging", file).await;
@@ -253,7 +252,7 @@ async fn maintenance_that_passed_its_table_over_is_not_called_done() {
     }
     let job = apply(&app, id).await;
     assert_eq!(job.status, JobStatus::Failed);
-    assert!(job.error_message.unwrap().contains("SKIP_LOCKED"));
+    assert_eq!(job.error_code.as_deref(), Some("skipped"));
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     applied(&app, id).await;
     app.stop().await;
@@ -397,7 +396,7 @@ async fn a_lock_that_is_never_granted_fails_with_who_holds_it() {
     let job = apply(&app, id).await;
     assert_eq!(job.status, JobStatus::Failed);
     let said = job.error_message.unwrap();
-    assert!(said.contains("held up by session") && said.contains("idle in transaction"), "{said}");
+    assert!(said.contains("idle in transaction"), "{said}");
     assert!(said.contains("INSERT INTO orders"), "{said}");
     // The apply side shows it while it lasts, too.
     drop(other);

@@ -104,8 +104,9 @@ async fn an_index_that_was_renamed_is_said_to_be_renamed() {
     let rename = "ALTER INDEX first_name RENAME TO second_name";
     shop.run("sandbox", "staging", &[rename]).await;
     let job = app.job(&format!("/api/apply/{id}/rollback")).await;
+    assert_eq!(job.error_code.as_deref(), Some("renamed"));
     let said = job.error_message.unwrap();
-    assert!(said.contains("public.first_name is called public.second_name now"), "{said}");
+    assert!(said.contains("public.second_name"), "{said}");
     let rename = "ALTER INDEX second_name RENAME TO first_name";
     shop.run("sandbox", "staging", &[rename]).await;
     app.completed(&format!("/api/apply/{id}/rollback")).await;
@@ -222,8 +223,9 @@ async fn an_index_of_somebodys_own_that_hangs_on_it_is_not_dropped_with_it() {
     shop.run("sandbox", "staging", &attach).await;
     let job = app.job(&format!("/api/apply/{id}/rollback")).await;
     assert_eq!(job.status.as_str(), "failed");
+    assert_eq!(job.error_code.as_deref(), Some("others_index"));
     let said = job.error_message.unwrap();
-    assert!(said.contains("public.own of public.readings_late hangs on it"), "{said}");
+    assert!(said.contains("public.own of public.readings_late"), "{said}");
     let detach = "ALTER TABLE readings DETACH PARTITION readings_late";
     shop.run("sandbox", "staging", &[detach]).await;
     rolled_back(&app, id).await;
@@ -238,8 +240,10 @@ async fn a_table_that_was_renamed_is_said_to_be_renamed() {
     let id = propose(&shop, patch, &readings()).await;
     applied(&app, id).await;
     shop.run("sandbox", "staging", &["ALTER TABLE readings RENAME TO other"]).await;
-    let said = app.job(&format!("/api/apply/{id}/rollback")).await.error_message.unwrap();
-    assert!(said.contains("public.readings is called public.other now"), "{said}");
+    let job = app.job(&format!("/api/apply/{id}/rollback")).await;
+    assert_eq!(job.error_code.as_deref(), Some("renamed"));
+    let said = job.error_message.unwrap();
+    assert!(said.contains("public.other"), "{said}");
     shop.run("sandbox", "staging", &["ALTER TABLE other RENAME TO readings"]).await;
     // A partition, too: its index is built again, whatever the one above it is called by then.
     rolled_back(&app, id).await;

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use optischema::model::{Job, JobPage, JobStatus};
+use optischema::model::{Job, JobPage, JobStatus, PhaseName};
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ pub struct Process {
 
 impl Process {
     /// Starts it on a shop; it stops at a phase where one is named.
-    pub fn start(shop: &Shop, pause_at: Option<&str>, more: &[(&str, &str)]) -> Self {
+    pub fn start(shop: &Shop, pause_at: Option<PhaseName>, more: &[(&str, &str)]) -> Self {
         let settings = shop.settings();
         let mut command = Command::new(env!("CARGO_BIN_EXE_optischema"));
         command
@@ -39,7 +39,7 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         if let Some(phase) = pause_at {
-            command.env("OPTISCHEMA_PAUSE_AT", phase);
+            command.env("OPTISCHEMA_PAUSE_AT", phase.as_str());
         }
         command.envs(more.iter().copied());
         let mut child = command.spawn().unwrap();

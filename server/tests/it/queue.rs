@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use optischema::model::{
-    AnalysisOutcome, Job, JobId, JobResult, JobStatus, JobType, RecommendationId,
+    AnalysisOutcome, Job, JobId, JobResult, JobStatus, JobType, Phase, RecommendationId,
     RecommendationType,
 };
-use optischema_server::store::{JobEnd, NewJob, Store, StoreError};
+use optischema_server::store::{JobEnd, JobFailure, NewJob, Store, StoreError};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
@@ -85,6 +85,10 @@ async fn a_thousand_jobs_are_claimed_once_each_by_eight_at_once() {
     assert_eq!((claimed.len(), distinct.len()), (JOBS, JOBS), "each once, and all of them");
 }
 
+fn failure(message: &str) -> JobFailure {
+    JobFailure::new("test", message)
+}
+
 #[tokio::test]
 async fn a_server_has_no_more_jobs_at_once_than_it_may() {
     let bench = Bench::new().await;
@@ -119,13 +123,13 @@ async fn a_lease_that_ran_out_is_taken_and_its_holder_must_stop() {
     let taken = store.take_orphans("boot", &[]).await.unwrap().remove(0);
     for late in [
         store.renew(&held.lease).await.map(drop),
-        store.report_progress(&held.lease, "still here", 0.5).await,
+        store.report_progress(&held.lease, &Phase::SummingUp, 0.5).await,
         store.finish(&held.lease, &done()).await,
     ] {
         assert!(matches!(late, Err(StoreError::LeaseLost)), "{late:?}");
     }
     assert_eq!(status(store, held.job.id).await.status, JobStatus::Running);
-    store.finish(&taken.lease, &JobEnd::Failed("absent".into())).await.unwrap();
+    store.finish(&taken.lease, &JobEnd::Failed(failure("absent"))).await.unwrap();
     assert_eq!(status(store, held.job.id).await.status, JobStatus::Failed);
 }
 
@@ -138,7 +142,7 @@ async fn a_job_that_could_not_run_is_tried_three_times_with_growing_waits() {
     for attempt in 1..=3 {
         let claimed = store.claim("boot", 1).await.unwrap().expect("it is due");
         assert_eq!(claimed.job.attempts, attempt);
-        store.finish(&claimed.lease, &JobEnd::Later("the server is away".into())).await.unwrap();
+        store.finish(&claimed.lease, &JobEnd::Later(failure("the server is away"))).await.unwrap();
         assert!(store.claim("boot", 1).await.unwrap().is_none(), "not at once");
         bench.behind("UPDATE benchmark_jobs SET not_before = NULL").await;
     }
@@ -162,7 +166,7 @@ async fn what_waits_for_a_job_that_fails_is_cancelled_with_all_that_waits_for_it
     assert!(store.claim("boot", 9).await.unwrap().is_none(), "the others wait");
     store.finish(&first.lease, &done()).await.unwrap();
     let second = store.claim("boot", 9).await.unwrap().unwrap();
-    store.finish(&second.lease, &JobEnd::Failed("no".into())).await.unwrap();
+    store.finish(&second.lease, &JobEnd::Failed(failure("no"))).await.unwrap();
     assert_eq!(status(store, queued[2].id).await.status, JobStatus::Cancelled);
 }
 
@@ -224,6 +228,6 @@ async fn one_change_at_a_time_is_claimed_on_a_server_however_much_else_runs_ther
     assert_eq!(first.job.id, jobs[0]);
     assert_eq!(claim().await.unwrap().job.id, jobs[2], "a benchmark goes beside it");
     assert_eq!(claim().await, None, "the second change waits");
-    bench.store.finish(&first.lease, &JobEnd::Failed("no".into())).await.unwrap();
+    bench.store.finish(&first.lease, &JobEnd::Failed(failure("no"))).await.unwrap();
     assert_eq!(claim().await.unwrap().job.id, jobs[1]);
 }

@@ -6,7 +6,7 @@ use optischema::audit::ApplyIntent;
 use optischema::change_plan::{ChangePlan, Rehearsal, Touch};
 use optischema::model::{
     CatalogObject, CatalogState, ChangeKind, ChangeStep, ChangedObject, Job, JobStatus, JobType,
-    RecommendationId, StepLock, TableName,
+    Phase, PhaseName, RecommendationId, StepLock, TableName,
 };
 use optischema_server::config::Settings;
 use optischema_server::instance::{Instance, InstanceError};
@@ -130,7 +130,7 @@ async fn an_apply_whose_process_died_is_reconciled_and_never_run_again() {
     let app = App::start(&args).await;
     let ended = app.ended(&format!("/api/benchmark/{}", absent.id)).await;
     assert_eq!(ended.status, JobStatus::Failed);
-    assert!(ended.error_message.unwrap().contains("nothing of it stands"));
+    assert_eq!(ended.error_code.as_deref(), Some("cut_off_early"));
     app.stop().await;
 
     // It died after the index was built: the change is taken into the trail, and can be undone.
@@ -194,17 +194,17 @@ async fn while_the_sandbox_cannot_be_asked_an_orphan_waits() {
     shop.run("postgres", "postgres", &["ALTER ROLE sandbox NOLOGIN"]).await;
     let app = App::start(&args).await;
     let location = format!("/api/benchmark/{}", job.id);
-    let mut phase = String::new();
+    let mut phase = None;
     for _ in 0..100 {
         let now: Job = app.get(&location).await.json().await.unwrap();
         assert_eq!(now.status, JobStatus::Running);
-        phase = now.phase.unwrap_or_default();
-        if phase.contains("waiting to see") {
+        phase = now.phase_detail.map(|phase| phase.name());
+        if phase == Some(PhaseName::AwaitingOutcome) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(phase.contains("waiting to see"), "{phase}");
+    assert_eq!(phase, Some(PhaseName::AwaitingOutcome));
     shop.run("postgres", "postgres", &["ALTER ROLE sandbox LOGIN"]).await;
     assert_eq!(app.ended(&location).await.status, JobStatus::Completed);
     assert_eq!(app.json(&format!("/api/recommendations/{id}")).await["status"], "applied");
@@ -240,7 +240,7 @@ async fn a_lease_that_was_lost_stops_its_holder() {
     store.take_orphans("boot 2", &[]).await.unwrap();
     tokio::time::sleep(Duration::from_millis(5)).await;
     assert!(matches!(store.renew(&first.lease).await, Err(StoreError::LeaseLost)));
-    let written = store.report_progress(&first.lease, "still here", 0.5).await;
+    let written = store.report_progress(&first.lease, &Phase::SummingUp, 0.5).await;
     assert!(matches!(written, Err(StoreError::LeaseLost)));
     assert!(store.finish(&first.lease, &JobEnd::Cancelled(None)).await.is_err());
 }

@@ -99,8 +99,8 @@ async fn the_apply_side_says_who_waits_for_whom() {
     for _ in 0..200 {
         let status = app.json("/api/apply/status").await;
         let blocked = status["locks"][0]["blocked_by"][0]["state"] == "idle in transaction";
-        let phase = status["running"][0]["phase"].as_str().unwrap_or_default().to_owned();
-        seen = (seen.0 || blocked, seen.1 || phase.contains("held up by session"));
+        let wait = &status["running"][0]["phase_detail"]["wait"]["blocked_by"][0]["pid"];
+        seen = (seen.0 || blocked, seen.1 || wait.is_i64());
         if seen == (true, true) {
             assert!(status["targets"].as_array().unwrap().len() >= 2);
             break;

@@ -10,6 +10,7 @@ use sqlx::postgres::PgConnection;
 use super::super::error::ApplyError;
 use super::super::known_index::{KnownIndex, known_index, tail, twin};
 use super::super::plan_site::{Place, PlanSite, branches, require_table};
+use super::super::reason::ApplyReason;
 use super::super::steps::alone;
 use super::parts::{Part, build, free_name, kept, texts, unbuild};
 use crate::postgres::relation_exists;
@@ -27,10 +28,8 @@ pub(in super::super) async fn create(
     let definition = create.sql(&table.schema, false)?;
     for branch in &tree {
         if branch.kind == "f" {
-            return Err(ApplyError::Failed(format!(
-                "the partition {} is a foreign table, which can have no index here",
-                branch.name
-            )));
+            let partition = branch.name.clone();
+            return Err(ApplyError::failed(ApplyReason::ForeignPartition { partition }));
         }
         let name = match branch.parent {
             None => create.name.clone(),
@@ -50,12 +49,12 @@ pub(in super::super) async fn create(
         });
     }
     let Some(top) = parts.first().cloned() else {
-        return Err(ApplyError::Failed(format!("{table} is missing in the sandbox")));
+        return Err(ApplyError::failed(ApplyReason::TableMissing { table: table.clone() }));
     };
     check_free(connection, create, &top).await?;
     let tail = tail(&definition);
-    if let Some(twin) = twin(connection, table, &tail, &create.name, false).await? {
-        return Err(ApplyError::Failed(format!("{twin} is the same index already")));
+    if let Some(index) = twin(connection, table, &tail, &create.name, false).await? {
+        return Err(ApplyError::failed(ApplyReason::SameIndex { index }));
     }
     let steps = build(&parts, Place::Own)?;
     let rehearsed = Place::Rehearsal(site.rehearsal_schema);
@@ -96,22 +95,20 @@ async fn check_free(
     let name = top.index(Place::Own);
     let Some(there) = known_index(connection, &name).await? else {
         if relation_exists(connection, &name).await? {
-            return Err(ApplyError::Failed(format!(
-                "something else is called {name} in the sandbox"
-            )));
+            return Err(ApplyError::failed(ApplyReason::NameTaken { name }));
         }
         return Ok(());
     };
     if there.building {
-        return Err(ApplyError::Failed(format!("somebody is building the index {name} now")));
+        return Err(ApplyError::failed(ApplyReason::BeingBuilt { index: name }));
     }
     if !there.valid && create.makes(&there.object.definition) {
         return Ok(());
     }
-    Err(ApplyError::Failed(if there.valid {
-        format!("the sandbox has that index already: {}", there.object.definition)
+    Err(ApplyError::failed(if there.valid {
+        ApplyReason::IndexExists { definition: there.object.definition }
     } else {
-        format!("an invalid index {name} is left in the sandbox: clean it up, or drop it, first")
+        ApplyReason::InvalidIndexInTheWay { index: name }
     }))
 }
 
@@ -121,27 +118,24 @@ pub(in super::super) async fn drop(
     site: PlanSite<'_>,
 ) -> Result<ChangePlan, ApplyError> {
     let name = TableName::new(&drop.schema, &drop.name);
-    let known = known_index(connection, &name).await?.ok_or_else(|| {
-        ApplyError::Failed(format!("the sandbox has no index named {}", drop.name))
-    })?;
+    let missing = || ApplyError::failed(ApplyReason::IndexMissing { index: drop.name.clone() });
+    let known = known_index(connection, &name).await?.ok_or_else(missing)?;
     require_table(connection, &known.table, site).await?;
-    let refuse = |reason: String| Err(ApplyError::Failed(reason));
+    let refuse = |reason: ApplyReason| Err(ApplyError::failed(reason));
     if known.backs_constraint {
-        return refuse(format!("a constraint stands on {}", drop.name));
+        return refuse(ApplyReason::BacksConstraint { index: drop.name.clone() });
     }
     if known.is_part {
-        return refuse(format!("{name} belongs to an index of a partitioned table: drop that one"));
+        return refuse(ApplyReason::BelongsToParent { index: name });
     }
     if known.replica_identity {
-        return refuse(format!("{name} is the table's replica identity"));
+        return refuse(ApplyReason::ReplicaIdentity { index: name });
     }
     // An invalid one keeps nothing unique for sure.
     if known.unique && known.valid {
         let tail = tail(&known.object.definition);
         if twin(connection, &known.table, &tail, &drop.name, true).await?.is_none() {
-            return refuse(format!(
-                "{name} keeps rows unique, and no other index does: dropping it could not be undone for sure"
-            ));
+            return refuse(ApplyReason::OnlyUnique { index: name });
         }
     }
     let mut parts = Vec::new();
@@ -160,7 +154,7 @@ pub(in super::super) async fn drop(
         });
     }
     let Some(top) = parts.first().cloned() else {
-        return refuse(format!("the sandbox has no index named {}", drop.name));
+        return Err(missing());
     };
     let mut rollback = build(&parts, Place::Own)?;
     rollback.extend(extras.iter().flatten().cloned());

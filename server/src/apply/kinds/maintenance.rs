@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnection;
 
 use super::super::error::ApplyError;
 use super::super::plan_site::{PlanSite, require_table};
+use super::super::reason::ApplyReason;
 use super::super::steps::alone;
 use crate::postgres::query;
 use crate::sql::{Maintenance, MaintenanceKind};
@@ -95,16 +96,15 @@ async fn require_repack(connection: &mut PgConnection) -> Result<(), ApplyError>
     .await?;
     let reason = if !row.try_get::<bool, _>("known")? {
         let version: String = row.try_get("version")?;
-        format!("REPACK came with PostgreSQL 19, and this server has {version}")
+        ApplyReason::RepackMissing { version }
     } else if row.try_get::<String, _>("wal_level")? == "minimal" {
-        "wal_level is minimal here, and REPACK (CONCURRENTLY) reads the changes from the log"
-            .to_owned()
+        ApplyReason::RepackNeedsLog
     } else if row.try_get::<Option<String>, _>("slots")?.as_deref() == Some("0") {
-        "max_repack_replication_slots is 0 here".to_owned()
+        ApplyReason::RepackNeedsSlots
     } else {
         return Ok(());
     };
-    Err(ApplyError::Failed(reason))
+    Err(ApplyError::failed(reason))
 }
 
 async fn table_of(
@@ -122,7 +122,8 @@ async fn table_of(
     .fetch_optional(connection)
     .await?;
     let Some(row) = row else {
-        return Err(ApplyError::Failed(format!("the sandbox has no index named {index}")));
+        let index = index.to_string();
+        return Err(ApplyError::failed(ApplyReason::IndexMissing { index }));
     };
     Ok(TableName::new(row.try_get::<String, _>("schema")?, row.try_get::<String, _>("name")?))
 }

@@ -8,6 +8,7 @@ use sqlx::postgres::PgConnection;
 
 use super::super::error::ApplyError;
 use super::super::plan_site::{Branch, Place};
+use super::super::reason::ApplyReason;
 use super::super::steps::alone;
 use crate::postgres::relation_exists;
 use crate::sql::{IndexForm, drop_index_sql, index_definition_as};
@@ -98,7 +99,7 @@ pub(super) async fn free_name(
             return Ok(name);
         }
     }
-    Err(ApplyError::Failed(format!("no name is free for the index of {}", branch.name)))
+    Err(ApplyError::failed(ApplyReason::NoFreeName { table: branch.name.clone() }))
 }
 
 /// Makes an index with those of its partitions: the topmost is the first part.

@@ -11,6 +11,7 @@ use sqlx::postgres::PgConnection;
 
 use super::super::error::ApplyError;
 use super::super::plan_site::PlanSite;
+use super::super::reason::ApplyReason;
 use super::super::steps::together;
 use crate::postgres::query;
 use crate::sql::{Setting, SettingScope};
@@ -28,19 +29,16 @@ pub(in super::super) async fn plan(
     .await?;
     let database: String = row.try_get("name")?;
     if !row.try_get::<bool, _>("owned")? && !site.for_others {
-        return Err(ApplyError::Failed(
-            "the sandbox's role does not own its database, so it cannot set anything of it".into(),
-        ));
+        return Err(ApplyError::failed(ApplyReason::NotDatabaseOwner));
     }
     let role = match &setting.scope {
         SettingScope::System => {
-            return Err(ApplyError::Failed(SERVER_WIDE.to_owned()));
+            return Err(ApplyError::failed(ApplyReason::ServerWide { words: SERVER_WIDE }));
         }
         SettingScope::Database(named) if *named == site.main_database || *named == database => None,
         SettingScope::Database(named) => {
-            return Err(ApplyError::Failed(format!(
-                "it is a setting of the database {named}, which is neither main's nor the sandbox's"
-            )));
+            let database = named.clone();
+            return Err(ApplyError::failed(ApplyReason::OtherDatabase { database }));
         }
         SettingScope::Role(role) => Some(role.as_str()),
     };
@@ -117,12 +115,10 @@ async fn may_set_for(connection: &mut PgConnection, role: &str) -> Result<(), Ap
     .fetch_optional(connection)
     .await?;
     let Some(row) = row else {
-        return Err(ApplyError::Failed(format!("the sandbox's server has no role {role}")));
+        return Err(ApplyError::failed(ApplyReason::RoleMissing { role: role.to_owned() }));
     };
     if row.try_get::<bool, _>("is_own")? || row.try_get::<bool, _>("super")? {
         return Ok(());
     }
-    Err(ApplyError::Failed(format!(
-        "the sandbox's role may not set anything for the role {role}: it is handed over as SQL"
-    )))
+    Err(ApplyError::failed(ApplyReason::RoleNotSettable { role: role.to_owned() }))
 }

@@ -9,6 +9,7 @@ use sqlx::postgres::PgConnection;
 
 use super::super::error::ApplyError;
 use super::super::plan_site::{PlanSite, require_table};
+use super::super::reason::ApplyReason;
 use super::super::steps::{follow_up, together};
 use crate::postgres::query;
 use crate::sql::{CreateStatistics, DropStatistics, statistics_definition_in};
@@ -72,16 +73,12 @@ pub(in super::super) async fn create(
     require_table(connection, table, site).await?;
     let name = TableName::new(&create.schema, &create.name);
     if let Some(there) = known(connection, &name).await? {
-        return Err(ApplyError::Failed(format!(
-            "the sandbox has statistics of that name already: {}",
-            there.definition
-        )));
+        let definition = there.definition;
+        return Err(ApplyError::failed(ApplyReason::StatisticsExist { definition }));
     }
     if create.schema != table.schema {
-        return Err(ApplyError::Failed(format!(
-            "the statistics must stand in their table's schema, {}",
-            table.schema
-        )));
+        let schema = table.schema.clone();
+        return Err(ApplyError::failed(ApplyReason::StatisticsElsewhere { schema }));
     }
     let statement = create.sql(&table.schema)?;
     let scratch = site.rehearsal_schema;
@@ -119,7 +116,7 @@ pub(in super::super) async fn drop(
     let name = TableName::new(&drop.schema, &drop.name);
     let there = known(connection, &name)
         .await?
-        .ok_or_else(|| ApplyError::Failed(format!("the sandbox has no statistics named {name}")))?;
+        .ok_or_else(|| ApplyError::failed(ApplyReason::StatisticsMissing { name: name.clone() }))?;
     require_table(connection, &there.table, site).await?;
     let scratch = site.rehearsal_schema;
     let mut rollback = vec![together(

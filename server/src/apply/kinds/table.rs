@@ -13,6 +13,7 @@ use sqlx::postgres::PgConnection;
 
 use super::super::error::ApplyError;
 use super::super::plan_site::{Place, PlanSite, require_table};
+use super::super::reason::ApplyReason;
 use super::super::steps::{follow_up, together};
 use crate::postgres::query;
 use crate::sql::AlterTable;
@@ -106,7 +107,8 @@ pub(in super::super) async fn alter(
         .iter()
         .find(|column| all.first().is_none_or(|standing| !standing.columns.contains_key(*column)));
     if let Some(column) = missing {
-        return Err(ApplyError::Failed(format!("{table} has no column {column} in the sandbox")));
+        let (table, column) = (table.clone(), column.clone());
+        return Err(ApplyError::failed(ApplyReason::ColumnMissing { table, column }));
     }
     let mut touches = Vec::new();
     for standing in &all {

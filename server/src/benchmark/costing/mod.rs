@@ -140,7 +140,7 @@ impl SandboxWorkshop {
             rewritten_shape: None,
         };
         let mut site =
-            open_scratch(&request, &self.places, &mut |phase, _| tracing::debug!(phase)).await?;
+            open_scratch(&request, &self.places, &mut |phase, _| tracing::debug!(%phase)).await?;
         let mut main = MainSession::begin(&self.places.main).await?;
         let settings = plan_settings(main.connection().await?).await?;
         site.take_settings(&settings).await?;

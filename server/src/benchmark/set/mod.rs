@@ -8,7 +8,7 @@ mod summing;
 use std::time::{Duration, Instant};
 
 use optischema::model::{
-    Binding, Environment, QueryHash, RecommendationId, SetBenchmark, SetLeft, TableName,
+    Binding, Environment, Phase, QueryHash, RecommendationId, SetBenchmark, SetLeft, TableName,
     TrackedStatement,
 };
 
@@ -93,7 +93,7 @@ pub async fn run_set(
     places: &Places,
     report: Report<'_>,
 ) -> Result<SetBenchmark, BenchmarkError> {
-    report("asking main's planner", 0.0);
+    report(Phase::AskingPlanner, 0.0);
     // A change of the database says more of the place than one of a statement.
     let is_rewrite = |change: &&SetChange<'_>| matches!(change.patch.kind, PatchKind::Rewrite(_));
     let of_database = question.changes.iter().find(|change| !is_rewrite(change));
@@ -174,11 +174,11 @@ pub async fn run_set(
     let settings_left = site.take_settings(&settings).await?;
     let mut built = Vec::new();
     for (at, change) in question.changes.iter().enumerate() {
-        report(&format!("making the change: {}", change.title), 0.4 + 0.01 * at as f64);
+        report(Phase::Patching { change: change.title.to_owned() }, 0.4 + 0.01 * at as f64);
         let patched = build(&mut site, &change.patch.kind).await;
         built.push(patched.map_err(|error| named(change, error.of_change()))?);
     }
-    report("measuring a change that cannot matter", 0.45);
+    report(Phase::MeasuringNoise, 0.45);
     // A point query shows differences that are none before anything else does.
     let calibration = calibrate(&mut site, &first.patch.kind, 0.0, question.seed).await?;
     let floor = calibration.floor_percent / 100.0;
@@ -197,7 +197,10 @@ pub async fn run_set(
     let mut measured = Vec::new();
     for (number, one) in bound.iter().enumerate() {
         let done = number as f64 / bound.len() as f64;
-        report(&format!("measuring statement {} of {}", number + 1, bound.len()), 0.5 + 0.3 * done);
+        report(
+            Phase::MeasuringStatement { number: number as u64 + 1, of: bound.len() as u64 },
+            0.5 + 0.3 * done,
+        );
         match measuring.all_against_none(one, bound.len() - number).await {
             Ok(found) => measured.push(found),
             Err(error) => left.push(SetLeft {
@@ -207,9 +210,9 @@ pub async fn run_set(
             }),
         }
     }
-    report("leaving out one change at a time", 0.82);
+    report(Phase::LeavingOneOut, 0.82);
     let members = measuring.members(question.changes, &measured, &shares).await?;
-    report("summing up", 0.99);
+    report(Phase::SummingUp, 0.99);
     let mut warnings = std::mem::take(&mut measuring.warnings);
     let approximate = question.changes.iter().filter(|change| change.patch.kind.is_approximate());
     warnings.extend(approximate.map(|change| {

@@ -100,7 +100,7 @@ mod tests {
     fn an_undo_without_a_way_back_runs_nothing() {
         let files = write(&migration(&[vacuum()]));
         let text = named(&files, "U20260102030405__vacuum_orders.sql");
-        assert!(text.contains("Cannot be undone: dead rows do not come back"));
+        assert!(text.contains("No rollback: dead rows do not come back"));
         assert!(text.lines().all(|line| line.starts_with("--")));
     }
 }
