@@ -73,11 +73,14 @@ test-end2end:
 	@cd end2end && OPTISCHEMA_PROGRAM=$(TARGET)/debug/optischema npx playwright test
 
 .PHONY: check
-check: setup ## fmt, clippy, docs; cargo-deny and cargo-machete where they are installed
+check: setup ## fmt, clippy, files that use each other in a circle, docs; cargo-deny and cargo-machete where they are installed
 	@echo "==> cargo fmt --check"
 	@$(ENV) cargo fmt --check
 	@echo "==> cargo clippy"
 	@$(ENV) cargo clippy --all-targets -- -D warnings
+	@echo "==> scripts/circles"
+	@if command -v python3 >/dev/null; then scripts/circles; \
+		else echo "==> python3 is not installed: left out"; fi
 	@echo "==> cargo doc"
 	@$(ENV) RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 	@$(ENV) if command -v cargo-deny >/dev/null; then cargo deny check; \

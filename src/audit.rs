@@ -31,7 +31,7 @@ macro_rules! audit_events {
         /// An action with its data.
         #[derive(Debug, Clone, PartialEq)]
         pub enum AuditEvent {
-            $($(#[$meta])* $variant($data),)+
+            $($(#[$meta])* $variant(Box<$data>),)+
         }
 
         impl AuditEvent {
@@ -62,7 +62,7 @@ macro_rules! audit_events {
             /// A later build wrote it, or it is not what this action records.
             pub fn read(action: AuditAction, detail: &Value) -> Result<Self, UnreadableDetail> {
                 Ok(match action {
-                    $(AuditAction::$variant => Self::$variant(read(detail)?),)+
+                    $(AuditAction::$variant => Self::$variant(Box::new(read(detail)?)),)+
                 })
             }
         }
@@ -74,7 +74,7 @@ macro_rules! audit_events {
 
             impl From<$data> for AuditEvent {
                 fn from(data: $data) -> Self {
-                    Self::$variant(data)
+                    Self::$variant(Box::new(data))
                 }
             }
         )+
@@ -89,8 +89,8 @@ impl AuditEvent {
         match self {
             Self::ApplyIntent(intent) => Some(intent.sql.clone()),
             Self::ApplyOutcome(outcome) => outcome.reason.clone().or_else(|| outcome.sql.clone()),
-            Self::ApplyRefused(ApplyRefused(refused))
-            | Self::RollbackRefused(RollbackRefused(refused)) => Some(refused.reason.clone()),
+            Self::ApplyRefused(refused) => Some(refused.0.reason.clone()),
+            Self::RollbackRefused(refused) => Some(refused.0.reason.clone()),
             Self::ApplyAgain(again) => Some(again.sql.clone()),
             Self::ApplyLost(lost) => Some(lost.reason.clone()),
             Self::RollbackIntent(intent) => Some(intent.sql.clone()),

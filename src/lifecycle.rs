@@ -1,6 +1,6 @@
 //! The legal status transitions: one function for each thing that can be in several states.
 
-use crate::model::{ChangeStatus, DismissedBy, JobStatus, JobType, RecommendationStatus};
+use crate::model::{ChangeStatus, DismissedBy, JobEvent, JobStatus, JobType, RecommendationStatus};
 use crate::refusal::{Act, Refusal};
 
 /// What can happen to a recommendation.
@@ -154,18 +154,6 @@ pub fn back_off_seconds(attempts: i64, jitter: f64) -> i64 {
     let doubled = 2_i64.saturating_pow(u32::try_from(attempts.clamp(1, 8)).unwrap_or(8));
     // Whole seconds below 768.
     doubled + (jitter.clamp(0.0, 1.0) * doubled as f64) as i64
-}
-
-/// What can happen to a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JobEvent {
-    Claimed,
-    Completed,
-    Failed,
-    Errored,
-    Cancelled,
-    /// Given back to the queue: the process that ran it is gone.
-    Requeued,
 }
 
 /// The status of a job after an event.

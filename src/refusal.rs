@@ -6,8 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::lifecycle::JobEvent;
-use crate::model::{ChangeStatus, JobId, JobStatus, JobType, QueryHash};
+use crate::model::{ChangeStatus, JobEvent, JobId, JobStatus, JobType, QueryHash};
 
 /// What a person wants to do with a recommendation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -14,7 +14,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use optischema::benchmark_place::InPlace;
-use optischema::model::{BenchmarkResult, RecommendationFilter, TableName, Verdict};
+use optischema::model::{BenchmarkResult, PhaseName, RecommendationFilter, TableName, Verdict};
 use optischema_server::benchmark::{BenchmarkRequest, Places, run_benchmark, typed_cases};
 use optischema_server::config::{Settings, SettingsArgs};
 use optischema_server::demo::Shop;
@@ -153,7 +153,7 @@ async fn benchmark(shop: &Shop, statement: &str, patch: &str, seed: u64) -> Time
     let begun = Instant::now();
     let mut pairs: Vec<Instant> = Vec::new();
     let result = run_benchmark(request, &places, &mut |phase, _| {
-        if phase.starts_with("measuring pair") {
+        if phase.name() == PhaseName::MeasuringPairs {
             pairs.push(Instant::now());
         }
     })

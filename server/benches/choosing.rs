@@ -16,8 +16,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use optischema::model::Rule;
+use optischema_server::analysis::analyze_once;
 use optischema_server::demo::Cluster;
-use optischema_server::service::analyze_once;
 use optischema_server::sql::Patch;
 use optischema_server::workload::{Advice, AdviseLimits};
 use shared::{database, planned_costs, run, settings};

@@ -1,6 +1,7 @@
-//! Everything native: settings, command line, store, PostgreSQL, workload, sandbox, benchmark, apply, jobs,
-//! HTTP and the demo. [`service::Service`] implements the domain's `Operations`; all surfaces call that.
+//! Everything native: settings, command line, store, PostgreSQL, workload, sandbox, benchmark, apply,
+//! analysis, jobs, HTTP and the demo. [`service::Service`] implements the domain's `Operations`; all surfaces call that.
 
+pub mod analysis;
 pub mod apply;
 pub mod benchmark;
 pub mod cli;
@@ -10,6 +11,7 @@ pub mod demo;
 pub mod file_error;
 pub mod handover;
 pub mod hex;
+pub(crate) mod home;
 pub mod http;
 pub mod instance;
 pub mod jobs;

@@ -83,6 +83,18 @@ impl JobStatus {
     }
 }
 
+/// What can happen to a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobEvent {
+    Claimed,
+    Completed,
+    Failed,
+    Errored,
+    Cancelled,
+    /// Given back to the queue: the process that ran it is gone.
+    Requeued,
+}
+
 /// One job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Job {

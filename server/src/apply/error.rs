@@ -13,16 +13,16 @@ use crate::store::StoreError;
 pub enum ApplyError {
     /// The answer is no; the state is as it was.
     #[error("{0}")]
-    Failed(ApplyReasons),
+    Failed(Box<ApplyReasons>),
     /// A lock was not granted in time; the state is as it was.
     #[error("{0}")]
-    Locked(ApplyReasons),
+    Locked(Box<ApplyReasons>),
     /// It could not run.
     #[error("{0}")]
-    Error(ApplyReasons),
+    Error(Box<ApplyReasons>),
     /// The object is no longer what was applied.
     #[error("{0}")]
-    Drifted(ApplyReasons),
+    Drifted(Box<ApplyReasons>),
 }
 
 /// SQLSTATE classes that say that the server ran out of something, or of its own: no answer to what was asked.
@@ -35,24 +35,24 @@ impl ApplyError {
     /// The answer is no.
     #[must_use]
     pub fn failed(reason: ApplyReason) -> Self {
-        Self::Failed(reason.into())
+        Self::Failed(Box::new(reason.into()))
     }
 
     /// It could not run.
     #[must_use]
     pub fn error(reason: ApplyReason) -> Self {
-        Self::Error(reason.into())
+        Self::Error(Box::new(reason.into()))
     }
 
     /// The object is no longer what was applied.
     #[must_use]
     pub fn drifted(reason: ApplyReason) -> Self {
-        Self::Drifted(reason.into())
+        Self::Drifted(Box::new(reason.into()))
     }
 
     /// The reasons, whatever the case.
     #[must_use]
-    pub const fn reasons(&self) -> &ApplyReasons {
+    pub fn reasons(&self) -> &ApplyReasons {
         match self {
             Self::Failed(reasons)
             | Self::Locked(reasons)
@@ -63,7 +63,7 @@ impl ApplyError {
 
     /// The stable code of the reason.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         self.reasons().code()
     }
 
@@ -81,7 +81,7 @@ impl ApplyError {
     /// The same as no answer: the catalog must be asked again.
     #[must_use]
     pub fn unanswered(self) -> Self {
-        Self::Error(self.reasons().clone())
+        Self::Error(Box::new(self.reasons().clone()))
     }
 }
 
@@ -90,7 +90,9 @@ impl From<PgFailure> for ApplyError {
         let is_exhausted =
             |state: &str| OUT_OF_SOMETHING.iter().any(|class| state.starts_with(class));
         match failure.sqlstate() {
-            Some(LOCK_NOT_AVAILABLE) => Self::Locked(ApplyReason::Server { failure }.into()),
+            Some(LOCK_NOT_AVAILABLE) => {
+                Self::Locked(Box::new(ApplyReason::Server { failure }.into()))
+            }
             Some(state) if is_exhausted(state) => {
                 Self::error(ApplyReason::ServerExhausted { failure })
             }
@@ -111,6 +113,12 @@ impl From<SandboxError> for ApplyError {
     fn from(error: SandboxError) -> Self {
         match error {
             SandboxError::Target(failure) => failure.into(),
+            SandboxError::NotConfigured => Self::error(ApplyReason::NotConfigured),
+            SandboxError::MainRefused(reason) => Self::error(ApplyReason::MainRefused { reason }),
+            SandboxError::Busy => Self::error(ApplyReason::SandboxBusy),
+            SandboxError::Identity(same) => {
+                Self::error(ApplyReason::NotProven { reason: same.to_string() })
+            }
             other => Self::failed(ApplyReason::Sandbox { reason: other.to_string() }),
         }
     }

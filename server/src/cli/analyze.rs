@@ -11,9 +11,9 @@ use optischema::workload::Coverage;
 use serde_json::json;
 
 use super::AnalyzeFormat;
-use super::commands::CommandError;
+use super::outcome::CommandError;
+use crate::analysis::analyze_once;
 use crate::config::Settings;
-use crate::service::analyze_once;
 use crate::workload::{AdviseLimits, Effort};
 
 /// Collects, advises, and writes the advice.

@@ -10,7 +10,7 @@ use optischema::model::{
 use reqwest::StatusCode;
 
 use super::Format;
-use super::commands::{CommandError, say};
+use super::outcome::{CommandError, say};
 use super::remote::Remote;
 use crate::config::Settings;
 use crate::demo::print_benchmark;

@@ -1,62 +1,24 @@
 //! The commands: each reads its settings, makes its call, and writes the result.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use optischema::model::{TargetHealth, TargetKind};
-use optischema::operations::OperationError;
 use serde_json::json;
-use thiserror::Error;
 
+use super::outcome::{CommandError, Done, say};
 use super::{
     AuditAction, Cli, Command, Format, SandboxAction, analyze, benchmark, check, data, measure,
     staging,
 };
-use crate::apply::ApplyError;
-use crate::config::{ConfigError, Settings, SettingsArgs, default_data_dir};
-use crate::demo::{Shop, ShopError, StoryEnd, run_once};
-use crate::file_error::in_words;
+use crate::config::{Settings, SettingsArgs, default_data_dir};
+use crate::demo::{Shop, StoryEnd, run_once};
 use crate::http::openapi;
 use crate::instance::{
     FolderLock, Instance, InstanceError, lock_data_dir, prepare_data_dir, told_to_stop,
 };
-use crate::postgres::PgFailure;
-use crate::sandbox::SandboxError;
 use crate::service::{Targets, rehearse_workload};
-use crate::store::{ImportError, StoreError};
 use crate::workload::AdviseLimits;
-
-/// Why a command did not do what it was asked. Each is one sentence.
-#[derive(Debug, Error)]
-pub enum CommandError {
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error(transparent)]
-    Instance(#[from] InstanceError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Shop(#[from] ShopError),
-    #[error(transparent)]
-    Operation(#[from] OperationError),
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-    #[error(transparent)]
-    Target(#[from] PgFailure),
-    #[error(transparent)]
-    Import(#[from] ImportError),
-    #[error(transparent)]
-    Apply(#[from] ApplyError),
-    #[error("failed to use {}: {}", .0.display(), in_words(.1))]
-    Folder(PathBuf, std::io::Error),
-    #[error("failed to write the result: {0}")]
-    Json(#[from] serde_json::Error),
-    #[error("{0}")]
-    Missing(String),
-}
-
-pub(super) type Done = Result<ExitCode, CommandError>;
 
 pub(super) async fn dispatch(cli: Cli) -> Done {
     let Cli { settings: args, command } = cli;
@@ -111,17 +73,6 @@ pub(super) async fn dispatch(cli: Cli) -> Done {
             Ok(ExitCode::SUCCESS)
         }
     }
-}
-
-pub(super) fn say(text: &str) {
-    eprintln!("… {}", plain(text));
-}
-
-/// A text for a terminal: what is no line break and no letter, as a name of a database may hold it, would move its cursor
-/// or change its colours.
-pub(super) fn plain(text: &str) -> String {
-    let shown = |c: char| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
-    text.chars().map(shown).collect()
 }
 
 async fn serve(settings: Settings) -> Done {
@@ -220,14 +171,4 @@ async fn check_targets(settings: Settings, format: Format) -> Done {
     let main = targets.iter().find(|target| target.target == TargetKind::Main);
     let usable = main.is_some_and(TargetHealth::usable);
     Ok(if usable { ExitCode::SUCCESS } else { ExitCode::from(1) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::plain;
-
-    #[test]
-    fn a_name_moves_no_cursor() {
-        assert_eq!(plain("a\u{1b}[2J\rb\nc é"), "a\u{fffd}[2J\u{fffd}b\nc é");
-    }
 }

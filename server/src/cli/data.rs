@@ -9,7 +9,7 @@ use optischema::operations::{Actor, HandoverAsked, Operations};
 use reqwest::StatusCode;
 use serde_json::json;
 
-use super::commands::{CommandError, Done, plain};
+use super::outcome::{CommandError, Done, plain};
 use super::remote::Remote;
 use crate::clock::new_id;
 use crate::config::Settings;

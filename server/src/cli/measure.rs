@@ -8,16 +8,15 @@ use std::time::Duration;
 use optischema::model::{BenchmarkResult, TrackedStatement};
 
 use super::benchmark::{ERROR, FAILED, Phases, code_of};
-use super::commands::CommandError;
+use super::outcome::CommandError;
 use super::{BenchmarkWhat, Format};
+use crate::analysis::{checked_main, collected, places};
 use crate::benchmark::{BenchmarkError, BenchmarkRequest, Places, run_benchmark, typed_cases};
 use crate::clock::new_id;
 use crate::config::Settings;
 use crate::demo::print_result;
 use crate::instance::told_to_stop;
-use crate::jobs::{drop_schema_in, places, stop_named};
-use crate::sandbox::{ScratchKind, ScratchSchema};
-use crate::service::{checked_main, collected};
+use crate::sandbox::{ScratchKind, ScratchSchema, drop_schema_in, stop_named};
 use crate::sql::{self, Patch, PatchKind};
 
 /// Time that reading the workload of main may take: the verdict does not wait for it.

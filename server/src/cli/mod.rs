@@ -6,6 +6,7 @@ mod check;
 mod commands;
 mod data;
 mod measure;
+mod outcome;
 mod remote;
 mod staging;
 mod usage_error;

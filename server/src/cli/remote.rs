@@ -4,7 +4,7 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::commands::CommandError;
+use super::outcome::CommandError;
 use crate::config::Settings;
 use crate::instance::running_server;
 

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use comfy_table::Table;
 
-use super::commands::{Done, plain, say};
 use super::data::service_of;
+use super::outcome::{Done, plain, say};
 use crate::config::Settings;
 use crate::sandbox::StagingReport;
 

@@ -8,10 +8,21 @@ use optischema::model::{RejectedPage, Rule, WhatIfReport, WhatIfRequest};
 use optischema::operations::RulePage;
 use serde::Deserialize;
 use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::api::{Answer, body, id, query};
+use super::AppState;
 use super::caller::Caller;
+use super::extract::{Answer, body, id, query};
 use super::problem::Problem;
+
+/// The calls of this resource.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_rejected))
+        .routes(routes!(what_if))
+        .routes(routes!(get_rule))
+}
 
 /// A search.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -24,7 +35,7 @@ pub(super) struct RejectedQuery {
 /// Candidates of the last analysis that were not recommended, with their reasons.
 #[utoipa::path(get, path = "/api/rejected", tag = "recommendations", params(RejectedQuery),
     responses((status = 200, body = RejectedPage)))]
-pub(super) async fn list_rejected(
+async fn list_rejected(
     app: Caller,
     search: Result<Query<RejectedQuery>, QueryRejection>,
 ) -> Answer<RejectedPage> {
@@ -35,7 +46,7 @@ pub(super) async fn list_rejected(
 #[utoipa::path(post, path = "/api/what-if", tag = "recommendations", request_body = WhatIfRequest,
     responses((status = 200, body = WhatIfReport), (status = 422, body = Problem),
         (status = 503, body = Problem)))]
-pub(super) async fn what_if(app: Caller, bytes: Bytes) -> Answer<WhatIfReport> {
+async fn what_if(app: Caller, bytes: Bytes) -> Answer<WhatIfReport> {
     let request: WhatIfRequest = body(&bytes)?;
     Ok(Json(app.operations.what_if(request).await?))
 }
@@ -44,7 +55,7 @@ pub(super) async fn what_if(app: Caller, bytes: Bytes) -> Answer<WhatIfReport> {
 #[utoipa::path(get, path = "/api/rules/{rule}", tag = "recommendations",
     params(("rule" = String, Path)),
     responses((status = 200, body = RulePage), (status = 404, body = Problem)))]
-pub(super) async fn get_rule(app: Caller, Path(text): Path<String>) -> Answer<RulePage> {
+async fn get_rule(app: Caller, Path(text): Path<String>) -> Answer<RulePage> {
     let rule: Rule = id("rule", text)?;
     Ok(Json(app.operations.rule_page(rule).await?))
 }

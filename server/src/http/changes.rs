@@ -13,10 +13,26 @@ use optischema::model::{
 use optischema::operations::{Approval, OperationError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::api::{Answer, accepted, body, id, query};
+use super::AppState;
 use super::caller::Caller;
+use super::extract::{Answer, accepted, body, id, query};
 use super::problem::Problem;
+
+/// The calls of this resource.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(start_apply))
+        .routes(routes!(apply_plan))
+        .routes(routes!(start_rollback))
+        .routes(routes!(roll_back_together))
+        .routes(routes!(list_changes))
+        .routes(routes!(apply_status))
+        .routes(routes!(cleanup))
+        .routes(routes!(functions_choice, choose_functions))
+}
 
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -32,7 +48,7 @@ pub(super) struct ApplyRequest {
     params(("id" = uuid::Uuid, Path, description = "the recommendation's id")),
     responses((status = 200, body = ApplyPlan), (status = 404, body = Problem),
         (status = 503, body = Problem)))]
-pub(super) async fn apply_plan(app: Caller, Path(text): Path<String>) -> Answer<ApplyPlan> {
+async fn apply_plan(app: Caller, Path(text): Path<String>) -> Answer<ApplyPlan> {
     let id: RecommendationId = id("recommendation", text)?;
     Ok(Json(app.operations.apply_plan(id).await?))
 }
@@ -43,7 +59,7 @@ pub(super) async fn apply_plan(app: Caller, Path(text): Path<String>) -> Answer<
     request_body = Option<ApplyRequest>,
     responses((status = 202, body = JobAccepted), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 503, body = Problem)))]
-pub(super) async fn start_apply(
+async fn start_apply(
     app: Caller,
     Path(text): Path<String>,
     bytes: Bytes,
@@ -58,10 +74,7 @@ pub(super) async fn start_apply(
     params(("id" = uuid::Uuid, Path, description = "the recommendation's id")),
     responses((status = 202, body = JobAccepted), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 503, body = Problem)))]
-pub(super) async fn start_rollback(
-    app: Caller,
-    Path(text): Path<String>,
-) -> Result<Response, Problem> {
+async fn start_rollback(app: Caller, Path(text): Path<String>) -> Result<Response, Problem> {
     let id: RecommendationId = id("recommendation", text)?;
     Ok(accepted(app.operations.start_rollback(id).await?))
 }
@@ -71,7 +84,7 @@ pub(super) async fn start_rollback(
     request_body = RollbackRequest,
     responses((status = 202, body = RollbackOrder), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 503, body = Problem)))]
-pub(super) async fn roll_back_together(app: Caller, bytes: Bytes) -> Result<Response, Problem> {
+async fn roll_back_together(app: Caller, bytes: Bytes) -> Result<Response, Problem> {
     let request: RollbackRequest = body(&bytes)?;
     let order = app.operations.roll_back_together(request.parse()?).await?;
     Ok((StatusCode::ACCEPTED, Json(order)).into_response())
@@ -80,7 +93,7 @@ pub(super) async fn roll_back_together(app: Caller, bytes: Bytes) -> Result<Resp
 /// What was applied, newest first.
 #[utoipa::path(get, path = "/api/apply/changes", tag = "apply", params(ChangeQuery),
     responses((status = 200, body = Vec<Change>), (status = 422, body = Problem)))]
-pub(super) async fn list_changes(
+async fn list_changes(
     app: Caller,
     filter: Result<Query<ChangeQuery>, QueryRejection>,
 ) -> Answer<Vec<Change>> {
@@ -90,7 +103,7 @@ pub(super) async fn list_changes(
 /// The state of the apply side: counts, what runs, who waits for whom, the databases.
 #[utoipa::path(get, path = "/api/apply/status", tag = "apply",
     responses((status = 200, body = ApplyStatus)))]
-pub(super) async fn apply_status(app: Caller) -> Answer<ApplyStatus> {
+async fn apply_status(app: Caller) -> Answer<ApplyStatus> {
     Ok(Json(app.operations.apply_status().await?))
 }
 
@@ -105,14 +118,14 @@ pub(super) struct FunctionsAnswer {
 /// Whether functions of the database are copied into the sandbox.
 #[utoipa::path(get, path = "/api/sandbox/functions", tag = "apply",
     responses((status = 200, body = FunctionsChoice)))]
-pub(super) async fn functions_choice(app: Caller) -> Answer<FunctionsChoice> {
+async fn functions_choice(app: Caller) -> Answer<FunctionsChoice> {
     Ok(Json(app.operations.functions_choice().await?))
 }
 
 /// Answers that. Where the configuration decides it, there is no question: 409.
 #[utoipa::path(post, path = "/api/sandbox/functions", tag = "apply", request_body = FunctionsAnswer,
     responses((status = 200, body = FunctionsChoice), (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub(super) async fn choose_functions(app: Caller, bytes: Bytes) -> Answer<FunctionsChoice> {
+async fn choose_functions(app: Caller, bytes: Bytes) -> Answer<FunctionsChoice> {
     let FunctionsAnswer { copied } = body(&bytes)?;
     let copied = copied.ok_or_else(|| OperationError::Invalid {
         field: "copied".to_owned(),
@@ -124,6 +137,6 @@ pub(super) async fn choose_functions(app: Caller, bytes: Bytes) -> Answer<Functi
 /// Drops expired scratch schemas and invalid leftovers now.
 #[utoipa::path(post, path = "/api/apply/cleanup", tag = "apply",
     responses((status = 200, body = CleanupReport), (status = 503, body = Problem)))]
-pub(super) async fn cleanup(app: Caller) -> Answer<CleanupReport> {
+async fn cleanup(app: Caller) -> Answer<CleanupReport> {
     Ok(Json(app.operations.cleanup().await?))
 }

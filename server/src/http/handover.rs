@@ -7,17 +7,28 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use optischema::model::Handover;
 use optischema::operations::{HandoverQuery, OperationError};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::api::{Answer, query};
+use super::AppState;
 use super::caller::Caller;
+use super::extract::{Answer, query};
 use super::problem::Problem;
 use crate::handover::archive;
+
+/// The calls of this resource.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(hand_over))
+        .routes(routes!(hand_over_file))
+        .routes(routes!(hand_over_all))
+}
 
 /// Recommendations as files for production, in a safe order. Nothing is run.
 #[utoipa::path(get, path = "/api/handover", tag = "handover", params(HandoverQuery),
     responses((status = 200, body = Handover), (status = 404, body = Problem),
         (status = 422, body = Problem), (status = 503, body = Problem)))]
-pub(super) async fn hand_over(
+async fn hand_over(
     app: Caller,
     asked: Result<Query<HandoverQuery>, QueryRejection>,
 ) -> Answer<Handover> {
@@ -29,7 +40,7 @@ pub(super) async fn hand_over(
     params(("file" = String, Path), HandoverQuery),
     responses((status = 200, body = String, content_type = "text/plain"),
         (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub(super) async fn hand_over_file(
+async fn hand_over_file(
     app: Caller,
     Path(name): Path<String>,
     asked: Result<Query<HandoverQuery>, QueryRejection>,
@@ -45,7 +56,7 @@ pub(super) async fn hand_over_file(
 #[utoipa::path(get, path = "/api/handover.zip", tag = "handover", params(HandoverQuery),
     responses((status = 200, body = Vec<u8>, content_type = "application/zip"),
         (status = 404, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
-pub(super) async fn hand_over_all(
+async fn hand_over_all(
     app: Caller,
     asked: Result<Query<HandoverQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {

@@ -12,10 +12,22 @@ use optischema::model::{
 use optischema::operations::OperationError;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::api::{Answer, body, query};
+use super::AppState;
 use super::caller::Caller;
+use super::extract::{Answer, body, query};
 use super::problem::Problem;
+
+/// The calls of this resource.
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_audit))
+        .routes(routes!(export_audit))
+        .routes(routes!(verify_audit))
+        .routes(routes!(restore_store))
+}
 
 /// How the trail is exported.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -37,7 +49,7 @@ pub(super) struct RestoreRequest {
 /// The audit trail, newest first.
 #[utoipa::path(get, path = "/api/audit", tag = "audit", params(AuditQuery),
     responses((status = 200, body = AuditPage), (status = 422, body = Problem)))]
-pub(super) async fn list_audit(
+async fn list_audit(
     app: Caller,
     filter: Result<Query<AuditQuery>, QueryRejection>,
 ) -> Answer<AuditPage> {
@@ -48,7 +60,7 @@ pub(super) async fn list_audit(
 #[utoipa::path(get, path = "/api/audit/export", tag = "audit", params(ExportQuery),
     responses((status = 200, content((String = "text/csv"), (Vec<AuditEntry> = "application/json"))),
         (status = 422, body = Problem)))]
-pub(super) async fn export_audit(
+async fn export_audit(
     app: Caller,
     format: Result<Query<ExportQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
@@ -68,7 +80,7 @@ pub(super) async fn export_audit(
 /// Walks the trail's chain of hashes.
 #[utoipa::path(get, path = "/api/audit/verify", tag = "audit",
     responses((status = 200, body = AuditVerification)))]
-pub(super) async fn verify_audit(app: Caller) -> Answer<AuditVerification> {
+async fn verify_audit(app: Caller) -> Answer<AuditVerification> {
     Ok(Json(app.operations.verify_audit().await?))
 }
 
@@ -76,7 +88,7 @@ pub(super) async fn verify_audit(app: Caller) -> Answer<AuditVerification> {
 #[utoipa::path(post, path = "/api/store/restore", tag = "store", request_body = RestoreRequest,
     responses((status = 200, body = RestoreReport), (status = 409, body = Problem),
         (status = 422, body = Problem)))]
-pub(super) async fn restore_store(app: Caller, bytes: Bytes) -> Answer<RestoreReport> {
+async fn restore_store(app: Caller, bytes: Bytes) -> Answer<RestoreReport> {
     let request: RestoreRequest = body(&bytes)?;
     Ok(Json(app.operations.restore_store(request.file).await?))
 }

@@ -5,20 +5,20 @@ use std::time::Duration;
 use optischema::model::{AnalysisOutcome, JobResult, Phase};
 use optischema::operations::OperationError;
 
+use super::context::JobContext;
 use super::progress::Progress;
-use super::worker::Worker;
-use crate::service::analyze;
+use crate::analysis::analyze;
 use crate::store::{JobEnd, JobFailure};
 
 /// The longest time that an analysis may take.
 const AT_MOST: Duration = Duration::from_secs(3600);
 
 /// Collects the workload and advises on it; one analysis at a time.
-pub(super) async fn run(worker: &Worker, progress: &Progress) -> JobEnd {
+pub(super) async fn run(context: &JobContext, progress: &Progress) -> JobEnd {
     progress.report(Phase::WaitingForAnalysis, 0.0);
-    let _alone = worker.signals.alone().lock().await;
+    let _alone = context.signals.alone().lock().await;
     progress.report(Phase::ReadingWorkload, 0.1);
-    let analysis = tokio::time::timeout(AT_MOST, analyze(&worker.settings, &worker.store)).await;
+    let analysis = tokio::time::timeout(AT_MOST, analyze(&context.settings, &context.store)).await;
     let analysis = analysis.unwrap_or_else(|_| {
         Err(OperationError::Unavailable("main did not answer for an hour: is it there?".into()))
     });

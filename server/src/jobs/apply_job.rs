@@ -7,17 +7,18 @@ use optischema::model::{
     Recommendation, TrackedStatement,
 };
 
+use super::context::JobContext;
 use super::follow::Follower;
 use super::moved::note_moved;
 use super::progress::Progress;
 use super::sandbox;
 use super::trail::{note_refused, record};
-use super::worker::Worker;
 use crate::apply::{
     Applied, ApplyError, ApplyReason, PlanSite, Plans, compare_plans, make, plan_change,
     plan_statements, preflight, refuse_blocked, rehearsal_schema, rehearse,
 };
 use crate::postgres::{Session, database_id};
+use crate::sandbox::proven;
 use crate::sql::Patch;
 use crate::store::{ClaimedJob, JobEnd, NewChange};
 
@@ -34,20 +35,20 @@ pub(super) fn end_of(result: Result<ChangeOutcome, ApplyError>) -> JobEnd {
 }
 
 /// Applies the recommendation's patch.
-pub(super) async fn run(worker: &Worker, claimed: &ClaimedJob, progress: &Progress) -> JobEnd {
-    end_of(apply(worker, claimed, progress).await)
+pub(super) async fn run(context: &JobContext, claimed: &ClaimedJob, progress: &Progress) -> JobEnd {
+    end_of(apply(context, claimed, progress).await)
 }
 
 /// The recommendation that a job is about.
 pub(super) async fn recommendation(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
 ) -> Result<Recommendation, ApplyError> {
     let id = claimed
         .job
         .recommendation_id
         .ok_or_else(|| ApplyError::failed(ApplyReason::NoRecommendation))?;
-    Ok(worker.store.recommendation(id).await?)
+    Ok(context.store.recommendation(id).await?)
 }
 
 /// The patch, if it is still what was approved.
@@ -71,14 +72,14 @@ struct Prepared {
 }
 
 async fn prepared(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
     progress: &Progress,
     recommendation: &Recommendation,
 ) -> Result<Prepared, ApplyError> {
     let patch = approved(claimed, recommendation)?;
     progress.report(Phase::CheckingSandbox, 0.02);
-    let mut session = sandbox::open(worker, &claimed.job).await?;
+    let mut session = sandbox::open(context, &claimed.job).await?;
     let scratch = rehearsal_schema(claimed.job.id.0);
     let site = PlanSite {
         main_database: &recommendation.database,
@@ -91,28 +92,28 @@ async fn prepared(
     progress.report(Phase::Rehearsing, 0.1);
     plan.expected = rehearse(&mut session.connection, claimed.job.id.0, &plan).await?;
     progress.report(Phase::PlanningBefore, 0.2);
-    let tracked = tracked(worker, recommendation).await?;
+    let tracked = tracked(context, recommendation).await?;
     let hashes = hashes(recommendation);
     let before = plan_statements(&mut session.connection, &hashes, &tracked).await?;
     Ok(Prepared { session, plan, hash: patch.hash, before, hashes, tracked })
 }
 
 async fn apply(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
     progress: &Progress,
 ) -> Result<ChangeOutcome, ApplyError> {
-    let recommendation = recommendation(worker, claimed).await?;
-    let prepared = prepared(worker, claimed, progress, &recommendation).await;
+    let recommendation = recommendation(context, claimed).await?;
+    let prepared = prepared(context, claimed, progress, &recommendation).await;
     let Prepared { mut session, plan, hash, before, hashes, tracked } = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
-            note_refused(worker, claimed, &recommendation, &error.to_string()).await?;
+            note_refused(context, claimed, &recommendation, &error.to_string()).await?;
             return Err(error);
         }
     };
     progress.report(Phase::WritingIntent, 0.25);
-    let target = sandbox::address(worker)?.address().to_owned();
+    let target = sandbox::address(context)?.address().to_owned();
     let intent = ApplyIntent {
         target: target.clone(),
         database_id: Some(database_id(&mut session.connection).await?),
@@ -124,9 +125,9 @@ async fn apply(
         before: plan.before.clone(),
         plan: plan.clone(),
     };
-    worker.store.audit(&record(intent, claimed, &recommendation)).await?;
+    context.store.audit(&record(intent, claimed, &recommendation)).await?;
     progress.report(Phase::Applying, 0.3);
-    let applied = match made(worker, &mut session, &plan, progress).await {
+    let applied = match made(context, &mut session, &plan, progress).await {
         Ok(applied) => applied,
         // What became of it is not known yet: whoever reconciles it writes the outcome.
         Err(error @ ApplyError::Error(_)) => return Err(error),
@@ -137,16 +138,16 @@ async fn apply(
                 reason: Some(error.to_string()),
                 ..ApplyOutcome::of(ChangeResult::Failed)
             };
-            worker.store.audit(&record(outcome, claimed, &recommendation)).await?;
+            context.store.audit(&record(outcome, claimed, &recommendation)).await?;
             return Err(error);
         }
     };
     if plan.marker.is_some() {
-        note_moved(worker, &mut session, claimed, &recommendation, &plan.tables).await;
+        note_moved(context, &mut session, claimed, &recommendation, &plan.tables).await;
     }
     progress.report(Phase::PlanningAfter, 0.9);
     // The change stands: whether it is used is worth knowing, and nothing that it depends on.
-    let after = planned_with(worker, &mut session, &plan, &hashes, &tracked).await;
+    let after = planned_with(context, &mut session, &plan, &hashes, &tracked).await;
     let uses = after.map(|after| compare_plans(&plan, &before, &after)).unwrap_or_default();
     progress.report(Phase::Recording, 0.95);
     let detail = ChangeDetail {
@@ -158,14 +159,15 @@ async fn apply(
         parts: plan.parts.clone(),
     };
     let outcome =
-        recorded(worker, claimed, &recommendation, (&plan, &applied, &detail, &hash), None).await?;
+        recorded(context, claimed, &recommendation, (&plan, &applied, &detail, &hash), None)
+            .await?;
     progress.report(Phase::Recorded, 0.99);
     Ok(outcome)
 }
 
 /// The statements planned with the change. A setting is felt by sessions that begin after it.
 async fn planned_with(
-    worker: &Worker,
+    context: &JobContext,
     session: &mut Session,
     plan: &ChangePlan,
     hashes: &[QueryHash],
@@ -173,7 +175,7 @@ async fn planned_with(
 ) -> Result<Plans, ApplyError> {
     if matches!(plan.kind, ChangeKind::AlterDatabase | ChangeKind::AlterRole) {
         let name = "optischema plans with a setting";
-        let mut fresh = sandbox::proven(&worker.settings, name, LOOKING_S).await?;
+        let mut fresh = proven(&context.settings, name, LOOKING_S).await?;
         return plan_statements(&mut fresh.connection, hashes, tracked).await;
     }
     plan_statements(&mut session.connection, hashes, tracked).await
@@ -189,20 +191,20 @@ fn hashes(recommendation: &Recommendation) -> Vec<QueryHash> {
 }
 
 async fn tracked(
-    worker: &Worker,
+    context: &JobContext,
     recommendation: &Recommendation,
 ) -> Result<Vec<TrackedStatement>, ApplyError> {
-    let queries = worker.store.user_queries(&recommendation.database).await?;
+    let queries = context.store.user_queries(&recommendation.database).await?;
     Ok(queries.into_iter().map(|query| query.statement).collect())
 }
 
 async fn made(
-    worker: &Worker,
+    context: &JobContext,
     session: &mut Session,
     plan: &ChangePlan,
     progress: &Progress,
 ) -> Result<Applied, ApplyError> {
-    let follower = Follower::start(sandbox::address(worker)?, session.backend_pid, progress);
+    let follower = Follower::start(sandbox::address(context)?, session.backend_pid, progress);
     let mut told = |at: usize, of: usize, step: &ChangeStep| {
         follower.step(progress, at, of, step);
     };
@@ -222,13 +224,13 @@ pub(super) fn with_blocker(error: ApplyError, follower: &Follower) -> ApplyError
 
 /// Writes the change down: trail, change, recommendation and watch in one transaction.
 pub(super) async fn recorded(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
     recommendation: &Recommendation,
     (plan, applied, detail, hash): (&ChangePlan, &Applied, &ChangeDetail, &str),
     reconciled: Option<&str>,
 ) -> Result<ChangeOutcome, ApplyError> {
-    let target = sandbox::address(worker)?.address().to_owned();
+    let target = sandbox::address(context)?.address().to_owned();
     let outcome = ApplyOutcome {
         target: Some(target.clone()),
         sql: Some(plan.sql()),
@@ -254,9 +256,9 @@ pub(super) async fn recorded(
         detail,
         override_reason: claimed.override_reason.as_deref(),
         // What alters nothing has nothing to be measured without.
-        watch: worker.settings.watch_changes && !plan.touches.is_empty(),
+        watch: context.settings.watch_changes && !plan.touches.is_empty(),
     };
-    let recorded = worker.store.record_applied(&change, &audit).await?;
+    let recorded = context.store.record_applied(&change, &audit).await?;
     Ok(ChangeOutcome {
         change_id: recorded.change_id,
         executed_sql: sql,

@@ -8,37 +8,35 @@ use optischema::model::{
     BenchmarkResult, Change, JobResult, Recommendation, TrackedStatement, Verdict,
 };
 
+use super::context::JobContext;
 use super::progress::Progress;
 use super::sandbox::tag_of;
 use super::set_job;
-use super::worker::Worker;
+use crate::analysis::{functions_choice, places};
 use crate::benchmark::{
     BenchmarkError, BenchmarkRequest, Places, cases_for, run_benchmark, typed_cases,
 };
-use crate::config::Settings;
-use crate::postgres::query;
-use crate::postgres::{Dsn, PgFailure, Session, connect_main, connect_writable};
-use crate::sandbox::{SandboxError, ScratchKind, ScratchSchema, drop_scratch};
-use crate::service::functions_choice;
+use crate::postgres::{Dsn, PgFailure, connect_writable};
+use crate::sandbox::{ScratchKind, ScratchSchema, drop_schema_in, stop_named};
 use crate::sql::{Patch, PatchKind, index_definition_in};
 use crate::store::{ClaimedJob, JobEnd, JobFailure};
 
-/// Seconds that dropping a scratch schema may take.
-const DROPPING_S: u32 = 300;
+/// Seconds that a look at the sandbox may take.
+const LOOKING_S: u32 = 300;
 
 fn schema_of(claimed: &ClaimedJob) -> ScratchSchema {
     ScratchSchema::new(ScratchKind::Benchmark, claimed.job.id.0)
 }
 
 /// Runs it to its end.
-pub(super) async fn run(worker: &Worker, claimed: &ClaimedJob, progress: &Progress) -> JobEnd {
+pub(super) async fn run(context: &JobContext, claimed: &ClaimedJob, progress: &Progress) -> JobEnd {
     let of_one = |result: BenchmarkResult| JobResult::Benchmark(Box::new(result));
     let measured = if !claimed.job.members.is_empty() {
-        set_job::measure(worker, claimed, progress).await
+        set_job::measure(context, claimed, progress).await
     } else if claimed.job.is_watch() {
-        watch(worker, claimed, progress).await.map(of_one)
+        watch(context, claimed, progress).await.map(of_one)
     } else {
-        measure(worker, claimed, progress).await.map(of_one)
+        measure(context, claimed, progress).await.map(of_one)
     };
     match measured {
         Ok(result) => JobEnd::Completed(result),
@@ -61,29 +59,30 @@ struct Material {
     places: Places,
 }
 
-async fn material(worker: &Worker, claimed: &ClaimedJob) -> Result<Material, BenchmarkError> {
+async fn material(context: &JobContext, claimed: &ClaimedJob) -> Result<Material, BenchmarkError> {
     let store = |error: crate::store::StoreError| BenchmarkError::Error(error.to_string());
     let Some(id) = claimed.job.recommendation_id else {
         return Err(BenchmarkError::Failed("the job names no recommendation".into()));
     };
-    let recommendation = worker.store.recommendation(id).await.map_err(store)?;
-    let Some(places) = places(&worker.settings) else {
+    let recommendation = context.store.recommendation(id).await.map_err(store)?;
+    let Some(places) = places(&context.settings) else {
         return Err(BenchmarkError::Error("no main database is configured".into()));
     };
-    let queries = worker.store.user_queries(&recommendation.database).await.map_err(store)?;
+    let queries = context.store.user_queries(&recommendation.database).await.map_err(store)?;
     let tracked = queries.into_iter().map(|query| query.statement).collect();
     Ok(Material { recommendation, tracked, places })
 }
 
 async fn measure(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
     progress: &Progress,
 ) -> Result<BenchmarkResult, BenchmarkError> {
-    let material = material(worker, claimed).await?;
+    let material = material(context, claimed).await?;
     still_away(claimed, material.places.sandbox.as_ref()).await?;
     let text = material.recommendation.patch_sql.clone();
-    let mut result = compare(worker, claimed, progress, &material, &text, &material.places).await?;
+    let mut result =
+        compare(context, claimed, progress, &material, &text, &material.places).await?;
     let is_covering = matches!(
         Patch::parse(&text).map(|patch| patch.kind),
         Ok(PatchKind::CreateIndex(create)) if create.is_covering()
@@ -100,7 +99,7 @@ async fn measure(
 /// its place.
 async fn still_away(claimed: &ClaimedJob, sandbox: Option<&Dsn>) -> Result<(), BenchmarkError> {
     let Some(dsn) = sandbox.filter(|_| claimed.job.attempts > 1) else { return Ok(()) };
-    match connect_writable(dsn, DROPPING_S).await {
+    match connect_writable(dsn, LOOKING_S).await {
         Err(PgFailure::Unreachable(reason)) => {
             Err(BenchmarkError::Unreachable(format!("the sandbox is away: {reason}")))
         }
@@ -110,13 +109,13 @@ async fn still_away(claimed: &ClaimedJob, sandbox: Option<&Dsn>) -> Result<(), B
 
 /// Measures an applied change in the sandbox's own tables, by undoing it in a transaction that is never committed.
 async fn watch(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
     progress: &Progress,
 ) -> Result<BenchmarkResult, BenchmarkError> {
-    let material = material(worker, claimed).await?;
+    let material = material(context, claimed).await?;
     let change = match claimed.job.change_id {
-        Some(id) => worker.store.change(id).await.ok(),
+        Some(id) => context.store.change(id).await.ok(),
         None => None,
     };
     let change = change.ok_or_else(|| BenchmarkError::Failed("the change is gone".into()))?;
@@ -128,7 +127,7 @@ async fn watch(
         in_place: InPlace::Sandbox,
         ..material.places.clone()
     };
-    let result = compare(worker, claimed, progress, &material, &text, &places).await?;
+    let result = compare(context, claimed, progress, &material, &text, &places).await?;
     let mut result = if inverted { result.inverted() } else { result };
     result.patch = material.recommendation.patch_sql.clone();
     Ok(result)
@@ -163,14 +162,14 @@ fn reversal(change: &Change, recommendation: &Recommendation) -> Result<Reversal
 }
 
 async fn compare(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
     progress: &Progress,
     material: &Material,
     patch_text: &str,
     places: &Places,
 ) -> Result<BenchmarkResult, BenchmarkError> {
-    let settings = &worker.settings;
+    let settings = &context.settings;
     let Material { recommendation, tracked, .. } = material;
     let patch = Patch::parse(patch_text)?;
     let cases = if recommendation.is_typed() {
@@ -178,7 +177,7 @@ async fn compare(
     } else {
         cases_for(recommendation, tracked)?
     };
-    let functions = functions_choice(settings, &worker.store)
+    let functions = functions_choice(settings, &context.store)
         .await
         .map_err(|error| BenchmarkError::Error(error.to_string()))?;
     let schema = schema_of(claimed);
@@ -203,76 +202,24 @@ async fn compare(
     run_benchmark(request, places, &mut |phase, fraction| progress.report(phase, fraction)).await
 }
 
-/// The databases of a benchmark; absent without main.
-pub(crate) fn places(settings: &Settings) -> Option<Places> {
-    Some(Places {
-        main: settings.main_url.clone()?,
-        sandbox: settings.sandbox_url.clone(),
-        replica: settings.replica_url.clone(),
-        allow_same_server: settings.allow_same_server,
-        in_place: InPlace::Replica,
-    })
-}
-
 /// Drops the job's schema, whatever the end. An interrupted job's connections are stopped first.
-pub(super) async fn clean(worker: &Worker, claimed: &ClaimedJob, interrupted: bool) {
+pub(super) async fn clean(context: &JobContext, claimed: &ClaimedJob, interrupted: bool) {
     if interrupted {
-        stop_backends(worker, claimed).await;
+        stop_backends(context, claimed).await;
     }
-    drop_schema(worker, claimed, ScratchKind::Benchmark).await;
+    drop_schema(context, claimed, ScratchKind::Benchmark).await;
 }
 
 /// Drops a scratch schema of the job.
-pub(super) async fn drop_schema(worker: &Worker, claimed: &ClaimedJob, kind: ScratchKind) {
-    let Some(dsn) = &worker.settings.sandbox_url else { return };
+pub(super) async fn drop_schema(context: &JobContext, claimed: &ClaimedJob, kind: ScratchKind) {
+    let Some(dsn) = &context.settings.sandbox_url else { return };
     let schema = ScratchSchema::new(kind, claimed.job.id.0);
     if let Err(error) = drop_schema_in(dsn, &schema).await {
         tracing::warn!(job = %claimed.job.id, %error, "the scratch schema stays until the next sweep");
     }
 }
 
-/// Drops a scratch schema.
-pub(crate) async fn drop_schema_in(dsn: &Dsn, schema: &ScratchSchema) -> Result<(), SandboxError> {
-    let mut session = connect_writable(dsn, DROPPING_S).await?;
-    drop_scratch(&mut session.connection, schema).await
-}
-
 /// Cancels what the job's connections are doing, on the sandbox and on main, and waits for them to go.
-pub(super) async fn stop_backends(worker: &Worker, claimed: &ClaimedJob) {
-    stop_named(&worker.settings, &tag_of(&claimed.job)).await;
-}
-
-/// Cancels what connections of that name are doing, on every target, and waits for them to go.
-pub(crate) async fn stop_named(settings: &Settings, name: &str) {
-    for dsn in [&settings.sandbox_url, &settings.replica_url].into_iter().flatten() {
-        stop_on(connect_writable(dsn, 30).await, name).await;
-    }
-    if let Some(dsn) = &settings.main_url {
-        stop_on(connect_main(dsn).await, name).await;
-    }
-}
-
-async fn stop_on(session: Result<Session, PgFailure>, tag: &str) {
-    let stopped = async {
-        let mut session = session?;
-        for attempt in 0..50 {
-            // First a cancel, which lets a statement end in order; then the end of the connection.
-            let text = if attempt < 5 {
-                "SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity WHERE application_name = $1
-                     AND usename = current_user"
-            } else {
-                "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE application_name = $1
-                     AND usename = current_user"
-            };
-            let found = query(text).bind(tag).fetch_all(&mut session.connection).await?;
-            if found.is_empty() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        Ok::<(), PgFailure>(())
-    };
-    if let Err(failure) = stopped.await {
-        tracing::warn!(%failure, "the job's connections could not be stopped");
-    }
+pub(super) async fn stop_backends(context: &JobContext, claimed: &ClaimedJob) {
+    stop_named(&context.settings, &tag_of(&claimed.job)).await;
 }

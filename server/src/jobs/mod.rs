@@ -3,6 +3,7 @@
 mod analyze_job;
 mod apply_job;
 mod benchmark_job;
+mod context;
 mod follow;
 mod moved;
 mod progress;
@@ -16,8 +17,6 @@ mod tidying;
 mod trail;
 mod worker;
 
-pub(crate) use benchmark_job::{drop_schema_in, places, stop_named};
-pub(crate) use sandbox::{hold, proven};
 pub use signals::Signals;
 pub(crate) use tidying::tidy;
 pub use worker::Worker;

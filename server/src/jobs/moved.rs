@@ -4,8 +4,8 @@
 use optischema::audit::ChangeMoved;
 use optischema::model::{Recommendation, TableName};
 
+use super::context::JobContext;
 use super::trail::record;
-use super::worker::Worker;
 use crate::apply::{ApplyError, object_now};
 use crate::postgres::Session;
 use crate::store::ClaimedJob;
@@ -13,25 +13,25 @@ use crate::store::ClaimedJob;
 /// Tells standing changes on these tables where their objects are now. What was done stands, whether they can be told or
 /// not.
 pub(super) async fn note_moved(
-    worker: &Worker,
+    context: &JobContext,
     session: &mut Session,
     claimed: &ClaimedJob,
     recommendation: &Recommendation,
     tables: &[TableName],
 ) {
-    if let Err(error) = tell(worker, session, claimed, recommendation, tables).await {
+    if let Err(error) = tell(context, session, claimed, recommendation, tables).await {
         tracing::warn!(%error, "changes whose objects were made anew were not told");
     }
 }
 
 async fn tell(
-    worker: &Worker,
+    context: &JobContext,
     session: &mut Session,
     claimed: &ClaimedJob,
     recommendation: &Recommendation,
     tables: &[TableName],
 ) -> Result<(), ApplyError> {
-    for change in worker.store.standing_changes(&recommendation.database).await? {
+    for change in context.store.standing_changes(&recommendation.database).await? {
         let concerned = change.tables.iter().any(|table| tables.contains(table));
         let (Some(oid), true) = (change.object.oid, concerned) else { continue };
         let Some(now) = object_now(&mut session.connection, &change).await? else { continue };
@@ -40,7 +40,7 @@ async fn tell(
         }
         let moved = ChangeMoved { change_id: change.id, object: now.clone(), was: oid };
         let audit = record(moved, claimed, recommendation);
-        worker.store.record_made_again(change.id, &now, None, &audit).await?;
+        context.store.record_made_again(change.id, &now, None, &audit).await?;
     }
     Ok(())
 }

@@ -9,10 +9,10 @@ use optischema::model::{
 };
 
 use super::apply_job::{end_of, recommendation, recorded};
+use super::context::JobContext;
 use super::rollback_job::{outcome_of, standing};
 use super::sandbox;
 use super::trail::{note_refused, record};
-use super::worker::Worker;
 use crate::apply::{
     Applied, ApplyError, ApplyReason, Settled, finish, makes_it, settle, settle_rollback,
 };
@@ -21,10 +21,10 @@ use crate::sql::Patch;
 use crate::store::{ClaimedJob, JobEnd};
 
 /// Looks what became of it, and ends the job accordingly.
-pub(super) async fn reconcile(worker: &Worker, claimed: &ClaimedJob, why: &str) -> JobEnd {
+pub(super) async fn reconcile(context: &JobContext, claimed: &ClaimedJob, why: &str) -> JobEnd {
     let result = match claimed.job.job_type {
-        JobType::Apply => apply(worker, claimed, why).await,
-        JobType::Rollback => rollback(worker, claimed, why).await,
+        JobType::Apply => apply(context, claimed, why).await,
+        JobType::Rollback => rollback(context, claimed, why).await,
         JobType::Benchmark | JobType::Analyze => {
             Err(ApplyError::error(ApplyReason::CutOff { why: why.to_owned() }))
         }
@@ -33,12 +33,12 @@ pub(super) async fn reconcile(worker: &Worker, claimed: &ClaimedJob, why: &str) 
 }
 
 async fn apply(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
     why: &str,
 ) -> Result<ChangeOutcome, ApplyError> {
-    let recommendation = recommendation(worker, claimed).await?;
-    if let Some(change) = worker.store.standing_change(recommendation.id).await?
+    let recommendation = recommendation(context, claimed).await?;
+    if let Some(change) = context.store.standing_change(recommendation.id).await?
         && change.job_id == claimed.job.id
     {
         // The change was recorded; only the job's end was not.
@@ -53,13 +53,13 @@ async fn apply(
         });
     }
     let id = claimed.job.id;
-    let Some(intent) = worker.store.audited::<ApplyIntent>(id).await? else {
+    let Some(intent) = context.store.audited::<ApplyIntent>(id).await? else {
         let error = ApplyError::failed(ApplyReason::CutOffEarly { why: why.to_owned() })
             .and(ApplyReason::CutOffAbsent);
-        note_refused(worker, claimed, &recommendation, &error.to_string()).await?;
+        note_refused(context, claimed, &recommendation, &error.to_string()).await?;
         return Err(error);
     };
-    if let Some(outcome) = worker.store.audited::<ApplyOutcome>(id).await? {
+    if let Some(outcome) = context.store.audited::<ApplyOutcome>(id).await? {
         // It had failed, and only the job's end was not written.
         return Err(recorded_failure(outcome.reason, why));
     }
@@ -67,11 +67,11 @@ async fn apply(
     let patch = Patch::parse(&recommendation.patch_sql).ok();
     let ApplyIntent { plan, sql_hash: hash, database_id: made_in, .. } = intent;
     // What cannot be looked at now is no answer.
-    let found = looked(worker, claimed, &plan, patch.as_ref()).await;
+    let found = looked(context, claimed, &plan, patch.as_ref()).await;
     let (found, here) = found.map_err(ApplyError::unanswered)?;
     let (result, said) = match found {
         Found::Stands(applied) => {
-            return take(worker, claimed, &recommendation, (&plan, *applied, &hash), why).await;
+            return take(context, claimed, &recommendation, (&plan, *applied, &hash), why).await;
         }
         Found::Otherwise(Settled::Left(reason)) => (ChangeResult::InvalidLeft, reason),
         Found::Otherwise(_) => match made_in.filter(|made_in| *made_in != here) {
@@ -80,13 +80,13 @@ async fn apply(
         },
     };
     let outcome = ApplyOutcome {
-        target: Some(sandbox::address(worker)?.address().to_owned()),
+        target: Some(sandbox::address(context)?.address().to_owned()),
         sql_hash: Some(hash),
         reconciled: Some(why.to_owned()),
         reason: Some(said.to_string()),
         ..ApplyOutcome::of(result)
     };
-    worker.store.audit(&record(outcome, claimed, &recommendation)).await?;
+    context.store.audit(&record(outcome, claimed, &recommendation)).await?;
     Err(ApplyError::failed(ApplyReason::CutOff { why: why.to_owned() }).and(said))
 }
 
@@ -103,12 +103,12 @@ enum Found {
 }
 
 async fn looked(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
     plan: &ChangePlan,
     patch: Option<&Patch>,
 ) -> Result<(Found, String), ApplyError> {
-    let mut session = sandbox::open(worker, &claimed.job).await?;
+    let mut session = sandbox::open(context, &claimed.job).await?;
     let connection = &mut session.connection;
     let here = database_id(connection).await?;
     let found = settle(connection, plan).await?;
@@ -123,7 +123,7 @@ async fn looked(
 
 /// Nobody waits any more to see what became of it: the trail says that it is not known.
 pub(super) async fn give_up(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
     reason: &str,
 ) -> Result<(), ApplyError> {
@@ -134,23 +134,23 @@ pub(super) async fn give_up(
     } else {
         (AuditAction::ApplyIntent, AuditAction::ApplyOutcome)
     };
-    let is_open = worker.store.has_audited(id, intent).await?
-        && !worker.store.has_audited(id, outcome).await?;
+    let is_open = context.store.has_audited(id, intent).await?
+        && !context.store.has_audited(id, outcome).await?;
     if !is_open {
         return Ok(());
     }
-    let recommendation = recommendation(worker, claimed).await?;
+    let recommendation = recommendation(context, claimed).await?;
     let reason = Some(reason.to_owned());
     let event: AuditEvent = if is_rollback {
         RollbackOutcome { reason, ..RollbackOutcome::of(ChangeResult::Unknown) }.into()
     } else {
         ApplyOutcome { reason, ..ApplyOutcome::of(ChangeResult::Unknown) }.into()
     };
-    Ok(worker.store.audit(&record(event, claimed, &recommendation)).await?)
+    Ok(context.store.audit(&record(event, claimed, &recommendation)).await?)
 }
 
 async fn take(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
     recommendation: &Recommendation,
     (plan, mut applied, hash): (&ChangePlan, Applied, &str),
@@ -165,44 +165,44 @@ async fn take(
         uses: Vec::new(),
         parts: plan.parts.clone(),
     };
-    recorded(worker, claimed, recommendation, (plan, &applied, &detail, hash), Some(why)).await
+    recorded(context, claimed, recommendation, (plan, &applied, &detail, hash), Some(why)).await
 }
 
 async fn looked_back(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
     change: &Change,
     made: &[CatalogObject],
 ) -> Result<Settled, ApplyError> {
-    let mut session = sandbox::open(worker, &claimed.job).await?;
+    let mut session = sandbox::open(context, &claimed.job).await?;
     settle_rollback(&mut session.connection, change, made).await
 }
 
 async fn rollback(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
     why: &str,
 ) -> Result<ChangeOutcome, ApplyError> {
     let id = claimed.job.id;
-    if let Some(outcome) = worker.store.audited::<RollbackOutcome>(id).await? {
+    if let Some(outcome) = context.store.audited::<RollbackOutcome>(id).await? {
         // It had ended, and only the job's end was not written.
         if let Some(change_id) = claimed.job.change_id
             && outcome.result == ChangeResult::RolledBack
         {
-            let change = worker.store.change(change_id).await?;
+            let change = context.store.change(change_id).await?;
             let note = format!("Reconciled from the trail: {why}; the change is undone.");
             return Ok(outcome_of(&change, 0.0, vec![note]));
         }
         return Err(recorded_failure(outcome.reason, why));
     }
-    let Some(intent) = worker.store.audited::<RollbackIntent>(id).await? else {
+    let Some(intent) = context.store.audited::<RollbackIntent>(id).await? else {
         let error = ApplyError::failed(ApplyReason::CutOffEarly { why: why.to_owned() });
-        let recommendation = recommendation(worker, claimed).await?;
-        note_refused(worker, claimed, &recommendation, &error.to_string()).await?;
+        let recommendation = recommendation(context, claimed).await?;
+        note_refused(context, claimed, &recommendation, &error.to_string()).await?;
         return Err(error);
     };
-    let (recommendation, change) = standing(worker, claimed).await?;
-    let found = looked_back(worker, claimed, &change, &intent.made).await;
+    let (recommendation, change) = standing(context, claimed).await?;
+    let found = looked_back(context, claimed, &change, &intent.made).await;
     let found = found.map_err(ApplyError::unanswered)?;
     let result =
         if found == Settled::Done { ChangeResult::RolledBack } else { ChangeResult::StillApplied };
@@ -221,11 +221,11 @@ async fn rollback(
     };
     let outcome = record(outcome, claimed, &recommendation);
     if found == Settled::Done {
-        worker.store.record_ended(change.id, false, &outcome).await?;
+        context.store.record_ended(change.id, false, &outcome).await?;
         let note = format!("Reconciled from the catalog: {why}; {UNDONE}.");
         return Ok(outcome_of(&change, 0.0, vec![note]));
     }
-    worker.store.audit(&outcome).await?;
+    context.store.audit(&outcome).await?;
     let error = ApplyError::failed(ApplyReason::CutOff { why: why.to_owned() });
     Err(said.into_iter().fold(error, ApplyError::and))
 }

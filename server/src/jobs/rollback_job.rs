@@ -5,12 +5,12 @@ use optischema::dependents::dependents;
 use optischema::model::{Change, ChangeOutcome, ChangeResult, ChangeStep, Phase, Recommendation};
 
 use super::apply_job::{end_of, recommendation, with_blocker};
+use super::context::JobContext;
 use super::follow::Follower;
 use super::moved::note_moved;
 use super::progress::Progress;
 use super::sandbox;
 use super::trail::{note_refused, record};
-use super::worker::Worker;
 use crate::apply::{
     ApplyError, ApplyReason, RolledBack, Settled, WayBack, check_undo, roll_back, settle_rollback,
     way_back,
@@ -19,17 +19,17 @@ use crate::postgres::{Session, database_id};
 use crate::store::{ClaimedJob, JobEnd};
 
 /// Rolls the standing change of the recommendation back.
-pub(super) async fn run(worker: &Worker, claimed: &ClaimedJob, progress: &Progress) -> JobEnd {
-    end_of(roll(worker, claimed, progress).await)
+pub(super) async fn run(context: &JobContext, claimed: &ClaimedJob, progress: &Progress) -> JobEnd {
+    end_of(roll(context, claimed, progress).await)
 }
 
 /// The recommendation and its change that stands.
 pub(super) async fn standing(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
 ) -> Result<(Recommendation, Change), ApplyError> {
-    let recommendation = recommendation(worker, claimed).await?;
-    let change = worker
+    let recommendation = recommendation(context, claimed).await?;
+    let change = context
         .store
         .standing_change(recommendation.id)
         .await?
@@ -39,14 +39,14 @@ pub(super) async fn standing(
 
 /// The sandbox, and how the change is undone there now.
 async fn prepared(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
     progress: &Progress,
     change: &Change,
 ) -> Result<(Session, WayBack), ApplyError> {
     progress.report(Phase::CheckingSandbox, 0.05);
-    let mut session = sandbox::open(worker, &claimed.job).await?;
-    let all = worker.store.standing_changes(&change.database).await?;
+    let mut session = sandbox::open(context, &claimed.job).await?;
+    let all = context.store.standing_changes(&change.database).await?;
     if let Some(first) = dependents(&all, change).first() {
         return Err(ApplyError::failed(ApplyReason::HasDependents {
             title: first.recommendation_title.clone(),
@@ -58,15 +58,15 @@ async fn prepared(
 }
 
 async fn roll(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
     progress: &Progress,
 ) -> Result<ChangeOutcome, ApplyError> {
-    let (recommendation, change) = standing(worker, claimed).await?;
-    let (mut session, way) = match prepared(worker, claimed, progress, &change).await {
+    let (recommendation, change) = standing(context, claimed).await?;
+    let (mut session, way) = match prepared(context, claimed, progress, &change).await {
         Ok(prepared) => prepared,
         Err(error) => {
-            note_refused(worker, claimed, &recommendation, &error.to_string()).await?;
+            note_refused(context, claimed, &recommendation, &error.to_string()).await?;
             return Err(error);
         }
     };
@@ -79,13 +79,13 @@ async fn roll(
         made: way.made.clone(),
         effect: change.detail.as_ref().map(|detail| detail.effect.clone()),
     };
-    worker.store.audit(&record(intent, claimed, &recommendation)).await?;
+    context.store.audit(&record(intent, claimed, &recommendation)).await?;
     progress.report(Phase::Undoing, 0.3);
     let checked = check_undo(&mut session.connection, &change, &way).await;
     let rolled = match checked {
         Ok(now) => {
             let follower =
-                Follower::start(sandbox::address(worker)?, session.backend_pid, progress);
+                Follower::start(sandbox::address(context)?, session.backend_pid, progress);
             let mut told = |at: usize, of: usize, step: &ChangeStep| {
                 follower.step(progress, at, of, step);
             };
@@ -93,7 +93,7 @@ async fn roll(
             let rolled = rolled.map_err(|error| with_blocker(error, &follower));
             carried_on(&mut session, &change, &way, rolled).await
         }
-        Err(error) => Err(made_elsewhere(worker, &mut session, &change, error).await?),
+        Err(error) => Err(made_elsewhere(context, &mut session, &change, error).await?),
     };
     let rolled = match rolled {
         Ok(rolled) => rolled,
@@ -108,9 +108,9 @@ async fn roll(
             };
             let outcome = record(outcome, claimed, &recommendation);
             if drifted {
-                worker.store.record_ended(change.id, true, &outcome).await?;
+                context.store.record_ended(change.id, true, &outcome).await?;
             } else {
-                worker.store.audit(&outcome).await?;
+                context.store.audit(&outcome).await?;
             }
             return Err(error);
         }
@@ -124,8 +124,8 @@ async fn roll(
         ..RollbackOutcome::of(ChangeResult::RolledBack)
     };
     let outcome = record(outcome, claimed, &recommendation);
-    worker.store.record_ended(change.id, false, &outcome).await?;
-    note_moved(worker, &mut session, claimed, &recommendation, &change.tables).await;
+    context.store.record_ended(change.id, false, &outcome).await?;
+    note_moved(context, &mut session, claimed, &recommendation, &change.tables).await;
     progress.report(Phase::Recorded, 0.99);
     let outcome = outcome_of(&change, rolled.duration_ms, rolled.notes);
     Ok(ChangeOutcome { executed_sql: way.sql(), ..outcome })
@@ -133,16 +133,16 @@ async fn roll(
 
 /// What is not found in another database than it was made in has not drifted.
 async fn made_elsewhere(
-    worker: &Worker,
+    context: &JobContext,
     session: &mut Session,
     change: &Change,
     error: ApplyError,
 ) -> Result<ApplyError, ApplyError> {
     let ApplyError::Drifted(reasons) = error else { return Ok(error) };
-    let made_in = match worker.store.audited::<ApplyAgain>(change.job_id).await? {
+    let made_in = match context.store.audited::<ApplyAgain>(change.job_id).await? {
         Some(again) => Some(again.database_id),
         None => {
-            let intent = worker.store.audited::<ApplyIntent>(change.job_id).await?;
+            let intent = context.store.audited::<ApplyIntent>(change.job_id).await?;
             intent.and_then(|intent| intent.database_id)
         }
     };

@@ -4,39 +4,38 @@ use std::time::Duration;
 
 use optischema::model::{JobResult, Recommendation, SetBenchmark, TrackedStatement};
 
-use super::benchmark_job::places;
+use super::context::JobContext;
 use super::progress::Progress;
 use super::sandbox::tag_of;
-use super::worker::Worker;
+use crate::analysis::{functions_choice, places};
 use crate::benchmark::{BenchmarkError, SetChange, SetQuestion, run_set};
 use crate::sandbox::{ScratchKind, ScratchSchema};
-use crate::service::functions_choice;
 use crate::sql::Patch;
 use crate::store::{ClaimedJob, StoreError};
 
 /// Runs it to its end.
 pub(super) async fn measure(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
     progress: &Progress,
 ) -> Result<JobResult, BenchmarkError> {
-    let set = together(worker, claimed, progress).await?;
+    let set = together(context, claimed, progress).await?;
     Ok(JobResult::Set(Box::new(set)))
 }
 
 async fn together(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
     progress: &Progress,
 ) -> Result<SetBenchmark, BenchmarkError> {
     let store = |error: StoreError| BenchmarkError::Error(error.to_string());
-    let settings = &worker.settings;
+    let settings = &context.settings;
     let Some(places) = places(settings) else {
         return Err(BenchmarkError::Error("no main database is configured".into()));
     };
     let mut recommendations: Vec<Recommendation> = Vec::new();
     for id in &claimed.job.members {
-        recommendations.push(worker.store.recommendation(*id).await.map_err(store)?);
+        recommendations.push(context.store.recommendation(*id).await.map_err(store)?);
     }
     let patches: Vec<Patch> = recommendations
         .iter()
@@ -55,9 +54,9 @@ async fn together(
         })
         .collect();
     let database = recommendations.first().map(|first| first.database.clone()).unwrap_or_default();
-    let queries = worker.store.user_queries(&database).await.map_err(store)?;
+    let queries = context.store.user_queries(&database).await.map_err(store)?;
     let tracked: Vec<TrackedStatement> = queries.into_iter().map(|query| query.statement).collect();
-    let functions = functions_choice(settings, &worker.store)
+    let functions = functions_choice(settings, &context.store)
         .await
         .map_err(|error| BenchmarkError::Error(error.to_string()))?;
     let schema = ScratchSchema::new(ScratchKind::Benchmark, claimed.job.id.0);

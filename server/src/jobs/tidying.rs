@@ -5,7 +5,7 @@ use crate::config::Settings;
 use crate::sandbox::{Due, sweep};
 use crate::store::Store;
 
-use super::sandbox::{is_held, proven};
+use crate::sandbox::{is_held, proven};
 
 /// Drops scratch schemas that are due, and invalid leftovers where nobody changes something now. Returns their names.
 ///

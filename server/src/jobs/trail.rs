@@ -3,7 +3,7 @@
 use optischema::audit::{ApplyRefused, AuditAction, AuditEvent, RefusedJob, RollbackRefused};
 use optischema::model::{ChangeResult, JobType, Recommendation};
 
-use super::worker::Worker;
+use super::context::JobContext;
 use crate::store::{AuditRecord, ClaimedJob, StoreError};
 
 /// A row about a claimed job, in the name of who asked for it.
@@ -23,14 +23,14 @@ pub(super) fn record(
 
 /// Records, once, that a job ended before it wrote its intent.
 pub(super) async fn note_refused(
-    worker: &Worker,
+    context: &JobContext,
     claimed: &ClaimedJob,
     recommendation: &Recommendation,
     reason: &str,
 ) -> Result<(), StoreError> {
     let is_rollback = claimed.job.job_type == JobType::Rollback;
     let action = if is_rollback { AuditAction::RollbackRefused } else { AuditAction::ApplyRefused };
-    if worker.store.has_audited(claimed.job.id, action).await? {
+    if context.store.has_audited(claimed.job.id, action).await? {
         return Ok(());
     }
     let refused = RefusedJob {
@@ -42,5 +42,5 @@ pub(super) async fn note_refused(
     };
     let event: AuditEvent =
         if is_rollback { RollbackRefused(refused).into() } else { ApplyRefused(refused).into() };
-    worker.store.audit(&record(event, claimed, recommendation)).await
+    context.store.audit(&record(event, claimed, recommendation)).await
 }

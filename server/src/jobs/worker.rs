@@ -8,6 +8,7 @@ use optischema::model::{JobType, Phase, RecommendationId};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::context::JobContext;
 use super::progress::{KeepEnd, Progress, keep};
 use super::signals::Signals;
 use super::silence::silence_of;
@@ -15,7 +16,7 @@ use super::tidying::tidy;
 use super::{analyze_job, apply_job, benchmark_job, reconcile, rollback_job};
 use crate::clock::new_id;
 use crate::config::Settings;
-use crate::sandbox::{Due, ScratchKind};
+use crate::sandbox::{Due, ScratchKind, stop_named};
 use crate::store::{AuditRecord, ClaimedJob, JobEnd, JobFailure, NewJob, Store, StoreError};
 
 /// The queue is looked at this often even when nobody says that there is work.
@@ -32,9 +33,7 @@ const MOST_AT_ONCE: usize = 8;
 /// Works through the queue of one store.
 #[derive(Debug)]
 pub struct Worker {
-    pub(super) settings: Arc<Settings>,
-    pub(super) store: Store,
-    pub(super) signals: Signals,
+    context: JobContext,
     boot_id: String,
     /// Whether the store was copied from elsewhere: its running jobs may be another process's.
     is_copy: bool,
@@ -57,9 +56,7 @@ impl Worker {
     #[must_use]
     pub fn new(settings: Arc<Settings>, store: Store, signals: Signals) -> Self {
         Self {
-            settings,
-            store,
-            signals,
+            context: JobContext { settings, store, signals },
             boot_id: new_id().to_string(),
             is_copy: false,
             untidy: std::sync::Mutex::default(),
@@ -84,7 +81,13 @@ impl Worker {
         let mut upkeep = tokio::time::interval(UPKEEP);
         while !*shutdown.borrow() {
             let claimed = match running.len() < MOST_AT_ONCE {
-                true => worker.store.claim(&worker.boot_id, worker.settings.jobs_per_target).await,
+                true => {
+                    worker
+                        .context
+                        .store
+                        .claim(&worker.boot_id, worker.context.settings.jobs_per_target)
+                        .await
+                }
                 false => Ok(None),
             };
             match claimed {
@@ -94,7 +97,7 @@ impl Worker {
                 }
                 Ok(None) => {
                     tokio::select! {
-                        () = worker.signals.work() => {}
+                        () = worker.context.signals.work() => {}
                         Some(ended) = running.join_next() => worker.ended(ended),
                         () = tokio::time::sleep(IDLE) => {
                             let worker = worker.clone();
@@ -129,7 +132,7 @@ impl Worker {
     /// are never run again: the catalog says what became of them. What the server still does for either is stopped first.
     async fn recover(&self) -> Result<(), StoreError> {
         if self.is_copy {
-            let ended = self.store.end_jobs_of_another(&self.boot_id).await?;
+            let ended = self.context.store.end_jobs_of_another(&self.boot_id).await?;
             if ended > 0 {
                 tracing::warn!(
                     ended,
@@ -137,17 +140,17 @@ impl Worker {
                 );
             }
             // Only now: a start that is cut off before must end them again.
-            crate::instance::settle(&self.store, &self.settings.data_dir).await?;
+            crate::home::settle(&self.context.store, &self.context.settings.data_dir).await?;
         }
-        let left = self.store.orphaned_jobs(&self.boot_id).await?;
+        let left = self.context.store.orphaned_jobs(&self.boot_id).await?;
         for id in &left {
-            benchmark_job::stop_named(&self.settings, &format!("optischema job {id}")).await;
+            stop_named(&self.context.settings, &format!("optischema job {id}")).await;
         }
-        let orphans = self.store.take_orphans(&self.boot_id, &[]).await?;
+        let orphans = self.context.store.take_orphans(&self.boot_id, &[]).await?;
         self.unreconciled.lock().await.extend(orphans);
         self.reconcile_waiting().await;
         // Of every job that is known, whatever its status: an earlier start may have been cut off right here.
-        let known = self.store.job_ids().await?;
+        let known = self.context.store.job_ids().await?;
         self.tidy(Due::ExpiredOr(&known)).await;
         self.roll_back_regressions().await;
         Ok(())
@@ -155,9 +158,9 @@ impl Worker {
 
     /// What is done when there is nothing else: cut-off changes, leases that ran out, regressions.
     async fn look_after(&self) {
-        let mut live = self.signals.live();
+        let mut live = self.context.signals.live();
         live.extend(self.unreconciled.lock().await.iter().map(|claimed| claimed.job.id));
-        match self.store.take_orphans(&self.boot_id, &live).await {
+        match self.context.store.take_orphans(&self.boot_id, &live).await {
             Ok(orphans) => self.unreconciled.lock().await.extend(orphans),
             Err(error) => tracing::error!(%error, "leases that ran out could not be looked for"),
         }
@@ -190,7 +193,7 @@ impl Worker {
     async fn reconcile_waiting(&self) {
         let mut waiting = self.unreconciled.lock().await;
         for claimed in std::mem::take(&mut *waiting) {
-            let given_up = match self.store.renew(&claimed.lease).await {
+            let given_up = match self.context.store.renew(&claimed.lease).await {
                 Ok(given_up) => given_up,
                 // Somebody else looks after it.
                 Err(StoreError::LeaseLost) => continue,
@@ -199,9 +202,10 @@ impl Worker {
                     false
                 }
             };
-            benchmark_job::stop_backends(self, &claimed).await;
-            benchmark_job::drop_schema(self, &claimed, ScratchKind::ApplyCheck).await;
-            let end = reconcile::reconcile(self, &claimed, "it was cut off while it ran").await;
+            benchmark_job::stop_backends(&self.context, &claimed).await;
+            benchmark_job::drop_schema(&self.context, &claimed, ScratchKind::ApplyCheck).await;
+            let end =
+                reconcile::reconcile(&self.context, &claimed, "it was cut off while it ran").await;
             match end {
                 JobEnd::Error(failure) if !given_up => {
                     let reason = failure.message;
@@ -212,7 +216,7 @@ impl Worker {
                 end => {
                     if let JobEnd::Error(failure) = &end
                         && let Err(error) =
-                            reconcile::give_up(self, &claimed, &failure.message).await
+                            reconcile::give_up(&self.context, &claimed, &failure.message).await
                     {
                         tracing::error!(job = %claimed.job.id, %error, "the trail lacks an outcome");
                     }
@@ -224,19 +228,19 @@ impl Worker {
 
     async fn say_waiting(&self, claimed: &ClaimedJob, reason: &str) {
         let phase = Phase::AwaitingOutcome { reason: reason.to_owned() };
-        if let Err(error) = self.store.report_progress(&claimed.lease, &phase, 0.0).await {
+        if let Err(error) = self.context.store.report_progress(&claimed.lease, &phase, 0.0).await {
             tracing::warn!(%error, "progress was not written");
         }
     }
 
     async fn keep_up(&self) {
-        let hours = i64::from(self.settings.job_retention_hours);
-        match self.store.remove_old_jobs(hours).await {
+        let hours = i64::from(self.context.settings.job_retention_hours);
+        match self.context.store.remove_old_jobs(hours).await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "finished jobs were removed"),
             Err(error) => tracing::warn!(%error, "finished jobs were not removed"),
         }
-        if let Err(error) = self.store.remove_old_events().await {
+        if let Err(error) = self.context.store.remove_old_events().await {
             tracing::warn!(%error, "old events were not removed");
         }
         self.tidy(Due::ExpiredOr(&[])).await;
@@ -244,10 +248,10 @@ impl Worker {
 
     /// Drops what is left in the sandbox of jobs that are over.
     async fn tidy(&self, due: Due<'_>) {
-        if self.settings.sandbox_url.is_none() || self.settings.main_url.is_none() {
+        if self.context.settings.sandbox_url.is_none() || self.context.settings.main_url.is_none() {
             return;
         }
-        match tidy(&self.settings, &self.store, due).await {
+        match tidy(&self.context.settings, &self.context.store, due).await {
             Ok(dropped) if dropped.is_empty() => {}
             Ok(dropped) => tracing::info!(?dropped, "the sandbox was tidied"),
             Err(error) => tracing::warn!(%error, "the sandbox was not tidied"),
@@ -257,8 +261,8 @@ impl Worker {
     async fn work(&self, claimed: ClaimedJob, mut shutdown: watch::Receiver<bool>) {
         let id = claimed.job.id;
         tracing::info!(job = %id, kind = %claimed.job.job_type, "started");
-        let mut announced = self.signals.started(id);
-        let (progress, updates) = Progress::channel(self.settings.pause_at);
+        let mut announced = self.context.signals.started(id);
+        let (progress, updates) = Progress::channel(self.context.settings.pause_at);
         let stopping = async {
             // A closed channel means that nobody will ever ask.
             if shutdown.wait_for(|stop| *stop).await.is_err() {
@@ -269,7 +273,7 @@ impl Worker {
         let end = tokio::select! {
             end = self.run_job(&claimed, &progress) => Some(end),
             _ = announced.asked.wait_for(|asked| *asked) => Some(JobEnd::Cancelled(None)),
-            kept = keep(&self.store, &claimed.lease, updates) => match kept {
+            kept = keep(&self.context.store, &claimed.lease, updates) => match kept {
                 KeepEnd::Cancelled => Some(JobEnd::Cancelled(None)),
                 KeepEnd::LeaseLost => None,
             },
@@ -279,7 +283,7 @@ impl Worker {
             !matches!(end, Some(JobEnd::Completed(_) | JobEnd::Failed(_) | JobEnd::Refuted(_)));
         let end = match claimed.job.job_type {
             JobType::Benchmark => {
-                benchmark_job::clean(self, &claimed, interrupted).await;
+                benchmark_job::clean(&self.context, &claimed, interrupted).await;
                 end
             }
             JobType::Apply | JobType::Rollback if interrupted => {
@@ -297,12 +301,12 @@ impl Worker {
         match end {
             Some(end) => self.finish(&claimed, end).await,
             None => {
-                if let Err(error) = self.store.requeue(&claimed.lease).await {
+                if let Err(error) = self.context.store.requeue(&claimed.lease).await {
                     tracing::error!(job = %id, %error, "the job could not be queued again");
                 }
             }
         }
-        self.signals.wake_worker();
+        self.context.signals.wake_worker();
     }
 
     /// What the catalog says of a change that was cut off. Absent where the sandbox cannot be asked now.
@@ -311,13 +315,13 @@ impl Worker {
         claimed: &ClaimedJob,
         end: Option<JobEnd>,
     ) -> Option<JobEnd> {
-        benchmark_job::stop_backends(self, claimed).await;
-        benchmark_job::drop_schema(self, claimed, ScratchKind::ApplyCheck).await;
+        benchmark_job::stop_backends(&self.context, claimed).await;
+        benchmark_job::drop_schema(&self.context, claimed, ScratchKind::ApplyCheck).await;
         let why = match &end {
             Some(JobEnd::Error(failure)) => failure.message.clone(),
             _ => "it was stopped".to_owned(),
         };
-        let reconciled = reconcile::reconcile(self, claimed, &why).await;
+        let reconciled = reconcile::reconcile(&self.context, claimed, &why).await;
         match (reconciled, end) {
             (done @ JobEnd::Completed(_), _) => Some(done),
             // The catalog's word on what is left belongs to the job that was stopped.
@@ -339,16 +343,16 @@ impl Worker {
     async fn run_job(&self, claimed: &ClaimedJob, progress: &Progress) -> JobEnd {
         let work = async {
             match claimed.job.job_type {
-                JobType::Benchmark => benchmark_job::run(self, claimed, progress).await,
-                JobType::Apply => apply_job::run(self, claimed, progress).await,
-                JobType::Rollback => rollback_job::run(self, claimed, progress).await,
-                JobType::Analyze => analyze_job::run(self, progress).await,
+                JobType::Benchmark => benchmark_job::run(&self.context, claimed, progress).await,
+                JobType::Apply => apply_job::run(&self.context, claimed, progress).await,
+                JobType::Rollback => rollback_job::run(&self.context, claimed, progress).await,
+                JobType::Analyze => analyze_job::run(&self.context, progress).await,
             }
         };
         // A server that hangs, or a network that is cut, sends nothing that could end the wait.
         tokio::select! {
             end = work => end,
-            reason = silence_of(&self.settings, claimed.job.job_type) => match claimed.job.job_type {
+            reason = silence_of(&self.context.settings, claimed.job.job_type) => match claimed.job.job_type {
                 JobType::Benchmark | JobType::Analyze => JobEnd::Later(silent(reason)),
                 JobType::Apply | JobType::Rollback => JobEnd::Error(silent(reason)),
             },
@@ -374,7 +378,7 @@ impl Worker {
             *self.untidy.lock().unwrap_or_else(PoisonError::into_inner) =
                 Some((now + UPKEEP, now + TIDYING));
         }
-        if let Err(error) = self.store.finish(&claimed.lease, &end).await {
+        if let Err(error) = self.context.store.finish(&claimed.lease, &end).await {
             tracing::error!(job = %id, %error, "the job's end could not be written");
         }
         if claimed.job.is_watch() {
@@ -384,13 +388,14 @@ impl Worker {
 
     /// Queues the rollback of changes that measuring again found to be regressions, each once, where that is wanted.
     async fn roll_back_regressions(&self) {
-        if !self.settings.rollback_on_regression {
+        if !self.context.settings.rollback_on_regression {
             return;
         }
         let queued = async {
-            for change in self.store.regressions().await? {
+            for change in self.context.store.regressions().await? {
                 let id: RecommendationId = change.recommendation_id;
-                let target = self.settings.sandbox_url.as_ref().map_or("", |dsn| dsn.server());
+                let target =
+                    self.context.settings.sandbox_url.as_ref().map_or("", |dsn| dsn.server());
                 let actor = optischema::operations::Actor::itself();
                 let job = NewJob {
                     target,
@@ -405,8 +410,8 @@ impl Worker {
                     recommendation_id: Some(id),
                     job_id: Some(change.job_id),
                 };
-                self.store.enqueue_audited(&job, &audit).await?;
-                self.signals.wake_worker();
+                self.context.store.enqueue_audited(&job, &audit).await?;
+                self.context.signals.wake_worker();
             }
             Ok::<(), StoreError>(())
         };

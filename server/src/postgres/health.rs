@@ -4,29 +4,11 @@ use optischema::model::{Finding, FindingLevel, TargetHealth, TargetKind, TargetS
 use sqlx::Row;
 
 use super::encryption::encryption_finding;
-use super::main_health::{grant_reading, main_findings};
+use super::main_health::{main_findings, version_finding};
 use super::query;
 use super::{
     Dsn, PgFailure, SameDatabase, Session, connect_main, connect_writable, prove_not_main,
 };
-
-/// The oldest server version that is understood.
-const OLDEST: i32 = 130_000;
-
-/// What a proper role for main is granted. PostgreSQL 13 has no role that reads every table.
-#[must_use]
-pub fn grants_for_main(version: i32) -> String {
-    let create = "CREATE ROLE optischema_reader LOGIN PASSWORD 'choose-one';";
-    if version >= 140_000 {
-        return format!(
-            "{create}\nGRANT pg_read_all_data, pg_read_all_stats TO optischema_reader;"
-        );
-    }
-    format!(
-        "{create}\nGRANT pg_read_all_stats TO optischema_reader;\n{}",
-        grant_reading(version, "optischema_reader", &["public".to_owned()])
-    )
-}
 
 /// Checks main.
 pub async fn check_main(dsn: Option<&Dsn>, allow_privileged: bool) -> TargetHealth {
@@ -151,24 +133,6 @@ pub(super) async fn with_session(
         role: Some(dsn.role().to_owned()),
         server_version: version,
         ..TargetHealth::from_findings(kind, findings)
-    }
-}
-
-pub(super) fn version_finding(session: &Session) -> Finding {
-    if session.version_number < OLDEST {
-        Finding::error(
-            "version",
-            format!(
-                "PostgreSQL {} is older than 13, the oldest that is understood.",
-                session.version
-            ),
-            "use PostgreSQL 13 or later",
-        )
-    } else {
-        Finding::ok(
-            "version",
-            format!("PostgreSQL {} answers (OptiSchema is tested with 13 to 19).", session.version),
-        )
     }
 }
 

@@ -11,7 +11,8 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::PgFailure;
-use super::main_session::{MainSession, PlanFailure};
+use super::main_session::MainSession;
+use super::plan_failure::PlanFailure;
 use super::query;
 use crate::sql;
 

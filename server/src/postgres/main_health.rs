@@ -4,12 +4,47 @@ use optischema::model::{Finding, MainUsage};
 use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
-use super::health::{grants_for_main, version_finding};
 use super::main_session::HYPOPG_CALLS;
 use super::role_powers::{Power, role_powers};
 use super::statements_view::StatementsView;
 use super::suspects::schema_of_trusted;
 use super::{PgFailure, Session, query};
+
+/// The oldest server version that is understood.
+const OLDEST: i32 = 130_000;
+
+/// What a proper role for main is granted. PostgreSQL 13 has no role that reads every table.
+#[must_use]
+pub fn grants_for_main(version: i32) -> String {
+    let create = "CREATE ROLE optischema_reader LOGIN PASSWORD 'choose-one';";
+    if version >= 140_000 {
+        return format!(
+            "{create}\nGRANT pg_read_all_data, pg_read_all_stats TO optischema_reader;"
+        );
+    }
+    format!(
+        "{create}\nGRANT pg_read_all_stats TO optischema_reader;\n{}",
+        grant_reading(version, "optischema_reader", &["public".to_owned()])
+    )
+}
+
+pub(super) fn version_finding(session: &Session) -> Finding {
+    if session.version_number < OLDEST {
+        Finding::error(
+            "version",
+            format!(
+                "PostgreSQL {} is older than 13, the oldest that is understood.",
+                session.version
+            ),
+            "use PostgreSQL 13 or later",
+        )
+    } else {
+        Finding::ok(
+            "version",
+            format!("PostgreSQL {} answers (OptiSchema is tested with 13 to 19).", session.version),
+        )
+    }
+}
 
 /// Login event triggers came with PostgreSQL 17.
 const FIRST_WITH_LOGIN_TRIGGERS: i32 = 170_000;

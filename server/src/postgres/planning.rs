@@ -14,7 +14,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::explain::explain;
-use super::main_session::PlanFailure;
+use super::plan_failure::PlanFailure;
 use super::{Budget, ExplainMode, PgFailure, query};
 use crate::sql::{self, Constant, Left, Parameterised, Statement};
 

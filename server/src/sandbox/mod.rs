@@ -1,12 +1,14 @@
 //! The database that OptiSchema may write in: scratch schemas for benchmarks and rehearsals, and the
 //! staging copy that changes are applied to. Rows come from main by streaming binary `COPY`.
 
+mod access;
 mod copy;
 mod names;
 mod scratch;
 mod staging;
 mod structure;
 
+pub(crate) use access::{drop_schema_in, hold, is_held, proven, stop_named};
 pub use copy::{Copied, CopyProgress, CopyRows, RowChoices, RowSource, vacuum_analyze};
 pub use names::{ScratchKind, ScratchSchema};
 pub use scratch::{Due, create_scratch, drop_scratch, hold_scratch, sweep};
@@ -32,6 +34,13 @@ pub const COPY_FUNCTIONS: &str = "To copy functions of the database, select \"Co
 /// Why the sandbox could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SandboxError {
+    #[error("main and the sandbox must both be configured")]
+    NotConfigured,
+    /// The connection checks refuse main.
+    #[error("{0}")]
+    MainRefused(String),
+    #[error("another session is changing the sandbox. Try again in a moment")]
+    Busy,
     #[error(transparent)]
     Target(#[from] PgFailure),
     #[error(transparent)]

@@ -7,7 +7,7 @@ use optischema::model::{
 use optischema::operations::{OperationError, Outcome};
 use sha2::{Digest, Sha256};
 
-use super::analysis::checked_main;
+use crate::analysis::checked_main;
 use crate::benchmark::typed_cases;
 use crate::config::Settings;
 use crate::hex::hex;

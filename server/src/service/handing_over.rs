@@ -9,7 +9,7 @@ use optischema::operations::{HandoverAsked, OperationError, Outcome, PatchFile};
 use optischema::rollout::rollout_order;
 
 use super::Service;
-use super::analysis::checked_main;
+use crate::analysis::checked_main;
 use crate::apply::{ApplyError, PlanSite, plan_change};
 use crate::clock::now;
 use crate::handover::{

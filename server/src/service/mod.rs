@@ -1,8 +1,6 @@
 //! The product: [`Operations`] over the store, the targets and the worker.
 
-mod analysis;
 mod applying;
-mod collection;
 mod compare;
 mod failure;
 mod handing_over;
@@ -38,6 +36,7 @@ use optischema::operations::{
 };
 use optischema::refusal::Refusal;
 
+use crate::analysis::{self, functions_choice};
 use crate::apply::lock_waits;
 use crate::benchmark::objection_in_a_set;
 use crate::clock::now;
@@ -47,9 +46,6 @@ use crate::postgres::{Dsn, connect_writable};
 use crate::sql::Patch;
 use crate::store::{Kept, NewJob, Store};
 
-pub(crate) use analysis::{analyze, checked_main};
-pub use analysis::{analyze_once, collected};
-pub(crate) use own_functions::functions_choice;
 pub(crate) use readiness::FUNCTIONS_IN_THE_WAY;
 pub use readiness::rehearse_workload;
 pub(crate) use restoring::RESTORE_PREFIX;
@@ -278,8 +274,8 @@ impl Operations for Service {
 
     async fn collect(&self) -> Outcome<CollectionReport> {
         let _alone = self.signals.alone().lock().await;
-        let report = collection::collect(&self.settings, &self.store).await?;
-        collection::plan_due(&self.settings, &self.store).await?;
+        let report = analysis::collect(&self.settings, &self.store).await?;
+        analysis::plan_due(&self.settings, &self.store).await?;
         Ok(report)
     }
 
@@ -295,7 +291,7 @@ impl Operations for Service {
 
     async fn add_queries(&self, text: String) -> Outcome<AddedQueries> {
         let _alone = self.signals.alone().lock().await;
-        collection::add(&self.settings, &self.store, &text).await
+        analysis::add(&self.settings, &self.store, &text).await
     }
 
     async fn remove_query(&self, hash: QueryHash) -> Outcome<()> {
@@ -304,7 +300,7 @@ impl Operations for Service {
         }
         match self.store.remove_query(self.database(), &hash).await? {
             true => Ok(()),
-            false => Err(collection::not_removable(&hash)),
+            false => Err(analysis::not_removable(&hash)),
         }
     }
 

@@ -7,13 +7,11 @@ use optischema::operations::{OperationError, Outcome};
 use optischema::refusal::Refusal;
 
 use super::Service;
-use super::analysis::copied_main;
-use super::own_functions::functions_choice;
+use crate::analysis::{copied_main, functions_choice};
 use crate::apply::{Again, ApplyError, make_again};
-use crate::jobs::{hold, proven};
 use crate::postgres::query;
 use crate::postgres::{MainSession, PgFailure, Session, database_id};
-use crate::sandbox::{SandboxError, StagingOptions, StagingReport, init_staging};
+use crate::sandbox::{SandboxError, StagingOptions, StagingReport, hold, init_staging, proven};
 use crate::store::AuditRecord;
 
 /// The name of its connections.
@@ -97,10 +95,7 @@ impl Service {
             replaces,
         };
         let connect = || -> BoxFuture<'_, Result<Session, SandboxError>> {
-            Box::pin(async move {
-                let failed = |error: ApplyError| PgFailure::Unexpected(error.to_string());
-                Ok(proven(settings, COPYING, STEP_S).await.map_err(failed)?)
-            })
+            Box::pin(async move { proven(settings, COPYING, STEP_S).await })
         };
         let connection = &mut sandbox.connection;
         let report = init_staging(&mut main, connection, Some(&connect), &options, say).await?;

@@ -6,7 +6,7 @@ use optischema::model::{
 };
 use optischema::operations::{OperationError, Outcome};
 
-use super::analysis::{checked_main, other_planners};
+use crate::analysis::{checked_main, other_planners};
 use crate::config::Settings;
 use crate::postgres::{HypoOracle, MainSession, has_hypopg, relation_exists};
 use crate::sql;

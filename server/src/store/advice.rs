@@ -12,8 +12,8 @@ use optischema::model::{
 };
 use sqlx::{Row, SqliteConnection};
 
-use super::queue::live_job;
-use super::recommendations::{fetch, set_status, upsert};
+use super::job_rows::live_job;
+use super::recommendation_rows::{clear_dismissal, fetch, set_status, upsert};
 use super::row::{integer, optional_parsed, parsed, text};
 use super::{Store, StoreError};
 use crate::clock::now;
@@ -200,20 +200,6 @@ async fn reopen(
     let Ok(status) = recommendation_after(known.status, event) else { return Ok(()) };
     set_status(write, id, status).await?;
     clear_dismissal(write, id).await
-}
-
-pub(super) async fn clear_dismissal(
-    write: &mut SqliteConnection,
-    id: RecommendationId,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE recommendations SET dismissed_reason = NULL, dismissed_by = NULL, dismissed_magnitude = NULL
-         WHERE id = ?1",
-    )
-    .bind(id.to_string())
-    .execute(write)
-    .await?;
-    Ok(())
 }
 
 /// Closes open advice of rules that looked at everything and did not give it again.

@@ -304,5 +304,5 @@ fn recorded<T: Recorded>(row: &SqliteRow) -> Result<T, StoreError> {
 }
 
 fn unreadable(error: UnreadableDetail) -> StoreError {
-    corrupt("audit_log", &error.to_string())
+    corrupt("audit_log", error)
 }

@@ -1,25 +1,21 @@
 //! Applied patches. A change, its recommendation, its job and its audit row move in one transaction.
 
-use optischema::advisor::calibration::outcome;
-use optischema::audit::WatchMeasured;
 use optischema::lifecycle::{RecommendationEvent, change_after, recommendation_after};
 use optischema::model::{
-    ApplyStatus, BenchmarkResult, BenchmarkSource, Change, ChangeDetail, ChangeFilter, ChangeId,
-    ChangeKind, ChangeStatus, ChangedObject, Job, JobId, JobType, Recommendation, RecommendationId,
-    TableName, Watch, WatchOutcome,
+    ApplyStatus, Change, ChangeDetail, ChangeFilter, ChangeId, ChangeKind, ChangeStatus,
+    ChangedObject, Job, JobId, JobType, Recommendation, RecommendationId, TableName,
 };
-use optischema::operations::Actor;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::audit::{AuditRecord, append};
 use super::filters::push_table;
-use super::predictions::{note_prediction, score};
-use super::queue::{NewJob, enqueue_in};
-use super::recommendations::{fetch as fetch_recommendation, set_applied, set_status};
+use super::job_rows::{NewJob, enqueue_in};
+use super::recommendation_rows::{fetch as fetch_recommendation, set_applied, set_status};
 use super::row::{
     integer, json, optional_json, optional_parsed, optional_text, parsed, text, to_json,
 };
+use super::scores::score;
 use super::{Store, StoreError};
 use crate::clock::{new_id, now};
 
@@ -269,80 +265,6 @@ async fn enqueue_watch(
         ..NewJob::new(JobType::Benchmark, change.recommendation.id, &change.job.actor)
     };
     Ok(enqueue_in(write, &watch).await?.id)
-}
-
-/// Keeps what measuring an applied change again came to. Without a benchmark it was not measured, for this reason.
-pub(super) async fn note_watch(
-    write: &mut SqliteConnection,
-    job: &Job,
-    benchmark: Option<&BenchmarkResult>,
-    reason: Option<&str>,
-) -> Result<(), StoreError> {
-    let (Some(change_id), Some(id)) = (job.change_id, job.recommendation_id) else { return Ok(()) };
-    let measured = benchmark.filter(|benchmark| benchmark.source != BenchmarkSource::Estimated);
-    let saved = measured.and_then(|benchmark| benchmark.change_percent).map(|change| -change);
-    let recommendation = fetch_recommendation(write, id).await?;
-    let found = match measured {
-        None => WatchOutcome::NotMeasured,
-        Some(benchmark) => {
-            let dearer = benchmark.workload.iter().any(|effect| effect.is_dearer());
-            outcome(benchmark.verdict, recommendation.predicted_percent(), saved, dearer)
-        }
-    };
-    let sentence = match measured {
-        Some(benchmark) => benchmark.watched(recommendation.predicted_percent()),
-        None => {
-            let estimated = benchmark.map(|benchmark| benchmark.source_reason.as_str());
-            let why = reason.or(estimated).unwrap_or("it was stopped before its end");
-            format!("It was not measured: {}.", why.trim_end_matches('.'))
-        }
-    };
-    let watch = Watch { at: now(), job_id: job.id, outcome: found, sentence };
-    sqlx::query(
-        "UPDATE changes SET watch_json = ?2, watch_outcome = ?3, measured_percent = ?4 WHERE id = ?1",
-    )
-    .bind(change_id.to_string())
-    .bind(to_json("watch_json", &watch)?)
-    .bind(found.as_str())
-    .bind(saved)
-    .execute(&mut *write)
-    .await?;
-    let event = WatchMeasured {
-        change_id,
-        outcome: found,
-        sentence: watch.sentence,
-        predicted_percent: recommendation.predicted_percent(),
-        measured_percent: saved,
-    };
-    let audit = AuditRecord {
-        actor: Actor::itself().0,
-        event: event.into(),
-        database: recommendation.database.clone(),
-        recommendation_id: Some(id),
-        job_id: Some(job.id),
-    };
-    append(write, &audit).await?;
-    match measured {
-        Some(benchmark) => {
-            note_prediction(write, job, &recommendation, benchmark.verdict, saved).await
-        }
-        None => Ok(()),
-    }
-}
-
-/// Whether nothing that stands for a recommendation can be rolled back.
-pub(super) async fn stands_for_good(
-    connection: &mut SqliteConnection,
-    id: RecommendationId,
-) -> Result<bool, StoreError> {
-    let row = sqlx::query(
-        "SELECT count(*) AS undoable FROM changes
-         WHERE recommendation_id = ?1 AND status = 'applied' AND no_rollback IS NULL",
-    )
-    .bind(id.to_string())
-    .fetch_one(connection)
-    .await?;
-    Ok(integer(&row, "undoable")? == 0)
 }
 
 async fn fetch_change(

@@ -1,13 +1,13 @@
 //! Jobs that nobody works on any more: taken over, queued again, or given up.
 
-use optischema::lifecycle::{JobEvent, MAX_ATTEMPTS, back_off_seconds, job_after};
-use optischema::model::{Job, JobId, Phase};
+use optischema::lifecycle::{MAX_ATTEMPTS, job_after};
+use optischema::model::{Job, JobEvent, JobId};
 use sqlx::SqliteConnection;
 
-use super::changes::note_watch;
+use super::job_rows::{ClaimedJob, LEASE_SECONDS, Lease, cancel_waiting, try_again};
 use super::jobs::fetch_job;
-use super::queue::{ClaimedJob, LEASE_SECONDS, Lease, cancel_waiting};
 use super::row::{optional_text, parsed, text, to_json};
+use super::watches::note_watch;
 use super::{Store, StoreError};
 use crate::clock::{in_seconds, now};
 
@@ -88,31 +88,6 @@ impl Store {
         write.commit().await?;
         Ok(orphans)
     }
-}
-
-/// Gives a job back to the queue, to be started again after a while.
-pub(super) async fn try_again(
-    write: &mut SqliteConnection,
-    lease: &Lease,
-    job: &Job,
-    reason: &str,
-) -> Result<(), StoreError> {
-    let status = job_after(job.status, JobEvent::Requeued)?;
-    let wait = back_off_seconds(job.attempts, fastrand::f64());
-    let changed = sqlx::query(
-        "UPDATE benchmark_jobs SET status = ?5, lease_token = NULL, lease_expires_at = NULL, progress = 0,
-             phase = ?4, not_before = ?3
-         WHERE id = ?1 AND lease_token = ?2 AND status = 'running'",
-    )
-    .bind(job.id.to_string())
-    .bind(&lease.token)
-    .bind(in_seconds(wait).to_string())
-    .bind(to_json("phase", &Phase::WaitingToRetry { reason: reason.to_owned() })?)
-    .bind(status.as_str())
-    .execute(write)
-    .await?
-    .rows_affected();
-    if changed == 1 { Ok(()) } else { Err(StoreError::LeaseLost) }
 }
 
 async fn give_up(write: &mut SqliteConnection, job: &Job, reason: &str) -> Result<(), StoreError> {

@@ -1,16 +1,17 @@
 //! What was predicted and what was measured then; and the confidence that follows from it.
 
-use optischema::advisor::calibration::{LOOK_BACK, Record, held, learned};
+use optischema::advisor::calibration::held;
 use optischema::lifecycle::{RecommendationEvent, recommendation_after};
 use optischema::model::{
-    BenchmarkResult, BenchmarkSource, DismissedBy, Evidence, Job, LatestBenchmark, Recommendation,
+    BenchmarkResult, BenchmarkSource, DismissedBy, Job, LatestBenchmark, Recommendation,
     RecommendationId, Rule, Verdict,
 };
 use sqlx::SqliteConnection;
 
 use super::StoreError;
-use super::recommendations::{fetch, set_latest_benchmark, set_status};
-use super::row::{integer, json, number, parsed, to_json};
+use super::recommendation_rows::{fetch, set_latest_benchmark, set_status};
+use super::row::parsed;
+use super::scores::score;
 use crate::clock::now;
 
 /// Keeps what a benchmark found with its recommendation, and what was predicted beside it.
@@ -98,18 +99,6 @@ pub(super) async fn note_prediction(
     }
 }
 
-async fn record(connection: &mut SqliteConnection, rule: &str) -> Result<Record, StoreError> {
-    let row = sqlx::query(
-        "SELECT count(*) AS decided, coalesce(sum(held), 0) AS held FROM (
-             SELECT held FROM predictions WHERE rule = ?1 AND held IS NOT NULL ORDER BY id DESC LIMIT ?2)",
-    )
-    .bind(rule)
-    .bind(LOOK_BACK)
-    .fetch_one(connection)
-    .await?;
-    Ok(Record { held: integer(&row, "held")?, decided: integer(&row, "decided")? })
-}
-
 /// Moves the confidence of a rule's open advice to what its record says now.
 async fn score_anew(
     write: &mut SqliteConnection,
@@ -127,35 +116,5 @@ async fn score_anew(
     for row in &rows {
         score(write, parsed(row, "id")?).await?;
     }
-    Ok(())
-}
-
-/// Moves the confidence of one recommendation to what its rule's record says.
-pub(super) async fn score(
-    write: &mut SqliteConnection,
-    id: RecommendationId,
-) -> Result<(), StoreError> {
-    let row = sqlx::query(
-        "SELECT coalesce(base_confidence, confidence_score) AS base, evidence_json FROM recommendations
-         WHERE id = ?1",
-    )
-    .bind(id.to_string())
-    .fetch_one(&mut *write)
-    .await?;
-    let base = number(&row, "base")?;
-    let mut evidence: Evidence = json(&row, "evidence_json")?;
-    let Some(rule) = evidence.rule else { return Ok(()) };
-    let now_held = learned(base, record(write, rule.as_str()).await?);
-    evidence.learned = now_held.reason;
-    sqlx::query(
-        "UPDATE recommendations SET confidence_score = ?2, evidence_json = ?3, base_confidence = ?4
-         WHERE id = ?1",
-    )
-    .bind(id.to_string())
-    .bind(now_held.confidence)
-    .bind(to_json("evidence_json", &evidence)?)
-    .bind(base)
-    .execute(write)
-    .await?;
     Ok(())
 }

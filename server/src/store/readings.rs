@@ -4,8 +4,8 @@ use optischema::model::{CollectionCost, CollectionReport, Timestamp};
 use optischema::workload::Snapshot;
 use sqlx::sqlite::SqliteRow;
 
+use super::pruning::prune;
 use super::row::{integer, number, optional_text, parsed};
-use super::workload::prune;
 use super::{Store, StoreError, Write};
 
 impl Store {

@@ -2,9 +2,9 @@
 //! PostgreSQL sees it, and main must be the same afterwards.
 
 use optischema::model::{PlannedAs, TrackedStatement};
+use optischema_server::analysis::analyze_once;
 use optischema_server::config::{Settings, SettingsArgs};
 use optischema_server::postgres::{MainSession, PlanFailure};
-use optischema_server::service::analyze_once;
 use optischema_server::sql::parse_one;
 use optischema_server::workload::AdviseLimits;
 

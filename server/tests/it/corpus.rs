@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use optischema::model::{QueryKind, ReasonCode, TrackedStatement};
+use optischema_server::analysis::analyze_once;
 use optischema_server::config::{Settings, SettingsArgs};
-use optischema_server::service::analyze_once;
 use optischema_server::workload::{AdviseLimits, read_sql};
 
 use crate::fixture::Shop;

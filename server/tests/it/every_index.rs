@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use optischema::model::{Proposal, RejectedCandidate};
+use optischema_server::analysis::analyze_once;
 use optischema_server::config::Settings;
-use optischema_server::service::analyze_once;
 use optischema_server::workload::{Advice, AdviseLimits};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Row};

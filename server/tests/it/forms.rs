@@ -1,8 +1,8 @@
 //! Forms of statements that applications send: each is planned, as itself or through what it searches, or says why not.
 
 use optischema::model::{NotPlanned, PlannedAs, ReasonCode, TrackedStatement};
+use optischema_server::analysis::analyze_once;
 use optischema_server::config::Settings;
-use optischema_server::service::analyze_once;
 use optischema_server::workload::AdviseLimits;
 
 use crate::bench::{Options, measured};

@@ -3,9 +3,9 @@
 
 use optischema::advisor::{CostError, IndexCandidate, IndexKey, KeyTarget};
 use optischema::model::TableName;
+use optischema_server::analysis::analyze_once;
 use optischema_server::config::Settings;
 use optischema_server::postgres::{Dsn, HypoOracle, MainSession, has_hypopg};
-use optischema_server::service::analyze_once;
 use optischema_server::sql::parse_one;
 use optischema_server::workload::AdviseLimits;
 

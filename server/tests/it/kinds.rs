@@ -220,7 +220,7 @@ async fn the_rest_of_the_workload_is_planned_without_and_with_the_change() {
     .await;
     shop.traffic().await;
     let settings = Settings::resolve(&shop.settings()).unwrap();
-    let collection = optischema_server::service::collected(&settings).await.unwrap();
+    let collection = optischema_server::analysis::collected(&settings).await.unwrap();
     let options = Options { others: collection.statements, ..Options::of(&shop) };
     let counted = "SELECT count(*) FROM \"Items\" WHERE price = 5";
     let result = measured(&shop, counted, "DROP INDEX public.items_order", &options).await;

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use optischema::model::{RecommendationType, Verdict};
+use optischema_server::analysis::analyze_once;
 use optischema_server::config::Settings;
-use optischema_server::service::analyze_once;
 use optischema_server::workload::AdviseLimits;
 
 use crate::bench::{Options, measured};

@@ -1,9 +1,9 @@
 //! Reading main's catalogs.
 
 use optischema::model::TableName;
+use optischema_server::analysis::analyze_once;
 use optischema_server::config::Settings;
 use optischema_server::postgres::MainSession;
-use optischema_server::service::analyze_once;
 use optischema_server::workload::AdviseLimits;
 
 use sqlx::Row;

@@ -2,9 +2,9 @@
 
 use optischema::advisor::{CostOracle, IndexCandidate, IndexKey};
 use optischema::model::{ReasonCode, Rule, TableName};
+use optischema_server::analysis::analyze_once;
 use optischema_server::config::{Settings, SettingsArgs};
 use optischema_server::postgres::{Dsn, HypoOracle, MainSession, PlanFailure};
-use optischema_server::service::analyze_once;
 use optischema_server::sql::parse_one;
 use optischema_server::workload::{AdviseLimits, Ground, RawStatement};
 

@@ -13,11 +13,11 @@ const RECORDED: &str = include_str!("recorded/store-version-11.sql");
 /// The job that was killed after it wrote its intent.
 const KILLED: &str = "01a22df5-0276-73b5-ad71-01cad233acc8";
 
+#[expect(clippy::disallowed_methods, reason = "the dump is a constant of this folder, in SQLite")]
 async fn recorded(folder: &Path) -> Store {
     let file = folder.join("optischema.db");
     let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
     let mut raw = options.connect().await.unwrap();
-    // The dump is a constant of this folder.
     sqlx::raw_sql(AssertSqlSafe(RECORDED)).execute(&mut raw).await.unwrap();
     raw.close().await.unwrap();
     Store::open(&file).await.unwrap()

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use optischema::model::{Recommendation, Verdict};
+use optischema_server::analysis::analyze_once;
 use optischema_server::config::Settings;
-use optischema_server::service::analyze_once;
 use optischema_server::workload::AdviseLimits;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Row};

@@ -19,11 +19,12 @@ pub use self::sharing::Snapshot;
 pub(crate) use self::types::PREPARED_AS;
 use self::types::types_of;
 use super::connection::{OWN_QUERIES_PATH, look_again};
+use super::plan_failure::PlanFailure;
 use super::planning::{Asked, Planner, Tracking};
 use super::query;
 use super::suspects::{Suspects, schema_of_trusted};
 use super::{Dsn, ExplainMode, PgFailure, Session, connect_main, explain};
-use crate::sql::{self, SqlError, Statement};
+use crate::sql::{self, Statement};
 
 /// What the database has is looked at anew after this time, and locks of planned statements are given back.
 const LONGEST_TRANSACTION: Duration = Duration::from_secs(5);
@@ -621,13 +622,4 @@ async fn set_path(connection: &mut PgConnection, path: &str) -> Result<(), PgFai
 async fn execute(connection: &mut PgConnection, statement: &'static str) -> Result<(), PgFailure> {
     query(statement).execute(connection).await?;
     Ok(())
-}
-
-/// Why a statement could not be planned.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PlanFailure {
-    #[error(transparent)]
-    Sql(#[from] SqlError),
-    #[error(transparent)]
-    Target(#[from] PgFailure),
 }

@@ -24,7 +24,7 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::PgFailure;
-use super::main_session::PlanFailure;
+use super::plan_failure::PlanFailure;
 use crate::postgres::query;
 use crate::sql::{self, Calls, Name, Range, SqlError, Statement};
 

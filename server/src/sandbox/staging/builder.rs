@@ -15,12 +15,9 @@ use super::order::{
     may_need_keys, runs,
 };
 use super::running::{came_with_its_parent, create_noted, is_there_already, run_one, run_together};
-use super::workers::{self, Helpers};
+use super::workers::{self, Failed, Helpers};
 use crate::postgres::PgFailure;
 use crate::sql::{DumpKind, DumpStatement, access_method, qualified_names};
-
-/// A statement that failed, and why.
-pub(super) type Failed = (DumpStatement, PgFailure);
 
 /// Runs definitions and remembers what came of each.
 #[derive(Debug)]

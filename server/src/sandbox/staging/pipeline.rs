@@ -12,10 +12,10 @@ use tokio::sync::Notify;
 
 use super::super::SandboxError;
 use super::super::copy::{CopyRows, RowChoices};
-use super::builder::Failed;
 use super::facts::TableFacts;
 use super::running::run_one;
 use super::sorting::Sorting;
+use super::workers::Failed;
 use super::workers::{Helpers, is_frozen};
 use crate::postgres::MainSession;
 use crate::sql::DumpStatement;

@@ -7,8 +7,9 @@ use sqlx::postgres::PgConnection;
 
 use super::super::SandboxError;
 use super::super::scratch::execute;
-use super::builder::{Builder, Failed};
+use super::builder::Builder;
 use super::running::run_one;
+use super::workers::Failed;
 use crate::postgres::PgFailure;
 use crate::sql::{DumpKind, DumpStatement, Element, TableText, table_text};
 

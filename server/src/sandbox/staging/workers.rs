@@ -7,11 +7,13 @@ use futures_util::future::{BoxFuture, try_join_all};
 use sqlx::postgres::PgConnection;
 
 use super::super::SandboxError;
-use super::builder::Failed;
 use super::facts::TableFacts;
 use super::running::{run_one, run_together};
-use crate::postgres::{MainSession, Session, Snapshot};
+use crate::postgres::{MainSession, PgFailure, Session, Snapshot};
 use crate::sql::DumpStatement;
+
+/// A statement that failed, and why.
+pub(super) type Failed = (DumpStatement, PgFailure);
 
 /// Opens one more connection to the sandbox, proven not to be main.
 pub type Connect<'a> = &'a (dyn Fn() -> BoxFuture<'a, Result<Session, SandboxError>> + Send + Sync);

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::growth::{LONGEST_NUMERIC, digits, exponents, literal_number, literal_text};
+use super::growth::{
+    LONGEST_NUMERIC, digits, exponents, is_parameter, literal_number, literal_text,
+};
 use super::{list, tree};
 
 /// Bytes of the cast's value, at most about; infinite where they may be any. `bytes` are those of what is cast.
@@ -39,14 +41,6 @@ pub(super) fn cast_bytes(cast: &Value, bytes: f64) -> f64 {
 /// Whether it is a number as long as it is written: a literal, a parameter, or arithmetic.
 fn is_number(value: &Value) -> bool {
     is_parameter(value) || is_arithmetic(value) || literal_number(value).is_some()
-}
-
-pub(super) fn is_parameter(value: &Value) -> bool {
-    let mut node = value.get("node").unwrap_or(value);
-    while let Some(inner) = node.get("TypeCast").and_then(|cast| cast.get("arg")?.get("node")) {
-        node = inner;
-    }
-    node.get("ParamRef").is_some()
 }
 
 /// Whether an expression is a sum, difference, product or quotient: a number as long as its parts are.

@@ -5,8 +5,6 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::casts::is_parameter;
-
 /// Names of functions and what is known of their results: `fixed` length, `linear` in the length of their arguments, or
 /// a `set`, an aggregate or a window function, which the planner does not compute. Read from PostgreSQL 13, 15 and 18 by
 /// `scripts/function-growth.sql`.
@@ -343,4 +341,12 @@ fn largest_number(value: Option<&Value>) -> f64 {
     }
     let numbers = text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<f64>().ok());
     numbers.sum()
+}
+
+pub(super) fn is_parameter(value: &Value) -> bool {
+    let mut node = value.get("node").unwrap_or(value);
+    while let Some(inner) = node.get("TypeCast").and_then(|cast| cast.get("arg")?.get("node")) {
+        node = inner;
+    }
+    node.get("ParamRef").is_some()
 }

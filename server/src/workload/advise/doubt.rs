@@ -6,7 +6,7 @@ use optischema::figures;
 use optischema::model::BindingKind;
 use optischema::plan::parse_plan;
 
-use super::indexes::Planned;
+use super::planned::Planned;
 use crate::postgres::{MainSession, PgFailure, PlanFailure};
 use crate::sql;
 

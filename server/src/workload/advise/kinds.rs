@@ -8,7 +8,7 @@ use optischema::advisor::{
 use optischema::model::{BindingKind, Catalog, RejectedCandidate};
 use optischema::plan::parse_plan;
 
-use super::indexes::Planned;
+use super::planned::Planned;
 use crate::sql;
 
 /// What operator classes could serve.

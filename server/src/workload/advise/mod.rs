@@ -6,6 +6,7 @@ mod doubt;
 mod indexes;
 mod kinds;
 mod lengths;
+mod planned;
 mod proposer;
 mod rewriting;
 mod writes;
@@ -26,8 +27,10 @@ use crate::postgres::{MainSession, PgFailure};
 use crate::sql::Patch;
 
 pub(crate) use building::{Built, BuiltEffect, Trial, Workshop};
-pub(crate) use indexes::{Planned, as_one, partitions};
-pub use indexes::{PlannerKind, best_planner};
+pub use indexes::best_planner;
+pub(crate) use indexes::{as_one, partitions};
+pub(crate) use planned::Planned;
+pub use planned::PlannerKind;
 
 /// What the advisor says of a collection.
 #[derive(Debug, Clone, Default, PartialEq)]

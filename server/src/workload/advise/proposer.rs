@@ -11,7 +11,7 @@ use optischema::model::{Catalog, CatalogTable, Proposal, TableName, TrackedState
 use optischema::plan::parse_plan;
 
 use super::building::Trials;
-use super::indexes::{Planned, PlannerKind};
+use super::planned::{Planned, PlannerKind};
 
 /// What arithmetic says as factors on the costs that main's planner gives.
 pub(super) fn on_main(costed: &Costed, planned: &[Planned<'_>]) -> Costed {

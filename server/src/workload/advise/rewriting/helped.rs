@@ -16,9 +16,10 @@ use optischema::model::{
 use serde_json::Value;
 
 use super::super::building::{Trials, WithBuilt, try_all};
-use super::super::indexes::{PlannerKind, as_one, best_planner, partitions};
+use super::super::indexes::{as_one, best_planner, partitions};
 use super::super::kinds::{is_for_a_planner, kinds};
 use super::super::lengths::{read_lengths, too_long};
+use super::super::planned::PlannerKind;
 use super::super::{Advice, writes};
 use super::{Attempt, Means, Planned};
 use crate::postgres::{HypoOracle, MainSession, PgFailure};

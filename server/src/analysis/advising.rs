@@ -1,32 +1,25 @@
 //! Collecting and advising, stored or not.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 use std::time::{Duration, Instant};
 
 use optischema::advisor::rules::IndexUsage;
-use optischema::model::{AnalyzeReport, Catalog, Rule, TableName, TargetHealth};
-use optischema::operations::{OperationError, Outcome};
+use optischema::model::{AnalyzeReport, Catalog, Rule, TableName};
+use optischema::operations::Outcome;
 
-use super::collection;
+use super::collecting;
+use super::given::given;
+use super::main_access::checked_main;
+use super::places::places;
 use crate::benchmark::SandboxWorkshop;
 use crate::config::Settings;
-use crate::jobs::places;
-use crate::postgres::{
-    Dsn, MainSession, add_scans_of_replica, check_main, copying_is_refused, main_is_refused,
-    prove_not_main,
-};
+use crate::postgres::{Dsn, MainSession, add_scans_of_replica, prove_not_main};
 use crate::store::{AdviceTaken, Store};
 use crate::workload::{
-    Advice, AdviseLimits, CollectError, Collection, Ground, LogContents, OtherPlanners, Workshop,
-    advise, collect, collect_given, looks_like_log, peek, read_log, read_sql_noting,
+    Advice, AdviseLimits, Collection, Ground, OtherPlanners, Workshop, advise, collect,
+    collect_given,
 };
-
-impl From<CollectError> for OperationError {
-    fn from(error: CollectError) -> Self {
-        Self::Unavailable(error.to_string())
-    }
-}
 
 /// How long a person's analysis waits for what may be taken from main.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,34 +29,9 @@ const FOR_CHOOSING: Duration = Duration::from_secs(30);
 /// The share of the time that statements are read and planned in; choosing indexes has the rest.
 const FOR_UNDERSTANDING: f64 = 0.6;
 
-/// Main, where its role may be used.
-pub(crate) async fn checked_main(settings: &Settings) -> Outcome<&Dsn> {
-    main_unless(settings, main_is_refused).await
-}
-
-/// Main, where tables and rows can be copied from it. The workload need not be readable.
-pub(crate) async fn copied_main(settings: &Settings) -> Outcome<&Dsn> {
-    main_unless(settings, copying_is_refused).await
-}
-
-async fn main_unless(
-    settings: &Settings,
-    refused: impl Fn(&TargetHealth) -> Option<String>,
-) -> Outcome<&Dsn> {
-    let dsn = settings.main_url.as_ref();
-    let health = check_main(dsn, settings.allow_privileged_main).await;
-    match (dsn, refused(&health)) {
-        (Some(dsn), None) => Ok(dsn),
-        (_, Some(reason)) => Err(OperationError::Unavailable(reason)),
-        (None, None) => Err(OperationError::Unavailable(
-            "no main database is configured: set OPTISCHEMA_MAIN_URL".into(),
-        )),
-    }
-}
-
 /// Planners that may have HypoPG where main's has not. One that is down, or that is no sandbox but main itself, is passed
 /// over: health says so.
-pub(super) async fn other_planners(settings: &Settings, main: &mut MainSession) -> OtherPlanners {
+pub(crate) async fn other_planners(settings: &Settings, main: &mut MainSession) -> OtherPlanners {
     let mut others = OtherPlanners::default();
     if let Some(replica) = &settings.replica_url {
         others.replica = MainSession::begin(replica).await.ok();
@@ -134,46 +102,6 @@ pub async fn collected(settings: &Settings) -> Outcome<Collection> {
     Ok(collection)
 }
 
-/// SQL files are read as a whole, up to this size in bytes; logs are read entry by entry, whatever their size.
-const LONGEST_SQL: u64 = 64 << 20;
-
-fn invalid(message: String) -> OperationError {
-    OperationError::Invalid { field: "workload".into(), message }
-}
-
-/// Statements that a person gives: SQL, or a log, of which entries of other databases are left out.
-pub(super) fn given(source: impl BufRead, database: Option<&str>) -> Outcome<LogContents> {
-    let unreadable = |error: std::io::Error| invalid(format!("cannot read it: {error}"));
-    let (head, source) = peek(source).map_err(unreadable)?;
-    if head.contains('\0') || head.starts_with("\u{1f}\u{fffd}") {
-        return Err(invalid(
-            "it is no text in UTF-8: unpack it (gunzip, unzip), or convert it (iconv -t utf-8)"
-                .into(),
-        ));
-    }
-    if looks_like_log(&head) {
-        let contents = read_log(&head, source, database).map_err(unreadable)?;
-        if let Some(reason) = contents.emptiness() {
-            return Err(invalid(reason));
-        }
-        return Ok(contents);
-    }
-    let mut text = Vec::new();
-    source.take(LONGEST_SQL + 1).read_to_end(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > LONGEST_SQL {
-        return Err(invalid(format!(
-            "it is no log, and SQL files above {} are not read: split it",
-            optischema::figures::bytes(LONGEST_SQL.cast_signed())
-        )));
-    }
-    let text = String::from_utf8_lossy(&text);
-    let (statements, notes) = read_sql_noting(&text).map_err(|error| invalid(error.to_string()))?;
-    if statements.is_empty() {
-        return Err(invalid("there is no statement in it".into()));
-    }
-    Ok(LogContents { statements, notes, is_log: false, ..LogContents::default() })
-}
-
 /// How each index was used on main and on its replica; absent while the replica cannot be asked.
 async fn usage(
     settings: &Settings,
@@ -190,7 +118,7 @@ async fn usage(
 
 /// Collects, plans every statement anew, advises, and takes the advice into the store.
 pub(crate) async fn analyze(settings: &Settings, store: &Store) -> Outcome<AnalyzeReport> {
-    collection::collect(settings, store).await?;
+    collecting::collect(settings, store).await?;
     let dsn = checked_main(settings).await?;
     let mut session = MainSession::begin(dsn).await?;
     session.wait_until(Instant::now() + PATIENCE);
@@ -200,7 +128,7 @@ pub(crate) async fn analyze(settings: &Settings, store: &Store) -> Outcome<Analy
     let search_path = serde_json::to_string(&ground.catalog.search_path).unwrap_or_default();
     store.set_setting(&format!("search_path:{database}"), &search_path).await?;
     let queries = store.user_queries(&database).await?;
-    collection::plan_queries(&mut session, store, &ground.reader(), &queries).await?;
+    collecting::plan_queries(&mut session, store, &ground.reader(), &queries).await?;
     let statements = store.user_queries(&database).await?;
     let statements = statements.into_iter().map(|query| query.statement).collect();
     let mut collection = Collection { catalog: ground.catalog, statements, left_out: 0 };

@@ -12,7 +12,8 @@ use optischema::refusal::Refusal;
 use optischema::workload::{StatementKey, deltas};
 use sha2::{Digest, Sha256};
 
-use super::analysis::{checked_main, given};
+use super::given::given;
+use super::main_access::checked_main;
 use crate::clock::now;
 use crate::config::Settings;
 use crate::postgres::{
@@ -27,7 +28,7 @@ const MOST_PLANNED: i64 = 100;
 const PLAN_IS_FRESH: Duration = Duration::from_secs(60);
 
 /// Reads main's counters once. A failure is kept too, so that a page can show it.
-pub(super) async fn collect(settings: &Settings, store: &Store) -> Outcome<CollectionReport> {
+pub(crate) async fn collect(settings: &Settings, store: &Store) -> Outcome<CollectionReport> {
     let read = read_once(settings, store).await;
     if let (Err(error), Some(dsn)) = (&read, &settings.main_url) {
         store.record_failed_reading(dsn.database(), now(), &error.to_string()).await?;
@@ -164,7 +165,7 @@ fn identify(
 }
 
 /// Plans what was never planned, and what ran since its plan was looked at last.
-pub(super) async fn plan_due(settings: &Settings, store: &Store) -> Outcome<()> {
+pub(crate) async fn plan_due(settings: &Settings, store: &Store) -> Outcome<()> {
     let begun = Instant::now();
     let dsn = checked_main(settings).await?;
     let fresh = i64::try_from(PLAN_IS_FRESH.as_millis()).unwrap_or_default();
@@ -188,7 +189,7 @@ pub(super) async fn plan_due(settings: &Settings, store: &Store) -> Outcome<()> 
 }
 
 /// Plans statements of the store, and keeps what comes of it.
-pub(super) async fn plan_queries(
+pub(crate) async fn plan_queries(
     session: &mut MainSession,
     store: &Store,
     reader: &Reader<'_>,
@@ -246,7 +247,7 @@ fn seen(query: i64, logged: bool, json: &PlanJson, binding: String) -> Option<Se
 }
 
 /// Takes statements that a person gives, and plans them.
-pub(super) async fn add(settings: &Settings, store: &Store, text: &str) -> Outcome<AddedQueries> {
+pub(crate) async fn add(settings: &Settings, store: &Store, text: &str) -> Outcome<AddedQueries> {
     let contents = given(text.as_bytes(), settings.main_url.as_ref().map(Dsn::database))?;
     if contents.statements.is_empty() && contents.plans.is_empty() {
         let message = "there is no statement in it".to_owned();
@@ -306,6 +307,6 @@ fn logged_plans(plans: &[LoggedPlan], ids: &BTreeMap<String, i64>) -> Vec<SeenPl
 }
 
 /// The statement is not one that a person gave.
-pub(super) fn not_removable(hash: &optischema::model::QueryHash) -> OperationError {
+pub(crate) fn not_removable(hash: &optischema::model::QueryHash) -> OperationError {
     Refusal::CountedByMain(hash.clone()).into()
 }
