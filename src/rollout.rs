@@ -12,13 +12,13 @@ const fn place(kind: RecommendationType) -> (u8, &'static str) {
             (1, "New indexes come before any is dropped, so that no statement is without one.")
         }
         RecommendationType::Maintenance => {
-            (2, "Maintenance comes once new indexes stand, and before old ones go.")
+            (2, "Maintenance runs after new indexes are created and before old ones are dropped.")
         }
         RecommendationType::Config => {
             (3, "Settings come after what they should not have to make up for.")
         }
         RecommendationType::IndexDrop => {
-            (4, "Indexes are dropped last: what takes their place stands by then.")
+            (4, "Indexes are dropped last, when their replacements exist.")
         }
         RecommendationType::Rewrite => {
             (5, "A statement for the application to send: nothing is run for it.")

@@ -67,7 +67,7 @@ test('two statements are compared without JavaScript', async ({ browser }) => {
   await context.close();
 });
 
-test('ticked recommendations are measured together, and each says what it carries', async ({ page }) => {
+test('selected recommendations are measured together, and each says what it carries', async ({ page }) => {
   test.setTimeout(240_000);
   await signIn(page);
   await page.goto(`${origin()}/recommendations?type=index&sort=impact`);

@@ -89,13 +89,13 @@ test('everything that stands is rolled back together', async ({ page }) => {
   await expect(row).toContainText('Rolled back', { timeout: 60_000 });
 });
 
-test('ticked recommendations become one reviewed migration', async ({ page }) => {
+test('selected recommendations become one reviewed migration', async ({ page }) => {
   await signIn(page);
   await page.goto(`${origin()}/recommendations`);
   const boxes = page.getByRole('checkbox');
   await boxes.nth(0).check();
   await boxes.nth(1).check();
-  await page.getByRole('button', { name: /Gather/ }).click();
+  await page.getByRole('button', { name: /Export selected for production/ }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('For production');
   await expect(page.locator('ol.steps li')).toHaveCount(2);
   await expect(page.locator('figure.sql').first()).toContainText('lock_timeout');

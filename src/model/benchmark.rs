@@ -48,7 +48,7 @@ impl Verdict {
             }
             Self::NotEquivalent => "The patched statement returned other rows than the baseline.",
             Self::Unstable => {
-                "The planner changed its mind within one arm, so no figure stands for it."
+                "The planner changed its plan within one arm, so no figure describes that arm."
             }
         }
     }

@@ -99,7 +99,7 @@ impl QueryRange {
 
 text_enum! {
     /// Whether a statement could be planned.
-    pub enum Planned ("planned filter") {
+    pub enum PlannedFilter ("planned filter") {
         Yes => "yes",
         No => "no",
     }
@@ -115,7 +115,7 @@ pub struct QueryFilter {
     pub range: Option<QueryRange>,
     /// The application's where absent.
     pub kind: Option<QueryKind>,
-    pub planned: Option<Planned>,
+    pub planned: Option<PlannedFilter>,
     pub limit: Option<u32>,
     /// How many rows stand before this page.
     pub cursor: Option<u32>,
@@ -125,7 +125,7 @@ pub struct QueryFilter {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(default)]
-pub struct QueryQuery {
+pub struct WorkloadQuery {
     /// Words to be found in the text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
@@ -147,7 +147,7 @@ pub struct QueryQuery {
     pub kind: Option<String>,
     /// `yes`, `no`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[param(value_type = Option<Planned>)]
+    #[param(value_type = Option<PlannedFilter>)]
     pub planned: Option<String>,
     /// 1 to 200; 50 where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,7 +159,7 @@ pub struct QueryQuery {
     pub cursor: Option<String>,
 }
 
-impl QueryQuery {
+impl WorkloadQuery {
     /// Reads the texts.
     ///
     /// # Errors

@@ -62,7 +62,7 @@ impl Rule {
     pub const fn title(self) -> &'static str {
         match self {
             Self::MissingIndex => "Missing index",
-            Self::GinIndex => "Search index that nobody could cost",
+            Self::GinIndex => "Search index without a planned cost",
             Self::ForeignKeyIndex => "Foreign key without an index",
             Self::UnusedIndex => "Unused index",
             Self::DuplicateIndex => "Duplicate index",

@@ -274,7 +274,7 @@ impl MigrationFormat {
                 "Put them into versions/, fill in the first one's down_revision, and run alembic upgrade head."
             }
             Self::Prisma => {
-                "Put the folders into prisma/migrations and run prisma migrate deploy. Prisma undoes nothing by itself: down.sql beside each is for prisma db execute, the last folder first."
+                "Put the folders into prisma/migrations and run prisma migrate deploy. Prisma has no rollback: run each down.sql with prisma db execute, the last folder first."
             }
             Self::Drizzle => {
                 "Run each .before.sql with psql. Then make a place for each migration with drizzle-kit generate --custom, put its text there, and run drizzle-kit migrate. Drizzle runs all in one transaction and undoes nothing: .down.sql is for psql."

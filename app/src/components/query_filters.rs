@@ -2,12 +2,12 @@
 
 use leptos::prelude::*;
 use leptos_router::components::Form;
-use optischema::model::{QueryPage, QueryQuery, QueryRange, QuerySort};
+use optischema::model::{QueryPage, QueryRange, QuerySort, WorkloadQuery};
 
 use super::filter_bar::url_with;
 
 /// The list's URL with other parameters.
-pub(crate) fn queries_url(query: &QueryQuery) -> String {
+pub(crate) fn queries_url(query: &WorkloadQuery) -> String {
     url_with(
         "/queries",
         &[
@@ -23,7 +23,7 @@ pub(crate) fn queries_url(query: &QueryQuery) -> String {
 }
 
 fn tab(
-    query: &QueryQuery,
+    query: &WorkloadQuery,
     label: &'static str,
     count: i64,
     kind: Option<&str>,
@@ -33,7 +33,7 @@ fn tab(
     let plain = |kind: Option<&str>| kind.filter(|kind| *kind != "user").map(str::to_owned);
     let current = plain(shown(&query.kind).as_deref()) == plain(kind)
         && shown(&query.planned).as_deref() == planned;
-    let target = QueryQuery {
+    let target = WorkloadQuery {
         kind: kind.map(str::to_owned),
         planned: planned.map(str::to_owned),
         cursor: None,
@@ -48,7 +48,7 @@ fn tab(
 
 /// Tabs with counts, time range, search and order.
 #[component]
-pub(crate) fn QueryFilters<'a>(query: QueryQuery, page: &'a QueryPage) -> impl IntoView + use<> {
+pub(crate) fn QueryFilters<'a>(query: WorkloadQuery, page: &'a QueryPage) -> impl IntoView + use<> {
     let tabs = view! {
         {tab(&query, "All", page.planned + page.unplanned + page.untried, None, None)}
         {tab(&query, "Planned", page.planned, None, Some("yes"))}

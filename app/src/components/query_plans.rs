@@ -82,7 +82,7 @@ pub(crate) fn QueryPlans(plans: Vec<QueryPlan>, events: Vec<QueryEvent>) -> impl
     let events: Vec<_> = events.into_iter().map(event).collect();
     let plans: Vec<_> = plans.into_iter().map(plan).collect();
     view! {
-        {none.then(|| view! { <p class="quiet">"No plan is known: the statement could not be planned, or nobody has tried yet."</p> })}
+        {none.then(|| view! { <p class="quiet">"No plan yet: the statement could not be planned, or was not tried."</p> })}
         {events}
         {plans}
     }

@@ -1,7 +1,7 @@
 //! One statement of the list.
 
 use leptos::prelude::*;
-use optischema::model::{QueryQuery, QuerySource, QuerySummary};
+use optischema::model::{QuerySource, QuerySummary, WorkloadQuery};
 
 use crate::charts::spark_line;
 use optischema::figures;
@@ -10,7 +10,7 @@ use optischema::figures;
 const SHOWN: usize = 240;
 
 /// The statement's page, in the same time range.
-fn link(query: &QuerySummary, list: &QueryQuery) -> String {
+fn link(query: &QuerySummary, list: &WorkloadQuery) -> String {
     let range = list.range.as_deref().filter(|range| !range.is_empty());
     match range {
         Some(range) => format!("/queries/{}?range={range}", query.query_hash),
@@ -20,7 +20,7 @@ fn link(query: &QuerySummary, list: &QueryQuery) -> String {
 
 /// A row of the workload's table.
 #[component]
-pub(crate) fn QueryRow(query: QuerySummary, list: QueryQuery) -> impl IntoView {
+pub(crate) fn QueryRow(query: QuerySummary, list: WorkloadQuery) -> impl IntoView {
     let figures = query.figures;
     let absent = || "–".to_owned();
     let rows = (figures.calls > 0).then(|| figures.rows as f64 / figures.calls as f64);

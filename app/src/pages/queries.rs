@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
-use optischema::model::{AddedQueries, CollectionReport, QueryPage, QueryQuery};
+use optischema::model::{AddedQueries, CollectionReport, QueryPage, WorkloadQuery};
 
 use crate::components::{
     ActionFailure, EmptyState, Failure, Provenance, QueryFilters, QueryRow, queries_url,
@@ -78,12 +78,12 @@ fn state(page: &QueryPage) -> impl IntoView + use<> {
     }
 }
 
-fn content(page: QueryPage, query: QueryQuery) -> impl IntoView {
+fn content(page: QueryPage, query: WorkloadQuery) -> impl IntoView {
     let known = page.planned + page.unplanned + page.untried + page.system + page.own;
     let filters = view! { <QueryFilters query=query.clone() page=&page/> };
     let state = state(&page);
     let next = page.next_cursor.clone().map(|cursor| {
-        let url = queries_url(&QueryQuery { cursor: Some(cursor), ..query.clone() });
+        let url = queries_url(&WorkloadQuery { cursor: Some(cursor), ..query.clone() });
         view! { <a class="button" href=url rel="next">"Next page"</a> }
     });
     let none = page.items.is_empty();
@@ -159,7 +159,7 @@ fn AddForm(action: ServerAction<AddQueries>) -> impl IntoView {
 pub(crate) fn QueriesPage() -> impl IntoView {
     let map = use_query_map();
     let query = Memo::new(move |_| {
-        map.with(|map| QueryQuery {
+        map.with(|map| WorkloadQuery {
             q: map.get("q"),
             table: map.get("table"),
             sort: map.get("sort"),

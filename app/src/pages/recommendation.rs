@@ -40,7 +40,7 @@ fn facts(r: &Recommendation) -> impl IntoView + use<> {
         .collect();
     let redundant = (!r.evidence.makes_redundant.is_empty()).then(|| {
         view! {
-            <dt>"Makes superfluous"</dt>
+            <dt>"Replaces these indexes"</dt>
             <dd>{r.evidence.makes_redundant.join(", ")}</dd>
         }
     });

@@ -71,7 +71,7 @@ fn content(
                     <div class="scroll" tabindex="0"><table class="list"><ListHead/><tbody>{rows}</tbody></table></div>
                     <div class="actions">
                         <button class="button" formaction="/sets/new">"Benchmark the selected"</button>
-                        <button class="button">"Gather the ticked ones for production"</button>
+                        <button class="button">"Export selected for production"</button>
                     </div>
                 </form>
             }.into_any(),

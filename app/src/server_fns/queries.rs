@@ -2,12 +2,12 @@
 
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
-use optischema::model::{AddedQueries, CollectionReport, QueryDetail, QueryPage, QueryQuery};
+use optischema::model::{AddedQueries, CollectionReport, QueryDetail, QueryPage, WorkloadQuery};
 
 /// A page of statements.
 #[server(prefix = "/rpc", endpoint = "queries", input = GetUrl)]
 pub async fn load_queries(
-    #[server(default)] query: QueryQuery,
+    #[server(default)] query: WorkloadQuery,
 ) -> Result<QueryPage, ServerFnError> {
     use super::context::{failed, operations};
     let filter = query.parse().map_err(|error| failed(error.into()))?;

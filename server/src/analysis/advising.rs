@@ -17,7 +17,7 @@ use crate::config::Settings;
 use crate::postgres::{Dsn, MainSession, add_scans_of_replica, prove_not_main};
 use crate::store::{AdviceTaken, Store};
 use crate::workload::{
-    Advice, AdviseLimits, Collection, Ground, OtherPlanners, Workshop, advise, collect,
+    Advice, AdviseLimits, Collection, OtherPlanners, ReadingContext, Workshop, advise, collect,
     collect_given,
 };
 
@@ -122,16 +122,16 @@ pub(crate) async fn analyze(settings: &Settings, store: &Store) -> Outcome<Analy
     let dsn = checked_main(settings).await?;
     let mut session = MainSession::begin(dsn).await?;
     session.wait_until(Instant::now() + PATIENCE);
-    let ground = Ground::read(&mut session).await?;
-    let database = ground.catalog.database.clone();
-    store.replace_catalog(&database, &ground.catalog.tables).await?;
-    let search_path = serde_json::to_string(&ground.catalog.search_path).unwrap_or_default();
+    let context = ReadingContext::read(&mut session).await?;
+    let database = context.catalog.database.clone();
+    store.replace_catalog(&database, &context.catalog.tables).await?;
+    let search_path = serde_json::to_string(&context.catalog.search_path).unwrap_or_default();
     store.set_setting(&format!("search_path:{database}"), &search_path).await?;
     let queries = store.user_queries(&database).await?;
-    collecting::plan_queries(&mut session, store, &ground.reader(), &queries).await?;
+    collecting::plan_queries(&mut session, store, &context.reader(), &queries).await?;
     let statements = store.user_queries(&database).await?;
     let statements = statements.into_iter().map(|query| query.statement).collect();
-    let mut collection = Collection { catalog: ground.catalog, statements, left_out: 0 };
+    let mut collection = Collection { catalog: context.catalog, statements, left_out: 0 };
     let usage = usage(settings, store, &mut collection.catalog).await?;
     let is_usage_known = usage.is_some();
     let limits = AdviseLimits {

@@ -20,7 +20,9 @@ use crate::postgres::{
     Dsn, MainSession, StatementsView, active_texts, add_scans_of_replica, role_paths,
 };
 use crate::store::{FreshQuery, NewReading, SeenPlan, Store, StoredQuery};
-use crate::workload::{CUT, Calling, Ground, Identity, LoggedPlan, RawStatement, Reader};
+use crate::workload::{
+    CUT, Calling, LoggedPlan, RawStatement, Reader, ReadingContext, StatementIdentity,
+};
 
 /// Statements that one reading plans at most: main is asked for each.
 const MOST_PLANNED: i64 = 100;
@@ -61,7 +63,7 @@ async fn read_once(settings: &Settings, store: &Store) -> Outcome<CollectionRepo
     let is_fresh = |key: &StatementKey| queries.is_none_or(|queries| !queries.contains_key(key));
     let fresh_keys: Vec<StatementKey> =
         snapshot.readings.iter().map(|reading| reading.key).filter(is_fresh).collect();
-    let mut ground = None;
+    let mut context = None;
     let fresh = if fresh_keys.is_empty() {
         Vec::new()
     } else {
@@ -80,7 +82,7 @@ async fn read_once(settings: &Settings, store: &Store) -> Outcome<CollectionRepo
             }
             texts => texts?,
         };
-        let read = ground.insert(Ground::read(&mut session).await?);
+        let read = context.insert(ReadingContext::read(&mut session).await?);
         let roles = role_paths(session.connection().await?).await?;
         on_main += asking.elapsed();
         identify(read, &fresh_keys, &texts, &roles)
@@ -95,7 +97,7 @@ async fn read_once(settings: &Settings, store: &Store) -> Outcome<CollectionRepo
     };
     let report = store.record_reading(database, before.as_ref(), &reading).await?;
     let report = match settings.sample_activity {
-        true => look_at_sessions(&mut session, (store, database), ground, report).await?,
+        true => look_at_sessions(&mut session, (store, database), context, report).await?,
         false => {
             store.forget_seen(database).await?;
             report
@@ -109,7 +111,7 @@ async fn read_once(settings: &Settings, store: &Store) -> Outcome<CollectionRepo
 async fn look_at_sessions(
     session: &mut MainSession,
     (store, database): (&Store, &str),
-    ground: Option<Ground>,
+    context: Option<ReadingContext>,
     report: CollectionReport,
 ) -> Outcome<CollectionReport> {
     let asking = Instant::now();
@@ -120,12 +122,12 @@ async fn look_at_sessions(
         return Ok(report);
     }
     let roles = role_paths(session.connection().await?).await?;
-    let ground = match ground {
-        Some(ground) => ground,
-        None => Ground::read(session).await?,
+    let context = match context {
+        Some(context) => context,
+        None => ReadingContext::read(session).await?,
     };
     let seen_ms = asking.elapsed().as_secs_f64() * 1000.0;
-    let reader = ground.reader();
+    let reader = context.reader();
     let known = reader.statements_of_sessions(texts, &roles);
     let seen = store.record_seen(database, &known).await?;
     store.note_seen(database, seen, seen_ms).await?;
@@ -133,18 +135,18 @@ async fn look_at_sessions(
 }
 
 fn identify(
-    ground: &Ground,
+    context: &ReadingContext,
     keys: &[StatementKey],
     texts: &BTreeMap<i64, String>,
     roles: &BTreeMap<i64, crate::postgres::RolePath>,
 ) -> Vec<FreshQuery> {
-    let reader = ground.reader();
+    let reader = context.reader();
     keys.iter()
         .filter_map(|key| {
             let text = texts.get(&key.queryid)?;
             let role = roles.get(&key.userid);
             let path = role.map(|role| role.search_path.as_slice());
-            let Identity { sql, query_hash, kind, unreadable } =
+            let StatementIdentity { sql, query_hash, kind, unreadable } =
                 reader.identify(text, path, role.map(|role| role.role.as_str()));
             let calls = reader.calling(text);
             Some(FreshQuery {
@@ -157,7 +159,7 @@ fn identify(
                 unreadable,
                 role: role.map(|role| role.role.clone()).unwrap_or_default(),
                 search_path: path
-                    .filter(|path| *path != ground.catalog.search_path)
+                    .filter(|path| *path != context.catalog.search_path)
                     .map(<[String]>::to_vec),
             })
         })
@@ -175,13 +177,13 @@ pub(crate) async fn plan_due(settings: &Settings, store: &Store) -> Outcome<()> 
         return Ok(());
     }
     let mut session = MainSession::begin(dsn).await?;
-    let mut ground = Ground::read(&mut session).await?;
-    store.replace_catalog(dsn.database(), &ground.catalog.tables).await?;
-    match add_scans_of_replica(settings.replica_url.as_ref(), &mut ground.catalog).await {
-        Ok(()) => store.note_index_usage(dsn.database(), &ground.catalog).await?,
+    let mut context = ReadingContext::read(&mut session).await?;
+    store.replace_catalog(dsn.database(), &context.catalog.tables).await?;
+    match add_scans_of_replica(settings.replica_url.as_ref(), &mut context.catalog).await {
+        Ok(()) => store.note_index_usage(dsn.database(), &context.catalog).await?,
         Err(failure) => tracing::debug!(%failure, "use of indexes is not noted"),
     }
-    plan_queries(&mut session, store, &ground.reader(), &due).await?;
+    plan_queries(&mut session, store, &context.reader(), &due).await?;
     session.end().await?;
     // Nearly all of it is waiting for main.
     store.add_reading_cost(dsn.database(), begun.elapsed().as_secs_f64() * 1000.0).await?;
@@ -256,13 +258,13 @@ pub(crate) async fn add(settings: &Settings, store: &Store, text: &str) -> Outco
     let source = if contents.is_log { QuerySource::Log } else { QuerySource::Typed };
     let dsn = checked_main(settings).await?;
     let mut session = MainSession::begin(dsn).await?;
-    let ground = Ground::read(&mut session).await?;
-    let reader = ground.reader();
+    let context = ReadingContext::read(&mut session).await?;
+    let reader = context.reader();
     let mut result = AddedQueries { refused: contents.notes, ..AddedQueries::default() };
     let mut ids = BTreeMap::new();
     for given in &contents.statements {
         let path = given.search_path.as_deref();
-        let Identity { sql, query_hash: hash, kind, unreadable } =
+        let StatementIdentity { sql, query_hash: hash, kind, unreadable } =
             reader.identify(&given.sql, path, None);
         if kind != QueryKind::User {
             let what = sql.chars().take(80).collect::<String>();

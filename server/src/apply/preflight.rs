@@ -26,7 +26,7 @@ pub async fn preflight(
     let mut checks = vec![Check::new(
         CheckKind::Object,
         CheckState::Ok,
-        format!("{} can be made of what stands in the sandbox now.", plan.kind),
+        format!("{} is possible in the sandbox now.", plan.kind),
     )];
     let makes = plan.steps.iter().any(|step| step.sql.starts_with("CREATE"));
     if makes {
@@ -42,7 +42,7 @@ pub async fn preflight(
         checks.push(Check::new(
             CheckKind::Disk,
             CheckState::Unknown,
-            "It writes the whole table anew beside the old one; how much disk is free cannot be asked over SQL.",
+            "It writes a second copy of the whole table; free disk space cannot be read over SQL.",
         ));
     }
     Ok(checks)

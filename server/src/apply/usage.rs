@@ -17,11 +17,11 @@ use crate::workload::costed;
 const MOST: usize = 5;
 
 /// One statement's plan, or why there is none.
-type Planned = Result<Plan, String>;
+type PlanResult = Result<Plan, String>;
 
 /// Plans of statements at one moment.
 #[derive(Debug, Clone, Default)]
-pub struct Plans(Vec<(QueryHash, String, Planned)>);
+pub struct Plans(Vec<(QueryHash, String, PlanResult)>);
 
 /// Plans the first statements of `hashes` in the sandbox, with the values that the advice was planned with. Nothing is
 /// executed, and nothing is kept.
@@ -50,7 +50,7 @@ pub async fn plan_statements(
 async fn plan_one(
     connection: &mut PgConnection,
     plannable: &PlannableStatement,
-) -> Result<Planned, ApplyError> {
+) -> Result<PlanResult, ApplyError> {
     let Some(binding) = costed(plannable).next() else {
         return Ok(Err("no values are known for it".to_owned()));
     };

@@ -119,11 +119,11 @@ impl BenchmarkError {
             Self::Sql { sqlstate, reason }
                 if ["42501", "42704", "42883", "3F000", "0A000"].contains(&sqlstate.as_str()) =>
             {
-                Self::Unsuitable(format!("It could not be made ready there: {reason}."))
+                Self::Unsuitable(format!("It could not be prepared there: {reason}."))
             }
             // Nothing of the statement or the change ran yet: the place is too slow, or hangs.
             Self::Stopped => Self::Unreachable(
-                "the sandbox did not make the copy ready within the time limit".into(),
+                "the sandbox did not prepare the copy within the time limit".into(),
             ),
             other => other,
         }

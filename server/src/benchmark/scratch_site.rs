@@ -273,7 +273,7 @@ fn sample_warnings(
             .is_some_and(|choice| *choice != optischema::sampling::RowChoice::Whole);
         if sampled && table.rows < FEW_ROWS {
             warnings.push(format!(
-                "Only {} rows of {} are in the sample, which stand for little: raise copy_limit_mb or sample_percent.",
+                "Only {} rows of {} are in the sample, which is too small to represent it: raise copy_limit_mb or sample_percent.",
                 table.rows, table.table
             ));
         }

@@ -7,7 +7,7 @@ use super::BenchmarkError;
 use super::case::Case;
 use crate::postgres::{Dsn, MainSession};
 use crate::sql;
-use crate::workload::{Ground, RawStatement};
+use crate::workload::{RawStatement, ReadingContext};
 
 /// The case of a text: it is planned on main, with the values that it has, or with values for its parameters.
 ///
@@ -15,11 +15,11 @@ use crate::workload::{Ground, RawStatement};
 /// It is no statement that can be measured; the sentence says why.
 pub async fn typed_cases(main: &Dsn, text: &str, what: &str) -> Result<Vec<Case>, BenchmarkError> {
     let mut session = MainSession::begin(main).await?;
-    let ground = Ground::read(&mut session)
+    let context = ReadingContext::read(&mut session)
         .await
         .map_err(|error| BenchmarkError::Error(error.to_string()))?;
     let raw = RawStatement { sql: text.to_owned(), is_typed: true, ..RawStatement::default() };
-    let plannable = ground.reader().understand(&mut session, &raw).await?;
+    let plannable = context.reader().understand(&mut session, &raw).await?;
     let plannable = plannable
         .map_err(|reason| BenchmarkError::Failed(format!("{what} cannot be measured: {reason}")))?;
     session.end().await?;

@@ -12,7 +12,7 @@ use super::BenchmarkError;
 use super::arms::{Fence, execute};
 use super::patching::TargetIndex;
 use super::protocol::{interval_percent, percent};
-use super::writing::{FILL_FACTOR, WriteGround, prepare};
+use super::writing::{FILL_FACTOR, WriteTarget, prepare};
 use crate::postgres::PgFailure;
 use crate::postgres::query;
 
@@ -54,17 +54,17 @@ pub(super) async fn measure(
         })
         .await;
     let prepared = fence_errors(prepared)?;
-    let ground = match prepared.and_then(|prepared| prepared) {
-        Ok(ground) => ground,
+    let place = match prepared.and_then(|prepared| prepared) {
+        Ok(place) => place,
         Err(reason) => {
             cost.absent.push(reason);
             return Ok(cost);
         }
     };
-    cost.table_rows = ground.rows;
+    cost.table_rows = place.rows;
     let mut rng = fastrand::Rng::with_seed(seed);
     for operation in WriteOperation::ALL {
-        if ground.statement(*operation, 0).is_none() {
+        if place.statement(*operation, 0).is_none() {
             let what = match operation {
                 WriteOperation::UpdateIndexed => "the index has expressions only",
                 _ => "every column is in an index",
@@ -73,7 +73,7 @@ pub(super) async fn measure(
             continue;
         }
         match fence_errors(
-            one(connection, fence, &ground, *operation, target.is_made, &mut rng).await,
+            one(connection, fence, &place, *operation, target.is_made, &mut rng).await,
         )? {
             Ok(measured) => cost.operations.push(measured),
             Err(reason) => cost.absent.push(format!("{}: {reason}", operation.label())),
@@ -93,7 +93,7 @@ fn fence_errors<T>(result: Result<T, BenchmarkError>) -> Result<Result<T, String
 async fn one(
     connection: &mut PgConnection,
     fence: Fence,
-    ground: &WriteGround,
+    place: &WriteTarget,
     operation: WriteOperation,
     is_made: bool,
     rng: &mut fastrand::Rng,
@@ -103,8 +103,8 @@ async fn one(
     for pair in 0..=PAIRS {
         let first_with = rng.bool();
         for has_index in [first_with, !first_with] {
-            let statement = ground.statement(operation, window).unwrap_or_default();
-            let written = write(connection, fence, ground, has_index, statement).await?;
+            let statement = place.statement(operation, window).unwrap_or_default();
+            let written = write(connection, fence, place, has_index, statement).await?;
             window += 1;
             // The first pair after a checkpoint writes whole pages to the log.
             if pair > 0 {
@@ -116,13 +116,13 @@ async fn one(
     let times = |runs: &[Written]| runs.iter().map(|run| run.milliseconds).collect::<Vec<_>>();
     let comparison = compare(&times(baseline), &times(patched), THRESHOLD);
     let column = match operation {
-        WriteOperation::UpdateIndexed => ground.indexed.clone(),
-        WriteOperation::UpdateOther => ground.other.clone(),
+        WriteOperation::UpdateIndexed => place.indexed.clone(),
+        WriteOperation::UpdateOther => place.other.clone(),
         WriteOperation::Insert | WriteOperation::Delete => None,
     };
     Ok(WriteMeasure {
         operation,
-        rows: ground.written,
+        rows: place.written,
         column,
         pairs: PAIRS as u32,
         baseline: arm(baseline),
@@ -151,29 +151,29 @@ fn arm(runs: &[Written]) -> WriteArm {
 async fn write(
     connection: &mut PgConnection,
     fence: Fence,
-    ground: &WriteGround,
+    place: &WriteTarget,
     has_index: bool,
     statement: String,
 ) -> Result<Written, BenchmarkError> {
     let drop = format!(
         "DROP INDEX {}.{}",
-        quote_identifier(&ground.index.schema),
-        quote_identifier(&ground.index.name)
+        quote_identifier(&place.index.schema),
+        quote_identifier(&place.index.name)
     );
     // What is put off is work of the write all the same.
     let merge = format!(
         "SELECT pg_catalog.gin_clean_pending_list({}::pg_catalog.regclass)",
-        quote_literal(&ground.index.quoted())
+        quote_literal(&place.index.quoted())
     );
     fence
         .around(connection, async |connection| {
             if !has_index {
                 execute(connection, drop).await?;
             }
-            let before = hot_updates(connection, ground).await?;
+            let before = hot_updates(connection, place).await?;
             let mut written = explained(connection, &statement).await?;
-            written.hot_updates = hot_updates(connection, ground).await? - before;
-            if has_index && ground.has_pending_list {
+            written.hot_updates = hot_updates(connection, place).await? - before;
+            if has_index && place.has_pending_list {
                 let merged = explained(connection, &merge).await?;
                 written.milliseconds += merged.milliseconds;
                 written.wal_bytes += merged.wal_bytes;
@@ -216,14 +216,14 @@ fn read(json: &Value) -> Result<Written, BenchmarkError> {
 /// Heap-only updates of the table in this transaction so far.
 async fn hot_updates(
     connection: &mut PgConnection,
-    ground: &WriteGround,
+    place: &WriteTarget,
 ) -> Result<i64, BenchmarkError> {
     let row = query(
         "SELECT COALESCE((SELECT n_tup_hot_upd FROM pg_catalog.pg_stat_xact_user_tables
                           WHERE schemaname = $1 AND relname = $2), 0)::pg_catalog.int8 AS hot",
     )
-    .bind(&ground.table.schema)
-    .bind(&ground.table.name)
+    .bind(&place.table.schema)
+    .bind(&place.table.name)
     .fetch_one(connection)
     .await?;
     Ok(row.try_get("hot")?)

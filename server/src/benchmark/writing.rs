@@ -18,7 +18,7 @@ const MOST_WRITTEN: i64 = 500;
 pub(super) const FILL_FACTOR: i32 = 50;
 
 /// A table with its indexes, and fresh rows to be put into it.
-pub(super) struct WriteGround {
+pub(super) struct WriteTarget {
     pub table: TableName,
     fresh: TableName,
     /// The copy of the change's index, with its schema.
@@ -45,7 +45,7 @@ pub(super) async fn prepare(
     workspace: &str,
     target: &TargetIndex,
     windows: i64,
-) -> Result<Result<WriteGround, String>, BenchmarkError> {
+) -> Result<Result<WriteTarget, String>, BenchmarkError> {
     let source = target.table.quoted();
     let table = TableName::new(workspace, "optischema_writes");
     let fresh = TableName::new(workspace, "optischema_fresh");
@@ -94,7 +94,7 @@ pub(super) async fn prepare(
     };
     let (indexed, other) = updated_columns(connection, &table, &index).await?;
     let rows = count(connection, &table).await?;
-    Ok(Ok(WriteGround {
+    Ok(Ok(WriteTarget {
         table,
         fresh,
         index,
@@ -107,7 +107,7 @@ pub(super) async fn prepare(
     }))
 }
 
-impl WriteGround {
+impl WriteTarget {
     /// The statement of one run; `window` counts the runs that wrote before it.
     pub(super) fn statement(&self, operation: WriteOperation, window: i64) -> Option<String> {
         let (table, fresh) = (self.table.quoted(), self.fresh.quoted());

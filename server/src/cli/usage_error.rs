@@ -26,7 +26,7 @@ pub(super) fn sentence(error: &clap::Error) -> String {
         ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
             of("there are too few values for")
         }
-        ErrorKind::ArgumentConflict => of("these arguments cannot stand together:"),
+        ErrorKind::ArgumentConflict => of("these arguments cannot be combined:"),
         ErrorKind::MissingRequiredArgument => of("something is missing:"),
         ErrorKind::MissingSubcommand => "a command is missing".to_owned(),
         ErrorKind::InvalidUtf8 => "an argument is not in UTF-8".to_owned(),

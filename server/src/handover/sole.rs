@@ -32,7 +32,7 @@ impl SoleFile<'_> {
         };
         match &self.part {
             Some(Sole::One(sql)) => {
-                let outside = "Alone in its file, since it refuses a transaction; the time limits stand in the versions around it.";
+                let outside = "Alone in its file, since it refuses a transaction; the versions around it set the time limits.";
                 lines.push(outside.to_owned());
                 if sql.contains("INDEX CONCURRENTLY") {
                     lines.push(

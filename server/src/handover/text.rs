@@ -233,7 +233,7 @@ mod tests {
         let mut change = vacuum();
         assert!(no_way_back(&change).is_some_and(|line| line.ends_with("do not come back")));
         change.no_down = None;
-        assert!(no_way_back(&change).is_some_and(|line| line.starts_with("Cannot")));
+        assert!(no_way_back(&change).is_some_and(|line| line.starts_with("No rollback")));
     }
 
     #[test]

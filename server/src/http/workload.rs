@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use optischema::model::{
     AddedQueries, AnalyzeReport, CollectionReport, JobAccepted, QueryDetail, QueryHash, QueryPage,
-    QueryQuery, RangeQuery,
+    RangeQuery, WorkloadQuery,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -38,11 +38,11 @@ struct AddQueriesRequest {
 }
 
 /// The workload: statements with their figures in a time range.
-#[utoipa::path(get, path = "/api/queries", tag = "workload", params(QueryQuery),
+#[utoipa::path(get, path = "/api/queries", tag = "workload", params(WorkloadQuery),
     responses((status = 200, body = QueryPage), (status = 422, body = Problem)))]
 async fn list_queries(
     app: Caller,
-    filter: Result<Query<QueryQuery>, QueryRejection>,
+    filter: Result<Query<WorkloadQuery>, QueryRejection>,
 ) -> Answer<QueryPage> {
     let filter = query(filter)?.parse()?;
     Ok(Json(app.operations.queries(filter).await?))

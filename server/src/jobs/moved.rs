@@ -20,7 +20,7 @@ pub(super) async fn note_moved(
     tables: &[TableName],
 ) {
     if let Err(error) = tell(context, session, claimed, recommendation, tables).await {
-        tracing::warn!(%error, "changes whose objects were made anew were not told");
+        tracing::warn!(%error, "failed to update changes whose objects were rebuilt");
     }
 }
 

@@ -156,7 +156,7 @@ async fn take(
     (plan, mut applied, hash): (&ChangePlan, Applied, &str),
     why: &str,
 ) -> Result<ChangeOutcome, ApplyError> {
-    applied.notes.push(format!("Reconciled from the catalog: {why}; the change stands."));
+    applied.notes.push(format!("Reconciled from the catalog: {why}; the change is applied."));
     let detail = ChangeDetail {
         steps: plan.steps.clone(),
         rollback: plan.rollback.clone(),

@@ -36,14 +36,14 @@ pub enum ReplicaKind {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Identity {
+struct DatabaseIdentity {
     /// Made by initdb; a physical standby shares it.
     system: i64,
     database_oid: i64,
     standby: bool,
 }
 
-async fn identity(connection: &mut PgConnection) -> Result<Identity, PgFailure> {
+async fn identity(connection: &mut PgConnection) -> Result<DatabaseIdentity, PgFailure> {
     let row = query(
         "SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()) AS system,
                 (SELECT oid::pg_catalog.int8 FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AS database,
@@ -51,7 +51,7 @@ async fn identity(connection: &mut PgConnection) -> Result<Identity, PgFailure> 
     )
     .fetch_one(connection)
     .await?;
-    Ok(Identity {
+    Ok(DatabaseIdentity {
         system: row.try_get("system")?,
         database_oid: row.try_get("database")?,
         standby: row.try_get("standby")?,
@@ -63,7 +63,7 @@ async fn identity(connection: &mut PgConnection) -> Result<Identity, PgFailure> 
 /// # Errors
 /// It cannot be asked.
 pub async fn database_id(connection: &mut PgConnection) -> Result<String, PgFailure> {
-    let Identity { system, database_oid, .. } = identity(connection).await?;
+    let DatabaseIdentity { system, database_oid, .. } = identity(connection).await?;
     Ok(format!("{system}/{database_oid}"))
 }
 

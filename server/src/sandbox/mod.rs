@@ -52,7 +52,7 @@ pub enum SandboxError {
     #[error("{0} is a foreign table, whose rows are another server's: it is not copied")]
     UnsupportedTable(TableName),
     #[error(
-        "two tables or types named {0} stand in different schemas: they cannot share one scratch schema"
+        "two tables or types named {0} are in different schemas: they cannot share one scratch schema"
     )]
     NameCollision(String),
     #[error(

@@ -195,7 +195,7 @@ async fn server_setting(
     let reset = format!("ALTER SYSTEM RESET {}", quote_identifier(&setting.name));
     change.down = split(&format!("{reset}; SELECT pg_reload_conf()"));
     change.no_down = Some(format!(
-        "{} is {} now; where that stands in postgresql.auto.conf, set it again instead",
+        "{} is {} now; if postgresql.auto.conf has it, set it again instead",
         setting.name,
         now.unwrap_or_else(|| "not known".to_owned())
     ));

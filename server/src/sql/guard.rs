@@ -191,7 +191,7 @@ fn objection_to(name: &str) -> Option<String> {
     }
     Some(match name {
         "InsertStmt" | "UpdateStmt" | "DeleteStmt" | "MergeStmt" => {
-            "it modifies data where only queries may stand".to_owned()
+            "it modifies data where only queries are allowed".to_owned()
         }
         "IntoClause" | "into_clause" => "SELECT INTO makes a table".to_owned(),
         "LockingClause" => "it locks rows (FOR UPDATE, FOR SHARE)".to_owned(),

@@ -71,7 +71,7 @@ pub use patch::{
     sham_index_sql, statistics_definition_in, statistics_definition_named,
 };
 pub use planned::{
-    Planned, changed, planned, refreshed, row_access, runs_another, runs_code, without_places,
+    PlanTarget, changed, planned, refreshed, row_access, runs_another, runs_code, without_places,
 };
 pub use planning_size::{Surroundings, check_planning_size, has_known_growth, is_short};
 pub use policies::{Reading, with_policies};

@@ -16,7 +16,7 @@ use writing::{deleted, updated};
 
 /// What is planned, and how it stands for the statement.
 #[derive(Debug, Clone)]
-pub struct Planned {
+pub struct PlanTarget {
     pub how: PlannedAs,
     pub statement: Statement,
 }
@@ -25,16 +25,16 @@ pub struct Planned {
 ///
 /// # Errors
 /// There is none; the reason says why.
-pub fn planned(statement: &Statement) -> Result<Planned, NotPlanned> {
+pub fn planned(statement: &Statement) -> Result<PlanTarget, NotPlanned> {
     let root = statement.tree.stmts.first().and_then(|raw| raw.stmt.as_ref()?.node.as_ref());
     let Some(root) = root else { return Err(SqlError::NotOne(0).into()) };
     let (how, select) = of_node(root, 0)?;
     if how == PlannedAs::Itself {
-        return Ok(Planned { how, statement: statement.clone() });
+        return Ok(PlanTarget { how, statement: statement.clone() });
     }
     let written = pg_query::deparse(&tree_of(select), Default::default()).map_err(SqlError::from);
     let statement = written.and_then(|sql| parse_one(&sql))?;
-    Ok(Planned { how, statement })
+    Ok(PlanTarget { how, statement })
 }
 
 /// Schema (empty where none is named) and name of the materialized view that a statement fills anew; absent for others.

@@ -86,7 +86,7 @@ impl Filter<'_> {
             let first = relation.location.and_then(|at| tokens.iter().position(|t| t.start == at));
             let (Some(range), Some(first)) = (found, first) else {
                 return Err(SqlError::Refused(format!(
-                    "{} has policies, and stands where its rows cannot be filtered",
+                    "{} has policies, and is used where its rows cannot be filtered",
                     reading.of()
                 )));
             };
@@ -117,7 +117,7 @@ impl Filter<'_> {
         self.replaced += 1;
         if depth >= DEEPEST || self.replaced > MOST_REPLACED {
             return Err(SqlError::Refused(format!(
-                "policies and views that {} stands behind are too deeply nested, or ask each other without end",
+                "policies and views above {} are too deeply nested, or refer to each other without end",
                 reading.of()
             )));
         }

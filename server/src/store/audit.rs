@@ -177,9 +177,7 @@ impl Store {
         .fetch_one(&self.readers)
         .await?;
         if integer(&guarded, "tables")? != 1 {
-            problems.push(
-                "the trail is no table of its own: something else stands in its place".into(),
-            );
+            problems.push("the audit trail is not a table: another object has its name".into());
         }
         if integer(&guarded, "guards")? != GUARDS {
             problems.push("triggers that keep the trail append-only are missing or altered".into());

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use optischema::model::{
-    DEFAULT_PAGE, Planned, QueryFilter, QueryHash, QueryKind, QueryPage, QueryPeriod, QueryRange,
-    QuerySort, QuerySummary, TableFilter, Timestamp,
+    DEFAULT_PAGE, PlannedFilter, QueryFilter, QueryHash, QueryKind, QueryPage, QueryPeriod,
+    QueryRange, QuerySort, QuerySummary, TableFilter, Timestamp,
 };
 use serde_json::json;
 use sqlx::{QueryBuilder, Row, Sqlite};
@@ -312,7 +312,7 @@ fn push_list(
     query.push_bind(database.to_owned());
     query.push(" AND q.kind = ").push_bind(kind.as_str());
     if let Some(planned) = filter.planned {
-        query.push(" AND q.planned = ").push_bind(i64::from(planned == Planned::Yes));
+        query.push(" AND q.planned = ").push_bind(i64::from(planned == PlannedFilter::Yes));
     }
     for word in filter.search.iter().flat_map(|search| search.split_whitespace()) {
         query.push(" AND instr(lower(q.sql), ").push_bind(word.to_lowercase()).push(") > 0");

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::cursors::credit;
 use super::raw::RawStatement;
-use super::understand::{Calling, Identity, Reader};
+use super::understand::{Calling, Reader, StatementIdentity};
 use crate::postgres::query;
 use crate::postgres::{MainSession, PgFailure, StatementsView, active_texts, no_texts, role_paths};
 
@@ -35,13 +35,13 @@ pub enum CollectError {
 
 /// What statements of a database are read with: catalog, lineage, and where its texts end.
 #[derive(Debug)]
-pub struct Ground {
+pub struct ReadingContext {
     pub catalog: Catalog,
     lineage: Lineage,
     cut_at: usize,
 }
 
-impl Ground {
+impl ReadingContext {
     /// Reads it from main.
     pub async fn read(session: &mut MainSession) -> Result<Self, PgFailure> {
         let catalog = session.catalog().await?;
@@ -78,7 +78,7 @@ pub async fn collect(
     until: Option<Instant>,
     sample_activity: bool,
 ) -> Result<Collection, CollectError> {
-    let ground = Ground::read(session).await?;
+    let context = ReadingContext::read(session).await?;
     let view = StatementsView::find(session.connection().await?).await?;
     let (snapshot, _) = view.snapshot(session.connection().await?).await?;
     let roles = role_paths(session.connection().await?).await?;
@@ -106,9 +106,9 @@ pub async fn collect(
         .collect();
     credit(&mut raw);
     let mut raw: Vec<RawStatement> = raw.into_iter().map(|(_, raw)| raw).collect();
-    to_own_times(&ground.reader(), &mut raw);
+    to_own_times(&context.reader(), &mut raw);
     if sample_activity {
-        let reader = ground.reader();
+        let reader = context.reader();
         let texts = active_texts(session.connection().await?).await?;
         let mut seen: BTreeMap<QueryHash, Vec<(String, i64)>> = BTreeMap::new();
         for (hash, text) in reader.statements_of_sessions(texts, &roles) {
@@ -121,7 +121,7 @@ pub async fn collect(
             one.seen = seen.get(&hash).cloned().unwrap_or_default();
         }
     }
-    understand_all(session, ground, raw, until, false).await
+    understand_all(session, context, raw, until, false).await
 }
 
 /// Leaves each statement the time that it took itself.
@@ -153,24 +153,24 @@ pub async fn collect_given(
     raw: Vec<RawStatement>,
     until: Option<Instant>,
 ) -> Result<Collection, CollectError> {
-    let ground = Ground::read(session).await?;
+    let context = ReadingContext::read(session).await?;
     // Whose cursor it is only counters say.
     let mut raw: Vec<(i64, RawStatement)> = raw.into_iter().map(|raw| (0, raw)).collect();
     credit(&mut raw);
     let raw = raw.into_iter().map(|(_, raw)| raw).collect();
-    understand_all(session, ground, raw, until, true).await
+    understand_all(session, context, raw, until, true).await
 }
 
 async fn understand_all(
     session: &mut MainSession,
-    ground: Ground,
+    context: ReadingContext,
     raw: Vec<RawStatement>,
     until: Option<Instant>,
     given: bool,
 ) -> Result<Collection, CollectError> {
     let sees_inside = raw.iter().any(|raw| raw.is_nested);
-    let reader = Reader { sees_inside, ..ground.reader() };
-    let mut merged: BTreeMap<QueryHash, (RawStatement, Identity)> = BTreeMap::new();
+    let reader = Reader { sees_inside, ..context.reader() };
+    let mut merged: BTreeMap<QueryHash, (RawStatement, StatementIdentity)> = BTreeMap::new();
     let mut left_out = 0;
     for raw in raw {
         let identity = reader.identify(&raw.sql, raw.search_path.as_deref(), raw.role.as_deref());
@@ -186,11 +186,11 @@ async fn understand_all(
         }
     }
     // The dearest first: where the time is up, what is left out matters least.
-    let mut raw: Vec<(RawStatement, Identity)> = merged.into_values().collect();
+    let mut raw: Vec<(RawStatement, StatementIdentity)> = merged.into_values().collect();
     raw.sort_by(|(a, _), (b, _)| b.total_time_ms.total_cmp(&a.total_time_ms));
     let mut statements = track_all(session, &reader, raw, until).await?;
     statements.sort_by(|a, b| b.total_time_ms.total_cmp(&a.total_time_ms));
-    Ok(Collection { catalog: ground.catalog, statements, left_out })
+    Ok(Collection { catalog: context.catalog, statements, left_out })
 }
 
 /// Statements from here on are planned by two sessions: while one waits for the server, the other reads.
@@ -200,7 +200,7 @@ const MANY: usize = 100;
 async fn track_all(
     session: &mut MainSession,
     reader: &Reader<'_>,
-    raw: Vec<(RawStatement, Identity)>,
+    raw: Vec<(RawStatement, StatementIdentity)>,
     until: Option<Instant>,
 ) -> Result<Vec<TrackedStatement>, PgFailure> {
     let is_many = raw.len() >= MANY;
@@ -227,7 +227,7 @@ async fn track_all(
 async fn track_each(
     session: &mut MainSession,
     reader: &Reader<'_>,
-    waiting: &Mutex<std::vec::IntoIter<(RawStatement, Identity)>>,
+    waiting: &Mutex<std::vec::IntoIter<(RawStatement, StatementIdentity)>>,
     until: Option<Instant>,
 ) -> Result<Vec<TrackedStatement>, PgFailure> {
     let mut statements = Vec::new();

@@ -91,7 +91,7 @@ impl Members {
                 let name = |member: &Member| member.steps.join(".");
                 let others: Vec<String> = known.iter().skip(1).take(MOST_NAMED).map(name).collect();
                 let why = match is_named(best) {
-                    true => "stands in its comment",
+                    true => "is in its comment",
                     false => "fits the rows of a call best",
                 };
                 members.remarks.push(format!(
@@ -282,7 +282,7 @@ mod tests {
         assert!(one.remarks[0].contains("email fits") && one.remarks[0].contains("plan"));
         let said = members(&format!("{sql} /* filter='plan' */"), Some(1), &[]);
         assert_eq!(said.value(1, BindingKind::Common), Some("plan"));
-        assert!(said.remarks[0].contains("plan stands in its comment"));
+        assert!(said.remarks[0].contains("plan is in its comment"));
         let some = members(sql, Some(15), &[]);
         assert_eq!(some.value(1, BindingKind::Common), Some("email"), "fifty tell not how many");
         let many = members(sql, Some(200), &[]);

@@ -18,11 +18,11 @@ pub use advise::{Advice, AdviseLimits, Effort, OtherPlanners, PlannerKind, advis
 pub(crate) use advise::{
     Built, BuiltEffect, Planned, Trial, Workshop, as_one, costed, partitions, weight,
 };
-pub use collector::{CollectError, Collection, Ground, collect, collect_given};
+pub use collector::{CollectError, Collection, ReadingContext, collect, collect_given};
 
 pub use log::{LogContents, LoggedPlan, looks_like_log, peek, read_log};
 pub use raw::RawStatement;
 pub use sql_file::{read_sql, read_sql_noting};
 pub(crate) use values::{array_of, length_of};
 
-pub use understand::{CUT, Calling, Identity, Reader};
+pub use understand::{CUT, Calling, Reader, StatementIdentity};

@@ -6,7 +6,7 @@ use optischema_server::analysis::analyze_once;
 use optischema_server::config::{Settings, SettingsArgs};
 use optischema_server::postgres::{Dsn, HypoOracle, MainSession, PlanFailure};
 use optischema_server::sql::parse_one;
-use optischema_server::workload::{AdviseLimits, Ground, RawStatement};
+use optischema_server::workload::{AdviseLimits, RawStatement, ReadingContext};
 
 use serde_json::json;
 
@@ -519,16 +519,16 @@ async fn a_lost_server_process_costs_one_statement() {
     }
     let dsn: Dsn = shop.url("reader", "shop").parse().unwrap();
     let mut session = MainSession::begin(&dsn).await.unwrap();
-    let ground = Ground::read(&mut session).await.unwrap();
+    let context = ReadingContext::read(&mut session).await.unwrap();
     let raw = |sql: &str| RawStatement { sql: sql.to_owned(), ..RawStatement::default() };
     let other = raw("SELECT price FROM \"Items\" WHERE order_id = 7");
-    ground.reader().understand(&mut session, &other).await.unwrap().unwrap();
+    context.reader().understand(&mut session, &other).await.unwrap().unwrap();
     // Planning waits for a lock: meanwhile its server process is ended, as by a crash.
     let mut blocker = shop.connect("app", "shop").await;
     for statement in ["BEGIN", "LOCK TABLE orders IN ACCESS EXCLUSIVE MODE"] {
         sqlx::query(statement).execute(&mut blocker).await.unwrap();
     }
-    let reader = ground.reader();
+    let reader = context.reader();
     let deadly = raw("SELECT name FROM orders WHERE id = 1");
     let planning = reader.understand(&mut session, &deadly);
     let ending = async {

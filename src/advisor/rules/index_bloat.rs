@@ -26,11 +26,11 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             let mut draft = Draft::new(Rule::IndexBloat, RecommendationType::Maintenance, key)
                 .sql(format!("REINDEX INDEX {name}"))
                 .fact("Takes", figures::bytes(index.bytes))
-                .fact("Built anew about", figures::bytes(needed));
+                .fact("Size after a rebuild, about", figures::bytes(needed));
             draft.sql_fix = format!("REINDEX INDEX CONCURRENTLY {name};");
-            draft.title = format!("Build {} anew", index.name);
+            draft.title = format!("Rebuild {}", index.name);
             draft.description = format!(
-                "{} on {} takes {}, and built anew it would take about {}.",
+                "{} on {} takes {}. After a rebuild it would take about {}.",
                 index.name,
                 table.name,
                 figures::bytes(index.bytes),

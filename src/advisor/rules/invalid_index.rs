@@ -31,7 +31,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                 (0.9, "The catalog marks it invalid, and no build of it is to be seen.");
             draft.risk = (
                 RiskLevel::Low,
-                "No statement can use it. See that nobody is building it just now: another role's build may be hidden.",
+                "No statement can use it. Check that no session is building it: another role's build may be hidden.",
             );
             findings.proposals.push(draft.proposal());
         }

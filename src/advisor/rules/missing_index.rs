@@ -163,14 +163,14 @@ pub(crate) const APPROXIMATE: &str = "statements that use it return most of the 
 
 fn facts(rule: &MissingIndex<'_>) -> Vec<Fact> {
     let mut facts = vec![Fact {
-        label: "Lost without it, beside all others".into(),
+        label: "Lost without it, with all others".into(),
         value: figures::percent(100.0 * rule.costed.marginal_gain),
         provenance: rule.provenance,
     }];
     if rule.costed.only_together {
         facts.push(Fact {
             label: "Only together".into(),
-            value: "alone it saves nothing: plans use it beside other recommended indexes, so benchmark them as a set".to_owned(),
+            value: "alone it saves nothing: plans use it together with other recommended indexes, so benchmark them as a set".to_owned(),
             provenance: rule.provenance,
         });
     }
@@ -217,7 +217,7 @@ fn facts(rule: &MissingIndex<'_>) -> Vec<Fact> {
         facts.push(Fact {
             label: "Planned in the sandbox".into(),
             value: format!(
-                "beside the index as it was built there on {} in {}, with {}{}; its size on main is reckoned from that",
+                "beside the index as it was built there on {} in {}, with {}{}; its size on main is estimated from that",
                 figures::counted(built.rows.max(0).cast_unsigned(), "row"),
                 figures::milliseconds(built.build_ms),
                 figures::bytes(built.bytes),
@@ -304,10 +304,7 @@ fn confidence(rule: &MissingIndex<'_>, main: &StatementEvidence, assumed: bool) 
         return (0.3, "Planned with a parameter value that no statistics give, so it was assumed; not measured.".into());
     }
     if rule.built.is_some() {
-        return (
-            0.5,
-            "Planned in the sandbox, on rows that stand for main's; not measured.".into(),
-        );
+        return (0.5, "Planned in the sandbox, on a sample of main's rows. Not measured.".into());
     }
     if main.saved_percent().is_some_and(|saved| saved >= 50.0) {
         (0.7, "Planned on real statistics, with a gain far beyond the planner's usual error; not measured.".into())

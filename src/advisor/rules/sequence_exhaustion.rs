@@ -149,7 +149,7 @@ fn fix(catalog: &Catalog, sequence: &SequenceFacts, end: &End) -> Fix {
                 patch,
                 risk: (
                     RiskLevel::High,
-                    "Changing the type writes the whole table anew under a lock. On a large table add a bigint column, fill it in batches and swap.",
+                    "Changing the type rewrites the whole table under a lock. On a large table add a bigint column, fill it in batches and swap.",
                 ),
             }
         }

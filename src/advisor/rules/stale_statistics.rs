@@ -54,7 +54,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         };
         draft.risk = (
             RiskLevel::Low,
-            "It reads a sample of the rows and blocks nobody. Plans may change, which cannot be undone.",
+            "It reads a sample of the rows and blocks no session. Plans may change, which cannot be undone.",
         );
         draft.magnitude = if never { table.bytes as f64 } else { changed };
         findings.proposals.push(draft.proposal());
@@ -82,7 +82,7 @@ fn never_as_a_whole(facts: &Facts<'_>, table: &CatalogTable) -> Option<Proposal>
     draft.confidence = (0.9, "There are no statistics of the whole.");
     draft.risk = (
         RiskLevel::Low,
-        "It reads a sample of the rows of every partition and blocks nobody. Plans may change, which cannot be undone.",
+        "It reads a sample of the rows of every partition and blocks no session. Plans may change, which cannot be undone.",
     );
     draft.magnitude = rows;
     Some(draft.proposal())

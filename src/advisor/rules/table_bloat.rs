@@ -94,11 +94,11 @@ impl Way {
         match self {
             Self::Concurrently => (
                 RiskLevel::Medium,
-                "It takes twice the room meanwhile: the new table stands beside the old one, and logged changes wait for it. A transaction whose snapshot is older than its end sees the table empty afterwards. It cannot be undone.",
+                "It needs twice the space while it runs: the new table exists next to the old one, and logged changes wait for it. A transaction whose snapshot is older than its end sees the table empty afterwards. It cannot be undone.",
             ),
             Self::Locked(_) => (
                 RiskLevel::High,
-                "Nobody can read or write the table while it is written anew. It cannot be undone.",
+                "Reads and writes of the table wait while it is rewritten. It cannot be undone.",
             ),
         }
     }

@@ -37,14 +37,14 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             figures::grouped(limit)
         );
         draft.tables = vec![table.name.clone()];
-        draft.confidence = (0.9, "The age stands in the catalog.");
+        draft.confidence = (0.9, "The age is read from the catalog.");
         draft.risk = if age > END / 2.0 {
             (
                 RiskLevel::High,
                 "More than half of the way is gone: look for old transactions, prepared ones and replication slots first.",
             )
         } else {
-            (RiskLevel::Low, "It reads the whole table once, and blocks nobody.")
+            (RiskLevel::Low, "It reads the whole table once, and blocks no session.")
         };
         draft.magnitude = age;
         findings.proposals.push(draft.proposal());

@@ -121,7 +121,7 @@ fn reject(
         "others save more within the storage budget".to_owned()
     } else {
         format!(
-            "it saves {} of the workload beside the others, too little for {}",
+            "with the others it saves {} of the workload, too little for {}",
             figures::percent(100.0 * beside / workload),
             figures::bytes(priced.bytes)
         )

@@ -56,7 +56,7 @@ pub(crate) fn ResultGround(result: BenchmarkResult) -> impl IntoView {
     view! {
         <h3>"How far it can be trusted"</h3>
         {if none {
-            view! { <p class="quiet">"Nothing stands against it."</p> }.into_any()
+            view! { <p class="quiet">"No objections."</p> }.into_any()
         } else {
             view! { <ul class="warnings">{warnings}</ul> }.into_any()
         }}

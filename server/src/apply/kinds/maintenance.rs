@@ -36,7 +36,7 @@ const fn why_not(kind: MaintenanceKind) -> &'static str {
             "ANALYZE cannot be undone: the statistics before are gone, and the next ANALYZE makes new ones"
         }
         MaintenanceKind::Vacuum | MaintenanceKind::VacuumFull => {
-            "VACUUM cannot be undone: dead rows do not come back, and nobody misses them"
+            "VACUUM cannot be undone: dead rows do not come back, and nothing needs them"
         }
         MaintenanceKind::Repack => {
             "REPACK cannot be undone, and need not be: the rows are the same"

@@ -138,7 +138,7 @@ pub(in super::super) async fn drop(
             StepLock::ShareUpdateExclusive,
         ));
     }
-    rollback.push(analyze(&there.table, "Gather the statistics anew"));
+    rollback.push(analyze(&there.table, "Gather the statistics again"));
     Ok(ChangePlan {
         kind: ChangeKind::DropStatistics,
         tables: vec![there.table.clone()],

@@ -128,8 +128,8 @@ pub(in super::super) async fn alter(
         let columns: Vec<String> =
             alter.columns.iter().map(|column| quote_identifier(column)).collect();
         let analyze = format!("ANALYZE {} ({})", table.quoted(), columns.join(", "));
-        steps.push(follow_up("Gather the columns' statistics anew", &analyze));
-        rollback.push(follow_up("Gather the columns' statistics anew", analyze));
+        steps.push(follow_up("Gather the columns' statistics again", &analyze));
+        rollback.push(follow_up("Gather the columns' statistics again", analyze));
     }
     let place = Place::Rehearsal(site.rehearsal_schema);
     let undone = undo(alter, &all, place).into_iter().map(|step| step.sql).collect();

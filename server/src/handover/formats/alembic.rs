@@ -11,7 +11,7 @@ use super::super::{HandedStatement, Migration};
 use optischema::model::MigrationFile;
 
 const RUN: &str = "def run(sql: str) -> None:\n    \
-    \"\"\"Run one statement as it stands: text() would take :name for a parameter.\"\"\"\n    \
+    \"\"\"Run one statement unchanged: text() would take :name for a parameter.\"\"\"\n    \
     op.execute(DDL(sql.replace(\"%\", \"%%\")))\n";
 
 pub(super) fn write(migration: &Migration<'_>) -> Vec<MigrationFile> {

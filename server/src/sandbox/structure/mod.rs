@@ -119,7 +119,7 @@ pub struct ColumnStructure {
     pub generated: Option<String>,
     /// Whether a generated column is computed when it is read.
     is_virtual: bool,
-    identity: Identity,
+    identity: IdentityKind,
     /// Where it is not the type's: schema and name.
     collation: Option<TableName>,
     /// `attstattarget`, where it is set.
@@ -132,7 +132,7 @@ pub struct ColumnStructure {
 
 /// Who gives a column its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Identity {
+pub enum IdentityKind {
     None,
     Always,
     /// `BY DEFAULT`, or a sequence of its own.

@@ -12,7 +12,8 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::super::SandboxError;
 use super::types::{Place, Types};
 use super::{
-    CollationStructure, ColumnStructure, Family, Identity, Parent, StructureKind, TableStructure,
+    CollationStructure, ColumnStructure, Family, IdentityKind, Parent, StructureKind,
+    TableStructure,
 };
 use crate::postgres::query;
 
@@ -328,11 +329,11 @@ async fn column(
     let is_whole = matches!(type_text.as_str(), "smallint" | "integer" | "bigint");
     let from_sequence = expression.as_deref().is_some_and(|text| text.starts_with("nextval("));
     let identity = match row.try_get::<String, _>("identity")?.as_str() {
-        "a" => Identity::Always,
-        "d" => Identity::ByDefault,
+        "a" => IdentityKind::Always,
+        "d" => IdentityKind::ByDefault,
         // As an identity it takes no NULLs, and is a whole number.
-        _ if from_sequence && not_null && is_whole => Identity::ByDefault,
-        _ => Identity::None,
+        _ if from_sequence && not_null && is_whole => IdentityKind::ByDefault,
+        _ => IdentityKind::None,
     };
     let is_generated = !generated.is_empty();
     let collation = match row.try_get::<Option<String>, _>("collation_name")? {

@@ -146,7 +146,7 @@ fn found_by_cursor(condition: Option<&Node>) -> Result<(), NotPlanned> {
     match condition.and_then(|condition| condition.node.as_ref()) {
         Some(NodeEnum::CurrentOfExpr(_)) => Err(NotPlanned::new(
             ReasonCode::RowsGiven,
-            "it writes the row that a cursor stands on: no row is searched for",
+            "it writes the current row of a cursor: no row is searched for",
         )),
         _ => Ok(()),
     }

@@ -97,7 +97,7 @@ pub fn check_planning_size(
             "its expressions come to more than {MOST_NODES} nodes once subqueries and views are put in place: planning it could take too much of main's memory"
         ))),
         None if sizing.copies > MOST_COPIES => Err(SqlError::Refused(
-            "its BETWEEN and IN stand in one another, and PostgreSQL copies the left side of each: planning it could take too much of main's memory".to_owned(),
+            "its BETWEEN and IN are nested, and PostgreSQL copies the left side of each: planning it could take too much of main's memory".to_owned(),
         )),
         None if let Some(reason) = branches::objection(json, sizing.parts) => {
             Err(SqlError::Refused(reason))

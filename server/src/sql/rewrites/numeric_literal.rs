@@ -38,7 +38,7 @@ fn instead(condition: &NodeEnum, around: &Around<'_>) -> Option<Instead> {
             "{name} holds whole numbers and is compared with a number that has a decimal point, so that PostgreSQL casts it for every row, and an index on it cannot be searched."
         ),
         sameness: Sameness::Proven(
-            "A whole number is above or below a fraction where it is above or below the whole number beside it.",
+            "A whole number is above or below a fraction exactly where it is above or below the nearest whole number.",
         ),
     })
 }

@@ -50,7 +50,7 @@ fn instead(condition: &NodeEnum, around: &Around<'_>) -> Option<Instead> {
             )
         } else {
             Sameness::Usual(
-                "The same where the key of the last row is handed over as one value each time that it stands in the condition, as pages do.",
+                "The results are the same where the application sends the key of the last row as one value wherever the condition has it, as paging does.",
             )
         },
     })

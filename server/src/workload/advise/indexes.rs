@@ -157,8 +157,7 @@ pub(super) async fn advise(
             Some((bytes, upkeep)) => priced.push(Priced { candidate, bytes, upkeep, wanted_by }),
             None => advice.rejected.push(RejectedCandidate::of(
                 &candidate,
-                "its table was never analysed, so nothing can be reckoned with: ANALYZE it first"
-                    .to_owned(),
+                "the table has no statistics. Run ANALYZE first".to_owned(),
             )),
         }
     }

@@ -48,7 +48,7 @@ impl PlannerKind {
             Self::Replica => "HypoPG on the replica's planner, with its statistics",
             Self::Sandbox => "HypoPG on the sandbox's planner, on the rows that were copied there",
             Self::Built => {
-                "planned in the sandbox, beside the index as it was built there, on rows that stand for main's"
+                "planned in the sandbox, with the index built there, on a sample of main's rows"
             }
             Self::Arithmetic => {
                 "arithmetic on pg_stats, without a planner: joins and their order are guessed"

@@ -18,7 +18,7 @@ pub(super) const KEPT_OF_LONG: usize = 4 * 1024;
 
 /// What is kept of a text, and what it is called.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Identity {
+pub struct StatementIdentity {
     /// The text; cut, and ended by [`CUT`], where it could not be read.
     pub sql: String,
     pub query_hash: QueryHash,
@@ -55,7 +55,7 @@ impl Reader<'_> {
         text: &str,
         search_path: Option<&[String]>,
         role: Option<&str>,
-    ) -> Identity {
+    ) -> StatementIdentity {
         let text = text.trim();
         let unwrapped = sql::unwrapped(text);
         let unread = unwrapped.as_deref().unwrap_or(text);
@@ -80,7 +80,7 @@ impl Reader<'_> {
         let hash = match sql::fingerprint(read) {
             Ok(hash) => hash,
             Err(error) => {
-                return Identity {
+                return StatementIdentity {
                     sql: if kind == QueryKind::User { shown(text) } else { first_word(text) },
                     query_hash: hashed(text),
                     kind,
@@ -91,7 +91,7 @@ impl Reader<'_> {
         let path = search_path.unwrap_or(&self.catalog.search_path);
         let query_hash = self.told_apart(hash, read, Runner { role, path });
         let sql = if kind == QueryKind::User { text.to_owned() } else { normalised(text) };
-        Identity { sql, query_hash, kind, unreadable: None }
+        StatementIdentity { sql, query_hash, kind, unreadable: None }
     }
 
     /// The fingerprint leaves out schemas, digits in names and OFFSET: statements that differ in what they really read, or
@@ -139,9 +139,9 @@ impl Reader<'_> {
 }
 
 /// Of a text that is too long to be read, the beginning is kept.
-pub(super) fn of_long(text: &str, reason: String) -> Identity {
+pub(super) fn of_long(text: &str, reason: String) -> StatementIdentity {
     let kept = text.char_indices().take_while(|(at, _)| *at < KEPT_OF_LONG).map(|(_, c)| c);
-    Identity {
+    StatementIdentity {
         sql: kept.collect::<String>() + CUT,
         query_hash: hashed(text),
         kind: QueryKind::User,

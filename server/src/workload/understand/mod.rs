@@ -26,7 +26,7 @@ use crate::postgres::{MainSession, PgFailure};
 
 use crate::sql::{self, Repair, Statement};
 
-pub use self::identity::{CUT, Identity};
+pub use self::identity::{CUT, StatementIdentity};
 pub use self::reasons::Calling;
 
 /// Values of a list that was cut, where nothing tells how many; and at most.
@@ -127,9 +127,9 @@ impl Reader<'_> {
             };
             whole = sql::with_variables(&whole, &columns_of)?.unwrap_or(whole);
         }
-        let sql::Planned { how, statement } = match self.filling(&whole, path) {
+        let sql::PlanTarget { how, statement } = match self.filling(&whole, path) {
             Some(query) => {
-                sql::Planned { how: PlannedAs::InnerQuery, statement: sql::parse_one(query)? }
+                sql::PlanTarget { how: PlannedAs::InnerQuery, statement: sql::parse_one(query)? }
             }
             None => sql::planned(&whole)?,
         };
@@ -300,8 +300,8 @@ impl Reader<'_> {
 
     /// What is listed without being planned, since the time was up.
     #[must_use]
-    pub fn left_out(&self, raw: &RawStatement, identity: Identity) -> TrackedStatement {
-        let Identity { sql, query_hash, kind, unreadable } = identity;
+    pub fn left_out(&self, raw: &RawStatement, identity: StatementIdentity) -> TrackedStatement {
+        let StatementIdentity { sql, query_hash, kind, unreadable } = identity;
         let late = || {
             NotPlanned::with_remedy(
                 ReasonCode::Budget,
@@ -312,7 +312,7 @@ impl Reader<'_> {
         let plannable = Err(unreadable.unwrap_or_else(late));
         tracked(
             raw,
-            Identity { sql: normalised(&sql), query_hash, kind, unreadable: None },
+            StatementIdentity { sql: normalised(&sql), query_hash, kind, unreadable: None },
             plannable,
         )
     }
@@ -325,9 +325,9 @@ impl Reader<'_> {
         &self,
         session: &mut MainSession,
         raw: &RawStatement,
-        identity: Identity,
+        identity: StatementIdentity,
     ) -> Result<TrackedStatement, PgFailure> {
-        let Identity { sql, query_hash, kind, unreadable } = identity;
+        let StatementIdentity { sql, query_hash, kind, unreadable } = identity;
         let plannable = match kind {
             QueryKind::User => match unreadable {
                 Some(reason) => Err(reason),
@@ -342,7 +342,7 @@ impl Reader<'_> {
         };
         // PostgreSQL does not normalise every statement, and one of them may hold a password.
         let sql = if plannable.is_ok() { sql } else { normalised(&sql) };
-        Ok(tracked(raw, Identity { sql, query_hash, kind, unreadable: None }, plannable))
+        Ok(tracked(raw, StatementIdentity { sql, query_hash, kind, unreadable: None }, plannable))
     }
 }
 
@@ -366,7 +366,7 @@ fn remark_of(seen: &sql::Seen) -> String {
 
 fn tracked(
     raw: &RawStatement,
-    Identity { sql, query_hash, kind, .. }: Identity,
+    StatementIdentity { sql, query_hash, kind, .. }: StatementIdentity,
     plannable: Result<PlannableStatement, NotPlanned>,
 ) -> TrackedStatement {
     let RawStatement { calls, total_time_ms, rows, temp_blocks, .. } = *raw;

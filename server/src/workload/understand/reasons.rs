@@ -160,7 +160,7 @@ impl Reader<'_> {
         let more = if others.len() > 3 { " and others" } else { "" };
         Some(NotPlanned::with_remedy(
             ReasonCode::NoTable,
-            format!("it reads {name} by a search path that nobody knows: there are {shown}{more}"),
+            format!("it reads {name} by an unknown search path: there are {shown}{more}"),
             format!(
                 "the path of its role (ALTER ROLE … SET search_path), or SET search_path = … before it in a file, tells which: {} for one",
                 others.first().map_or("", String::as_str)

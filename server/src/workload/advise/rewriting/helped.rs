@@ -304,7 +304,7 @@ impl Helped {
             fact(
                 "Planned in the sandbox",
                 format!(
-                    "beside the index as it was built there on {}, with {}",
+                    "with the index built there on {}, with {}",
                     figures::counted(built.rows.max(0).cast_unsigned(), "row"),
                     figures::bytes(built.bytes),
                 ),
@@ -312,7 +312,7 @@ impl Helped {
             );
         }
         evidence.method = format!(
-            "both statements with the same values; the new one beside the index: {}",
+            "both statements with the same values; the new one with the index: {}",
             self.kind.method()
         );
         evidence.index = Some(IndexEvidence {
