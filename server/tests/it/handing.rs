@@ -259,7 +259,7 @@ async fn what_cannot_be_gathered_is_said() {
     let missing = propose(&shop, "CREATE INDEX i ON public.gone (a)", &[]).await;
     let handover = handover(&app, &format!("{system},{missing}"), "rails").await;
     assert_eq!(handover.notes.len(), 1, "{:?}", handover.notes);
-    assert!(handover.notes.iter().any(|note| note.contains("missing on main")));
+    assert!(handover.notes.iter().any(|note| note.contains("public.gone")));
     // What is of the whole server is taken out of its file again, and what it is now is said.
     let can_be_undone =
         |id| handover.changes.iter().find(|c| c.recommendation_id == id).unwrap().can_be_undone;
