@@ -80,9 +80,13 @@ fn key() -> u64 {
 /// Removes segments of the log that a server which was stopped cleanly does not need: all but the one of its last
 /// checkpoint. They are half of the folder.
 fn remove_spare_log(folder: &Path) {
-    let programs = programs_folder().expect("PostgreSQL is installed");
-    let control = Command::new(programs.join("pg_controldata")).arg("-D").arg(folder).output();
-    let control = String::from_utf8(control.unwrap().stdout).unwrap();
+    let program = programs_folder().expect("PostgreSQL is installed").join("pg_controldata");
+    if !program.exists() {
+        // Not every package has it. The folder is whole all the same.
+        return;
+    }
+    let control = Command::new(program).arg("-D").arg(folder).output().unwrap();
+    let control = String::from_utf8(control.stdout).unwrap();
     let last =
         control.lines().find_map(|line| line.strip_prefix("Latest checkpoint's REDO WAL file:"));
     let last = last.expect("pg_controldata names the file").trim();
