@@ -10,7 +10,7 @@ use crate::figures::counted;
 use crate::model::text_enum::text_enum;
 use crate::model::{
     CatalogChange, CatalogObject, CatalogState, ChangeId, ChangeResult, ChangedObject, JobId,
-    TableName, WatchOutcome,
+    TableName, UnknownText, WatchOutcome,
 };
 
 /// The version of the details that this build writes. Rows without one are of version 0, whose fields are the same.
@@ -133,6 +133,8 @@ impl AuditEvent {
 /// A row of the trail whose detail this build cannot read.
 #[derive(Debug, Error)]
 pub enum UnreadableDetail {
+    #[error(transparent)]
+    UnknownAction(#[from] UnknownText),
     #[error("the detail of {action} has version {version}, which a later OptiSchema wrote")]
     Newer { action: AuditAction, version: u64 },
     #[error("the detail of {action} cannot be read: {source}")]
@@ -209,7 +211,7 @@ pub struct ApplyIntent {
     pub plan: ChangePlan,
 }
 
-/// What came of an apply.
+/// The result of an apply.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ApplyOutcome {
     pub result: ChangeResult,
@@ -303,7 +305,7 @@ pub struct RollbackIntent {
     pub effect: Option<Vec<CatalogChange>>,
 }
 
-/// What came of a rollback.
+/// The result of a rollback.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RollbackOutcome {
     pub result: ChangeResult,

@@ -48,7 +48,7 @@ phases! {
     WaitingToRetry { reason: String, } => "waiting_to_retry",
     /// A person asked it to stop.
     Cancelling => "cancelling",
-    /// An apply or a rollback was cut off, and the sandbox cannot be asked what came of it.
+    /// An apply or a rollback was cut off, and its outcome cannot be read from the sandbox yet.
     AwaitingOutcome { reason: String, } => "awaiting_outcome",
 
     WaitingForAnalysis => "waiting_for_analysis",

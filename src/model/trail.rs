@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::audit::{AuditAction, AuditEvent};
+use crate::audit::{AuditEvent, UnreadableDetail};
 
 use super::filter::{parse_field, parse_limit, parse_search};
 use super::text_enum::text_enum;
@@ -136,7 +136,8 @@ pub struct AuditEntry {
     pub at: Timestamp,
     /// The name of the token, or `optischema` for what happened by itself.
     pub actor: String,
-    pub action: AuditAction,
+    /// `apply.intent`, `apply.outcome`, `rollback.intent`, … A text: a row that was altered is shown all the same.
+    pub action: String,
     pub database: String,
     pub recommendation_id: Option<RecommendationId>,
     pub job_id: Option<JobId>,
@@ -149,10 +150,18 @@ pub struct AuditEntry {
 }
 
 impl AuditEntry {
+    /// The row's action with its data.
+    ///
+    /// # Errors
+    /// No action has that name, or the detail is not what the action records.
+    pub fn event(&self) -> Result<AuditEvent, UnreadableDetail> {
+        AuditEvent::read(self.action.parse()?, &self.detail)
+    }
+
     /// What it says in one line; the detail as JSON where this build cannot read it.
     #[must_use]
     pub fn summary(&self) -> Option<String> {
-        match AuditEvent::read(self.action, &self.detail) {
+        match self.event() {
             Ok(event) => event.summary(),
             Err(_) => Some(self.detail.to_string()),
         }

@@ -8,9 +8,10 @@ use super::filter_bar::url_with;
 fn row(entry: AuditEntry) -> impl IntoView {
     let said = entry.summary();
     let action = match entry.recommendation_id {
-        Some(id) => view! { <a href=format!("/recommendations/{id}")>{entry.action.as_str()}</a> }
-            .into_any(),
-        None => entry.action.as_str().into_any(),
+        Some(id) => {
+            view! { <a href=format!("/recommendations/{id}")>{entry.action}</a> }.into_any()
+        }
+        None => entry.action.into_any(),
     };
     // The whole of it stands in the exports.
     let whole: String = entry.detail.to_string().chars().take(2000).collect();

@@ -10,7 +10,7 @@ use super::settle::{drop_invalid, drop_rebuilt};
 use super::steps::run;
 use crate::postgres::Session;
 use crate::sql::{CreateIndex, Maintenance, Patch, PatchKind, drop_index_sql};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Looks, for every recommended index that is not applied, whether an invalid leftover of it stands in the
 /// sandbox, and drops it. Returns the names of those dropped. The session is proven not to be main's, and holds the lock
@@ -39,7 +39,14 @@ pub async fn drop_leftovers(
                 }
                 _ => continue,
             };
-            let intent = store.unmade_intent(recommendation.id).await?;
+            let intent = match store.unmade_intent(recommendation.id).await {
+                // One row that cannot be read must not keep the rest from being cleaned up.
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::warn!(recommendation = %recommendation.id, %error, "cleaning up without the intent");
+                    None
+                }
+                read => read?,
+            };
             let meant = Meant::of(&index, intent);
             dropped.extend(drop_parts(&mut session.connection, &meant).await?);
         }

@@ -37,7 +37,7 @@ reasons! {
     NotConfigured => ("not_configured", "main and the sandbox must both be configured"),
     /// The connection checks refuse main.
     MainRefused { reason: String } => ("main_refused", "{reason}"),
-    /// The sandbox could not be told from main.
+    /// It is not proven that the sandbox is another database than main.
     NotProven { reason: String } => ("sandbox_not_proven", "{reason}"),
     SandboxBusy => ("sandbox_busy", "another session is changing the sandbox. Try again in a moment"),
     MadeElsewhere { target: String, reason: String } => ("made_elsewhere", "the change was made in {target}, which is not the current sandbox ({reason}). Configure that sandbox again, or run `optischema sandbox refresh` to make the change in this one"),

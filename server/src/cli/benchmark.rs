@@ -114,7 +114,7 @@ async fn run_there(remote: &Remote, asked: Asked) -> Result<Job, CommandError> {
 
 /// Prints each phase once, and the rows and bytes of each table that was copied.
 #[derive(Default)]
-pub(crate) struct Phases {
+pub(super) struct Phases {
     last: Option<Phase>,
 }
 
@@ -125,7 +125,7 @@ impl Phases {
         }
     }
 
-    pub(crate) fn say(&mut self, phase: Phase) {
+    pub(super) fn say(&mut self, phase: Phase) {
         let continues = self.last.as_ref().is_some_and(|last| last.continues_as(&phase));
         if !continues {
             if let Some(copied @ Phase::Copying { rows: 1.., .. }) = &self.last {

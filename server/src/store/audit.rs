@@ -286,7 +286,7 @@ fn entry_from_row(row: &SqliteRow) -> Result<AuditEntry, StoreError> {
         sequence: integer(row, "sequence")?,
         at: parsed(row, "at")?,
         actor: text(row, "actor")?,
-        action: parsed(row, "action")?,
+        action: text(row, "action")?,
         database: text(row, "database")?,
         recommendation_id: optional_parsed(row, "recommendation_id")?,
         job_id: optional_parsed(row, "job_id")?,

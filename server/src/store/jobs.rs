@@ -126,7 +126,7 @@ fn job_from_row(row: &SqliteRow) -> Result<Job, StoreError> {
     })
 }
 
-/// A phase from its column. Builds before 0.2 stored words.
+/// A phase from its column. Earlier builds stored its words.
 fn read_phase(text: String) -> Phase {
     serde_json::from_str(&text).unwrap_or(Phase::Unstructured { words: text })
 }

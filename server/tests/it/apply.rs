@@ -198,8 +198,13 @@ async fn the_trail_is_append_only_and_a_broken_link_is_named() {
 
     let file = args.data_dir.clone().unwrap().join("optischema.db");
     let store = optischema_server::store::Store::open(&file).await.unwrap();
-    let actions: Vec<AuditAction> =
-        store.whole_trail().await.unwrap().into_iter().map(|entry| entry.action).collect();
+    let actions: Vec<AuditAction> = store
+        .whole_trail()
+        .await
+        .unwrap()
+        .iter()
+        .map(|entry| entry.event().unwrap().action())
+        .collect();
     use AuditAction::{ApplyIntent, ApplyOutcome, RollbackIntent, RollbackOutcome};
     assert_eq!(actions, [ApplyIntent, ApplyOutcome, RollbackIntent, RollbackOutcome]);
     assert_eq!(store.verify_audit().await.unwrap().first_broken, None);
@@ -301,8 +306,13 @@ async fn a_build_that_is_stopped_leaves_nothing_or_says_what_and_cleaning_up_fin
     app.stop().await;
     let file = shop.settings().data_dir.unwrap().join("optischema.db");
     let store = optischema_server::store::Store::open(&file).await.unwrap();
-    let actions: Vec<AuditAction> =
-        store.whole_trail().await.unwrap().into_iter().map(|entry| entry.action).collect();
+    let actions: Vec<AuditAction> = store
+        .whole_trail()
+        .await
+        .unwrap()
+        .iter()
+        .map(|entry| entry.event().unwrap().action())
+        .collect();
     use AuditAction::{ApplyIntent, ApplyOutcome, JobCancelled, SandboxCleaned};
     assert_eq!(actions, [ApplyIntent, JobCancelled, ApplyOutcome, SandboxCleaned]);
 }

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use optischema::audit::{AuditAction, AuditEvent};
+use optischema::audit::AuditAction;
 use optischema::model::{CatalogObject, ChangeStatus, StepLock};
 use optischema_server::store::Store;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -31,8 +31,7 @@ async fn rows_of_an_earlier_build_are_read_by_the_types_that_write_them_now() {
     let trail = store.whole_trail().await.unwrap();
     let mut actions = Vec::new();
     for row in &trail {
-        let event = AuditEvent::read(row.action, &row.detail);
-        let event = event.unwrap_or_else(|error| panic!("row {}: {error}", row.sequence));
+        let event = row.event().unwrap_or_else(|error| panic!("row {}: {error}", row.sequence));
         // Nothing is lost on the way: written again, it has the same fields.
         let mut again = event.detail().unwrap();
         again.as_object_mut().unwrap().remove("version");
@@ -42,7 +41,7 @@ async fn rows_of_an_earlier_build_are_read_by_the_types_that_write_them_now() {
             let is_words = field == "plan";
             assert!(is_words || again[field] == *value, "row {}: {field}", row.sequence);
         }
-        actions.push(row.action);
+        actions.push(event.action());
     }
     for action in [
         AuditAction::ApplyIntent,

@@ -12,6 +12,8 @@ use optischema_server::config::Settings;
 use optischema_server::instance::{Instance, InstanceError};
 use optischema_server::store::{AuditRecord, JobEnd, NewJob, Store, StoreError};
 use serde_json::json;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 
 use crate::fixture::{App, Shop};
 
@@ -208,6 +210,39 @@ async fn while_the_sandbox_cannot_be_asked_an_orphan_waits() {
     shop.run("postgres", "postgres", &["ALTER ROLE sandbox LOGIN"]).await;
     assert_eq!(app.ended(&location).await.status, JobStatus::Completed);
     assert_eq!(app.json(&format!("/api/recommendations/{id}")).await["status"], "applied");
+    app.stop().await;
+}
+
+/// Rows that nothing of ours wrote: neither the trail nor the clean-up stops at them.
+#[tokio::test]
+async fn rows_that_cannot_be_read_cost_only_themselves() {
+    let shop = Shop::start().await;
+    shop.stage().await;
+    let args = shop.settings();
+    let app = App::start(&args).await;
+    let id = app.analyzed().await.id;
+    app.stop().await;
+    let file = args.data_dir.clone().unwrap().join("optischema.db");
+    let mut raw = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
+    for (sequence, action) in [(1, "apply.intent"), (2, "made.up")] {
+        sqlx::query(
+            "INSERT INTO audit_log (sequence, at, actor, action, database, recommendation_id, detail_json, previous_hash, hash)
+             VALUES (?1, '2026-01-01T00:00:00.000Z', 'x', ?2, 'shop', ?3, '{}', ?4, 'x')",
+        )
+        .bind(sequence)
+        .bind(action)
+        .bind(id.to_string())
+        .bind(if sequence == 1 { "0".repeat(64) } else { "x".to_owned() })
+        .execute(&mut raw)
+        .await
+        .unwrap();
+    }
+    raw.close().await.unwrap();
+    let app = App::start(&args).await;
+    let page = app.json("/api/audit").await;
+    assert_eq!(page["items"][0]["action"], "made.up");
+    assert_eq!(app.json("/api/audit/verify").await["first_broken"], 1);
+    assert_eq!(app.post("/api/apply/cleanup").await.status(), 200);
     app.stop().await;
 }
 

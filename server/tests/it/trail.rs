@@ -28,7 +28,7 @@ async fn the_trail_names_who_where_and_what_changed() {
 
     let rows: Vec<AuditEntry> =
         serde_json::from_value(app.json("/api/audit/export?format=json").await).unwrap();
-    let row = |action: AuditAction| rows.iter().find(|row| row.action == action).unwrap();
+    let row = |action: AuditAction| rows.iter().find(|row| row.action == action.as_str()).unwrap();
     let (intent, outcome) = (row(AuditAction::ApplyIntent), row(AuditAction::ApplyOutcome));
     let rollback = row(AuditAction::RollbackIntent);
     assert_eq!((intent.actor.as_str(), rollback.actor.as_str()), ("ann", "owner"));
